@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "qmp/qmp-client.h"
+
+/* Typed calls about the machine itself: who it is and whether it runs. */
+
+/* QEMU's RunState, as far as it matters to us; an unknown word is OTHER. */
+typedef enum {
+	QMP_RUN_RUNNING,
+	QMP_RUN_PAUSED,
+	QMP_RUN_PRELAUNCH,
+	QMP_RUN_INMIGRATE,
+	QMP_RUN_FINISH_MIGRATE,
+	QMP_RUN_POSTMIGRATE,
+	QMP_RUN_SUSPENDED,
+	QMP_RUN_SHUTDOWN,
+	QMP_RUN_GUEST_PANICKED,
+	QMP_RUN_IO_ERROR,
+	QMP_RUN_INTERNAL_ERROR,
+	QMP_RUN_OTHER,
+} QmpRunState;
+
+QmpRunState qmp_run_state_from_string(const char *word);
+const char *qmp_run_state_to_string(QmpRunState state);
+
+typedef struct {
+	QmpRunState run_state;
+	gboolean running; /* vCPUs execute */
+} QmpStatus;
+
+gboolean qmp_query_status(QmpClient *client, QmpStatus *ret_status,
+			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean qmp_cont(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean qmp_stop(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* QEMU may close the monitor before the reply is out: that is success. */
+gboolean qmp_quit(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* (transfer full): "7.2.22", from the greeting; with the package in brackets if there is one. */
+char *qmp_version_string(QmpClient *client);
+/* (transfer full): the guest's name (-name) or NULL; NULL with @error set on failure. */
+char *qmp_query_name(QmpClient *client, GError **error);
+/* (transfer full): "pc-q35-7.2". */
+char *qmp_query_machine_type(QmpClient *client, GError **error);
+/* (transfer full): "x86_64". */
+char *qmp_query_target(QmpClient *client, GError **error);
+/* (transfer full): the guest's UUID. */
+char *qmp_query_uuid(QmpClient *client, GError **error);
+/* Base and plugged memory, in bytes. */
+gboolean qmp_query_memory_bytes(QmpClient *client, guint64 *ret_bytes,
+				GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean qmp_query_vcpus(QmpClient *client, guint *ret_count, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Writes guest-physical memory into a file that QEMU opens. */
+gboolean qmp_pmemsave(QmpClient *client, guint64 address, guint64 len, const char *path,
+		      GError **error) G_GNUC_WARN_UNUSED_RESULT;

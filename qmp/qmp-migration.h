@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "qmp/qmp-client.h"
+#include "qmp/qmp-schema.h"
+
+/* Typed calls for migration. QEMU's units (ms, MB/s, Mbit/s, pages) end here: everything above counts in
+ * bytes and microseconds. Calls turn the thread's loop until the reply is there. */
+
+/* QEMU's MigrationStatus. An unknown word is UNKNOWN, which means: still going on, keep waiting. */
+typedef enum {
+	QMP_MIGRATE_NONE,
+	QMP_MIGRATE_SETUP,
+	QMP_MIGRATE_WAIT_UNPLUG,
+	QMP_MIGRATE_ACTIVE,
+	QMP_MIGRATE_PRE_SWITCHOVER,
+	QMP_MIGRATE_DEVICE,
+	QMP_MIGRATE_COMPLETED,
+	QMP_MIGRATE_CANCELLING,
+	QMP_MIGRATE_CANCELLED,
+	QMP_MIGRATE_FAILING,
+	QMP_MIGRATE_FAILED,
+	QMP_MIGRATE_POSTCOPY, /* any of the post-copy states */
+	QMP_MIGRATE_UNKNOWN,
+} QmpMigrateStatus;
+
+QmpMigrateStatus qmp_migrate_status_from_string(const char *word); /* NULL is NONE */
+const char *qmp_migrate_status_to_string(QmpMigrateStatus status);
+/* Nothing goes on and nothing will by itself: none, completed, cancelled, failed. */
+gboolean qmp_migrate_status_is_final(QmpMigrateStatus status);
+
+/* query-migrate in our units. What QEMU did not say is -1 (numbers) or NULL. */
+typedef struct {
+	QmpMigrateStatus status;
+	char *error_desc;
+	GStrv blocked_reasons;
+	gint64 total_us, setup_us, downtime_us, expected_downtime_us;
+	gint64 ram_total_bytes, ram_transferred_bytes, ram_remaining_bytes;
+	gint64 ram_dirty_bytes_per_s; /* dirty-pages-rate times page-size */
+	gint64 ram_page_bytes;
+	gint64 bandwidth_bytes_per_s; /* from "mbps", 10^6 bits */
+	gint64 passes;                /* dirty-sync-count */
+	gint64 vfio_transferred_bytes;
+	gint64 remaining_bytes;       /* system-wide, QEMU 11.1 on */
+	gint64 throttle_percent;
+} QmpMigrateInfo;
+
+void qmp_migrate_info_init(QmpMigrateInfo *self);
+void qmp_migrate_info_clear(QmpMigrateInfo *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(QmpMigrateInfo, qmp_migrate_info_clear)
+
+/* Pure. %QMP_ERROR_PROTOCOL, naming the field, when one has a wrong type. Negative or absurd numbers are
+ * taken as not said. */
+gboolean qmp_migrate_info_parse(JsonNode *reply, QmpMigrateInfo *ret_info,
+				GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+gboolean qmp_query_migrate(QmpClient *client, QmpMigrateInfo *ret_info,
+			   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void qmp_query_migrate_async(QmpClient *client, guint timeout_ms, GAsyncReadyCallback callback,
+			     gpointer data);
+gboolean qmp_query_migrate_finish(QmpClient *client, GAsyncResult *result, QmpMigrateInfo *ret_info,
+				  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Capabilities: a GHashTable of name (owned char *) -> GINT_TO_POINTER(gboolean). (transfer full) */
+GHashTable *qmp_query_migrate_capabilities(QmpClient *client, GError **error);
+gboolean qmp_migrate_set_capabilities(QmpClient *client, GHashTable *capabilities,
+				      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Parameters as QEMU has them, in its units; (transfer full), an object node. */
+JsonNode *qmp_query_migrate_parameters(QmpClient *client, GError **error);
+
+/* What we set. A negative number is left as it is. */
+typedef struct {
+	gint64 downtime_limit_us;           /* rounded up to QEMU's milliseconds */
+	gint64 max_bandwidth_bytes_per_s;   /* 0: no limit */
+	gint64 avail_switchover_bytes_per_s; /* 0: measure */
+	gint64 announce_rounds;
+} QmpMigrateParameters;
+
+#define QMP_MIGRATE_PARAMETERS_INIT { -1, -1, -1, -1 }
+
+/* Pure: reads them out of the answer of query-migrate-parameters; absent ones are -1. */
+void qmp_migrate_parameters_parse(JsonNode *reply, QmpMigrateParameters *ret_parameters);
+gboolean qmp_migrate_set_parameters(QmpClient *client, const QmpMigrateParameters *parameters,
+				    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+gboolean qmp_migrate(QmpClient *client, const char *uri, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* @exit_on_error: only where the schema has the argument; pass %TRUE for QEMU's default. */
+gboolean qmp_migrate_incoming(QmpClient *client, const char *uri, gboolean exit_on_error,
+			      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean qmp_migrate_continue(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean qmp_migrate_cancel(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Out of band: breaks a stream whose send is stuck. */
+gboolean qmp_yank_migration(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Gives @fd to QEMU under @name (getfd); QEMU has a copy, the caller keeps @fd. */
+gboolean qmp_getfd(QmpClient *client, const char *name, int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean qmp_closefd(QmpClient *client, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
