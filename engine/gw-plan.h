@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "engine/gw-version.h"
+
+typedef enum {
+	GW_SEVERITY_WARNING,
+	GW_SEVERITY_ERROR,
+} GwSeverity;
+
+/* One thing that stands in the way. */
+typedef struct {
+	GwSeverity severity;
+	char *code;    /* stable: "machine-type" */
+	char *host;    /* "source", "destination" or "both" */
+	char *subject; /* what it is about: a capability, a device, a file */
+	char *text;    /* for people */
+	char *remedy;  /* what to change; may be NULL */
+} GwIssue;
+
+/* What will be done. It goes to the peer, which checks it again by itself. */
+typedef struct {
+	char *vm_name;
+	char *transport;           /* "direct" */
+	guint channels;
+	GStrv capabilities_source;      /* switched on; all others are switched off */
+	GStrv capabilities_destination;
+	gint64 downtime_limit_us;
+	gint64 bandwidth_bytes_per_s; /* 0: no limit */
+	gboolean paused;           /* leave the guest paused at the destination */
+	gboolean keep_source;
+	GPtrArray *issues;         /* of GwIssue; warnings only in a plan that can be carried out */
+} GwPlan;
+
+GW_API void gw_plan_free(GwPlan *self);
+GW_API char *gw_plan_to_json(const GwPlan *self);
+/* Is there no error among its issues? */
+GW_API gboolean gw_plan_is_possible(const GwPlan *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlan, gw_plan_free)
+
+GW_API const char *gw_severity_to_string(GwSeverity severity);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib-object.h>
+
+#include "engine/gw-version.h"
+
+/* All counters at one instant. A number that is not known is -1 here and absent from the JSON. */
+typedef struct {
+	gint64 time_us;    /* since the run's start */
+	const char *phase; /* a static string: "precopy" */
+	gint64 ram_total_bytes;
+	gint64 ram_transferred_bytes;
+	gint64 ram_remaining_bytes;
+	gint64 ram_dirty_bytes_per_s;
+	gint64 passes;                /* dirty bitmap syncs */
+	gint64 bandwidth_bytes_per_s; /* what went out lately */
+	gint64 vfio_transferred_bytes;
+	gint64 expected_downtime_us;  /* QEMU's own figure: RAM only up to 11.0 */
+} GwSample;
+
+#define GW_TYPE_SAMPLE (gw_sample_get_type())
+GW_API GType gw_sample_get_type(void);
+GW_API void gw_sample_init(GwSample *self);
+GW_API GwSample *gw_sample_copy(const GwSample *self);
+GW_API void gw_sample_free(GwSample *self);
+/* (transfer full): one line of JSON without its line feed. */
+GW_API char *gw_sample_to_json(const GwSample *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwSample, gw_sample_free)

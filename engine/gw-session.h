@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "engine/gw-event.h"
+#include "engine/gw-plan.h"
+#include "engine/gw-report.h"
+#include "engine/gw-sample.h"
+
+/* The source side of one migration. Signals come in the main context in which run was called; the work
+ * is done in a thread of its own that the caller does not see. One run a session. */
+#define GW_TYPE_SESSION (gw_session_get_type())
+GW_API G_DECLARE_FINAL_TYPE(GwSession, gw_session, GW, SESSION, GObject)
+
+/**
+ * GwSession::phase:    void (*)(GwSession *, const char *name, gpointer)
+ * GwSession::sample:   void (*)(GwSession *, const GwSample *, gpointer)
+ * GwSession::event:    void (*)(GwSession *, const GwEvent *, gpointer)
+ */
+
+#define GW_DEFAULT_PORT 49160
+
+/* @host: a name or an address of the agent; @port: 0 for %GW_DEFAULT_PORT. */
+GW_API GwSession *gw_session_new(const char *qmp_path, const char *host, guint16 port);
+
+/* All of these before the run only. */
+GW_API void gw_session_set_vm_name(GwSession *self, const char *name); /* default: what QEMU says */
+/* The longest pause that QEMU may plan for, in microseconds; default 300,000. */
+GW_API void gw_session_set_downtime_limit(GwSession *self, gint64 limit_us);
+/* Bytes per second; 0, the default: no limit. */
+GW_API void gw_session_set_bandwidth(GwSession *self, gint64 bytes_per_s);
+/* How long pre-copy may last, in microseconds; 0, the default: for ever. */
+GW_API void gw_session_set_timeout(GwSession *self, gint64 timeout_us);
+/* Leave the guest paused at the destination. */
+GW_API void gw_session_set_paused(GwSession *self, gboolean paused);
+/* Do not end the source's QEMU: it stays there, stopped. */
+GW_API void gw_session_set_keep_source(GwSession *self, gboolean keep);
+/* Allow plain text off loopback. */
+GW_API void gw_session_set_insecure(GwSession *self, gboolean insecure);
+/* Where the journal is; default gw_default_state_dir(). */
+GW_API void gw_session_set_state_dir(GwSession *self, const char *path);
+/* (nullable): a shell command run at the start of each phase with GODWIT_PHASE, GODWIT_VM and GODWIT_HOST
+ * set; any exit but 0 fails the migration, up to the commit. */
+GW_API void gw_session_set_hook(GwSession *self, const char *command);
+
+/**
+ * gw_session_run_async:
+ * @cancellable: cancelling it ends the migration safely, which takes a moment; after the commit it has no
+ *   effect any more
+ */
+GW_API void gw_session_run_async(GwSession *self, GCancellable *cancellable,
+				 GAsyncReadyCallback callback, gpointer data);
+/* Both hosts are asked and the plan is made; nothing is changed. The report has the plan. */
+GW_API void gw_session_check_async(GwSession *self, GCancellable *cancellable,
+				   GAsyncReadyCallback callback, gpointer data);
+/* (transfer full): never NULL, whatever the outcome. */
+GW_API GwReport *gw_session_finish(GwSession *self, GAsyncResult *result);
+
+/* (transfer full): "/var/lib/godwit" for root, else below the user's XDG state folder. */
+GW_API char *gw_default_state_dir(void);
