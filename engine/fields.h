@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+/* Reads the members of a JSON object that is not trusted, and writes those of one that is ours. See
+ * fields.c for how an error is kept. */
+typedef struct {
+	JsonObject *object; /* (borrowed), (nullable) after an error */
+	const char *path;   /* (borrowed): what an error begins with: "plan", "samples[3]" */
+	GError *error;	    /* the first one, %GW_ERROR_PROTOCOL */
+} Fields;
+
+typedef enum {
+	FIELDS_OPTIONAL,
+	FIELDS_REQUIRED,
+} FieldsNeed;
+
+#define FIELDS_WORD_BYTES 256	      /* names, words, paths */
+#define FIELDS_TEXT_BYTES (64 * 1024) /* what is written for people */
+
+/* @node may be NULL or anything; @path must live until fields_end(). */
+void fields_init(Fields *self, JsonNode *node, const char *path);
+/* Moves the error out. Must be called once; says whether all was well. */
+gboolean fields_end(Fields *self, GError **error);
+void fields_fail(Fields *self, const char *name, const char *what);
+
+/* (transfer full): NULL when absent or wrong. */
+char *fields_string(Fields *self, const char *name, FieldsNeed need, gsize max_bytes);
+/* -1 when absent or wrong; a negative number is an error. */
+gint64 fields_count(Fields *self, const char *name, FieldsNeed need);
+/* Any number: a moment may lie before the start. Required. */
+gint64 fields_moment(Fields *self, const char *name);
+/* FALSE when absent or wrong. */
+gboolean fields_boolean(Fields *self, const char *name, FieldsNeed need);
+/* (transfer full): NULL when absent or wrong. */
+GStrv
+fields_strv(Fields *self, const char *name, FieldsNeed need, guint max_items, gsize max_bytes);
+/* (transfer none): NULL when absent or wrong. */
+JsonArray *fields_array(Fields *self, const char *name, FieldsNeed need, guint max_items);
+/* (transfer none): an object; NULL when absent or wrong. */
+JsonNode *fields_object(Fields *self, const char *name, FieldsNeed need);
+
+/* The writers leave out what is not known: NULL, or a negative number. */
+void fields_add_string(JsonObject *object, const char *name, const char *value);
+void fields_add_known(JsonObject *object, const char *name, gint64 value);
+void fields_add_strv(JsonObject *object, const char *name, char *const *value);
+/* @object: (transfer full) */
+JsonNode *fields_node(JsonObject *object);
+/* (transfer full): the text of @node, which is freed. */
+char *fields_take_text(JsonNode *node, gboolean pretty);
