@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/**
+ * hook_run:
+ * @command: (nullable): a shell command; NULL does nothing
+ * @host: "source" or "destination"
+ * @timeout_ms: it is killed after this
+ *
+ * Runs the user's hook with GODWIT_PHASE, GODWIT_VM and GODWIT_HOST set, turning the loop meanwhile.
+ *
+ * Returns: %FALSE with %GW_ERROR_HOOK when it says no, cannot be run or takes too long
+ */
+gboolean hook_run(const char *command, const char *phase, const char *vm_name, const char *host,
+		  int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The journal of one side of one run: STATE_DIR/SESSION.source or SESSION.destination, a JSON object a
+ * line, only ever added to. The first line has the facts known at the start; every line has "phase", and a
+ * line cut short by a crash at the end is as if it had not been written.
+ *
+ * Two kinds of crash need two kinds of care. A process may die at any instruction: what it has handed to
+ * write(2) stays. A host may die: what was not synced is gone, but so are all QEMUs on it, and "boot_id"
+ * tells. So an intent that opens a door ("setup": from here on a commit may follow) is synced when time is
+ * cheap, and the commit's own line, written while the guest stands still, needs no sync: after a crash of
+ * the host whoever reads "setup" of an earlier boot knows that a commit may be missing, and does not guess.
+ *
+ * The owner holds flock(2) on the file. A dead owner is one whose lock can be taken.
+ */
+#include "engine/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "engine/gw-error.h"
+
+#define JOURNAL_MAX_BYTES (1024 * 1024)
+
+struct Journal {
+	int fd;
+	char *path;
+	char *session;
+	char *boot_id;      /* of this boot */
+	char *phase;        /* (nullable) */
+	GHashTable *phases; /* set of the phases written */
+	JsonObject *facts;  /* all lines laid over one another */
+};
+
+static const char *const role_suffix[] = {
+	[JOURNAL_SOURCE] = ".source",
+	[JOURNAL_DESTINATION] = ".destination",
+};
+
+static gboolean
+set_errno_error(GError **error, const char *what, const char *path)
+{
+	int code = errno;
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "%s '%s': %s", what, path,
+		    g_strerror(code));
+	return FALSE;
+}
+
+static char *
+read_boot_id(void)
+{
+	g_autofree char *text = NULL;
+	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
+		return g_strdup("");
+	return g_strdup(g_strstrip(text));
+}
+
+static gboolean
+session_is_safe(const char *session)
+{
+	return *session != '\0' && strlen(session) <= 64 &&
+	       strspn(session, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") ==
+		       strlen(session);
+}
+
+static Journal *
+new_with_fd(int fd, char *path, const char *session)
+{
+	Journal *self = g_new0(Journal, 1);
+	self->fd = fd;
+	self->path = path;
+	self->session = g_strdup(session);
+	self->boot_id = read_boot_id();
+	self->phases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	self->facts = json_object_new();
+	return self;
+}
+
+void
+journal_free(Journal *self)
+{
+	if (self == NULL)
+		return;
+	close(self->fd);
+	g_free(self->path);
+	g_free(self->session);
+	g_free(self->boot_id);
+	g_free(self->phase);
+	g_hash_table_unref(self->phases);
+	json_object_unref(self->facts);
+	g_free(self);
+}
+
+/* Lays @line over what is known; %FALSE if it is not a line of ours. */
+static gboolean
+apply_line(Journal *self, JsonObject *line)
+{
+	JsonNode *phase = json_object_get_member(line, "phase");
+	if (phase == NULL || json_node_get_value_type(phase) != G_TYPE_STRING)
+		return FALSE;
+	g_free(self->phase);
+	self->phase = json_node_dup_string(phase);
+	g_hash_table_add(self->phases, g_strdup(self->phase));
+
+	g_autoptr(GList) names = json_object_get_members(line);
+	for (GList *n = names; n != NULL; n = n->next)
+		json_object_set_member(self->facts, n->data, json_object_dup_member(line, n->data));
+	return TRUE;
+}
+
+static gboolean
+write_all(int fd, const char *text, gsize len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return FALSE;
+		text += n;
+		len -= (gsize)n;
+	}
+	return TRUE;
+}
+
+gboolean
+journal_append(Journal *self, const char *phase, JsonObject *facts, GError **error)
+{
+	g_autoptr(JsonObject) line = facts != NULL ? facts : json_object_new();
+	json_object_set_string_member(line, "phase", phase);
+
+	g_autoptr(JsonNode) node = json_node_alloc();
+	json_node_init_object(node, line);
+	g_autofree char *text = json_to_string(node, FALSE);
+	g_autofree char *whole = g_strconcat(text, "\n", NULL);
+	if (!write_all(self->fd, whole, strlen(whole)))
+		return set_errno_error(error, "cannot write", self->path);
+	apply_line(self, line);
+	return TRUE;
+}
+
+gboolean
+journal_sync(Journal *self, GError **error)
+{
+	if (fdatasync(self->fd) < 0)
+		return set_errno_error(error, "cannot sync", self->path);
+	return TRUE;
+}
+
+static gboolean
+sync_folder(const char *path, GError **error)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	gboolean synced = fd >= 0 && fsync(fd) == 0;
+	if (!synced)
+		set_errno_error(error, "cannot sync", path);
+	if (fd >= 0)
+		close(fd);
+	return synced;
+}
+
+Journal *
+journal_create(const char *state_dir, const char *session, JournalRole role, JsonObject *facts,
+	       GError **error)
+{
+	g_autoptr(JsonObject) first = facts != NULL ? facts : json_object_new();
+	g_return_val_if_fail(session_is_safe(session), NULL);
+
+	if (g_mkdir_with_parents(state_dir, 0700) < 0) {
+		set_errno_error(error, "cannot make the state folder", state_dir);
+		return NULL;
+	}
+	char *path = g_strconcat(state_dir, "/", session, role_suffix[role], NULL);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		set_errno_error(error, "cannot make", path);
+		g_free(path);
+		return NULL;
+	}
+	g_autoptr(Journal) self = new_with_fd(fd, path, session);
+	json_object_set_string_member(first, "boot_id", self->boot_id);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		set_errno_error(error, "cannot lock", path);
+	else if (journal_append(self, "begin", g_steal_pointer(&first), error) &&
+		 journal_sync(self, error) && sync_folder(state_dir, error))
+		return g_steal_pointer(&self);
+	unlink(path);
+	return NULL;
+}
+
+/* What was cut short by a crash has no line feed and does not count. */
+static gboolean
+read_lines(Journal *self, GError **error)
+{
+	g_autofree char *text = NULL;
+	gsize len = 0;
+	if (!g_file_get_contents(self->path, &text, &len, error))
+		return FALSE;
+	g_auto(GStrv) lines = g_strsplit(len < JOURNAL_MAX_BYTES ? text : "", "\n", -1);
+	for (guint i = 0; lines[i] != NULL && lines[i + 1] != NULL; i++) {
+		g_autoptr(JsonNode) node = json_from_string(lines[i], NULL);
+		if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node) ||
+		    !apply_line(self, json_node_get_object(node)))
+			break;
+	}
+	if (self->phase != NULL)
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "'%s' is not a journal", self->path);
+	return FALSE;
+}
+
+Journal *
+journal_open(const char *state_dir, const char *session, JournalRole role, GError **error)
+{
+	if (!session_is_safe(session)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "'%s' is not a session id", session);
+		return NULL;
+	}
+	char *path = g_strconcat(state_dir, "/", session, role_suffix[role], NULL);
+	int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+	if (fd < 0) {
+		set_errno_error(error, "cannot open", path);
+		g_free(path);
+		return NULL;
+	}
+	g_autoptr(Journal) self = new_with_fd(fd, path, session);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		g_set_error(error, GW_ERROR, GW_ERROR_BUSY, "session %s is under way", session);
+		return NULL;
+	}
+	/* Its owner may have removed it between our open and our lock. */
+	if (g_access(path, F_OK) < 0) {
+		set_errno_error(error, "cannot open", path);
+		return NULL;
+	}
+	return read_lines(self, error) ? g_steal_pointer(&self) : NULL;
+}
+
+void
+journal_remove(Journal *self)
+{
+	unlink(self->path);
+}
+
+const char *
+journal_get_session(Journal *self)
+{
+	return self->session;
+}
+
+const char *
+journal_get_phase(Journal *self)
+{
+	return self->phase;
+}
+
+gboolean
+journal_has_phase(Journal *self, const char *phase)
+{
+	return g_hash_table_contains(self->phases, phase);
+}
+
+gboolean
+journal_is_from_earlier_boot(Journal *self)
+{
+	return g_strcmp0(journal_get_string(self, "boot_id"), self->boot_id) != 0;
+}
+
+JsonNode *
+journal_get_node(Journal *self, const char *name)
+{
+	return json_object_get_member(self->facts, name);
+}
+
+const char *
+journal_get_string(Journal *self, const char *name)
+{
+	JsonNode *node = journal_get_node(self, name);
+	if (node == NULL || json_node_get_value_type(node) != G_TYPE_STRING)
+		return NULL;
+	return json_node_get_string(node);
+}
+
+gint64
+journal_get_int(Journal *self, const char *name, gint64 fallback)
+{
+	JsonNode *node = journal_get_node(self, name);
+	if (node == NULL || json_node_get_value_type(node) != G_TYPE_INT64)
+		return fallback;
+	return json_node_get_int(node);
+}
+
+gboolean
+journal_get_boolean(Journal *self, const char *name)
+{
+	JsonNode *node = journal_get_node(self, name);
+	return node != NULL && json_node_get_value_type(node) == G_TYPE_BOOLEAN &&
+	       json_node_get_boolean(node);
+}
+
+void
+journal_name_free(JournalName *self)
+{
+	if (self == NULL)
+		return;
+	g_free(self->session);
+	g_free(self);
+}
+
+static JournalName *
+parse_name(const char *file)
+{
+	for (guint role = 0; role < G_N_ELEMENTS(role_suffix); role++) {
+		if (!g_str_has_suffix(file, role_suffix[role]))
+			continue;
+		JournalName *name = g_new0(JournalName, 1);
+		name->session = g_strndup(file, strlen(file) - strlen(role_suffix[role]));
+		name->role = role;
+		return name;
+	}
+	return NULL;
+}
+
+GPtrArray *
+journal_list(const char *state_dir, GError **error)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func((GDestroyNotify)journal_name_free);
+	if (!g_file_test(state_dir, G_FILE_TEST_EXISTS))
+		return g_steal_pointer(&names);
+
+	g_autoptr(GError) local_error = NULL;
+	g_autoptr(GDir) dir = g_dir_open(state_dir, 0, &local_error);
+	if (dir == NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot read '%s': %s", state_dir,
+			    local_error->message);
+		return NULL;
+	}
+	for (const char *file; (file = g_dir_read_name(dir)) != NULL;) {
+		JournalName *name = parse_name(file);
+		if (name != NULL)
+			g_ptr_array_add(names, name);
+	}
+	return g_steal_pointer(&names);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+/* What one side of one run did, in order, so that whoever comes after a crash can tell. See journal.c. */
+typedef struct Journal Journal;
+
+typedef enum {
+	JOURNAL_SOURCE,
+	JOURNAL_DESTINATION,
+} JournalRole;
+
+/**
+ * journal_create:
+ * @state_dir: made if it is not there, mode 0700
+ * @session: the run's id, used in the file's name: letters, digits and dashes only
+ * @facts: (nullable) (transfer full): written into the first line
+ *
+ * The first line is on the disk when this returns. The journal is locked until it is freed or this process
+ * ends, however that happens.
+ *
+ * Returns: NULL with %GW_ERROR_STATE_DIR
+ */
+Journal *journal_create(const char *state_dir, const char *session, JournalRole role,
+			JsonObject *facts, GError **error);
+
+/* One already there, to settle it. %GW_ERROR_BUSY while its owner lives, %GW_ERROR_STATE_DIR when it cannot
+ * be read or makes no sense. */
+Journal *journal_open(const char *state_dir, const char *session, JournalRole role, GError **error);
+
+/* Closes and unlocks; the file stays. */
+void journal_free(Journal *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Journal, journal_free)
+
+/**
+ * journal_append:
+ * @phase: what is about to be done
+ * @facts: (nullable) (transfer full): members of the same name replace earlier ones in journal_get_*()
+ *
+ * The line survives the death of this process when this returns; it survives the death of the host only
+ * after journal_sync().
+ */
+gboolean journal_append(Journal *self, const char *phase, JsonObject *facts,
+			GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean journal_sync(Journal *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Removes the file: all is settled. */
+void journal_remove(Journal *self);
+
+const char *journal_get_session(Journal *self);
+const char *journal_get_phase(Journal *self); /* the last one written */
+/* Was @phase ever written? */
+gboolean journal_has_phase(Journal *self, const char *phase);
+/* Has this host been restarted since? Lines that were not synced may be missing then. */
+gboolean journal_is_from_earlier_boot(Journal *self);
+/* (nullable) */
+const char *journal_get_string(Journal *self, const char *name);
+gint64 journal_get_int(Journal *self, const char *name, gint64 fallback);
+gboolean journal_get_boolean(Journal *self, const char *name);
+JsonNode *journal_get_node(Journal *self, const char *name); /* (transfer none) (nullable) */
+
+typedef struct {
+	char *session;
+	JournalRole role;
+} JournalName;
+
+void journal_name_free(JournalName *self);
+/* (transfer full): of JournalName; empty when there is no such folder. */
+GPtrArray *journal_list(const char *state_dir, GError **error);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Processes by pidfd: the kernel makes the descriptor readable when the process ends, be it our child or
+ * not, a zombie or reaped, and a signal sent through it never reaches a stranger. Across a restart of ours
+ * the descriptor is lost, so the start time written beside the number stands in for it.
+ */
+#include "engine/process.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+void
+process_clear(Process *self)
+{
+	if (self->pidfd >= 0)
+		close(self->pidfd);
+	*self = (Process)PROCESS_INIT;
+}
+
+/* 0 when it has gone. The command's name may hold spaces and brackets: count from the last one. */
+static guint64
+read_start_ticks(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+	g_autofree char *text = NULL;
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return 0;
+	const char *after_name = strrchr(text, ')');
+	if (after_name == NULL)
+		return 0;
+	g_auto(GStrv) fields = g_strsplit(after_name + 1, " ", 22);
+	enum { START_TIME = 20 }; /* field 22, the 20th after the name and the space */
+	return g_strv_length(fields) > START_TIME ? g_ascii_strtoull(fields[START_TIME], NULL, 10) : 0;
+}
+
+void
+process_open(Process *self, pid_t pid)
+{
+	process_clear(self);
+	if (pid <= 0)
+		return;
+	self->pid = pid;
+	self->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	self->start_ticks = read_start_ticks(pid);
+}
+
+void
+process_open_recorded(Process *self, pid_t pid, guint64 start_ticks)
+{
+	process_open(self, pid);
+	if (self->pid == 0 || self->start_ticks == start_ticks)
+		return;
+	if (self->pidfd >= 0)
+		close(self->pidfd);
+	self->pidfd = -1;
+	self->start_ticks = start_ticks;
+}
+
+gboolean
+process_is_known(const Process *self)
+{
+	return self->pid > 0;
+}
+
+gboolean
+process_wait(Process *self, int timeout_ms)
+{
+	if (!process_is_known(self))
+		return FALSE;
+	if (self->pidfd < 0)
+		return TRUE;
+	struct pollfd pfd = { .fd = self->pidfd, .events = POLLIN };
+	if (poll(&pfd, 1, timeout_ms) <= 0)
+		return FALSE;
+	waitpid(self->pid, NULL, WNOHANG); /* if it is our child, do not keep a zombie */
+	return TRUE;
+}
+
+gboolean
+process_is_gone(const Process *self)
+{
+	if (!process_is_known(self))
+		return FALSE;
+	struct pollfd pfd = { .fd = self->pidfd, .events = POLLIN };
+	return self->pidfd < 0 || poll(&pfd, 1, 0) > 0;
+}
+
+gboolean
+process_kill(Process *self, int timeout_ms)
+{
+	if (!process_is_known(self))
+		return FALSE;
+	if (self->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, self->pidfd, SIGKILL, NULL, 0);
+	return process_wait(self, timeout_ms);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+/* A process that is not mistaken for a later one with the same number. */
+typedef struct {
+	pid_t pid;            /* 0: none is known */
+	guint64 start_ticks;  /* field 22 of /proc/PID/stat */
+	int pidfd;            /* -1: it had gone when we looked */
+} Process;
+
+#define PROCESS_INIT { 0, 0, -1 }
+
+void process_clear(Process *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Process, process_clear)
+
+/* @pid may be 0 or dead: the result then is not alive. */
+void process_open(Process *self, pid_t pid);
+/* As above, for a process written down earlier: another one under the same number counts as gone. */
+void process_open_recorded(Process *self, pid_t pid, guint64 start_ticks);
+
+/* Is anything known of it? Where nothing is, neither life nor death can be proven. */
+gboolean process_is_known(const Process *self);
+gboolean process_is_gone(const Process *self);
+/* Sends SIGKILL and waits, @timeout_ms at most; %TRUE when it is proven gone. Blocks. */
+gboolean process_kill(Process *self, int timeout_ms);
+/* %TRUE when it has gone within @timeout_ms. Blocks. */
+gboolean process_wait(Process *self, int timeout_ms);
