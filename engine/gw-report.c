@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * GwReport: one migration from its first step to its last, as data: made, filled, copied, freed, and the
+ * words for its outcome. Its JSON is in report-json.c. What is not known is -1 or NULL.
+ */
+#include "engine/gw-report.h"
+
+#include "engine/gw-event.h"
+#include "engine/plan-json.h"
+#include "engine/report-json.h"
+
+G_DEFINE_BOXED_TYPE(GwReport, gw_report, gw_report_copy, gw_report_free)
+
+static const char *const outcomes[] = {
+	[GW_OUTCOME_COMPLETED] = "completed",		[GW_OUTCOME_FAILED] = "failed",
+	[GW_OUTCOME_CANCELLED] = "cancelled",		[GW_OUTCOME_INCOMPATIBLE] = "incompatible",
+	[GW_OUTCOME_NO_CONVERGENCE] = "no-convergence", [GW_OUTCOME_UNKNOWN] = "unknown",
+};
+
+static const char *const places[] = {
+	[GW_PLACE_SOURCE] = "source",
+	[GW_PLACE_DESTINATION] = "destination",
+	[GW_PLACE_NONE] = "none",
+	[GW_PLACE_UNKNOWN] = "unknown",
+};
+
+static gboolean
+find_word(const char *const *words, guint n_words, const char *word, guint *ret_index)
+{
+	for (guint i = 0; i < n_words; i++) {
+		if (g_strcmp0(words[i], word) == 0) {
+			*ret_index = i;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+const char *
+gw_outcome_to_string(GwOutcome outcome)
+{
+	return (guint)outcome < G_N_ELEMENTS(outcomes) ? outcomes[outcome] : "unknown";
+}
+
+gboolean
+outcome_from_string(const char *word, GwOutcome *ret_outcome)
+{
+	guint index;
+	if (!find_word(outcomes, G_N_ELEMENTS(outcomes), word, &index))
+		return FALSE;
+	*ret_outcome = (GwOutcome)index;
+	return TRUE;
+}
+
+const char *
+gw_place_to_string(GwPlace place)
+{
+	return (guint)place < G_N_ELEMENTS(places) ? places[place] : "unknown";
+}
+
+gboolean
+place_from_string(const char *word, GwPlace *ret_place)
+{
+	guint index;
+	if (!find_word(places, G_N_ELEMENTS(places), word, &index))
+		return FALSE;
+	*ret_place = (GwPlace)index;
+	return TRUE;
+}
+
+int
+gw_outcome_to_exit_code(GwOutcome outcome)
+{
+	switch (outcome) {
+	case GW_OUTCOME_COMPLETED:
+		return 0;
+	case GW_OUTCOME_FAILED:
+		return 1;
+	case GW_OUTCOME_INCOMPATIBLE:
+		return 3;
+	case GW_OUTCOME_NO_CONVERGENCE:
+		return 4;
+	case GW_OUTCOME_CANCELLED:
+		return 5;
+	case GW_OUTCOME_UNKNOWN:
+		return 6;
+	}
+	return 6;
+}
+
+static void
+phase_free(gpointer data)
+{
+	GwPhase *phase = data;
+	g_free(phase->name);
+	g_free(phase);
+}
+
+static void
+part_free(gpointer data)
+{
+	GwPart *part = data;
+	g_free(part->name);
+	g_free(part);
+}
+
+GwReport *
+gw_report_new(void)
+{
+	GwReport *self = g_new0(GwReport, 1);
+	self->outcome = GW_OUTCOME_UNKNOWN;
+	self->vm_runs_on = GW_PLACE_UNKNOWN;
+	self->total_us = -1;
+	self->setup_us = -1;
+	self->downtime_us = -1;
+	self->downtime_error_us = -1;
+	self->downtime_qemu_us = -1;
+	self->phases = g_ptr_array_new_with_free_func(phase_free);
+	self->downtime_parts = g_ptr_array_new_with_free_func(part_free);
+	self->ram_total_bytes = -1;
+	self->ram_transferred_bytes = -1;
+	self->ram_passes = -1;
+	self->ram_dirty_bytes_per_s = -1;
+	self->samples = g_ptr_array_new_with_free_func((GDestroyNotify)gw_sample_free);
+	self->events = g_ptr_array_new_with_free_func((GDestroyNotify)gw_event_free);
+	return self;
+}
+
+GwPhase *
+report_add_phase(GwReport *self, const char *name, gint64 start_us, gint64 end_us)
+{
+	GwPhase *phase = g_new(GwPhase, 1);
+	phase->name = g_strdup(name);
+	phase->start_us = start_us;
+	phase->end_us = end_us;
+	g_ptr_array_add(self->phases, phase);
+	return phase;
+}
+
+void
+report_add_part(GwReport *self, const char *name, gint64 us)
+{
+	GwPart *part = g_new(GwPart, 1);
+	part->name = g_strdup(name);
+	part->us = us;
+	g_ptr_array_add(self->downtime_parts, part);
+}
+
+static void
+copy_lists(GwReport *copy, const GwReport *from)
+{
+	for (guint i = 0; i < from->phases->len; i++) {
+		const GwPhase *phase = g_ptr_array_index(from->phases, i);
+		report_add_phase(copy, phase->name, phase->start_us, phase->end_us);
+	}
+	for (guint i = 0; i < from->downtime_parts->len; i++) {
+		const GwPart *part = g_ptr_array_index(from->downtime_parts, i);
+		report_add_part(copy, part->name, part->us);
+	}
+	for (guint i = 0; i < from->samples->len; i++)
+		g_ptr_array_add(copy->samples, gw_sample_copy(g_ptr_array_index(from->samples, i)));
+	for (guint i = 0; i < from->events->len; i++)
+		g_ptr_array_add(copy->events, gw_event_copy(g_ptr_array_index(from->events, i)));
+}
+
+GwReport *
+gw_report_copy(const GwReport *self)
+{
+	GwReport *copy = gw_report_new();
+	GwReport lists = *copy;
+	*copy = *self;
+	copy->error_host = g_strdup(self->error_host);
+	copy->error_phase = g_strdup(self->error_phase);
+	copy->error_message = g_strdup(self->error_message);
+	copy->error_qemu_source = g_strdup(self->error_qemu_source);
+	copy->error_qemu_destination = g_strdup(self->error_qemu_destination);
+	copy->plan = gw_plan_copy(self->plan);
+	copy->phases = lists.phases;
+	copy->downtime_parts = lists.downtime_parts;
+	copy->samples = lists.samples;
+	copy->events = lists.events;
+	copy_lists(copy, self);
+	return copy;
+}
+
+void
+gw_report_free(GwReport *self)
+{
+	if (self == NULL)
+		return;
+	g_free(self->error_host);
+	g_free(self->error_phase);
+	g_free(self->error_message);
+	g_free(self->error_qemu_source);
+	g_free(self->error_qemu_destination);
+	gw_plan_free(self->plan);
+	g_ptr_array_unref(self->phases);
+	g_ptr_array_unref(self->downtime_parts);
+	g_ptr_array_unref(self->samples);
+	g_ptr_array_unref(self->events);
+	g_free(self);
+}
