@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Starts the QEMU that a VM file describes, and waits until its monitor answers.
+ *
+ * A monitor takes one client at a time. To learn that it is there, this connects, reads the first bytes of
+ * the greeting and closes: QEMU 7.2 and 10.0 both take the next client after that, and by then QEMU has
+ * passed everything that can fail while it starts. A socket file that a dead QEMU left is no obstacle, it
+ * is replaced by QEMU itself; one that somebody listens on means that the VM is running already.
+ *
+ * The child gets a session of its own, /dev/null to read, the log to write and no other descriptor of
+ * ours: a journal's lock must end with its owner. While it starts it is ours to reap; once it has started
+ * the caller has its number. Whatever fails, nothing is left running.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <glib-unix.h>
+
+#include "engine/gw-error.h"
+#include "engine/gw-vm.h"
+
+#define START_TIMEOUT_US (30 * G_USEC_PER_SEC)
+#define POLL_MS		 20
+#define GREETING_MS	 1000
+#define WORDS_BYTES	 1024 /* of QEMU's own words in an error */
+
+/* Connected, or -1 with errno. EAGAIN says that somebody listens whose queue is full. */
+static int
+connect_monitor(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof address.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(address.sun_path, path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static gboolean
+is_listening(const char *path)
+{
+	int fd = connect_monitor(path);
+	if (fd < 0)
+		return errno == EAGAIN;
+	close(fd);
+	return TRUE;
+}
+
+static gboolean
+greets(const char *path)
+{
+	int fd = connect_monitor(path);
+	if (fd < 0)
+		return FALSE;
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	char bytes[4096];
+	gboolean greeted = poll(&pfd, 1, GREETING_MS) > 0 && read(fd, bytes, sizeof bytes) > 0;
+	close(fd);
+	return greeted;
+}
+
+/* Runs in the child between fork and exec. */
+static void
+set_up_child(gpointer data)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setsid();
+}
+
+/* (transfer full): what was written to @fd from @start on, its last lines on one. */
+static char *
+read_words(int fd, off_t start)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	char bytes[WORDS_BYTES + 1];
+	ssize_t n = pread(fd, bytes, WORDS_BYTES, MAX(start, end - WORDS_BYTES));
+	bytes[MAX(n, 0)] = '\0';
+	g_strstrip(bytes);
+	if (bytes[0] == '\0')
+		return g_strdup("it said nothing");
+	g_auto(GStrv) lines = g_strsplit(bytes, "\n", -1);
+	g_autofree char *joined = g_strjoinv("; ", lines);
+	return g_utf8_make_valid(joined, -1);
+}
+
+static char *
+describe_end(int wait_status)
+{
+	if (WIFSIGNALED(wait_status))
+		return g_strdup_printf("was killed by signal %d", WTERMSIG(wait_status));
+	return g_strdup_printf("ended with status %d", WEXITSTATUS(wait_status));
+}
+
+/* Waits until the monitor greets; on failure @ret_ended says whether the child has been reaped. */
+static gboolean
+wait_for_monitor(const GwVm *self, GPid pid, int log_fd, off_t log_start, gboolean *ret_ended,
+		 GError **error)
+{
+	gint64 deadline_us = g_get_monotonic_time() + START_TIMEOUT_US;
+	*ret_ended = FALSE;
+	while (g_get_monotonic_time() < deadline_us) {
+		int wait_status;
+		if (waitpid(pid, &wait_status, WNOHANG) == pid) {
+			*ret_ended = TRUE;
+			g_autofree char *end = describe_end(wait_status);
+			g_autofree char *words = read_words(log_fd, log_start);
+			g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH, "QEMU %s while starting: %s",
+				    end, words);
+			return FALSE;
+		}
+		if (greets(self->qmp_path))
+			return TRUE;
+		g_usleep(POLL_MS * 1000);
+	}
+	g_autofree char *words = read_words(log_fd, log_start);
+	g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH,
+		    "QEMU's monitor did not answer at '%s' within 30 s; QEMU's own words: %s",
+		    self->qmp_path, words);
+	return FALSE;
+}
+
+/* The folder of the monitor's socket: whoever can enter it owns the guest. */
+static gboolean
+make_socket_folder(const GwVm *self, GError **error)
+{
+	g_autofree char *folder = g_path_get_dirname(self->qmp_path);
+	if (g_mkdir_with_parents(folder, 0700) == 0)
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH, "cannot make the folder '%s': %s", folder,
+		    g_strerror(errno));
+	return FALSE;
+}
+
+static gboolean
+spawn(char **argv, int log_fd, GPid *ret_pid, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	GSpawnFlags flags = G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD;
+	if (g_spawn_async_with_fds(NULL, argv, NULL, flags, set_up_child, NULL, ret_pid, -1, log_fd,
+				   log_fd, &cause))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH, "cannot start '%s': %s", argv[0],
+		    cause->message);
+	return FALSE;
+}
+
+/* The child leads a session, so that its group is all that it has started. */
+static void
+kill_and_reap(GPid pid)
+{
+	kill(-pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+}
+
+static gboolean
+start_with_log(const GwVm *self, char **argv, int log_fd, GPid *ret_pid, GError **error)
+{
+	off_t log_start = lseek(log_fd, 0, SEEK_END);
+	GPid pid;
+	if (!spawn(argv, log_fd, &pid, error))
+		return FALSE;
+	gboolean ended;
+	if (!wait_for_monitor(self, pid, log_fd, log_start, &ended, error)) {
+		if (!ended)
+			kill_and_reap(pid);
+		return FALSE;
+	}
+	*ret_pid = pid;
+	return TRUE;
+}
+
+/* (transfer full) */
+static GStrv
+make_argv(const GwVm *self, const char *const *extra, GError **error)
+{
+	g_auto(GStrv) argv = gw_vm_expand_argv(self, error);
+	if (argv == NULL)
+		return NULL;
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+	g_strv_builder_addv(builder, (const char **)argv);
+	if (extra != NULL)
+		g_strv_builder_addv(builder, (const char **)extra);
+	return g_strv_builder_end(builder);
+}
+
+gboolean
+gw_vm_start(const GwVm *self, const char *const *extra, const char *log_path, GPid *ret_pid,
+	    GError **error)
+{
+	g_auto(GStrv) argv = make_argv(self, extra, error);
+	if (argv == NULL || !make_socket_folder(self, error))
+		return FALSE;
+	if (is_listening(self->qmp_path)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH,
+			    "VM '%s' is already running: somebody listens at '%s'", self->name,
+			    self->qmp_path);
+		return FALSE;
+	}
+	int log_fd = open(log_path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (log_fd < 0) {
+		g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH, "cannot write QEMU's log '%s': %s",
+			    log_path, g_strerror(errno));
+		return FALSE;
+	}
+	gboolean started = start_with_log(self, argv, log_fd, ret_pid, error);
+	close(log_fd);
+	return started;
+}
