@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Carries control messages over a socket: frames, matches replies to requests, answers pings at once (also
+ * while whoever owns us waits for something else: every wait turns the same loop), and notices silence.
+ * A connection is good until its error is set, and then it is lost for ever.
+ */
+#include "engine/control-conn.h"
+
+#include <string.h>
+
+#include "engine/gw-error.h"
+#include "qmp/await.h"
+#include "qmp/json-frame.h"
+
+#define READ_BYTES      (64 * 1024)
+#define MAX_QUEUE_BYTES (4 * 1024 * 1024) /* a peer that reads nothing for so long is lost */
+
+struct ControlConn {
+	GSocket *socket;
+	GMainContext *context;
+	GSource *reader;
+	GSource *writer;    /* (nullable): only while something is queued */
+	GSource *heartbeat; /* (nullable) */
+	JsonFrame *frame;
+	GByteArray *queue;
+	GHashTable *pending; /* id -> Pending, borrowed from the stack of a call */
+	guint64 next_id;
+	guint64 ping_id; /* 0: none is out */
+	gint64 ping_sent_us;
+	gint64 heard_us; /* monotonic */
+	guint silence_ms;
+	Clock clock;
+	GError *error;
+	ControlHandler handler;
+	gpointer handler_data;
+};
+
+typedef struct {
+	ControlConn *conn;
+	JsonObject *reply;
+	GError *error;
+} Pending;
+
+/* (transfer full) @error */
+static void
+lose(ControlConn *self, GError *error)
+{
+	if (self->error != NULL) {
+		g_error_free(error);
+		return;
+	}
+	self->error = error;
+	g_socket_close(self->socket, NULL);
+	g_main_context_wakeup(self->context);
+}
+
+static void
+destroy_source(GSource **source)
+{
+	if (*source == NULL)
+		return;
+	g_source_destroy(*source);
+	g_clear_pointer(source, g_source_unref);
+}
+
+static GSource *
+attach_socket_source(ControlConn *self, GIOCondition condition, GSocketSourceFunc callback)
+{
+	GSource *source = g_socket_create_source(self->socket, condition, NULL);
+	g_source_set_callback(source, G_SOURCE_FUNC(callback), self, NULL);
+	g_source_attach(source, self->context);
+	return source;
+}
+
+static void
+flush(ControlConn *self)
+{
+	while (self->queue->len > 0 && self->error == NULL) {
+		g_autoptr(GError) error = NULL;
+		gssize n = g_socket_send(self->socket, (const char *)self->queue->data,
+					 self->queue->len, NULL, &error);
+		if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+			return;
+		if (n < 0) {
+			lose(self, g_error_new(GW_ERROR, GW_ERROR_PEER_LOST,
+					       "control connection: %s", error->message));
+			return;
+		}
+		g_byte_array_remove_range(self->queue, 0, (guint)n);
+	}
+}
+
+static gboolean
+on_writable(GSocket *socket, GIOCondition condition, gpointer data)
+{
+	ControlConn *self = data;
+	flush(self);
+	if (self->queue->len > 0 && self->error == NULL)
+		return G_SOURCE_CONTINUE;
+	g_clear_pointer(&self->writer, g_source_unref);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+send_message(ControlConn *self, ControlType type, guint64 id, JsonObject *fields)
+{
+	g_autofree char *line = control_format(type, id, fields);
+	if (self->error != NULL)
+		return;
+	g_byte_array_append(self->queue, (const guint8 *)line, (guint)strlen(line));
+	flush(self);
+	if (self->queue->len > MAX_QUEUE_BYTES)
+		lose(self, g_error_new(GW_ERROR, GW_ERROR_PEER_LOST,
+				       "control connection: the peer does not read"));
+	if (self->queue->len > 0 && self->writer == NULL && self->error == NULL)
+		self->writer = attach_socket_source(self, G_IO_OUT, on_writable);
+}
+
+static void
+take_reply(ControlConn *self, ControlMessage *message)
+{
+	if (message->id == self->ping_id) {
+		gint64 time_us = json_object_get_int_member_with_default(message->body, "time_us", -1);
+		clock_add(&self->clock, self->ping_sent_us, time_us, g_get_real_time());
+		self->ping_id = 0;
+		return;
+	}
+	Pending *pending = g_hash_table_lookup(self->pending, &message->id);
+	if (pending == NULL)
+		return;
+	if (message->type == CONTROL_REPLY)
+		pending->reply = json_object_ref(message->body);
+	else
+		pending->error = control_error_from_object(
+			json_object_get_object_member(message->body, "error"));
+	g_hash_table_remove(self->pending, &message->id);
+}
+
+static void
+take_message(ControlConn *self, ControlMessage *message)
+{
+	if (message->type == CONTROL_PING) {
+		JsonObject *fields = json_object_new();
+		json_object_set_int_member(fields, "time_us", g_get_real_time());
+		control_conn_reply(self, message->id, fields);
+	} else if (message->type == CONTROL_REPLY || message->type == CONTROL_ERROR) {
+		take_reply(self, message);
+	} else {
+		self->handler(self, message, self->handler_data);
+	}
+}
+
+static void
+take_bytes(ControlConn *self, const char *bytes, gsize n_bytes)
+{
+	json_frame_push(self->frame, bytes, n_bytes);
+	while (self->error == NULL) {
+		const char *text = NULL;
+		gsize len = 0;
+		g_autoptr(GError) error = NULL;
+		if (!json_frame_next(self->frame, &text, &len, &error)) {
+			lose(self, g_error_new(GW_ERROR, GW_ERROR_PROTOCOL, "control message: %s",
+					       error->message));
+			return;
+		}
+		if (text == NULL)
+			return;
+		g_autoptr(ControlMessage) message = control_parse(text, len, &error);
+		if (message == NULL)
+			lose(self, g_steal_pointer(&error));
+		else
+			take_message(self, message);
+	}
+}
+
+static gboolean
+on_readable(GSocket *socket, GIOCondition condition, gpointer data)
+{
+	ControlConn *self = data;
+	char bytes[READ_BYTES];
+	g_autoptr(GError) error = NULL;
+	if (self->error != NULL)
+		return G_SOURCE_REMOVE;
+
+	gssize n = g_socket_receive(self->socket, bytes, sizeof bytes, NULL, &error);
+	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+		return G_SOURCE_CONTINUE;
+	if (n <= 0) {
+		lose(self, g_error_new(GW_ERROR, GW_ERROR_PEER_LOST, "control connection: %s",
+				       n == 0 ? "closed by the peer" : error->message));
+		return G_SOURCE_REMOVE;
+	}
+	self->heard_us = g_get_monotonic_time();
+	take_bytes(self, bytes, (gsize)n);
+	return self->error == NULL ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_heartbeat(gpointer data)
+{
+	ControlConn *self = data;
+	gint64 silent_ms = (g_get_monotonic_time() - self->heard_us) / 1000;
+	if (self->error == NULL && silent_ms > self->silence_ms)
+		lose(self, g_error_new(GW_ERROR, GW_ERROR_PEER_LOST,
+				       "control connection: the peer is silent for %.1f s",
+				       (double)silent_ms / 1000));
+	if (self->error != NULL)
+		return G_SOURCE_REMOVE;
+	if (self->ping_id == 0) {
+		self->ping_id = self->next_id++;
+		self->ping_sent_us = g_get_real_time();
+		send_message(self, CONTROL_PING, self->ping_id, NULL);
+	}
+	return G_SOURCE_CONTINUE;
+}
+
+ControlConn *
+control_conn_new(GSocket *socket, ControlHandler handler, gpointer data)
+{
+	ControlConn *self = g_new0(ControlConn, 1);
+	self->socket = g_object_ref(socket);
+	self->context = g_main_context_ref_thread_default();
+	self->frame = json_frame_new(CONTROL_MAX_BYTES, CONTROL_MAX_DEPTH);
+	self->queue = g_byte_array_new();
+	self->pending = g_hash_table_new(g_int64_hash, g_int64_equal);
+	self->next_id = 1;
+	self->heard_us = g_get_monotonic_time();
+	self->handler = handler;
+	self->handler_data = data;
+	g_socket_set_blocking(socket, FALSE);
+	self->reader = attach_socket_source(self, G_IO_IN, on_readable);
+	return self;
+}
+
+void
+control_conn_free(ControlConn *self)
+{
+	if (self == NULL)
+		return;
+	destroy_source(&self->reader);
+	destroy_source(&self->writer);
+	destroy_source(&self->heartbeat);
+	g_socket_close(self->socket, NULL);
+	g_object_unref(self->socket);
+	json_frame_free(self->frame);
+	g_byte_array_unref(self->queue);
+	g_hash_table_unref(self->pending);
+	g_clear_error(&self->error);
+	g_main_context_unref(self->context);
+	g_free(self);
+}
+
+void
+control_conn_set_heartbeat(ControlConn *self, guint interval_ms, guint silence_ms)
+{
+	destroy_source(&self->heartbeat);
+	self->silence_ms = silence_ms;
+	self->heartbeat = g_timeout_source_new(interval_ms);
+	g_source_set_callback(self->heartbeat, on_heartbeat, self, NULL);
+	g_source_attach(self->heartbeat, self->context);
+	on_heartbeat(self);
+}
+
+void
+control_conn_notify(ControlConn *self, ControlType type, JsonObject *fields)
+{
+	send_message(self, type, 0, fields);
+}
+
+void
+control_conn_reply(ControlConn *self, guint64 id, JsonObject *fields)
+{
+	send_message(self, CONTROL_REPLY, id, fields);
+}
+
+void
+control_conn_reply_error(ControlConn *self, guint64 id, const GError *error)
+{
+	JsonObject *fields = json_object_new();
+	json_object_set_object_member(fields, "error", control_error_to_object(error));
+	send_message(self, CONTROL_ERROR, id, fields);
+}
+
+static gboolean
+is_answered(gpointer data)
+{
+	Pending *pending = data;
+	return pending->reply != NULL || pending->error != NULL || pending->conn->error != NULL;
+}
+
+JsonObject *
+control_conn_call(ControlConn *self, ControlType type, JsonObject *fields, int timeout_ms,
+		  GCancellable *cancellable, GError **error)
+{
+	Pending pending = { .conn = self };
+	guint64 id = self->next_id++;
+	g_hash_table_insert(self->pending, &id, &pending);
+	send_message(self, type, id, fields);
+
+	g_autoptr(GError) wait_error = NULL;
+	gboolean ended = await_until(is_answered, &pending, timeout_ms, cancellable, &wait_error);
+	g_hash_table_remove(self->pending, &id);
+	if (pending.reply != NULL)
+		return pending.reply;
+	if (pending.error != NULL)
+		g_propagate_error(error, pending.error);
+	else if (ended)
+		g_propagate_error(error, g_error_copy(self->error));
+	else if (g_error_matches(wait_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		g_propagate_error(error, g_steal_pointer(&wait_error));
+	else
+		g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST,
+			    "no answer to '%s' within %.1f s", control_type_to_string(type),
+			    timeout_ms / 1000.0);
+	return NULL;
+}
+
+const GError *
+control_conn_get_error(ControlConn *self)
+{
+	return self->error;
+}
+
+const Clock *
+control_conn_get_clock(ControlConn *self)
+{
+	return &self->clock;
+}
+
+static gboolean
+is_flushed(gpointer data)
+{
+	ControlConn *self = data;
+	return self->queue->len == 0 || self->error != NULL;
+}
+
+void
+control_conn_close(ControlConn *self, int timeout_ms)
+{
+	gboolean flushed = await_until(is_flushed, self, timeout_ms, NULL, NULL);
+	g_debug("control connection: closed%s", flushed ? "" : " with messages unsent");
+	lose(self, g_error_new(GW_ERROR, GW_ERROR_PEER_LOST, "control connection: closed by us"));
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "engine/clock.h"
+#include "engine/control.h"
+
+/* One control connection, on either side. Lives in the thread-default main context. */
+typedef struct ControlConn ControlConn;
+
+/* A request or notice has come; pings and replies are dealt with before. (transfer none) */
+typedef void (*ControlHandler)(ControlConn *conn, ControlMessage *message, gpointer data);
+
+/* Takes over a connected socket. @handler is called from the loop and must only write down. */
+ControlConn *control_conn_new(GSocket *socket, ControlHandler handler, gpointer data);
+void control_conn_free(ControlConn *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlConn, control_conn_free)
+
+/**
+ * control_conn_set_heartbeat:
+ * @interval_ms: how often the peer is pinged
+ * @silence_ms: it is lost when nothing came for so long
+ *
+ * The pings feed the clock too.
+ */
+void control_conn_set_heartbeat(ControlConn *self, guint interval_ms, guint silence_ms);
+
+/* Never blocks, never fails: a lost peer is found by control_conn_get_error(). (transfer full) @fields */
+void control_conn_notify(ControlConn *self, ControlType type, JsonObject *fields);
+void control_conn_reply(ControlConn *self, guint64 id, JsonObject *fields);
+void control_conn_reply_error(ControlConn *self, guint64 id, const GError *error);
+
+/**
+ * control_conn_call:
+ * @fields: (nullable) (transfer full)
+ *
+ * Sends a request and turns the loop until it is answered.
+ *
+ * Returns: (transfer full): the reply; NULL with the peer's own error, %GW_ERROR_PEER_LOST,
+ *   %GW_ERROR_PROTOCOL or %G_IO_ERROR_CANCELLED
+ */
+JsonObject *control_conn_call(ControlConn *self, ControlType type, JsonObject *fields, int timeout_ms,
+			      GCancellable *cancellable, GError **error);
+
+/* Why the connection has ended, or NULL while it is good. */
+const GError *control_conn_get_error(ControlConn *self);
+const Clock *control_conn_get_clock(ControlConn *self);
+/* Sends what is queued, @timeout_ms at most, and closes. */
+void control_conn_close(ControlConn *self, int timeout_ms);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/gw-plan.h"
+#include "engine/gw-survey.h"
+
+/* What the user wants; part of a plan's making. */
+typedef struct {
+	const char *vm_name;
+	gint64 downtime_limit_us;
+	gint64 bandwidth_bytes_per_s;
+	gboolean paused;
+	gboolean keep_source;
+} NegotiatePolicy;
+
+/**
+ * negotiate:
+ *
+ * Pure: two surveys and the user's wishes give a plan that holds every issue at once. With no error among
+ * them (gw_plan_is_possible()) the plan can be carried out.
+ */
+GwPlan *negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePolicy *policy);
+
+/* The destination's own look at a plan that came from the peer, against what it knows of its QEMU: the
+ * same rules for its half. @survey is fresh. %GW_ERROR_INCOMPATIBLE with all that is wrong. */
+gboolean negotiate_check_destination(const GwPlan *plan, const GwSurvey *survey,
+				     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* (transfer full): all errors of @plan in one line, for people. */
+char *negotiate_describe_errors(const GwPlan *plan);

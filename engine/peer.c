@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The agent seen from the source: the greeting, and the questions that a source asks when it comes back
+ * after a break. Those use a connection of their own, since the session's is lost by then.
+ */
+#include "engine/peer.h"
+
+#include "engine/gw-error.h"
+#include "engine/net.h"
+
+#define HELLO_TIMEOUT_MS   5000
+#define OUTCOME_TIMEOUT_MS 60000 /* the agent may first have to end what still runs there */
+#define DONE_TIMEOUT_MS    5000
+
+void
+peer_free(Peer *self)
+{
+	if (self == NULL)
+		return;
+	control_conn_free(self->conn);
+	g_free(self->agent_id);
+	g_free(self->host_name);
+	g_free(self);
+}
+
+static gboolean
+say_hello(Peer *self, GCancellable *cancellable, GError **error)
+{
+	JsonObject *hello = json_object_new();
+	JsonArray *versions = json_array_new();
+	json_array_add_int_element(versions, CONTROL_VERSION_MIN);
+	json_array_add_int_element(versions, CONTROL_VERSION_MAX);
+	json_object_set_array_member(hello, "versions", versions);
+
+	g_autoptr(JsonObject) reply = control_conn_call(self->conn, CONTROL_HELLO, hello,
+							HELLO_TIMEOUT_MS, cancellable, error);
+	if (reply == NULL)
+		return FALSE;
+	self->agent_id =
+		g_strdup(json_object_get_string_member_with_default(reply, "agent", NULL));
+	self->host_name =
+		g_strdup(json_object_get_string_member_with_default(reply, "host", NULL));
+	if (self->agent_id != NULL && self->host_name != NULL)
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "the agent's greeting does not say who it is");
+	return FALSE;
+}
+
+Peer *
+peer_connect(const PeerAddress *address, ControlHandler handler, gpointer data,
+	     GCancellable *cancellable, GError **error)
+{
+	g_autoptr(GSocket) socket = net_connect(address->host, address->port, NET_CONTROL,
+						address->insecure, cancellable, error);
+	if (socket == NULL)
+		return NULL;
+	g_autoptr(Peer) self = g_new0(Peer, 1);
+	self->conn = control_conn_new(socket, handler, data);
+	if (say_hello(self, cancellable, error))
+		return g_steal_pointer(&self);
+	g_prefix_error(error, "agent at %s port %u: ", address->host, address->port);
+	return NULL;
+}
+
+static const char *const outcome_words[] = {
+	[PEER_OUTCOME_UNKNOWN] = "unknown",
+	[PEER_OUTCOME_RUNNING] = "running",
+	[PEER_OUTCOME_GONE] = "gone",
+};
+
+const char *
+peer_outcome_to_string(PeerOutcome outcome)
+{
+	return outcome_words[outcome];
+}
+
+PeerOutcome
+peer_outcome_from_reply(JsonObject *reply)
+{
+	const char *word = json_object_get_string_member_with_default(reply, "outcome", "unknown");
+	for (guint i = 0; i < G_N_ELEMENTS(outcome_words); i++)
+		if (g_strcmp0(word, outcome_words[i]) == 0)
+			return i;
+	return PEER_OUTCOME_UNKNOWN;
+}
+
+static void
+ignore_notice(ControlConn *conn, ControlMessage *message, gpointer data)
+{
+}
+
+static JsonObject *
+session_object(const char *session)
+{
+	JsonObject *object = json_object_new();
+	json_object_set_string_member(object, "session", session);
+	return object;
+}
+
+PeerOutcome
+peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *session,
+		 GError **error)
+{
+	g_autoptr(Peer) peer = peer_connect(address, ignore_notice, NULL, NULL, error);
+	if (peer == NULL)
+		return PEER_OUTCOME_UNKNOWN;
+	if (g_strcmp0(peer->agent_id, agent_id) != 0) {
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+			    "the agent at %s port %u has another state folder than the one that took "
+			    "the guest: it cannot know",
+			    address->host, address->port);
+		return PEER_OUTCOME_UNKNOWN;
+	}
+	g_autoptr(JsonObject) reply =
+		control_conn_call(peer->conn, CONTROL_OUTCOME, session_object(session),
+				  OUTCOME_TIMEOUT_MS, NULL, error);
+	if (reply == NULL)
+		return PEER_OUTCOME_UNKNOWN;
+	PeerOutcome outcome = peer_outcome_from_reply(reply);
+	if (outcome == PEER_OUTCOME_UNKNOWN)
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "the agent cannot tell: %s",
+			    json_object_get_string_member_with_default(reply, "text", "no reason given"));
+	return outcome;
+}
+
+void
+peer_tell_done(const PeerAddress *address, const char *session)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Peer) peer = peer_connect(address, ignore_notice, NULL, NULL, &error);
+	g_autoptr(JsonObject) reply =
+		peer != NULL ? control_conn_call(peer->conn, CONTROL_DONE, session_object(session),
+						 DONE_TIMEOUT_MS, NULL, &error) :
+			       NULL;
+	if (reply == NULL)
+		g_debug("session %s: the agent was not told that we are done: %s", session,
+			error->message);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/control-conn.h"
+
+/* The agent as the source speaks with it. */
+
+typedef struct {
+	char *host;
+	guint16 port;
+	gboolean insecure;
+} PeerAddress;
+
+typedef struct {
+	ControlConn *conn;
+	char *agent_id;  /* who it is, for as long as its state folder lives */
+	char *host_name; /* for messages */
+} Peer;
+
+void peer_free(Peer *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Peer, peer_free)
+
+/**
+ * peer_connect:
+ * @handler: for the agent's notices
+ *
+ * Connects and agrees on a version.
+ *
+ * Returns: (transfer full): NULL with %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE, %GW_ERROR_PROTOCOL,
+ *   %GW_ERROR_PEER_LOST or %G_IO_ERROR_CANCELLED
+ */
+Peer *peer_connect(const PeerAddress *address, ControlHandler handler, gpointer data,
+		   GCancellable *cancellable, GError **error);
+
+typedef enum {
+	PEER_OUTCOME_UNKNOWN,
+	PEER_OUTCOME_RUNNING, /* the guest is there */
+	PEER_OUTCOME_GONE,    /* it is not, and by this session never will be */
+} PeerOutcome;
+
+PeerOutcome peer_outcome_from_reply(JsonObject *reply);
+const char *peer_outcome_to_string(PeerOutcome outcome);
+
+/**
+ * peer_ask_outcome:
+ * @agent_id: whom the session was with; another agent at the same address knows nothing of it
+ *
+ * Asks on a connection of its own what became of @session. After PEER_OUTCOME_GONE the agent will never
+ * run it.
+ *
+ * Returns: PEER_OUTCOME_UNKNOWN with @error set when it could not be asked or does not know itself
+ */
+PeerOutcome peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *session,
+			     GError **error);
+
+/* Tells the agent that the source needs its record of @session no more. Best effort. */
+void peer_tell_done(const PeerAddress *address, const char *session);

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One QEMU: monitor, process and the facts its events leave behind.
+ *
+ * QEMU's monitor answers nothing while its big lock is held, which in a switchover lasts as long as the
+ * device state takes; that is health, not death. What still answers then is the out-of-band queue, served
+ * by a thread of its own, and what answers nothing at all is a frozen process. So the heartbeat goes out of
+ * band, and a command's time-out alone proves nothing.
+ */
+#include "engine/qemu.h"
+
+#include <string.h>
+
+#include "engine/gw-error.h"
+#include "qmp/await.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+#define BEAT_INTERVAL_MS   1000
+#define POLL_TIMEOUT_MS    60000
+#define COMMAND_TIMEOUT_MS 10000
+#define CANCEL_TIMEOUT_MS  3000
+#define FINAL_TIMEOUT_MS   20000
+#define QUIT_TIMEOUT_MS    5000
+#define KILL_TIMEOUT_MS    5000
+
+static void
+take_migration(Qemu *self, JsonObject *data, gint64 timestamp_us)
+{
+	const char *word = data != NULL ? json_object_get_string_member_with_default(data, "status", NULL) : NULL;
+	if (word == NULL)
+		return;
+	self->status = qmp_migrate_status_from_string(word);
+	if (self->status == QMP_MIGRATE_COMPLETED)
+		self->completed_us = timestamp_us;
+}
+
+static void
+on_event(QmpClient *qmp, const char *name, JsonObject *data, gint64 timestamp_us, gpointer user_data)
+{
+	Qemu *self = user_data;
+	self->heard_us = g_get_monotonic_time();
+	if (strcmp(name, "MIGRATION") == 0)
+		take_migration(self, data, timestamp_us);
+	else if (strcmp(name, "STOP") == 0)
+		self->stop_us = timestamp_us;
+	else if (strcmp(name, "RESUME") == 0)
+		self->resume_us = timestamp_us;
+	else if (strcmp(name, "MIGRATION_PASS") == 0 && data != NULL)
+		self->pass = json_object_get_int_member_with_default(data, "pass", self->pass);
+
+	if (self->on_event != NULL)
+		self->on_event(self, name, data, timestamp_us, self->on_event_data);
+}
+
+static void
+on_closed(QmpClient *qmp, GError *error, gpointer data)
+{
+	Qemu *self = data;
+	if (self->closed == NULL)
+		self->closed = g_error_new(GW_ERROR, GW_ERROR_MONITOR_LOST, "%s: QEMU's monitor: %s",
+					   self->host, error->message);
+}
+
+Qemu *
+qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, GError **error)
+{
+	g_autoptr(GError) local_error = NULL;
+	QmpClient *qmp =
+		qmp_client_connect(qmp_path, CONNECT_TIMEOUT_MS, cancellable, &local_error);
+	if (qmp == NULL && g_error_matches(local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+		g_propagate_error(error, g_steal_pointer(&local_error));
+		return NULL;
+	}
+	if (qmp == NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "%s: monitor '%s': %s", host, qmp_path,
+			    local_error->message);
+		return NULL;
+	}
+	Qemu *self = g_new0(Qemu, 1);
+	self->host = host;
+	self->qmp_path = g_strdup(qmp_path);
+	self->qmp = qmp;
+	self->process = (Process)PROCESS_INIT;
+	self->heard_us = g_get_monotonic_time();
+	qmp_migrate_info_init(&self->info);
+	process_open(&self->process, qmp_client_get_peer_pid(qmp));
+	g_signal_connect(qmp, "event", G_CALLBACK(on_event), self);
+	g_signal_connect(qmp, "closed", G_CALLBACK(on_closed), self);
+	return self;
+}
+
+void
+qemu_free(Qemu *self)
+{
+	if (self == NULL)
+		return;
+	if (self->beat != NULL)
+		g_source_destroy(self->beat);
+	g_clear_pointer(&self->beat, g_source_unref);
+	qmp_client_close(self->qmp);
+	/* Whoever asked last is told of the close from the loop: let that come while we are here. */
+	while (self->poll_pending || self->beat_pending)
+		g_main_context_iteration(g_main_context_get_thread_default(), TRUE);
+	g_signal_handlers_disconnect_by_data(self->qmp, self);
+	g_object_unref(self->qmp);
+	process_clear(&self->process);
+	qmp_migrate_info_clear(&self->info);
+	g_clear_error(&self->closed);
+	g_free(self->qmp_path);
+	g_free(self);
+}
+
+void
+qemu_set_event_func(Qemu *self, QemuEventFunc func, gpointer data)
+{
+	self->on_event = func;
+	self->on_event_data = data;
+}
+
+static void
+on_beat_answered(GObject *source, GAsyncResult *result, gpointer data)
+{
+	Qemu *self = data;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(JsonNode) reply =
+		qmp_client_execute_finish(QMP_CLIENT(source), result, &error);
+	/* A refusal is an answer too. */
+	if (reply != NULL || qmp_error_is_refusal(error))
+		self->heard_us = g_get_monotonic_time();
+	self->beat_pending = FALSE;
+}
+
+static gboolean
+on_beat(gpointer data)
+{
+	Qemu *self = data;
+	if (self->closed != NULL)
+		return G_SOURCE_REMOVE;
+	if (self->beat_pending)
+		return G_SOURCE_CONTINUE;
+	gboolean oob = qmp_client_has_oob(self->qmp);
+	QmpExecOptions options = { .fd = -1, .oob = oob, .timeout_ms = POLL_TIMEOUT_MS };
+	self->beat_pending = TRUE;
+	qmp_client_execute_async(self->qmp, oob ? "query-yank" : "query-status", NULL, &options, NULL,
+				 on_beat_answered, self);
+	return G_SOURCE_CONTINUE;
+}
+
+void
+qemu_start_heartbeat(Qemu *self)
+{
+	if (self->beat != NULL)
+		return;
+	self->beat = g_timeout_source_new(BEAT_INTERVAL_MS);
+	g_source_set_callback(self->beat, on_beat, self, NULL);
+	g_source_attach(self->beat, g_main_context_get_thread_default());
+}
+
+gboolean
+qemu_check(Qemu *self, int silence_ms, GError **error)
+{
+	if (self->closed != NULL) {
+		g_propagate_error(error, g_error_copy(self->closed));
+		return FALSE;
+	}
+	gint64 silent_ms = (g_get_monotonic_time() - self->heard_us) / 1000;
+	if (self->beat == NULL || silent_ms <= silence_ms)
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST,
+		    "%s: QEMU has not answered for %.1f s: its process is frozen", self->host,
+		    (double)silent_ms / 1000);
+	return FALSE;
+}
+
+/* Events tell of changes; only where none has come yet is the queried word news. */
+static void
+take_info(Qemu *self, QmpMigrateInfo *info)
+{
+	qmp_migrate_info_clear(&self->info);
+	self->info = *info;
+	self->info_is_new = TRUE;
+	self->heard_us = g_get_monotonic_time();
+	if (self->status == QMP_MIGRATE_NONE)
+		self->status = info->status;
+}
+
+static void
+on_polled(GObject *source, GAsyncResult *result, gpointer data)
+{
+	Qemu *self = data;
+	g_autoptr(GError) error = NULL;
+	QmpMigrateInfo info;
+	qmp_migrate_info_init(&info);
+	self->poll_pending = FALSE;
+	if (qmp_query_migrate_finish(QMP_CLIENT(source), result, &info, &error))
+		take_info(self, &info);
+}
+
+void
+qemu_poll(Qemu *self)
+{
+	if (self->poll_pending || self->closed != NULL)
+		return;
+	self->poll_pending = TRUE;
+	qmp_query_migrate_async(self->qmp, POLL_TIMEOUT_MS, on_polled, self);
+}
+
+typedef struct {
+	Qemu *qemu;
+	QmpMigrateStatus status;
+} StatusWait;
+
+static gboolean
+has_status(gpointer data)
+{
+	StatusWait *wait = data;
+	return wait->qemu->status == wait->status || wait->qemu->closed != NULL;
+}
+
+static gboolean
+is_final(gpointer data)
+{
+	Qemu *self = data;
+	return qmp_migrate_status_is_final(self->status) || self->closed != NULL;
+}
+
+static gboolean
+wait_for(Qemu *self, AwaitReady ready, gpointer data, int timeout_ms, const char *what, GError **error)
+{
+	if (!await_until(ready, data, timeout_ms, NULL, NULL)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION,
+			    "%s: QEMU did not reach '%s' within %.1f s; it says '%s'", self->host, what,
+			    timeout_ms / 1000.0, qmp_migrate_status_to_string(self->status));
+		return FALSE;
+	}
+	return self->closed == NULL || qemu_check(self, 0, error);
+}
+
+gboolean
+qemu_wait_final(Qemu *self, int timeout_ms, GError **error)
+{
+	return wait_for(self, is_final, self, timeout_ms, "completed, cancelled or failed", error);
+}
+
+gboolean
+qemu_wait_status(Qemu *self, QmpMigrateStatus status, int timeout_ms, GError **error)
+{
+	StatusWait wait = { self, status };
+	return wait_for(self, has_status, &wait, timeout_ms, qmp_migrate_status_to_string(status),
+			error);
+}
+
+/* What QEMU says now, in place of what its events have said. */
+static gboolean
+refresh_status(Qemu *self, GError **error)
+{
+	g_auto(QmpMigrateInfo) info;
+	qmp_migrate_info_init(&info);
+	if (!qmp_query_migrate(self->qmp, &info, error))
+		return FALSE;
+	self->status = info.status;
+	return TRUE;
+}
+
+gboolean
+qemu_cancel_migration(Qemu *self, GError **error)
+{
+	g_autoptr(GError) deaf = NULL;
+	qmp_client_set_timeout(self->qmp, CANCEL_TIMEOUT_MS);
+	gboolean asked = qmp_migrate_cancel(self->qmp, &deaf);
+	qmp_client_set_timeout(self->qmp, COMMAND_TIMEOUT_MS);
+	/* Deaf: it sits in a send with its lock held. Out of band the stream can still be broken. */
+	if (!asked && !qmp_error_is_timeout(deaf)) {
+		g_propagate_prefixed_error(error, g_steal_pointer(&deaf), "%s: ", self->host);
+		return FALSE;
+	}
+	if (!asked && qmp_client_has_oob(self->qmp) && !qmp_yank_migration(self->qmp, error)) {
+		g_prefix_error(error, "%s: QEMU is deaf: ", self->host);
+		return FALSE;
+	}
+	return qemu_wait_final(self, FINAL_TIMEOUT_MS, error) && refresh_status(self, error);
+}
+
+static gboolean
+has_resumed_or_closed(gpointer data)
+{
+	Qemu *self = data;
+	return self->resume_us != 0 || self->closed != NULL;
+}
+
+gboolean
+qemu_ensure_running(Qemu *self, int timeout_ms, GError **error)
+{
+	gint64 deadline_us = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+	g_autoptr(GError) refused = NULL;
+	do {
+		QmpStatus status;
+		if (!qmp_query_status(self->qmp, &status, error)) {
+			g_prefix_error(error, "%s: ", self->host);
+			return FALSE;
+		}
+		if (status.running)
+			return TRUE;
+		/* "Not finalized yet", or a lock of the disk that the other side still holds: it passes. */
+		g_clear_error(&refused);
+		self->resume_us = 0;
+		if (qmp_cont(self->qmp, &refused) &&
+		    !await_until(has_resumed_or_closed, self, 500, NULL, NULL))
+			g_debug("%s: no RESUME yet", self->host);
+		else if (refused != NULL && !await_until(has_resumed_or_closed, self, 100, NULL, NULL))
+			g_debug("%s: cont: %s", self->host, refused->message);
+	} while (g_get_monotonic_time() < deadline_us);
+
+	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "%s: the guest does not run again: %s",
+		    self->host, refused != NULL ? refused->message : "QEMU took 'cont' without effect");
+	return FALSE;
+}
+
+gboolean
+qemu_is_proven_gone(Qemu *self, int timeout_ms)
+{
+	return process_wait(&self->process, timeout_ms);
+}
+
+gboolean
+qemu_end(Qemu *self, gboolean ask, GError **error)
+{
+	g_autoptr(GError) quit_error = NULL;
+	gboolean asked = FALSE;
+	if (ask && self->closed == NULL) {
+		qmp_client_set_timeout(self->qmp, QUIT_TIMEOUT_MS);
+		asked = qmp_quit(self->qmp, &quit_error);
+	}
+	if (asked && process_wait(&self->process, QUIT_TIMEOUT_MS))
+		return TRUE;
+	if (process_kill(&self->process, KILL_TIMEOUT_MS))
+		return TRUE;
+	if (asked && !process_is_known(&self->process))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s: QEMU cannot be ended: %s", self->host,
+		    quit_error != NULL ? quit_error->message : "its process is not known");
+	return FALSE;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/process.h"
+#include "qmp/qmp-machine.h"
+#include "qmp/qmp-migration.h"
+
+/* One QEMU as a session sees it: its monitor, its process, and what its events have told so far. The
+ * callbacks write down; whoever owns it reads between two turns of the loop. */
+typedef struct Qemu Qemu;
+
+/* Every event, also those that Qemu reads itself; for reports. Must only write down. */
+typedef void (*QemuEventFunc)(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp_us,
+			      gpointer data_);
+
+struct Qemu {
+	const char *host; /* "source" or "destination": the prefix of every error */
+	char *qmp_path;
+	QmpClient *qmp;
+	Process process;
+
+	QmpMigrateStatus status; /* by the last event, or by a query where none came */
+	gint64 stop_us;          /* QEMU's wall clock at the last STOP; 0: none yet */
+	gint64 resume_us;        /* likewise RESUME */
+	gint64 completed_us;     /* likewise MIGRATION completed */
+	gint64 pass;             /* of the last MIGRATION_PASS */
+	gint64 heard_us;         /* monotonic: when it last answered anything */
+	GError *closed;          /* set when the monitor has gone */
+
+	QmpMigrateInfo info; /* the newest that was polled */
+	gboolean info_is_new;
+
+	gboolean poll_pending;
+	gboolean beat_pending;
+	GSource *beat;
+	QemuEventFunc on_event;
+	gpointer on_event_data;
+};
+
+/**
+ * qemu_attach:
+ * @host: static
+ *
+ * Returns: (transfer full): NULL with %GW_ERROR_MONITOR (no such socket, busy, not QMP) or
+ *   %G_IO_ERROR_CANCELLED
+ */
+Qemu *qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, GError **error);
+/* Closes the monitor; QEMU itself goes on. */
+void qemu_free(Qemu *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Qemu, qemu_free)
+
+void qemu_set_event_func(Qemu *self, QemuEventFunc func, gpointer data);
+
+/* From now on asks out of band, each second, whether it is there: see qemu_check(). */
+void qemu_start_heartbeat(Qemu *self);
+
+/**
+ * qemu_check:
+ * @silence_ms: how long it may have answered nothing
+ *
+ * Returns: %FALSE with %GW_ERROR_MONITOR_LOST when the monitor has gone or QEMU is frozen
+ */
+gboolean qemu_check(Qemu *self, int silence_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Asks for query-migrate; the answer comes into info. One question at a time. */
+void qemu_poll(Qemu *self);
+
+/* Waits until the status is final, @timeout_ms at most. */
+gboolean qemu_wait_final(Qemu *self, int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean qemu_wait_status(Qemu *self, QmpMigrateStatus status, int timeout_ms,
+			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Stops a migration that goes on, by whatever works: asked in band, else cut out of band. */
+gboolean qemu_cancel_migration(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Makes the vCPUs run if they do not, and waits until they do. */
+gboolean qemu_ensure_running(Qemu *self, int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Ends QEMU: asked first, killed then. %TRUE when it is proven gone. */
+gboolean qemu_end(Qemu *self, gboolean ask, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Has its process died? %FALSE while it lives and where nothing is known of it. */
+gboolean qemu_is_proven_gone(Qemu *self, int timeout_ms);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "engine/gw-event.h"
+#include "engine/gw-report.h"
+#include "engine/gw-sample.h"
+
+/* Keeps the record of one run, and tells whoever listens as it goes. */
+typedef struct Recorder Recorder;
+
+typedef struct {
+	void (*phase)(const char *name, gpointer data);
+	void (*sample)(const GwSample *sample, gpointer data);
+	void (*event)(const GwEvent *event, gpointer data);
+} RecorderListener;
+
+/* @listener must outlive it. The run starts now. */
+Recorder *recorder_new(const RecorderListener *listener, gpointer data);
+void recorder_free(Recorder *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recorder, recorder_free)
+
+/* (transfer none) */
+GwReport *recorder_get_report(Recorder *self);
+/* (transfer full): the record as it ends, and the last use of it but to free it. */
+GwReport *recorder_finish(Recorder *self);
+
+/* Microseconds from the run's start, now and for an instant of this host's wall clock. */
+gint64 recorder_now_us(Recorder *self);
+gint64 recorder_at_us(Recorder *self, gint64 wall_clock_us);
+
+/* @name: static. Ends the phase before. */
+void recorder_phase(Recorder *self, const char *name);
+const char *recorder_get_phase(Recorder *self);
+/* When @name began, or -1. */
+gint64 recorder_phase_start_us(Recorder *self, const char *name);
+
+/* Completes @sample with the time and the phase. */
+void recorder_sample(Recorder *self, GwSample *sample);
+/* @data: (nullable). A flood of one kind is thinned out, not kept. */
+void recorder_event(Recorder *self, const char *host, const char *name, JsonObject *data,
+		    gint64 wall_clock_us);
