@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The two guests: how QEMU is told to run them, and how their clocks are read. See tests/guests."""
+
+import os
+import re
+import struct
+
+from . import env
+
+PIT_HZ = 1193182
+TICK_MODULUS = 128
+TICK_DAMAGED = 0xff
+TICK_PARAMETERS = 0x1e0
+IMAGE_BYTES = 1 << 20
+PAGE_BYTES = 4096
+
+COMMON = ("-accel tcg -nodefaults -no-user-config -display none -boot strict=on "
+          "-qmp unix:${qmp},server=on,wait=off").split()
+
+
+def read_joined(paths):
+    """The bytes of several files as one; a file that is not there is empty."""
+    data = b""
+    for path in paths:
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                data += file.read()
+    return data
+
+
+class TickGuest:
+    """A boot sector: PAGES of RAM in use, DIRTY of them rewritten each INTERVAL_US."""
+
+    kind = "tick"
+
+    def __init__(self, ram_mib=32, pages=None, dirty=16, interval_us=2000):
+        self.ram_mib = ram_mib
+        # The first MiB is not the guest's, and the last is left to the firmware.
+        self.pages = pages if pages is not None else (ram_mib - 2) * 256
+        self.dirty = dirty
+        self.interval_us = interval_us
+
+    def prepare(self, folder):
+        """Writes the disk image, longer than a sector: SeaBIOS boots no other."""
+        with open(os.path.join(env.guests_dir(), "tick.bin"), "rb") as file:
+            image = bytearray(file.read())
+        if image[TICK_PARAMETERS:TICK_PARAMETERS + 8] != b"GWTICK\0\0":
+            raise AssertionError("tick.bin has no parameter table")
+        divisor = self.interval_us * PIT_HZ // 1000000
+        struct.pack_into("<III", image, TICK_PARAMETERS + 8, self.pages, self.dirty, divisor)
+        with open(os.path.join(folder, "tick.img"), "wb") as file:
+            file.write(image.ljust(IMAGE_BYTES, b"\0"))
+
+    def options(self, folder, clock):
+        return ["-m", str(self.ram_mib), "-drive",
+                "file=%s/tick.img,format=raw,if=virtio,readonly=on" % folder,
+                "-chardev", "file,id=clock,path=%s" % clock,
+                "-device", "isa-debugcon,iobase=0xe9,chardev=clock"]
+
+    @staticmethod
+    def read(*paths):
+        """The ticks so far, numbers modulo TICK_MODULUS, of one guest that ran here and then there."""
+        return list(read_joined(paths))
+
+    @staticmethod
+    def check(beats):
+        """Raises unless BEATS are consecutive from the guest's start on."""
+        for index, beat in enumerate(beats):
+            if beat == TICK_DAMAGED:
+                raise AssertionError("memory was damaged before tick %d" % index)
+            if beat != index % TICK_MODULUS:
+                raise AssertionError("tick %d came as %d" % (index, beat))
+
+
+class LinuxGuest:
+    """Debian's kernel with one program of ours."""
+
+    kind = "linux"
+
+    def __init__(self, ram_mib=128, memory_mib=32, rate_mib_s=8):
+        self.ram_mib = ram_mib
+        self.settings = "gw.mb=%d gw.rate=%d" % (memory_mib, rate_mib_s)
+
+    def prepare(self, folder):
+        """Nothing of its own is needed: both files are read-only and shared."""
+        env.guests_dir()
+
+    def options(self, folder, clock):
+        guests = env.guests_dir()
+        return ["-m", str(self.ram_mib), "-kernel", guests + "/kernel",
+                "-initrd", guests + "/initramfs", "-append",
+                "console=ttyS0 quiet loglevel=0 panic=-1 nokaslr " + self.settings,
+                "-chardev", "file,id=clock,path=%s" % clock, "-serial", "chardev:clock"]
+
+    @staticmethod
+    def read(*paths):
+        """The heartbeats so far, of one guest that ran here and then there: the move may split a line.
+
+        Whatever else was printed is an error. A last line that is not complete is left out.
+        """
+        text = read_joined(paths).decode("ascii", "replace")
+        beats = []
+        for line in text[:text.rfind("\n") + 1].replace("\r", "").splitlines():
+            beat = re.fullmatch(r"heartbeat (\d+)", line)
+            if beat is None:
+                raise AssertionError("the guest said '%s'" % line)
+            beats.append(int(beat.group(1)))
+        return beats
+
+    @staticmethod
+    def check(beats):
+        """Raises unless BEATS count up from 0."""
+        if beats != list(range(len(beats))):
+            wrong = next(i for i, beat in enumerate(beats) if beat != i)
+            raise AssertionError("heartbeat %d came as %d" % (wrong, beats[wrong]))

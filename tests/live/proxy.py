@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A TCP forwarder between the two hosts that can cut every connection at once, or swallow every byte.
+
+The kernel can cut a connection too (ss -K), but not every kernel can.
+"""
+
+import socket
+import struct
+import threading
+
+CHUNK_BYTES = 1 << 17
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER that turns close() into a reset
+
+
+class Proxy:
+    """Listens on 127.0.0.1:PORT and forwards each connection to 127.0.0.1:TARGET_PORT."""
+
+    def __init__(self, target_port):
+        self._target_port = target_port
+        self._lock = threading.Lock()
+        self._pairs = []
+        self._swallow = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self._target_port))
+            except OSError:
+                close(near)
+                continue
+            with self._lock:
+                self._pairs.append((near, far))
+            for here, there in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(here, there), daemon=True).start()
+
+    def _pump(self, here, there):
+        try:
+            while True:
+                data = here.recv(CHUNK_BYTES)
+                if self._swallow.is_set():
+                    continue
+                if not data:
+                    there.shutdown(socket.SHUT_WR)
+                    return
+                there.sendall(data)
+        except OSError:
+            close(here)
+            close(there)
+
+    def connections(self):
+        """How many have been made so far."""
+        with self._lock:
+            return len(self._pairs)
+
+    def cut(self):
+        """Resets every connection there is; new ones are taken as before."""
+        with self._lock:
+            pairs, self._pairs = self._pairs, []
+        for near, far in pairs:
+            close(near)
+            close(far)
+
+    def black_hole(self):
+        """From now on takes every byte and passes none on, as a network that lost its route does."""
+        self._swallow.set()
+
+    def close(self):
+        self._swallow.clear()
+        self._listener.close()
+        self.cut()
+
+
+def close(connection):
+    """Ends a connection with a reset, also under a thread that is reading it."""
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    connection.close()

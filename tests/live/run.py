@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs the live tests: one line a test, and 'N passed, N failed' at the end."""
+
+import argparse
+import concurrent.futures
+import fnmatch
+import importlib
+import os
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
+
+
+def all_tests():
+    """Every test of every test_*.py here, in order."""
+    loader = unittest.TestLoader()
+    for name in sorted(os.listdir(HERE)):
+        if name.startswith("test_") and name.endswith(".py"):
+            module = importlib.import_module("tests.live." + name[:-3])
+            yield from flatten(loader.loadTestsFromModule(module))
+
+
+def flatten(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from flatten(test)
+        else:
+            yield test
+
+
+def short_name(test):
+    """'handover.KillAgent.at_source_setup' of 'tests.live.test_handover.KillAgent.test_at_...'."""
+    module, group, case = test.id().split(".")[-3:]
+    return "%s.%s.%s" % (module.removeprefix("test_"), group, case.removeprefix("test_"))
+
+
+def is_wanted(test, options):
+    name = short_name(test)
+    if options.qemu is not None and getattr(test, "qemu", None) not in (None, options.qemu):
+        return False
+    return not options.pattern or any(
+        part in name or fnmatch.fnmatch(name, part) for part in options.pattern)
+
+
+def run_one(test):
+    """Runs a test by itself; returns (name, seconds, None or why it failed)."""
+    begun = time.monotonic()
+    result = unittest.TestResult()
+    test.run(result)
+    seconds = time.monotonic() - begun
+    wrong = [text for _, text in result.errors + result.failures]
+    if result.testsRun != 1 or result.skipped:
+        wrong.append("it was not run\n")
+    return short_name(test), seconds, "".join(wrong) or None
+
+
+def report(name, seconds, why, options):
+    if why is None:
+        print("ok     %5.1f s  %s" % (seconds, name), flush=True)
+        return
+    print("FAILED %5.1f s  %s" % (seconds, name), flush=True)
+    text = why if options.verbose else why.strip().splitlines()[-1]
+    for line in text.rstrip().splitlines():
+        print("       | " + line, flush=True)
+
+
+def run_all(tests, options):
+    """Runs them, a few at a time: they mostly wait. Returns how many failed."""
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run_one, test) for test in tests]):
+            name, seconds, why = done.result()
+            report(name, seconds, why, options)
+            failed += why is not None
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--qemu", choices=["7.2", "10.0"], help="only tests that run on this one")
+    parser.add_argument("-k", dest="pattern", action="append", help="part of a name, or a glob")
+    parser.add_argument("-j", dest="jobs", type=int, default=2, help="tests at once (2)")
+    parser.add_argument("-v", dest="verbose", action="store_true", help="show whole tracebacks")
+    parser.add_argument("--list", action="store_true", help="only print the names")
+    options = parser.parse_args()
+    tests = [test for test in all_tests() if is_wanted(test, options)]
+    if options.list:
+        print("\n".join(short_name(test) for test in tests))
+        return 0
+    failed = run_all(tests, options)
+    print("%d passed, %d failed" % (len(tests) - failed, failed))
+    return 0 if tests and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

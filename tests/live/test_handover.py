@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The hand-over: everything that can die, at every phase. After each case the guest runs in one place.
+
+One class a fault and QEMU, one test a phase. The program whose phase it is stands in its hook while the
+fault happens; so each phase is hit exactly.
+"""
+
+import signal
+import unittest
+
+from . import env, procs
+from .faults import EARLY, FAULTS, KILLED
+from .lab import Lab, UNKNOWN
+from .witness import Witness
+
+# On the newer QEMU only where the two differ: what its own states and events decide.
+NEW_PHASES = {"source:setup", "source:precopy", "source:switchover", "destination:load",
+              "source:commit", "destination:commit", "destination:running"}
+NEW_FAULTS = ("cancel", "kill_destination_qemu", "kill_agent", "kill_godwit", "cut")
+
+
+class Case:
+    """One migration in which one thing goes wrong."""
+
+    def __init__(self, lab, fault, where):
+        self.lab, self.fault, self.where = lab, FAULTS[fault], where
+        self.name = fault
+        self.expected = self.fault.expected(where)
+        self.code = None
+
+    def run(self):
+        lab = self.lab
+        hook = lab.hook(self.where)
+        on_source = self.where.startswith("source:")
+        option = ("--hook", hook.command)
+        lab.start_source()
+        lab.start_agent(*([] if on_source else option))
+        lab.use_proxy()
+        with Witness(lab.source, lab.destination):
+            migrate = lab.start_migrate(*(option if on_source else []))
+            hook.wait(migrate)
+            self.fault.act(lab, migrate)
+            hook.go()
+            self.code = migrate.wait(60)
+            self.output = migrate.out + migrate.err
+            self.check_code()
+            self.settle()
+            self.check_place()
+
+    def check_code(self):
+        if self.code not in self.expected.codes:
+            raise AssertionError("exit code %d, not one of %s: %s" % (
+                self.code, sorted(self.expected.codes), self.output))
+        if self.code == KILLED:
+            return
+        report = self.lab.report()
+        places = {0: ("destination",), 1: ("source", "none"), 5: ("source",), 6: ("unknown",)}
+        if report["vm_runs_on"] not in places[self.code]:
+            raise AssertionError("exit code %d, but '%s'" % (self.code, report["vm_runs_on"]))
+        if self.code != 0 and not report["error"]["message"]:
+            raise AssertionError("a failure without a word")
+
+    def settle(self):
+        """Brings back what was killed, and settles by `godwit recover` what only it can settle."""
+        lab = self.lab
+        lab.proxy.close()
+        if self.name == "freeze_destination_qemu" and lab.destination.pid() is not None:
+            procs.send(lab.destination.pid(), signal.SIGCONT)
+        if self.name == "kill_agent":
+            lab.start_agent()
+        if self.name in ("kill_agent", "kill_godwit") or self.code == UNKNOWN:
+            lab.recover()
+        else:
+            procs.wait_until(lambda: not lab.journals(), 10, "the journals to be settled")
+
+    def living_side(self):
+        lab = self.lab
+        if self.expected.place == "either":
+            procs.wait_until(lambda: len(lab.running_sides()) == 1, 10, "one running copy: %s, %s" % (
+                lab.source.status(), lab.destination.status()))
+            return lab.running_sides()[0]
+        return {"source": lab.source, "destination": lab.destination, "none": None}[
+            self.expected.place]
+
+    def check_place(self):
+        lab, living = self.lab, self.living_side()
+        if living is not None:
+            lab.wait_runs_only_on(living)
+        crashed = {"kill_source_qemu": [lab.source], "kill_destination_qemu": [lab.destination]}
+        lab.check_nothing_left(living, crashed.get(self.name, ()))
+        self.check_clock(living)
+
+    def check_clock(self, living):
+        """The guest's own clock proves it: no tick on a side that the guest never was handed to."""
+        lab = self.lab
+        if living is lab.destination:
+            lab.check_clock()
+            return
+        lab.guest.check(lab.guest.read(lab.source.clock_path))
+        if self.where in EARLY and lab.destination.beats() > 0:
+            raise AssertionError("the guest ran on the destination without a commit")
+
+
+def make_test(qemu, machine, fault, where):
+    def test(self):
+        with Lab(self.id(), qemu=qemu, machine=machine) as lab:
+            Case(lab, fault, where).run()
+    test.__doc__ = "%s at the start of %s" % (fault, where)
+    return test
+
+
+def make_class(version, fault, phases):
+    """The class of one fault on one QEMU: test_at_source_setup and so on."""
+    machine = env.OLD_MACHINE if version == "7.2" else env.NEW_MACHINE
+    tests = {"test_at_" + where.replace(":", "_"): make_test(version, machine, fault, where)
+             for where in phases}
+    name = "".join(word.capitalize() for word in fault.split("_"))
+    name += "Old" if version == "7.2" else "New"
+    return type(name, (unittest.TestCase,), {"qemu": version, **tests})
+
+
+for _fault in FAULTS:
+    _made = make_class("7.2", _fault, FAULTS[_fault].phases)
+    globals()[_made.__name__] = _made
+    if _fault in NEW_FAULTS:
+        _made = make_class("10.0", _fault, [at for at in FAULTS[_fault].phases if at in NEW_PHASES])
+        globals()[_made.__name__] = _made
+del _made
