@@ -11,6 +11,7 @@ import sys
 import time
 import unittest
 
+COMPACT_STEP = 25
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
 
@@ -60,7 +61,8 @@ def run_one(test):
 
 def report(name, seconds, why, options):
     if why is None:
-        print("ok     %5.1f s  %s" % (seconds, name), flush=True)
+        if not options.compact:
+            print("ok     %5.1f s  %s" % (seconds, name), flush=True)
         return
     print("FAILED %5.1f s  %s" % (seconds, name), flush=True)
     text = why if options.verbose else why.strip().splitlines()[-1]
@@ -70,12 +72,15 @@ def report(name, seconds, why, options):
 
 def run_all(tests, options):
     """Runs them, a few at a time: they mostly wait. Returns how many failed."""
-    failed = 0
+    failed = count = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run_one, test) for test in tests]):
             name, seconds, why = done.result()
             report(name, seconds, why, options)
             failed += why is not None
+            count += 1
+            if options.compact and count % COMPACT_STEP == 0:
+                print("live       %4d of %d done" % (count, len(tests)), flush=True)
     return failed
 
 
@@ -85,6 +90,7 @@ def main():
     parser.add_argument("-k", dest="pattern", action="append", help="part of a name, or a glob")
     parser.add_argument("-j", dest="jobs", type=int, default=2, help="tests at once (2)")
     parser.add_argument("-v", dest="verbose", action="store_true", help="show whole tracebacks")
+    parser.add_argument("--compact", action="store_true", help="tell of failures only")
     parser.add_argument("--list", action="store_true", help="only print the names")
     options = parser.parse_args()
     tests = [test for test in all_tests() if is_wanted(test, options)]

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The tests' own tools: both guests move between the QEMUs by plain QMP, and damage would be seen."""
 
+import mmap
+import os
+import struct
 import unittest
 
-from . import env, plain
+from . import env, plain, procs
 from .guests import LinuxGuest, TickGuest
 from .scratch import Scratch
 from .side import Side
@@ -38,13 +41,64 @@ class PlainTest(unittest.TestCase):
     def test_linux_old_to_new(self):
         self.move(LinuxGuest(), "7.2", "10.0")
 
-    def test_tick_damage_is_seen(self):
-        """A byte changed behind the guest's back ends its ticks with the mark for it."""
-        guest = TickGuest(ram_mib=32, pages=64, dirty=1)
+
+
+class DamageTest(unittest.TestCase):
+    """The guests see memory that was changed behind their back: else no test here would prove anything."""
+
+    def damage(self, guest, find):
+        """Runs GUEST on memory that is a file, and flips a byte where FIND(memory) says."""
+        with Scratch(self.id()) as scratch:
+            side = Side(scratch.path("a"), guest)
+            scratch.sides = [side]
+            file = os.path.join(scratch.folder, "ram")
+            side.extra = ["-machine", "memory-backend=ram", "-object",
+                          "memory-backend-file,id=ram,size=%dM,mem-path=%s,share=on" % (
+                              guest.ram_mib, file)]
+            side.start_plainly()
+            side.wait_beat()
+            guest.check(guest.read(side.clock_path))
+            with open(file, "r+b") as opened, mmap.mmap(opened.fileno(), 0) as memory:
+                offset = procs.wait_until(lambda: find(memory), 10, "the page", 0.2)
+                memory[offset] ^= 0xff
+            return self.wait_wrong(side, guest)
+
+    def wait_wrong(self, side, guest):
+        def wrong():
+            try:
+                guest.check(guest.read(side.clock_path))
+            except AssertionError as error:
+                return str(error)
+            return None
+        return procs.wait_until(wrong, 20, "the damage to be seen", 0.05)
+
+    def test_tick(self):
+        guest = TickGuest(pages=256, dirty=1)
+        self.assertIn("damaged", self.damage(guest, lambda memory: (1 << 20) + 77 * 4096 + 4095))
+
+    def test_linux(self):
+        """The page is known by its first two words, whatever round wrote it."""
+        def find(memory):
+            for at in range(0, len(memory), 4096):
+                first, second = struct.unpack_from("<QQ", memory, at)
+                step = 0x9e3779b97f4a7c15
+                if first != second and (second - first) % (1 << 64) == step:
+                    return at + 2048
+            return None
+        self.assertIn("corrupt page", self.damage(LinuxGuest(memory_mib=4, rate_mib_s=1), find))
+
+
+class ClockTest(unittest.TestCase):
+    """A beat that is lost or comes twice is seen."""
+
+    def test_ticks(self):
+        guest = TickGuest()
+        guest.check(list(range(128)) + [0, 1])
         self.assertRaisesRegex(AssertionError, "damaged", guest.check, [0, 1, 255])
         self.assertRaisesRegex(AssertionError, "tick 2 came as 1", guest.check, [0, 1, 1])
         self.assertRaisesRegex(AssertionError, "tick 1 came as 2", guest.check, [0, 2])
 
-    def test_heartbeat_loss_is_seen(self):
+    def test_heartbeats(self):
+        LinuxGuest.check([0, 1, 2])
         self.assertRaisesRegex(AssertionError, "heartbeat 2 came as 3", LinuxGuest.check, [0, 1, 3])
         self.assertRaisesRegex(AssertionError, "heartbeat 2 came as 1", LinuxGuest.check, [0, 1, 1])
