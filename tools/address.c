@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * HOST[:PORT] as it is written on a command line. Only the form is looked at: no name is resolved. An
+ * IPv6 address needs its brackets, or nobody could tell its last part from a port.
+ */
+#include "tools/address.h"
+
+#include <string.h>
+
+static gboolean
+bad_value(GError **error, const char *text, const char *why)
+{
+	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "'%s' is no address: %s", text,
+		    why);
+	return FALSE;
+}
+
+static gboolean
+parse_port(const char *text, const char *digits, guint16 *ret_port, GError **error)
+{
+	guint64 port;
+	if (!g_ascii_string_to_unsigned(digits, 10, 1, G_MAXUINT16, &port, NULL))
+		return bad_value(error, text, "a port is a number from 1 to 65535");
+	*ret_port = (guint16)port;
+	return TRUE;
+}
+
+static gboolean
+is_host(const char *host, gsize len)
+{
+	return len > 0 && len <= 255 && strcspn(host, " \t\r\n/[]@") >= len;
+}
+
+static gboolean
+finish(const char *text, const char *host, gsize len, const char *after, char **ret_host,
+       guint16 *ret_port, GError **error)
+{
+	guint16 port = 0;
+	if (!is_host(host, len))
+		return bad_value(error, text, "write HOST, HOST:PORT or [IPV6]:PORT");
+	if (*after == ':' && !parse_port(text, after + 1, &port, error))
+		return FALSE;
+	if (*after != ':' && *after != '\0')
+		return bad_value(error, text, "after ']' comes ':PORT' or nothing");
+	*ret_host = g_strndup(host, len);
+	*ret_port = port;
+	return TRUE;
+}
+
+gboolean
+address_parse(const char *text, char **ret_host, guint16 *ret_port, GError **error)
+{
+	if (text[0] == '[') {
+		const char *close = strchr(text, ']');
+		if (close == NULL)
+			return bad_value(error, text, "the bracket is not closed");
+		return finish(text, text + 1, (gsize)(close - text - 1), close + 1, ret_host,
+			      ret_port, error);
+	}
+	const char *colon = strchr(text, ':');
+	if (colon != NULL && strchr(colon + 1, ':') != NULL)
+		return bad_value(error, text,
+				 "an IPv6 address stands in brackets, as in '[::1]:49160'");
+	gsize len = colon != NULL ? (gsize)(colon - text) : strlen(text);
+	return finish(text, text, len, text + len, ret_host, ret_port, error);
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/gw-report.h"
+
+/* What to do next after this outcome; NULL when there is nothing to say. */
+const char *advice_for(const GwReport *report);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a verb reads its command line: its table of options becomes a GOptionContext, which also makes
+ * --help. An option of a later version is known but hidden, and refused unless it asks for what is there
+ * already: whoever reads the documentation of a newer Godwit gets a plain answer.
+ */
+#include "tools/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const CmdOption *
+cmd_option(const Cmd *self, guint index)
+{
+	const CmdOption *option = self->more_options;
+	for (; option != NULL && option->name != NULL; option++, index--)
+		if (index == 0)
+			return option;
+	for (option = self->options; option->name != NULL; option++, index--)
+		if (index == 0)
+			return option;
+	return NULL;
+}
+
+static char **
+string_at(const CmdOption *option, gpointer options)
+{
+	return G_STRUCT_MEMBER_P(options, option->offset);
+}
+
+static gboolean *
+flag_at(const CmdOption *option, gpointer options)
+{
+	return G_STRUCT_MEMBER_P(options, option->offset);
+}
+
+static void
+add_entry(GArray *entries, const CmdOption *option, gpointer options)
+{
+	gboolean flag = option->argument == NULL;
+	GOptionEntry entry = {
+		.long_name = option->name,
+		.flags = option->only != NULL ? G_OPTION_FLAG_HIDDEN : G_OPTION_FLAG_NONE,
+		.arg = flag ? G_OPTION_ARG_NONE : G_OPTION_ARG_STRING,
+		.arg_data = flag ? (gpointer)flag_at(option, options) : string_at(option, options),
+		.description = option->help,
+		.arg_description = option->argument,
+	};
+	g_array_append_val(entries, entry);
+}
+
+static GOptionContext *
+make_context(const Cmd *self, gpointer options)
+{
+	GOptionContext *context = g_option_context_new(self->arguments);
+	g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+	const CmdOption *option;
+	for (guint i = 0; (option = cmd_option(self, i)) != NULL; i++)
+		add_entry(entries, option, options);
+	g_option_context_add_main_entries(context, (const GOptionEntry *)entries->data, NULL);
+	g_option_context_set_summary(context, self->summary);
+	g_option_context_set_description(context, self->detail);
+	return context;
+}
+
+int
+cmd_usage(const Cmd *self, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	fprintf(stderr, "godwit %s: %s\nTry 'godwit %s --help'.\n", self->name, text, self->name);
+	return EXIT_USAGE;
+}
+
+int
+cmd_fail(const Cmd *self, int exit_code, GError *error)
+{
+	fprintf(stderr, "godwit %s: %s\n", self->name, error->message);
+	g_error_free(error);
+	return exit_code;
+}
+
+/* Does it ask for something that comes with a later version? */
+static gboolean
+is_later(const CmdOption *option, gpointer options)
+{
+	if (option->only == NULL)
+		return FALSE;
+	if (option->argument == NULL)
+		return *flag_at(option, options);
+	const char *value = *string_at(option, options);
+	return value != NULL && strcmp(value, option->only) != 0;
+}
+
+static int
+refuse_later(const Cmd *self, const CmdOption *option, gpointer options)
+{
+	if (option->argument == NULL)
+		return cmd_usage(self, "--%s: not yet: %s", option->name, option->help);
+	return cmd_usage(self, "--%s '%s': not yet: %s", option->name, *string_at(option, options),
+			 option->help);
+}
+
+static int
+parse_and_run(const Cmd *self, gpointer options, GPtrArray *words)
+{
+	g_autoptr(GOptionContext) context = make_context(self, options);
+	g_autoptr(GError) error = NULL;
+	char **argv = (char **)words->pdata;
+	int argc = (int)words->len - 1;
+	if (!g_option_context_parse(context, &argc, &argv, &error))
+		return cmd_usage(self, "%s", error->message);
+	const CmdOption *option;
+	for (guint i = 0; (option = cmd_option(self, i)) != NULL; i++)
+		if (is_later(option, options))
+			return refuse_later(self, option, options);
+
+	char **arguments = argv + 1;
+	if (arguments[0] != NULL && strcmp(arguments[0], "--") == 0)
+		arguments++;
+	guint n = g_strv_length(arguments);
+	if (n < self->min_arguments)
+		return cmd_usage(self, "%s is missing", self->arguments);
+	if (n > self->max_arguments)
+		return cmd_usage(self, "'%s' is one argument too many",
+				 arguments[self->max_arguments]);
+	return self->run(options, arguments);
+}
+
+int
+cmd_run(const Cmd *self, int argc, char **argv)
+{
+	g_autofree char *program = g_strconcat("godwit ", self->name, NULL);
+	g_set_prgname(program);
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	g_ptr_array_add(words, program);
+	for (int i = 0; i < argc; i++)
+		g_ptr_array_add(words, argv[i]);
+	g_ptr_array_add(words, NULL);
+
+	g_autofree gpointer options = g_malloc0(self->options_size);
+	int exit_code = parse_and_run(self, options, words);
+	const CmdOption *option;
+	for (guint i = 0; (option = cmd_option(self, i)) != NULL; i++)
+		if (option->argument != NULL)
+			g_free(*string_at(option, options));
+	return exit_code;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+#define EXIT_USAGE	  2 /* the command line makes no sense */
+#define EXIT_INCOMPATIBLE 3
+#define EXIT_CANCELLED	  5
+#define EXIT_UNKNOWN	  6 /* nobody can know where the guest runs */
+
+/* One option of a verb. A value is kept as the string that was given: (owned) by the options struct. */
+typedef struct {
+	const char *name;
+	gsize offset; /* in the verb's options: a char *, or a gboolean when @argument is NULL */
+	const char *argument; /* (nullable): what stands for the value in the help: "FILE" */
+	const char *help;
+	const char *
+		only; /* (nullable): not yet there but with this value ("": with none); not in the help */
+} CmdOption;
+
+/* One verb: everything that main, the help and the completion know of it. */
+typedef struct {
+	const char *name;
+	const char *arguments; /* after the options, for the help; "" for none */
+	const char *summary;
+	const char *detail;	       /* (nullable): more for the verb's own help */
+	const CmdOption *options;      /* ends with a NULL name */
+	const CmdOption *more_options; /* (nullable): as above; they come first in the help */
+	gsize options_size;	       /* of the struct that the offsets are in; it begins zeroed */
+	guint min_arguments;
+	guint max_arguments;
+	/* @arguments has what is not an option, and ends with NULL. Returns the exit code. */
+	int (*run)(gpointer options, char **arguments);
+} Cmd;
+
+/* The options of both tables, in order; NULL past the end. */
+const CmdOption *cmd_option(const Cmd *self, guint index);
+
+/* Reads the options, runs the verb, frees the options. @argv: what comes after the verb. */
+int cmd_run(const Cmd *self, int argc, char **argv);
+
+/* Prints "godwit VERB: ..." and where the help is, to stderr. Returns %EXIT_USAGE. */
+int cmd_usage(const Cmd *self, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Prints the error in the same form, without the hint, and frees it. Returns @exit_code. */
+int cmd_fail(const Cmd *self, int exit_code, GError *error);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A report, its summary and its plan as aligned text: data in, text out. It never prints a number that is
+ * not known as if it were zero: rows without a value are left out.
+ */
+#include "tools/report-text.h"
+
+#include "tools/advice.h"
+#include "tools/units.h"
+
+#define LABEL_COLUMNS 14
+
+static void
+add_row(GString *out, const char *label, const char *value)
+{
+	if (value != NULL)
+		g_string_append_printf(out, "  %-*s %s\n", LABEL_COLUMNS, label, value);
+}
+
+/* @value: (transfer full) */
+static void
+take_row(GString *out, const char *label, char *value)
+{
+	add_row(out, label, value);
+	g_free(value);
+}
+
+static const char *
+vm_name(const GwReport *report)
+{
+	gboolean known = report->plan != NULL && report->plan->vm_name != NULL;
+	return known ? report->plan->vm_name : "the guest";
+}
+
+static const char *
+describe_place(GwPlace place)
+{
+	switch (place) {
+	case GW_PLACE_SOURCE:
+		return "is on the source";
+	case GW_PLACE_DESTINATION:
+		return "is on the destination";
+	case GW_PLACE_NONE:
+		return "runs nowhere: its QEMU has ended";
+	case GW_PLACE_UNKNOWN:
+		return "is on one of the two hosts: nobody can tell which from here";
+	}
+	return NULL;
+}
+
+static void
+add_downtime(GString *out, const GwReport *report)
+{
+	if (report->downtime_us < 0 && report->downtime_qemu_us < 0)
+		return;
+	g_autofree char *own = units_format_duration(report->downtime_us);
+	g_autofree char *error = units_format_duration(report->downtime_error_us);
+	g_autofree char *qemu = units_format_duration(report->downtime_qemu_us);
+	g_autoptr(GString) text = g_string_new(own);
+	if (report->downtime_us >= 0 && report->downtime_error_us >= 0)
+		g_string_append_printf(text, " ± %s", error);
+	if (report->downtime_qemu_us >= 0)
+		g_string_append_printf(text, " (QEMU counts %s)", qemu);
+	add_row(out, "downtime", text->str);
+}
+
+static void
+add_ram(GString *out, const GwReport *report)
+{
+	if (report->ram_transferred_bytes < 0)
+		return;
+	g_autofree char *sent = units_format_bytes(report->ram_transferred_bytes);
+	g_autofree char *total = units_format_bytes(report->ram_total_bytes);
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_string_printf(text, "%s sent", sent);
+	if (report->ram_total_bytes >= 0)
+		g_string_append_printf(text, ", the guest has %s", total);
+	if (report->ram_passes >= 0)
+		g_string_append_printf(text, ", %" G_GINT64_FORMAT " pass%s", report->ram_passes,
+				       report->ram_passes == 1 ? "" : "es");
+	add_row(out, "RAM", text->str);
+}
+
+static void
+add_duration(GString *out, const char *label, gint64 us)
+{
+	if (us >= 0)
+		take_row(out, label, units_format_duration(us));
+}
+
+/* Words of QEMU may have several lines. */
+static void
+add_words(GString *out, const char *label, const char *words)
+{
+	if (words == NULL || words[0] == '\0')
+		return;
+	g_auto(GStrv) lines = g_strsplit(words, "\n", -1);
+	for (guint i = 0; lines[i] != NULL; i++)
+		if (lines[i][0] != '\0')
+			add_row(out, i == 0 ? label : "", lines[i]);
+}
+
+static void
+add_failure(GString *out, const GwReport *report)
+{
+	if (report->error_message != NULL) {
+		take_row(out, "failed",
+			 g_strdup_printf("on the %s in phase %s (%s)",
+					 report->error_host != NULL ? report->error_host : "?",
+					 report->error_phase != NULL ? report->error_phase : "?",
+					 gw_error_code_to_string(report->error_code)));
+	}
+	add_words(out, "QEMU, source", report->error_qemu_source);
+	add_words(out, "QEMU, dest.", report->error_qemu_destination);
+	add_row(out, vm_name(report), describe_place(report->vm_runs_on));
+	add_row(out, "next", advice_for(report));
+}
+
+static void
+add_issues(GString *out, const GwPlan *plan)
+{
+	for (guint i = 0; i < plan->issues->len; i++) {
+		const GwIssue *issue = g_ptr_array_index(plan->issues, i);
+		g_string_append_printf(out, "  %s on %s: %s%s%s [%s]\n",
+				       gw_severity_to_string(issue->severity), issue->host,
+				       issue->subject != NULL ? issue->subject : "",
+				       issue->subject != NULL ? ": " : "", issue->text,
+				       issue->code);
+		if (issue->remedy != NULL)
+			g_string_append_printf(out, "    remedy: %s\n", issue->remedy);
+	}
+}
+
+static void
+add_summary(GString *out, const GwReport *report)
+{
+	if (report->outcome == GW_OUTCOME_COMPLETED) {
+		gboolean paused = report->plan != NULL && report->plan->paused;
+		g_string_append_printf(out, "completed: %s %s %s\n", vm_name(report),
+				       paused ? "is paused on" : "runs on",
+				       gw_place_to_string(report->vm_runs_on));
+	} else {
+		g_string_append_printf(out, "%s: %s\n", gw_outcome_to_string(report->outcome),
+				       report->error_message != NULL ? report->error_message
+								     : "no reason is known");
+		add_failure(out, report);
+	}
+	add_duration(out, "total", report->total_us);
+	add_downtime(out, report);
+	add_ram(out, report);
+	if (report->outcome == GW_OUTCOME_INCOMPATIBLE && report->plan != NULL)
+		add_issues(out, report->plan);
+}
+
+char *
+report_text_summary(const GwReport *report)
+{
+	GString *out = g_string_new(NULL);
+	add_summary(out, report);
+	return g_string_free(out, FALSE);
+}
+
+static void
+add_capabilities(GString *out, const char *label, char *const *capabilities)
+{
+	if (capabilities != NULL && capabilities[0] != NULL)
+		take_row(out, label, g_strjoinv(" ", (char **)capabilities));
+}
+
+static void
+add_plan(GString *out, const GwPlan *plan)
+{
+	gboolean possible = gw_plan_is_possible(plan);
+	g_string_append_printf(out, "plan for %s: %s\n",
+			       plan->vm_name != NULL ? plan->vm_name : "the guest",
+			       possible ? "it can be migrated" : "it cannot be migrated");
+	take_row(out, "channels",
+		 g_strdup_printf("%u, %s", plan->channels,
+				 plan->transport != NULL ? plan->transport : "?"));
+	add_duration(out, "downtime limit", plan->downtime_limit_us);
+	take_row(out, "bandwidth",
+		 plan->bandwidth_bytes_per_s > 0 ? units_format_rate(plan->bandwidth_bytes_per_s)
+						 : g_strdup("no limit"));
+	add_row(out, "the guest", plan->paused ? "stays paused" : "runs on");
+	add_row(out, "source QEMU", plan->keep_source ? "is kept, stopped" : "is ended");
+	add_capabilities(out, "source sets", plan->capabilities_source);
+	add_capabilities(out, "dest. sets", plan->capabilities_destination);
+	add_issues(out, plan);
+}
+
+char *
+report_text_plan(const GwPlan *plan)
+{
+	GString *out = g_string_new(NULL);
+	add_plan(out, plan);
+	return g_string_free(out, FALSE);
+}
+
+static void
+add_phases(GString *out, const GwReport *report)
+{
+	if (report->phases->len == 0)
+		return;
+	g_string_append_printf(out, "\nphases\n  %-*s %10s %10s\n", LABEL_COLUMNS, "", "start",
+			       "lasted");
+	for (guint i = 0; i < report->phases->len; i++) {
+		const GwPhase *phase = g_ptr_array_index(report->phases, i);
+		g_autofree char *start = units_format_duration(phase->start_us);
+		g_autofree char *lasted =
+			phase->end_us == -1
+				? g_strdup("?")
+				: units_format_duration(phase->end_us - phase->start_us);
+		g_string_append_printf(out, "  %-*s %10s %10s\n", LABEL_COLUMNS, phase->name, start,
+				       lasted);
+	}
+}
+
+static void
+add_parts(GString *out, const GwReport *report)
+{
+	if (report->downtime_parts->len == 0)
+		return;
+	g_string_append(out, "\ndowntime\n");
+	for (guint i = 0; i < report->downtime_parts->len; i++) {
+		const GwPart *part = g_ptr_array_index(report->downtime_parts, i);
+		g_autofree char *us = units_format_duration(part->us);
+		g_string_append_printf(out, "  %-30s %10s\n", part->name, us);
+	}
+}
+
+char *
+report_text_full(const GwReport *report)
+{
+	GString *out = g_string_new(NULL);
+	add_summary(out, report);
+	add_duration(out, "setup", report->setup_us);
+	if (report->ram_dirty_bytes_per_s >= 0)
+		take_row(out, "dirty rate", units_format_rate(report->ram_dirty_bytes_per_s));
+	take_row(out, "recorded",
+		 g_strdup_printf("%u samples, %u events", report->samples->len,
+				 report->events->len));
+	add_phases(out, report);
+	add_parts(out, report);
+	if (report->plan != NULL) {
+		g_string_append_c(out, '\n');
+		add_plan(out, report->plan);
+	}
+	return g_string_free(out, FALSE);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/gw-report.h"
+
+/* A report as text for people. All (transfer full), each ends with a line feed. */
+
+/* A few lines: what became of it, where the guest runs, what to do next. */
+char *report_text_summary(const GwReport *report);
+/* The summary, and then all that is known but the samples and events. */
+char *report_text_full(const GwReport *report);
+/* What will be done, or everything that stands in the way. */
+char *report_text_plan(const GwPlan *plan);

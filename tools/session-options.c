@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From the words of migrate and check to a session. Every value is looked at before anything is touched;
+ * what is wrong ends with exit code 2.
+ */
+#include "tools/session-options.h"
+
+#include "engine/gw-vm.h"
+#include "tools/address.h"
+#include "tools/units.h"
+
+#define MAX_DOWNTIME_LIMIT_US (2000 * G_USEC_PER_SEC) /* QEMU's own limit */
+
+#define AT(member) G_STRUCT_OFFSET(SessionOptions, member)
+
+/* clang-format off */
+const CmdOption session_options[] = {
+	{ "qmp", AT(qmp), "SOCK", "The monitor of the QEMU to move", NULL },
+	{ "vm", AT(vm), "VMFILE", "Its VM file, instead of --qmp", NULL },
+	{ "to", AT(to), "HOST[:PORT]", "The agent at the destination", NULL },
+	{ "downtime-limit", AT(downtime_limit), "TIME", "Longest pause to plan for, as 300ms", NULL },
+	{ "bandwidth", AT(bandwidth), "RATE", "Most to send a second, as 10Gbit or 1GiB", NULL },
+	{ "timeout", AT(timeout), "TIME", "Give up when pre-copy lasts longer, as 10m", NULL },
+	{ "paused", AT(paused), NULL, "Leave the guest paused at the destination", NULL },
+	{ "keep-source", AT(keep_source), NULL, "Keep the source's QEMU, stopped, after success", NULL },
+	{ "insecure", AT(insecure), NULL, "Allow plain text off loopback", NULL },
+	{ "hook", AT(hook), "CMD", "Run this at the start of each phase", NULL },
+	{ "state-dir", AT(state_dir), "DIR", "Where the journal is kept", NULL },
+	{ "channels", AT(channels), "N", "there is one channel", "1" },
+	{ "transport", AT(transport), "WORD", "there is only 'direct'", "direct" },
+	{ "tls-dir", AT(tls_dir), "DIR", "there is no TLS", "" },
+	{ "on-stall", AT(on_stall), "WORD", "there is only 'wait'", "wait" },
+	{ "account", AT(account), NULL, "there is no accounting", "" },
+	{ NULL },
+};
+/* clang-format on */
+
+int
+monitor_from_options(const Cmd *cmd, const char *vm, const char *qmp, char **ret_path,
+		     char **ret_name)
+{
+	if ((vm == NULL) == (qmp == NULL))
+		return cmd_usage(cmd, "say which VM: either --vm VMFILE or --qmp SOCK");
+	if (qmp != NULL) {
+		*ret_path = g_strdup(qmp);
+		*ret_name = NULL;
+		return 0;
+	}
+	GError *error = NULL;
+	g_autoptr(GwVm) file = gw_vm_load(vm, &error);
+	if (file == NULL)
+		return cmd_fail(cmd, EXIT_USAGE, error);
+	*ret_path = g_strdup(file->qmp_path);
+	*ret_name = g_strdup(file->name);
+	return 0;
+}
+
+typedef gboolean (*Parse)(const char *text, gint64 *ret_value, GError **error);
+typedef void (*Set)(GwSession *session, gint64 value);
+
+static int
+apply_value(GwSession *session, const Cmd *cmd, const char *name, const char *text, Parse parse,
+	    Set set)
+{
+	if (text == NULL)
+		return 0;
+	gint64 value;
+	g_autoptr(GError) error = NULL;
+	if (!parse(text, &value, &error))
+		return cmd_usage(cmd, "--%s: %s", name, error->message);
+	set(session, value);
+	return 0;
+}
+
+static gboolean
+parse_downtime(const char *text, gint64 *ret_us, GError **error)
+{
+	if (!units_parse_duration(text, ret_us, error))
+		return FALSE;
+	if (*ret_us <= MAX_DOWNTIME_LIMIT_US)
+		return TRUE;
+	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+		    "'%s' is more than 2000s, the longest that QEMU takes", text);
+	return FALSE;
+}
+
+static int
+apply_values(const SessionOptions *self, const Cmd *cmd, GwSession *session)
+{
+	int exit_code = apply_value(session, cmd, "downtime-limit", self->downtime_limit,
+				    parse_downtime, gw_session_set_downtime_limit);
+	if (exit_code == 0)
+		exit_code = apply_value(session, cmd, "bandwidth", self->bandwidth,
+					units_parse_rate, gw_session_set_bandwidth);
+	if (exit_code == 0)
+		exit_code = apply_value(session, cmd, "timeout", self->timeout,
+					units_parse_duration, gw_session_set_timeout);
+	return exit_code;
+}
+
+int
+session_options_apply(const SessionOptions *self, const Cmd *cmd, GwSession **ret_session)
+{
+	if (self->to == NULL)
+		return cmd_usage(cmd, "say where to: --to HOST[:PORT]");
+	g_autofree char *host = NULL;
+	guint16 port;
+	g_autoptr(GError) error = NULL;
+	if (!address_parse(self->to, &host, &port, &error))
+		return cmd_usage(cmd, "--to: %s", error->message);
+	g_autofree char *path = NULL;
+	g_autofree char *name = NULL;
+	int exit_code = monitor_from_options(cmd, self->vm, self->qmp, &path, &name);
+	if (exit_code != 0)
+		return exit_code;
+
+	g_autoptr(GwSession) session = gw_session_new(path, host, port);
+	exit_code = apply_values(self, cmd, session);
+	if (exit_code != 0)
+		return exit_code;
+	if (name != NULL)
+		gw_session_set_vm_name(session, name);
+	if (self->state_dir != NULL)
+		gw_session_set_state_dir(session, self->state_dir);
+	gw_session_set_hook(session, self->hook);
+	gw_session_set_paused(session, self->paused);
+	gw_session_set_keep_source(session, self->keep_source);
+	gw_session_set_insecure(session, self->insecure);
+	*ret_session = g_steal_pointer(&session);
+	return 0;
+}

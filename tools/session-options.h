@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/gw-session.h"
+#include "tools/cmd.h"
+
+/* What migrate and check are told in the same words. */
+typedef struct {
+	char *qmp;
+	char *vm;
+	char *to;
+	char *downtime_limit;
+	char *bandwidth;
+	char *timeout;
+	char *hook;
+	char *state_dir;
+	char *channels;
+	char *transport;
+	char *tls_dir;
+	char *on_stall;
+	gboolean paused;
+	gboolean keep_source;
+	gboolean insecure;
+	gboolean account;
+} SessionOptions;
+
+/* The rows for a verb's @more_options; its own struct must begin with a SessionOptions. */
+extern const CmdOption session_options[];
+
+/**
+ * session_options_apply:
+ * @ret_session: (out) (transfer full): made by these options
+ *
+ * Returns: 0, or the exit code after the reason was printed
+ */
+int session_options_apply(const SessionOptions *self, const Cmd *cmd, GwSession **ret_session);
+
+/**
+ * monitor_from_options:
+ * @vm, @qmp: (nullable): exactly one must be given
+ * @ret_path: (out) (transfer full): the monitor's socket
+ * @ret_name: (out) (transfer full) (nullable): the VM's name, known from a VM file only
+ *
+ * Returns: 0, or the exit code after the reason was printed
+ */
+int monitor_from_options(const Cmd *cmd, const char *vm, const char *qmp, char **ret_path,
+			 char **ret_name);
