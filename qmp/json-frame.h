@@ -8,7 +8,7 @@
 typedef struct JsonFrame JsonFrame;
 
 typedef enum {
-	JSON_FRAME_ERROR_SYNTAX,    /* something else than an object where one must begin, or bad nesting */
+	JSON_FRAME_ERROR_SYNTAX, /* something else than an object where one must begin, or bad nesting */
 	JSON_FRAME_ERROR_TOO_LARGE, /* an object beyond @max_bytes */
 	JSON_FRAME_ERROR_TOO_DEEP,  /* nested beyond @max_depth */
 	JSON_FRAME_ERROR_TRUNCATED, /* the stream ended inside an object */

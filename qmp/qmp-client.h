@@ -23,7 +23,8 @@ G_DECLARE_FINAL_TYPE(QmpClient, qmp_client, QMP, CLIENT, GObject)
  * QmpClient::closed:
  * @error: why; %QMP_ERROR_CLOSED or %QMP_ERROR_PROTOCOL
  *
- * void (*)(QmpClient *self, GError *error, gpointer); once, after every pending command has failed.
+ * void (*)(QmpClient *self, GError *error, gpointer); once, after every pending command has failed. Not
+ * after qmp_client_close(): whoever calls that knows.
  */
 
 /**
@@ -34,19 +35,21 @@ G_DECLARE_FINAL_TYPE(QmpClient, qmp_client, QMP, CLIENT, GObject)
  * Out-of-band execution is switched on where it is offered.
  *
  * Errors of the finish: %G_IO_ERROR (no such socket, refused, cancelled), %QMP_ERROR_BUSY when no greeting
- * came in time, %QMP_ERROR_PROTOCOL, %QMP_ERROR_CLOSED.
+ * came in time or others wait for the monitor already, %QMP_ERROR_TIMED_OUT when the greeting came and the
+ * negotiation did not end, %QMP_ERROR_PROTOCOL, %QMP_ERROR_CLOSED. What QEMU sent before is lost: ask for the
+ * state (query-status, query-migrate) before trusting events.
  */
 void qmp_client_connect_async(const char *path, guint timeout_ms, GCancellable *cancellable,
 			      GAsyncReadyCallback callback, gpointer data);
 QmpClient *qmp_client_connect_finish(GAsyncResult *result, GError **error);
 
 /* As above, the loop turned until it is done: for code that has a context of its own. */
-QmpClient *qmp_client_connect(const char *path, guint timeout_ms, GCancellable *cancellable,
-			      GError **error);
+QmpClient *
+qmp_client_connect(const char *path, guint timeout_ms, GCancellable *cancellable, GError **error);
 
 typedef struct {
-	int fd;           /* goes with the command by SCM_RIGHTS; -1 for none. It is duplicated: the caller keeps its own */
-	gboolean oob;     /* out of band; %QMP_ERROR_GENERIC if the monitor has not got it */
+	int fd; /* goes with the command by SCM_RIGHTS; -1 for none. It is duplicated: the caller keeps its own */
+	gboolean oob;	  /* out of band; %QMP_ERROR_GENERIC if the monitor has not got it */
 	guint timeout_ms; /* 0 for the client's own (qmp_client_set_timeout) */
 } QmpExecOptions;
 
@@ -56,7 +59,8 @@ typedef struct {
  * @options: (nullable): NULL for no descriptor, in band, the client's own time-out
  *
  * A time-out ends the wait and not the connection: the late reply is dropped. So is it after a cancel:
- * QEMU runs the command all the same.
+ * QEMU runs the command all the same, unless it was still waiting here for others to be answered (at
+ * most eight are with QEMU at a time, and one with a descriptor): then it is never sent.
  */
 void qmp_client_execute_async(QmpClient *self, const char *command, JsonNode *arguments,
 			      const QmpExecOptions *options, GCancellable *cancellable,

@@ -49,7 +49,8 @@ char *qmp_query_uuid(QmpClient *client, GError **error);
 /* Base and plugged memory, in bytes. */
 gboolean qmp_query_memory_bytes(QmpClient *client, guint64 *ret_bytes,
 				GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean qmp_query_vcpus(QmpClient *client, guint *ret_count, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+qmp_query_vcpus(QmpClient *client, guint *ret_count, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Writes guest-physical memory into a file that QEMU opens. */
 gboolean qmp_pmemsave(QmpClient *client, guint64 address, guint64 len, const char *path,
 		      GError **error) G_GNUC_WARN_UNUSED_RESULT;

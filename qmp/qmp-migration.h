@@ -39,9 +39,9 @@ typedef struct {
 	gint64 ram_dirty_bytes_per_s; /* dirty-pages-rate times page-size */
 	gint64 ram_page_bytes;
 	gint64 bandwidth_bytes_per_s; /* from "mbps", 10^6 bits */
-	gint64 passes;                /* dirty-sync-count */
+	gint64 passes;		      /* dirty-sync-count */
 	gint64 vfio_transferred_bytes;
-	gint64 remaining_bytes;       /* system-wide, QEMU 11.1 on */
+	gint64 remaining_bytes; /* system-wide, QEMU 11.1 on */
 	gint64 throttle_percent;
 } QmpMigrateInfo;
 
@@ -71,13 +71,16 @@ JsonNode *qmp_query_migrate_parameters(QmpClient *client, GError **error);
 
 /* What we set. A negative number is left as it is. */
 typedef struct {
-	gint64 downtime_limit_us;           /* rounded up to QEMU's milliseconds */
-	gint64 max_bandwidth_bytes_per_s;   /* 0: no limit */
+	gint64 downtime_limit_us;	     /* rounded up to QEMU's milliseconds */
+	gint64 max_bandwidth_bytes_per_s;    /* 0: no limit */
 	gint64 avail_switchover_bytes_per_s; /* 0: measure */
 	gint64 announce_rounds;
 } QmpMigrateParameters;
 
-#define QMP_MIGRATE_PARAMETERS_INIT { -1, -1, -1, -1 }
+#define QMP_MIGRATE_PARAMETERS_INIT \
+	{                           \
+		-1, -1, -1, -1      \
+	}
 
 /* Pure: reads them out of the answer of query-migrate-parameters; absent ones are -1. */
 void qmp_migrate_parameters_parse(JsonNode *reply, QmpMigrateParameters *ret_parameters);
@@ -94,5 +97,6 @@ gboolean qmp_migrate_cancel(QmpClient *client, GError **error) G_GNUC_WARN_UNUSE
 gboolean qmp_yank_migration(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Gives @fd to QEMU under @name (getfd); QEMU has a copy, the caller keeps @fd. */
-gboolean qmp_getfd(QmpClient *client, const char *name, int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+qmp_getfd(QmpClient *client, const char *name, int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_closefd(QmpClient *client, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -15,11 +15,11 @@ typedef enum {
 
 typedef struct {
 	QmpMessageKind kind;
-	guint64 id;          /* 0 when there is none or it is not ours */
-	JsonNode *body;      /* (owned): greeting: "QMP"; return: "return"; event: "data"; or NULL */
-	char *name;          /* (owned): event: its name */
+	guint64 id;	/* 0 when there is none or it is not ours */
+	JsonNode *body; /* (owned): greeting: "QMP"; return: "return"; event: "data"; or NULL */
+	char *name;	/* (owned): event: its name */
 	gint64 timestamp_us; /* event: QEMU's wall clock in microseconds since the epoch, or 0 */
-	GError *error;       /* (owned): error: %QMP_ERROR with QEMU's words */
+	GError *error;	     /* (owned): error: %QMP_ERROR with QEMU's words */
 	gboolean has_oob;    /* greeting: out-of-band execution is offered */
 } QmpMessage;
 

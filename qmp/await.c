@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Waiting as a plain call: turns the thread-default main context until a condition holds. It decides
+ * nothing and keeps nothing. Two helper sources live for the length of the wait: one for the time-out
+ * and one for the cancellable; all they do is to wake the loop and, for the time-out, set a flag.
+ * A condition that holds wins over a cancel and over a time-out seen in the same turn.
+ */
+#include "qmp/await.h"
+
+#include "qmp/source-end.h"
+
+static gboolean
+on_timeout(gpointer data)
+{
+	gboolean *timed_out = data;
+
+	*timed_out = TRUE;
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_cancelled(GCancellable *cancellable, gpointer data)
+{
+	return G_SOURCE_REMOVE;
+}
+
+static GSource *
+attach_timeout(GMainContext *context, int timeout_ms, gboolean *timed_out)
+{
+	GSource *source = g_timeout_source_new(timeout_ms);
+
+	g_source_set_callback(source, on_timeout, timed_out, NULL);
+	g_source_attach(source, context);
+	return source;
+}
+
+static GSource *
+attach_cancel(GMainContext *context, GCancellable *cancellable)
+{
+	GSource *source = g_cancellable_source_new(cancellable);
+
+	g_source_set_callback(source, G_SOURCE_FUNC(on_cancelled), NULL, NULL);
+	g_source_attach(source, context);
+	return source;
+}
+
+static gboolean
+turn_until(GMainContext *context, AwaitReady ready, gpointer data, const gboolean *timed_out,
+	   GCancellable *cancellable, GError **error)
+{
+	while (!ready(data)) {
+		if (g_cancellable_set_error_if_cancelled(cancellable, error))
+			return FALSE;
+		if (*timed_out) {
+			g_set_error(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "timed out");
+			return FALSE;
+		}
+		g_main_context_iteration(context, TRUE);
+	}
+	return TRUE;
+}
+
+gboolean
+await_until(AwaitReady ready, gpointer data, int timeout_ms, GCancellable *cancellable,
+	    GError **error)
+{
+	g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
+	GSource *timeout = NULL;
+	GSource *cancel = NULL;
+	gboolean timed_out = FALSE;
+
+	if (timeout_ms >= 0)
+		timeout = attach_timeout(context, timeout_ms, &timed_out);
+	if (cancellable != NULL)
+		cancel = attach_cancel(context, cancellable);
+	gboolean ok = turn_until(context, ready, data, &timed_out, cancellable, error);
+	source_end(&timeout);
+	source_end(&cancel);
+	return ok;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The blocking twins of QmpClient's asynchronous calls: each starts one and turns the thread-default
+ * main context until it is done. They add no time-out and no error of their own. For code that runs in
+ * a thread with a context of its own.
+ */
+#include "qmp/await.h"
+#include "qmp/qmp-client.h"
+
+static gboolean
+has_result(gpointer data)
+{
+	GAsyncResult **result = data;
+
+	return *result != NULL;
+}
+
+static void
+keep_result(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GAsyncResult **slot = data;
+
+	*slot = g_object_ref(result);
+}
+
+QmpClient *
+qmp_client_connect(const char *path, guint timeout_ms, GCancellable *cancellable, GError **error)
+{
+	g_autoptr(GAsyncResult) result = NULL;
+
+	qmp_client_connect_async(path, timeout_ms, cancellable, keep_result, &result);
+	/* Without a limit or a cancellable of its own this wait cannot fail. */
+	if (!await_until(has_result, &result, -1, NULL, error))
+		return NULL;
+	return qmp_client_connect_finish(result, error);
+}
+
+JsonNode *
+qmp_client_execute(QmpClient *self, const char *command, JsonNode *arguments,
+		   const QmpExecOptions *options, GError **error)
+{
+	g_autoptr(GAsyncResult) result = NULL;
+
+	qmp_client_execute_async(self, command, arguments, options, NULL, keep_result, &result);
+	if (!await_until(has_result, &result, -1, NULL, error))
+		return NULL;
+	return qmp_client_execute_finish(self, result, error);
+}

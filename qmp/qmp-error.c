@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The error domain of qmp/ and the questions that callers ask about an error. Questions, not codes,
+ * because the same fact comes under several codes: a monitor that has gone may be told by QMP_ERROR or
+ * by the socket itself.
+ */
+#include "qmp/qmp-error.h"
+
+#include <gio/gio.h>
+
+G_DEFINE_QUARK(qmp - error - quark, qmp_error)
+
+gboolean
+qmp_error_is_closed(const GError *error)
+{
+	return g_error_matches(error, QMP_ERROR, QMP_ERROR_CLOSED) ||
+	       g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CLOSED) ||
+	       g_error_matches(error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE) ||
+	       g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED);
+}
+
+gboolean
+qmp_error_is_refusal(const GError *error)
+{
+	return g_error_matches(error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND) ||
+	       g_error_matches(error, QMP_ERROR, QMP_ERROR_DEVICE_NOT_FOUND) ||
+	       g_error_matches(error, QMP_ERROR, QMP_ERROR_GENERIC);
+}
+
+gboolean
+qmp_error_is_timeout(const GError *error)
+{
+	return g_error_matches(error, QMP_ERROR, QMP_ERROR_TIMED_OUT) ||
+	       g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Calls about the machine: its name, type, size and whether it runs. Each is one command and one
+ * checked look into the answer. It never decides what a run state allows; the caller does.
+ */
+#include "qmp/qmp-machine.h"
+
+#include "qmp/json-get.h"
+#include "qmp/qmp-call.h"
+
+/* A dump goes at the speed of the slowest disk. */
+#define PMEMSAVE_TIMEOUT_MS (30 * 60 * 1000)
+
+static const struct {
+	const char *word;
+	QmpRunState state;
+} run_state_words[] = {
+	{ "running", QMP_RUN_RUNNING },
+	{ "paused", QMP_RUN_PAUSED },
+	{ "prelaunch", QMP_RUN_PRELAUNCH },
+	{ "inmigrate", QMP_RUN_INMIGRATE },
+	{ "finish-migrate", QMP_RUN_FINISH_MIGRATE },
+	{ "postmigrate", QMP_RUN_POSTMIGRATE },
+	{ "suspended", QMP_RUN_SUSPENDED },
+	{ "shutdown", QMP_RUN_SHUTDOWN },
+	{ "guest-panicked", QMP_RUN_GUEST_PANICKED },
+	{ "io-error", QMP_RUN_IO_ERROR },
+	{ "internal-error", QMP_RUN_INTERNAL_ERROR },
+	{ "other", QMP_RUN_OTHER },
+};
+
+QmpRunState
+qmp_run_state_from_string(const char *word)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(run_state_words); i++) {
+		if (g_strcmp0(word, run_state_words[i].word) == 0)
+			return run_state_words[i].state;
+	}
+	return QMP_RUN_OTHER;
+}
+
+const char *
+qmp_run_state_to_string(QmpRunState state)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(run_state_words); i++) {
+		if (run_state_words[i].state == state)
+			return run_state_words[i].word;
+	}
+	return "other";
+}
+
+/* The object under "return". *ret_reply keeps it alive. */
+static JsonObject *
+query_object(QmpClient *client, const char *command, JsonNode **ret_reply, GError **error)
+{
+	g_autoptr(JsonNode) reply = qmp_client_execute(client, command, NULL, NULL, error);
+	JsonObject *object = NULL;
+	GError *cause = NULL;
+
+	if (reply == NULL)
+		return NULL;
+	if (!json_get_root_object(reply, "the answer", &object, &cause)) {
+		qmp_call_bad_answer(command, cause, error);
+		return NULL;
+	}
+	*ret_reply = g_steal_pointer(&reply);
+	return object;
+}
+
+/* (transfer full): the member of the answer that has to be there. */
+static char *
+query_string(QmpClient *client, const char *command, const char *member, GError **error)
+{
+	g_autoptr(JsonNode) reply = NULL;
+	JsonObject *object = query_object(client, command, &reply, error);
+	const char *value = NULL;
+	GError *cause = NULL;
+
+	if (object == NULL)
+		return NULL;
+	if (!json_get_string(object, member, &value, &cause))
+		qmp_call_bad_answer(command, cause, error);
+	return g_strdup(value);
+}
+
+gboolean
+qmp_query_status(QmpClient *client, QmpStatus *ret_status, GError **error)
+{
+	g_autoptr(JsonNode) reply = NULL;
+	JsonObject *object = query_object(client, "query-status", &reply, error);
+	const char *word = NULL;
+	gboolean running = FALSE;
+	GError *cause = NULL;
+
+	if (object == NULL)
+		return FALSE;
+	if (!json_get_string(object, "status", &word, &cause) ||
+	    !json_get_bool(object, "running", &running, &cause))
+		return qmp_call_bad_answer("query-status", cause, error);
+	ret_status->run_state = qmp_run_state_from_string(word);
+	ret_status->running = running;
+	return TRUE;
+}
+
+gboolean
+qmp_cont(QmpClient *client, GError **error)
+{
+	return qmp_call(client, "cont", NULL, NULL, error);
+}
+
+gboolean
+qmp_stop(QmpClient *client, GError **error)
+{
+	return qmp_call(client, "stop", NULL, NULL, error);
+}
+
+gboolean
+qmp_quit(QmpClient *client, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (qmp_call(client, "quit", NULL, NULL, &cause) || qmp_error_is_closed(cause))
+		return TRUE;
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return FALSE;
+}
+
+char *
+qmp_version_string(QmpClient *client)
+{
+	JsonObject *version = NULL;
+	JsonObject *qemu = NULL;
+	gint64 major = 0;
+	gint64 minor = 0;
+	gint64 micro = 0;
+	const char *package = "";
+
+	if (!json_get_object(qmp_client_get_greeting(client), "version", &version, NULL) ||
+	    !json_get_object(version, "qemu", &qemu, NULL) ||
+	    !json_get_int(qemu, "major", &major, NULL) ||
+	    !json_get_int(qemu, "minor", &minor, NULL) ||
+	    !json_get_int(qemu, "micro", &micro, NULL) ||
+	    !json_get_string_opt(version, "package", &package, NULL))
+		return g_strdup("unknown");
+	const char *brackets[] = { *package != '\0' ? " (" : "", *package != '\0' ? ")" : "" };
+	return g_strdup_printf("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT
+			       "%s%s%s",
+			       major, minor, micro, brackets[0], package, brackets[1]);
+}
+
+char *
+qmp_query_name(QmpClient *client, GError **error)
+{
+	g_autoptr(JsonNode) reply = NULL;
+	JsonObject *object = query_object(client, "query-name", &reply, error);
+	const char *name = NULL;
+	GError *cause = NULL;
+
+	if (object == NULL)
+		return NULL;
+	if (!json_get_string_opt(object, "name", &name, &cause))
+		qmp_call_bad_answer("query-name", cause, error);
+	return g_strdup(name);
+}
+
+char *
+qmp_query_machine_type(QmpClient *client, GError **error)
+{
+	g_autoptr(JsonNode) reply =
+		qmp_client_execute(client, "qom-get",
+				   qmp_call_strings("path", "/machine", "property", "type", NULL),
+				   NULL, error);
+
+	if (reply == NULL)
+		return NULL;
+	if (!JSON_NODE_HOLDS_VALUE(reply) || json_node_get_value_type(reply) != G_TYPE_STRING) {
+		g_set_error(error, QMP_ERROR, QMP_ERROR_PROTOCOL,
+			    "qom-get: the machine's type is not a string");
+		return NULL;
+	}
+	char *type = json_node_dup_string(reply);
+	if (g_str_has_suffix(type, "-machine"))
+		type[strlen(type) - strlen("-machine")] = '\0';
+	return type;
+}
+
+char *
+qmp_query_target(QmpClient *client, GError **error)
+{
+	return query_string(client, "query-target", "arch", error);
+}
+
+char *
+qmp_query_uuid(QmpClient *client, GError **error)
+{
+	return query_string(client, "query-uuid", "UUID", error);
+}
+
+gboolean
+qmp_query_memory_bytes(QmpClient *client, guint64 *ret_bytes, GError **error)
+{
+	g_autoptr(JsonNode) reply = NULL;
+	JsonObject *object = query_object(client, "query-memory-size-summary", &reply, error);
+	guint64 base = 0;
+	guint64 plugged = 0;
+	GError *cause = NULL;
+
+	if (object == NULL)
+		return FALSE;
+	if (!json_get_size(object, "base-memory", &base, &cause) ||
+	    !json_get_size_opt(object, "plugged-memory", &plugged, &cause))
+		return qmp_call_bad_answer("query-memory-size-summary", cause, error);
+	/* Both are below 2^63. */
+	*ret_bytes = base + plugged;
+	return TRUE;
+}
+
+gboolean
+qmp_query_vcpus(QmpClient *client, guint *ret_count, GError **error)
+{
+	g_autoptr(JsonNode) reply =
+		qmp_client_execute(client, "query-cpus-fast", NULL, NULL, error);
+	JsonArray *array = NULL;
+	GError *cause = NULL;
+
+	if (reply == NULL)
+		return FALSE;
+	if (!json_get_root_array(reply, "the answer", &array, &cause))
+		return qmp_call_bad_answer("query-cpus-fast", cause, error);
+	*ret_count = json_array_get_length(array);
+	return TRUE;
+}
+
+gboolean
+qmp_pmemsave(QmpClient *client, guint64 address, guint64 len, const char *path, GError **error)
+{
+	const QmpExecOptions options = { .fd = -1, .timeout_ms = PMEMSAVE_TIMEOUT_MS };
+	JsonNode *arguments = qmp_call_strings("filename", path, NULL);
+	JsonObject *object = json_node_get_object(arguments);
+
+	json_object_set_int_member(object, "val", (gint64)address);
+	json_object_set_int_member(object, "size", (gint64)len);
+	return qmp_call(client, "pmemsave", arguments, &options, error);
+}
