@@ -54,11 +54,6 @@ class Proxy:
             close(here)
             close(there)
 
-    def connections(self):
-        """How many have been made so far."""
-        with self._lock:
-            return len(self._pairs)
-
     def cut(self):
         """Resets every connection there is; new ones are taken as before."""
         with self._lock:
@@ -70,6 +65,11 @@ class Proxy:
     def black_hole(self):
         """From now on takes every byte and passes none on, as a network that lost its route does."""
         self._swallow.set()
+
+    def heal(self):
+        """The network is back: what was open is lost, what comes works."""
+        self._swallow.clear()
+        self.cut()
 
     def close(self):
         self._swallow.clear()

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A hostile or broken source: the agent says what is wrong, stays small, and serves the next one."""
+
+import os
+import re
+import socket
+import unittest
+
+from . import procs
+from .fakes import line, talk
+from .lab import Lab
+
+MIB = 1 << 20
+HELLO = line(type="hello", id=1, versions=[1, 1])
+PREAMBLE_MAGIC = b"gwdata\0\1"
+TOKEN = bytes(range(16))
+
+# What is sent, and what must be heard before the agent hangs up.
+CASES = {
+    "garbage": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "not JSON"),
+    "binary": (bytes(range(256)) * 16, "."),
+    "nothing": (b"", ""),
+    "half_a_line": (b'{"type": "hel', ""),
+    "not_an_object": (b"[1, 2]\n", "not an object"),
+    "no_type": (b"{}\n", "without a type"),
+    "unknown_type": (line(type="dance", id=1), "dance"),
+    "no_id": (line(type="hello", versions=[1, 1]), "id"),
+    "old_version": (line(type="hello", id=1, versions=[0, 0]), "version"),
+    "new_version": (line(type="hello", id=1, versions=[7, 9]), "version"),
+    "version_of_a_wrong_type": (line(type="hello", id=1, versions="new"), "versions"),
+    "versions_too_few": (line(type="hello", id=1, versions=[]), "version"),
+    "survey_before_hello": (line(type="survey", id=1, vm="vm", check=False), "survey"),
+    "commit_before_all": (HELLO + line(type="commit", id=2), "commit"),
+    "setup_before_prepare": (HELLO + line(type="setup", id=2), "setup"),
+    "oversize_line": (b'{"type": "' + b"x" * (2 * MIB) + b'"}\n', "longer|too long|larger|limit"),
+    "deep_nesting": (b'{"type":' + b"[" * 5000 + b"]" * 5000 + b"}\n", "deep|nest|not JSON"),
+    "unknown_vm": (HELLO + line(type="survey", id=2, vm="other", check=False), "'other'"),
+    "vm_name_is_a_path": (
+        HELLO + line(type="survey", id=2, vm="../../etc/passwd", check=False), "passwd"),
+    "wrong_magic": (b"gwdatX\0\1" + TOKEN + bytes(4), ""),
+    "wrong_preamble_version": (b"gwdata\0\7" + TOKEN + bytes(4), ""),
+    "unknown_token": (PREAMBLE_MAGIC + TOKEN + bytes(4), ""),
+    "short_preamble": (PREAMBLE_MAGIC + TOKEN[:3], ""),
+}
+
+
+def resident_bytes(pid):
+    """How much memory a process has ever held."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1)) * 1024
+
+
+class HostileSourceTest(unittest.TestCase):
+
+    def still_serves(self, lab):
+        """The agent has nothing left of what came, and the next migration goes well."""
+        self.assertTrue(lab.agent.is_alive(), lab.agent.err)
+        procs.wait_until(lambda: lab.destination.pid() is None, 10, "the agent's QEMU to end")
+        lab.start_source()
+        lab.migrate()
+        lab.wait_runs_only_on(lab.destination)
+        lab.check_nothing_left(living=lab.destination)
+        lab.check_clock()
+
+    def send(self, name):
+        data, pattern = CASES[name]
+        with Lab(self.id()) as lab:
+            lab.start_agent()
+            heard = talk(lab.agent_port, data).decode("utf-8", "replace")
+            self.assertRegex(heard, pattern)
+            self.assertLess(resident_bytes(lab.agent.pid), 48 * MIB)
+            self.still_serves(lab)
+
+    def test_a_hundred_connections(self):
+        with Lab(self.id()) as lab:
+            lab.start_agent()
+            held = [socket.create_connection(("127.0.0.1", lab.agent_port)) for _ in range(100)]
+            for connection in held[::2]:
+                connection.sendall(HELLO)
+            self.still_serves_beside(lab, held)
+
+    def still_serves_beside(self, lab, held):
+        lab.start_source()
+        lab.migrate()
+        lab.wait_runs_only_on(lab.destination)
+        for connection in held:
+            connection.close()
+        self.assertLess(resident_bytes(lab.agent.pid), 64 * MIB)
+        lab.check_nothing_left(living=lab.destination)
+
+    def test_source_leaves_after_survey(self):
+        """A QEMU was started for it: it is ended again."""
+        with Lab(self.id()) as lab:
+            lab.start_agent()
+            data = HELLO + line(type="survey", id=2, vm="vm", check=False)
+            with socket.create_connection(("127.0.0.1", lab.agent_port)) as connection:
+                connection.sendall(data)
+                procs.wait_until(lab.destination.pid, 10, "the agent's QEMU")
+            procs.wait_until(lambda: lab.destination.pid() is None, 20, "it to be ended")
+            procs.wait_until(lambda: not os.path.exists(lab.destination.qmp_path), 5, "its socket")
+            self.still_serves(lab)
+
+
+def make_test(name):
+    return lambda self: self.send(name)
+
+
+for _name in CASES:
+    setattr(HostileSourceTest, "test_" + _name, make_test(_name))
