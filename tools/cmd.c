@@ -64,20 +64,21 @@ make_context(const Cmd *self, gpointer options)
 }
 
 int
-cmd_usage(const Cmd *self, const char *format, ...)
+cmd_usage(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
 	g_autofree char *text = g_strdup_vprintf(format, args);
 	va_end(args);
-	fprintf(stderr, "godwit %s: %s\nTry 'godwit %s --help'.\n", self->name, text, self->name);
+	const char *program = g_get_prgname();
+	fprintf(stderr, "%s: %s\nTry '%s --help'.\n", program, text, program);
 	return EXIT_USAGE;
 }
 
 int
-cmd_fail(const Cmd *self, int exit_code, GError *error)
+cmd_fail(int exit_code, GError *error)
 {
-	fprintf(stderr, "godwit %s: %s\n", self->name, error->message);
+	fprintf(stderr, "%s: %s\n", g_get_prgname(), error->message);
 	g_error_free(error);
 	return exit_code;
 }
@@ -95,11 +96,11 @@ is_later(const CmdOption *option, gpointer options)
 }
 
 static int
-refuse_later(const Cmd *self, const CmdOption *option, gpointer options)
+refuse_later(const CmdOption *option, gpointer options)
 {
 	if (option->argument == NULL)
-		return cmd_usage(self, "--%s: not yet: %s", option->name, option->help);
-	return cmd_usage(self, "--%s '%s': not yet: %s", option->name, *string_at(option, options),
+		return cmd_usage("--%s: not yet: %s", option->name, option->help);
+	return cmd_usage("--%s '%s': not yet: %s", option->name, *string_at(option, options),
 			 option->help);
 }
 
@@ -111,31 +112,29 @@ parse_and_run(const Cmd *self, gpointer options, GPtrArray *words)
 	char **argv = (char **)words->pdata;
 	int argc = (int)words->len - 1;
 	if (!g_option_context_parse(context, &argc, &argv, &error))
-		return cmd_usage(self, "%s", error->message);
+		return cmd_usage("%s", error->message);
 	const CmdOption *option;
 	for (guint i = 0; (option = cmd_option(self, i)) != NULL; i++)
 		if (is_later(option, options))
-			return refuse_later(self, option, options);
+			return refuse_later(option, options);
 
 	char **arguments = argv + 1;
 	if (arguments[0] != NULL && strcmp(arguments[0], "--") == 0)
 		arguments++;
 	guint n = g_strv_length(arguments);
 	if (n < self->min_arguments)
-		return cmd_usage(self, "%s is missing", self->arguments);
+		return cmd_usage("%s is missing", self->arguments);
 	if (n > self->max_arguments)
-		return cmd_usage(self, "'%s' is one argument too many",
-				 arguments[self->max_arguments]);
+		return cmd_usage("'%s' is one argument too many", arguments[self->max_arguments]);
 	return self->run(options, arguments);
 }
 
 int
-cmd_run(const Cmd *self, int argc, char **argv)
+cmd_run(const Cmd *self, const char *program, int argc, char **argv)
 {
-	g_autofree char *program = g_strconcat("godwit ", self->name, NULL);
 	g_set_prgname(program);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
-	g_ptr_array_add(words, program);
+	g_ptr_array_add(words, (gpointer)program);
 	for (int i = 0; i < argc; i++)
 		g_ptr_array_add(words, argv[i]);
 	g_ptr_array_add(words, NULL);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdlib.h>
 
 #define EXIT_USAGE	  2 /* the command line makes no sense */
 #define EXIT_INCOMPATIBLE 3
@@ -36,10 +37,11 @@ typedef struct {
 /* The options of both tables, in order; NULL past the end. */
 const CmdOption *cmd_option(const Cmd *self, guint index);
 
-/* Reads the options, runs the verb, frees the options. @argv: what comes after the verb. */
-int cmd_run(const Cmd *self, int argc, char **argv);
+/* Reads the options, runs the verb, frees the options. @program: how it is called, for messages: "godwit
+ * run". @argv: what comes after that. */
+int cmd_run(const Cmd *self, const char *program, int argc, char **argv);
 
-/* Prints "godwit VERB: ..." and where the help is, to stderr. Returns %EXIT_USAGE. */
-int cmd_usage(const Cmd *self, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Prints "PROGRAM: ..." and where the help is, to stderr. Returns %EXIT_USAGE. */
+int cmd_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* Prints the error in the same form, without the hint, and frees it. Returns @exit_code. */
-int cmd_fail(const Cmd *self, int exit_code, GError *error);
+int cmd_fail(int exit_code, GError *error);

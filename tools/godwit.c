@@ -59,6 +59,13 @@ unknown_verb(const char *name)
 }
 
 static int
+run_verb(const Cmd *verb, int argc, char **argv)
+{
+	g_autofree char *program = g_strconcat("godwit ", verb->name, NULL);
+	return cmd_run(verb, program, argc, argv);
+}
+
+static int
 run_help(int argc, char **argv)
 {
 	if (argc == 0) {
@@ -67,7 +74,7 @@ run_help(int argc, char **argv)
 	}
 	const Cmd *verb = find_verb(argv[0]);
 	char *help[] = { (char *)"--help" };
-	return verb != NULL ? cmd_run(verb, 1, help) : unknown_verb(argv[0]);
+	return verb != NULL ? run_verb(verb, 1, help) : unknown_verb(argv[0]);
 }
 
 /* godwit complete [WORD…] CURRENT: what the shell may put in CURRENT's place, one a line. Nothing is said
@@ -109,5 +116,5 @@ main(int argc, char **argv)
 	if (strcmp(word, "complete") == 0)
 		return run_complete(argc - 2, argv + 2);
 	const Cmd *verb = find_verb(word);
-	return verb != NULL ? cmd_run(verb, argc - 2, argv + 2) : unknown_verb(word);
+	return verb != NULL ? run_verb(verb, argc - 2, argv + 2) : unknown_verb(word);
 }

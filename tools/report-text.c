@@ -26,10 +26,16 @@ take_row(GString *out, const char *label, char *value)
 }
 
 static const char *
+plan_vm_name(const GwPlan *plan)
+{
+	gboolean known = plan->vm_name != NULL && plan->vm_name[0] != '\0';
+	return known ? plan->vm_name : "the guest";
+}
+
+static const char *
 vm_name(const GwReport *report)
 {
-	gboolean known = report->plan != NULL && report->plan->vm_name != NULL;
-	return known ? report->plan->vm_name : "the guest";
+	return report->plan != NULL ? plan_vm_name(report->plan) : "the guest";
 }
 
 static const char *
@@ -171,8 +177,7 @@ static void
 add_plan(GString *out, const GwPlan *plan)
 {
 	gboolean possible = gw_plan_is_possible(plan);
-	g_string_append_printf(out, "plan for %s: %s\n",
-			       plan->vm_name != NULL ? plan->vm_name : "the guest",
+	g_string_append_printf(out, "plan for %s: %s\n", plan_vm_name(plan),
 			       possible ? "it can be migrated" : "it cannot be migrated");
 	take_row(out, "channels",
 		 g_strdup_printf("%u, %s", plan->channels,

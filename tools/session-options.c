@@ -36,11 +36,10 @@ const CmdOption session_options[] = {
 /* clang-format on */
 
 int
-monitor_from_options(const Cmd *cmd, const char *vm, const char *qmp, char **ret_path,
-		     char **ret_name)
+monitor_from_options(const char *vm, const char *qmp, char **ret_path, char **ret_name)
 {
 	if ((vm == NULL) == (qmp == NULL))
-		return cmd_usage(cmd, "say which VM: either --vm VMFILE or --qmp SOCK");
+		return cmd_usage("say which VM: either --vm VMFILE or --qmp SOCK");
 	if (qmp != NULL) {
 		*ret_path = g_strdup(qmp);
 		*ret_name = NULL;
@@ -49,7 +48,7 @@ monitor_from_options(const Cmd *cmd, const char *vm, const char *qmp, char **ret
 	GError *error = NULL;
 	g_autoptr(GwVm) file = gw_vm_load(vm, &error);
 	if (file == NULL)
-		return cmd_fail(cmd, EXIT_USAGE, error);
+		return cmd_fail(EXIT_USAGE, error);
 	*ret_path = g_strdup(file->qmp_path);
 	*ret_name = g_strdup(file->name);
 	return 0;
@@ -59,15 +58,14 @@ typedef gboolean (*Parse)(const char *text, gint64 *ret_value, GError **error);
 typedef void (*Set)(GwSession *session, gint64 value);
 
 static int
-apply_value(GwSession *session, const Cmd *cmd, const char *name, const char *text, Parse parse,
-	    Set set)
+apply_value(GwSession *session, const char *name, const char *text, Parse parse, Set set)
 {
 	if (text == NULL)
 		return 0;
 	gint64 value;
 	g_autoptr(GError) error = NULL;
 	if (!parse(text, &value, &error))
-		return cmd_usage(cmd, "--%s: %s", name, error->message);
+		return cmd_usage("--%s: %s", name, error->message);
 	set(session, value);
 	return 0;
 }
@@ -85,37 +83,37 @@ parse_downtime(const char *text, gint64 *ret_us, GError **error)
 }
 
 static int
-apply_values(const SessionOptions *self, const Cmd *cmd, GwSession *session)
+apply_values(const SessionOptions *self, GwSession *session)
 {
-	int exit_code = apply_value(session, cmd, "downtime-limit", self->downtime_limit,
-				    parse_downtime, gw_session_set_downtime_limit);
+	int exit_code = apply_value(session, "downtime-limit", self->downtime_limit, parse_downtime,
+				    gw_session_set_downtime_limit);
 	if (exit_code == 0)
-		exit_code = apply_value(session, cmd, "bandwidth", self->bandwidth,
-					units_parse_rate, gw_session_set_bandwidth);
+		exit_code = apply_value(session, "bandwidth", self->bandwidth, units_parse_rate,
+					gw_session_set_bandwidth);
 	if (exit_code == 0)
-		exit_code = apply_value(session, cmd, "timeout", self->timeout,
-					units_parse_duration, gw_session_set_timeout);
+		exit_code = apply_value(session, "timeout", self->timeout, units_parse_duration,
+					gw_session_set_timeout);
 	return exit_code;
 }
 
 int
-session_options_apply(const SessionOptions *self, const Cmd *cmd, GwSession **ret_session)
+session_options_apply(const SessionOptions *self, GwSession **ret_session)
 {
 	if (self->to == NULL)
-		return cmd_usage(cmd, "say where to: --to HOST[:PORT]");
+		return cmd_usage("say where to: --to HOST[:PORT]");
 	g_autofree char *host = NULL;
 	guint16 port;
 	g_autoptr(GError) error = NULL;
 	if (!address_parse(self->to, &host, &port, &error))
-		return cmd_usage(cmd, "--to: %s", error->message);
+		return cmd_usage("--to: %s", error->message);
 	g_autofree char *path = NULL;
 	g_autofree char *name = NULL;
-	int exit_code = monitor_from_options(cmd, self->vm, self->qmp, &path, &name);
+	int exit_code = monitor_from_options(self->vm, self->qmp, &path, &name);
 	if (exit_code != 0)
 		return exit_code;
 
 	g_autoptr(GwSession) session = gw_session_new(path, host, port);
-	exit_code = apply_values(self, cmd, session);
+	exit_code = apply_values(self, session);
 	if (exit_code != 0)
 		return exit_code;
 	if (name != NULL)

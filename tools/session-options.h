@@ -33,7 +33,7 @@ extern const CmdOption session_options[];
  *
  * Returns: 0, or the exit code after the reason was printed
  */
-int session_options_apply(const SessionOptions *self, const Cmd *cmd, GwSession **ret_session);
+int session_options_apply(const SessionOptions *self, GwSession **ret_session);
 
 /**
  * monitor_from_options:
@@ -43,5 +43,4 @@ int session_options_apply(const SessionOptions *self, const Cmd *cmd, GwSession 
  *
  * Returns: 0, or the exit code after the reason was printed
  */
-int monitor_from_options(const Cmd *cmd, const char *vm, const char *qmp, char **ret_path,
-			 char **ret_name);
+int monitor_from_options(const char *vm, const char *qmp, char **ret_path, char **ret_name);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An agent from its options to its end, for 'godwit receive' and for godwitd. It ends only when the agent
+ * says that every session is safe: a second signal does not hurry it.
+ */
+#include "tools/agent-cli.h"
+
+#include <glib-unix.h>
+#include <stdio.h>
+
+#define AT(member) G_STRUCT_OFFSET(AgentOptions, member)
+
+const CmdOption agent_options[] = {
+	{ "listen", AT(listen), "ADDR[:PORT]", "Where to listen; port 0 lets the kernel choose",
+	  NULL },
+	{ "state-dir", AT(state_dir), "DIR", "Where journals and QEMU's logs are kept", NULL },
+	{ "hook", AT(hook), "CMD", "Run this at the start of each phase", NULL },
+	{ "insecure", AT(insecure), NULL, "Allow plain text off loopback", NULL },
+	{ "tls-dir", AT(tls_dir), "DIR", "there is no TLS", "" },
+	{ NULL },
+};
+
+int
+agent_options_apply(const AgentOptions *self, GwAgent *agent)
+{
+	if (self->listen == NULL)
+		return cmd_usage("say where to listen: --listen ADDR[:PORT]");
+	gw_agent_set_listen(agent, self->listen);
+	gw_agent_set_insecure(agent, self->insecure);
+	gw_agent_set_hook(agent, self->hook);
+	if (self->state_dir != NULL)
+		gw_agent_set_state_dir(agent, self->state_dir);
+	return 0;
+}
+
+static void
+on_stopped(GObject *agent, GAsyncResult *result, gpointer data)
+{
+	AgentCli *self = data;
+	gw_agent_stop_finish(GW_AGENT(agent), result);
+	g_main_loop_quit(self->loop);
+}
+
+void
+agent_cli_stop(AgentCli *self)
+{
+	if (self->stopping)
+		return;
+	self->stopping = TRUE;
+	gw_agent_stop_async(self->agent, on_stopped, self);
+}
+
+static gboolean
+on_signal(gpointer data)
+{
+	AgentCli *self = data;
+	fprintf(stderr, self->stopping ? "still waiting for every guest to be safe\n"
+				       : "stopping: waiting for every guest to be safe\n");
+	agent_cli_stop(self);
+	return G_SOURCE_CONTINUE;
+}
+
+gboolean
+agent_cli_run(AgentCli *self, GwAgent *agent, GError **error)
+{
+	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+	self->agent = agent;
+	self->loop = loop;
+	self->stopping = FALSE;
+	if (!gw_agent_start(agent, error))
+		return FALSE;
+	guint interrupt = g_unix_signal_add(SIGINT, on_signal, self);
+	guint terminate = g_unix_signal_add(SIGTERM, on_signal, self);
+	printf("listening on %s\n", gw_agent_get_address(agent));
+	fflush(stdout);
+	g_main_loop_run(loop);
+	g_source_remove(interrupt);
+	g_source_remove(terminate);
+	return TRUE;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * godwit migrate: runs one session and shows it. All that matters is done by the session in a thread of
+ * its own; here are only signals, printing and the exit code.
+ *
+ * stdout carries JSON alone when --json or --events - asks for it; people then read on stderr. The first
+ * SIGINT or SIGTERM cancels; the next ones change nothing, for until the guest is safe there is nothing
+ * better to do than to wait.
+ */
+#include <errno.h>
+#include <glib-unix.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/events.h"
+#include "tools/progress-view.h"
+#include "tools/report-text.h"
+#include "tools/session-options.h"
+
+typedef struct {
+	SessionOptions session;
+	char *report;
+	char *events;
+	char *progress;
+	gboolean json;
+} MigrateOptions;
+
+typedef struct {
+	GMainLoop *loop;
+	GCancellable *cancellable;
+	FILE *people;
+	ProgressView *view;
+	Events *events; /* (nullable) */
+	GwReport *report;
+} Run;
+
+static void
+on_phase(GwSession *session, const char *name, gpointer data)
+{
+	Run *run = data;
+	progress_view_phase(run->view, name);
+}
+
+static void
+on_sample(GwSession *session, const GwSample *sample, gpointer data)
+{
+	Run *run = data;
+	progress_view_sample(run->view, sample);
+	events_sample(run->events, sample);
+}
+
+static void
+on_event(GwSession *session, const GwEvent *event, gpointer data)
+{
+	Run *run = data;
+	events_event(run->events, event);
+}
+
+static void
+on_finished(GObject *session, GAsyncResult *result, gpointer data)
+{
+	Run *run = data;
+	run->report = gw_session_finish(GW_SESSION(session), result);
+	g_main_loop_quit(run->loop);
+}
+
+static gboolean
+on_signal(gpointer data)
+{
+	Run *run = data;
+	gboolean again = g_cancellable_is_cancelled(run->cancellable);
+	progress_view_break(run->view);
+	fprintf(run->people, again ? "still waiting for the guest to be safe\n"
+				   : "cancelling: waiting for the guest to be safe\n");
+	fflush(run->people);
+	g_cancellable_cancel(run->cancellable);
+	return G_SOURCE_CONTINUE;
+}
+
+static void
+run_session(Run *run, GwSession *session)
+{
+	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+	g_autoptr(GCancellable) cancellable = g_cancellable_new();
+	run->loop = loop;
+	run->cancellable = cancellable;
+	guint interrupt = g_unix_signal_add(SIGINT, on_signal, run);
+	guint terminate = g_unix_signal_add(SIGTERM, on_signal, run);
+	g_signal_connect(session, "phase", G_CALLBACK(on_phase), run);
+	g_signal_connect(session, "sample", G_CALLBACK(on_sample), run);
+	g_signal_connect(session, "event", G_CALLBACK(on_event), run);
+	gw_session_run_async(session, cancellable, on_finished, run);
+	g_main_loop_run(loop);
+	g_signal_handlers_disconnect_by_data(session, run);
+	g_source_remove(interrupt);
+	g_source_remove(terminate);
+}
+
+/* Where the VM is does not change when its report cannot be written: the exit code stays as it is. */
+static void
+write_report(const MigrateOptions *options, const Run *run)
+{
+	g_autofree char *json = gw_report_to_json(run->report);
+	g_autoptr(GError) error = NULL;
+	if (options->report != NULL && !g_file_set_contents(options->report, json, -1, &error))
+		fprintf(stderr, "godwit migrate: the report is lost: %s\n", error->message);
+	if (options->json)
+		puts(json);
+	g_autofree char *summary = report_text_summary(run->report);
+	fputs(summary, run->people);
+	fflush(run->people);
+}
+
+/* The report comes at the end, when it would be too late to hear that it has no place. */
+static int
+check_outputs(const MigrateOptions *options)
+{
+	gboolean events_on_stdout = g_strcmp0(options->events, "-") == 0;
+	if (options->json && events_on_stdout)
+		return cmd_usage("--json and '--events -' both want stdout: "
+				 "give one of them a file");
+	if (options->report == NULL)
+		return 0;
+	g_autofree char *folder = g_path_get_dirname(options->report);
+	if (g_file_test(folder, G_FILE_TEST_IS_DIR) &&
+	    !g_file_test(options->report, G_FILE_TEST_IS_DIR))
+		return 0;
+	return cmd_usage("--report: '%s' is no place for a file", options->report);
+}
+
+static int
+migrate(gpointer data, char **arguments)
+{
+	MigrateOptions *options = data;
+	int exit_code = check_outputs(options);
+	g_autoptr(GwSession) session = NULL;
+	if (exit_code == 0)
+		exit_code = session_options_apply(&options->session, &session);
+	if (exit_code != 0)
+		return exit_code;
+
+	GError *error = NULL;
+	gboolean json_on_stdout = options->json || g_strcmp0(options->events, "-") == 0;
+	FILE *people = json_on_stdout ? stderr : stdout;
+	g_autoptr(ProgressView) view = progress_view_new(options->progress, people, &error);
+	g_autoptr(Events) events = NULL;
+	if (view == NULL || !events_open(options->events, &events, &error))
+		return cmd_fail(EXIT_USAGE, error);
+
+	Run run = { .people = people, .view = view, .events = events };
+	run_session(&run, session);
+	progress_view_break(view);
+	write_report(options, &run);
+	exit_code = gw_outcome_to_exit_code(run.report->outcome);
+	gw_report_free(run.report);
+	return exit_code;
+}
+
+#define AT(member) G_STRUCT_OFFSET(MigrateOptions, member)
+
+static const CmdOption options[] = {
+	{ "report", AT(report), "FILE", "Write the report there, as JSON", NULL },
+	{ "events", AT(events), "FILE|-", "Write events and samples there, as JSON lines", NULL },
+	{ "progress", AT(progress), "WORD", "auto, bar, plain or none", NULL },
+	{ "json", AT(json), NULL, "Print the report on stdout, as JSON", NULL },
+	{ NULL },
+};
+
+const Cmd verb_migrate = {
+	.name = "migrate",
+	.arguments = "",
+	.summary = "Move a running VM to another host",
+	.detail =
+		"One of --qmp and --vm, and --to, must be given. The destination runs godwitd or\n"
+		"'godwit receive'. Ctrl-C cancels, and waits until the guest is safe.\n",
+	.options = options,
+	.more_options = session_options,
+	.options_size = sizeof(MigrateOptions),
+	.run = migrate,
+};

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * godwit recover: settles what dead controllers left. The rules are the library's; only a user who has
+ * looked at the destination may add what nobody could know, with --assume.
+ */
+#include <stdio.h>
+
+#include "engine/gw-recover.h"
+#include "tools/cmd.h"
+#include "tools/json-text.h"
+
+typedef struct {
+	char *state_dir;
+	char *assume;
+	gboolean json;
+} RecoverOptions;
+
+static gboolean
+parse_assume(const char *word, GwAssume *ret_assume)
+{
+	if (word == NULL)
+		*ret_assume = GW_ASSUME_NOTHING;
+	else if (g_str_equal(word, "running"))
+		*ret_assume = GW_ASSUME_RUNNING;
+	else if (g_str_equal(word, "gone"))
+		*ret_assume = GW_ASSUME_GONE;
+	else
+		return FALSE;
+	return TRUE;
+}
+
+static const char *
+state_of(const GwRecovered *item)
+{
+	return item->settled ? "settled" : item->busy ? "busy" : "unknown";
+}
+
+static void
+print_item(const GwRecovered *item)
+{
+	printf("%s: %s (%s, session %s): %s\n", state_of(item),
+	       item->vm_name != NULL ? item->vm_name : "a VM", item->role, item->session,
+	       item->text);
+}
+
+static void
+print_item_json(const GwRecovered *item, gboolean first)
+{
+	g_autoptr(GString) object = g_string_new("{");
+	json_text_string(object, "session", item->session);
+	json_text_string(object, "vm_name", item->vm_name);
+	json_text_string(object, "role", item->role);
+	json_text_boolean(object, "settled", item->settled);
+	json_text_boolean(object, "busy", item->busy);
+	json_text_string(object, "vm_runs_on", gw_place_to_string(item->vm_runs_on));
+	json_text_string(object, "text", item->text);
+	printf("%s\n  %s}", first ? "" : ",", object->str);
+}
+
+static int
+recover(gpointer data, char **arguments)
+{
+	RecoverOptions *options = data;
+	GwAssume assume;
+	if (!parse_assume(options->assume, &assume))
+		return cmd_usage("--assume: '%s' is neither 'running' nor 'gone'", options->assume);
+	GError *error = NULL;
+	g_autoptr(GPtrArray) found = gw_recover(options->state_dir, assume, &error);
+	if (found == NULL)
+		return cmd_fail(EXIT_UNKNOWN, error);
+	int exit_code = 0;
+	if (options->json)
+		putchar('[');
+	for (guint i = 0; i < found->len; i++) {
+		const GwRecovered *item = g_ptr_array_index(found, i);
+		if (options->json)
+			print_item_json(item, i == 0);
+		else
+			print_item(item);
+		if (!item->settled && !item->busy)
+			exit_code = EXIT_UNKNOWN;
+	}
+	if (options->json)
+		puts(found->len > 0 ? "\n]" : "]");
+	else if (found->len == 0)
+		puts("nothing to settle");
+	return exit_code;
+}
+
+#define AT(member) G_STRUCT_OFFSET(RecoverOptions, member)
+
+static const CmdOption options[] = {
+	{ "state-dir", AT(state_dir), "DIR", "Where the journals are", NULL },
+	{ "assume", AT(assume), "WORD",
+	  "You have looked: on the destination the guest is 'running', or 'gone' for ever", NULL },
+	{ "json", AT(json), NULL, "Print an array of what was found, as JSON", NULL },
+	{ NULL },
+};
+
+const Cmd verb_recover = {
+	.name = "recover",
+	.arguments = "",
+	.summary = "Settle what a crash left behind",
+	.detail = "Exit code 0: all is settled, or its owner is at work. 6: something stays "
+		  "unknown.\n"
+		  "Use --assume only after you have looked at the other host: a wrong word there "
+		  "can\n"
+		  "make the guest run twice.\n",
+	.options = options,
+	.options_size = sizeof(RecoverOptions),
+	.run = recover,
+};

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * godwit run: starts the QEMU of a VM file and leaves it running. Its output goes to NAME.qemu.log in the
+ * state folder.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "engine/gw-session.h"
+#include "engine/gw-vm.h"
+#include "tools/cmd.h"
+#include "tools/json-text.h"
+
+typedef struct {
+	char *state_dir;
+	gboolean paused;
+	gboolean json;
+} RunOptions;
+
+static void
+print_started(const GwVm *vm, GPid pid, const char *log_path, gboolean json)
+{
+	if (!json) {
+		printf("%s runs: process %d, monitor %s, log %s\n", vm->name, (int)pid,
+		       vm->qmp_path, log_path);
+		return;
+	}
+	g_autoptr(GString) object = g_string_new("{");
+	json_text_string(object, "name", vm->name);
+	json_text_int(object, "pid", pid);
+	json_text_string(object, "qmp", vm->qmp_path);
+	json_text_string(object, "log", log_path);
+	printf("%s}\n", object->str);
+}
+
+static int
+run(gpointer data, char **arguments)
+{
+	RunOptions *options = data;
+	GError *error = NULL;
+	g_autoptr(GwVm) vm = gw_vm_load(arguments[0], &error);
+	if (vm == NULL)
+		return cmd_fail(EXIT_USAGE, error);
+	g_autofree char *state_dir =
+		options->state_dir != NULL ? g_strdup(options->state_dir) : gw_default_state_dir();
+	if (g_mkdir_with_parents(state_dir, 0700) != 0) {
+		g_set_error(&error, G_FILE_ERROR, g_file_error_from_errno(errno),
+			    "cannot make the state folder '%s': %s", state_dir, g_strerror(errno));
+		return cmd_fail(EXIT_FAILURE, error);
+	}
+	g_autofree char *log_name = g_strconcat(vm->name, ".qemu.log", NULL);
+	g_autofree char *log_path = g_build_filename(state_dir, log_name, NULL);
+	const char *const extra[] = { options->paused ? "-S" : NULL, NULL };
+	GPid pid;
+	if (!gw_vm_start(vm, extra, log_path, &pid, &error))
+		return cmd_fail(EXIT_FAILURE, error);
+	print_started(vm, pid, log_path, options->json);
+	return 0;
+}
+
+#define AT(member) G_STRUCT_OFFSET(RunOptions, member)
+
+static const CmdOption options[] = {
+	{ "paused", AT(paused), NULL, "Do not let the guest run yet", NULL },
+	{ "state-dir", AT(state_dir), "DIR", "Where QEMU's log is kept", NULL },
+	{ "json", AT(json), NULL, "Print name, process, monitor and log as JSON", NULL },
+	{ NULL },
+};
+
+const Cmd verb_run = {
+	.name = "run",
+	.arguments = "VMFILE",
+	.summary = "Start the QEMU of a VM file",
+	.options = options,
+	.options_size = sizeof(RunOptions),
+	.min_arguments = 1,
+	.max_arguments = 1,
+	.run = run,
+};

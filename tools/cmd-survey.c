@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * godwit survey: what this host is and, with --qmp, what one QEMU says of itself. Asks, and changes nothing.
+ */
+#include <stdio.h>
+
+#include "engine/gw-survey.h"
+#include "tools/cmd.h"
+#include "tools/json-text.h"
+#include "tools/units.h"
+
+typedef struct {
+	char *qmp;
+	gboolean json;
+} SurveyOptions;
+
+static void
+print_row(const char *label, const char *value)
+{
+	if (value != NULL && value[0] != '\0')
+		printf("  %-14s %s\n", label, value);
+}
+
+static void
+print_list(const char *label, char *const *list)
+{
+	g_autofree char *joined = list != NULL ? g_strjoinv(" ", (char **)list) : NULL;
+	print_row(label, joined);
+}
+
+static void
+print_size(const char *label, guint64 bytes)
+{
+	g_autofree char *text = units_format_bytes((gint64)MIN(bytes, G_MAXINT64));
+	if (bytes > 0)
+		print_row(label, text);
+}
+
+static void
+print_host(const GwHostSurvey *host)
+{
+	printf("host %s\n", host->host_name != NULL ? host->host_name : "?");
+	print_row("kernel", host->kernel);
+	print_row("architecture", host->arch);
+	print_size("free memory", host->memory_available_bytes);
+}
+
+static void
+print_vm(const GwSurvey *vm)
+{
+	printf("vm %s\n", vm->name != NULL ? vm->name : "(no name)");
+	print_row("QEMU", vm->qemu_version);
+	print_row("target", vm->target);
+	print_row("machine", vm->machine_type);
+	print_row("uuid", vm->uuid);
+	print_row("state", vm->run_state);
+	print_size("RAM", vm->ram_bytes);
+	g_autofree char *vcpus = g_strdup_printf("%u", vm->vcpus);
+	if (vm->vcpus > 0)
+		print_row("vCPUs", vcpus);
+	print_row("migration", vm->migrate_status);
+	for (guint i = 0; vm->blocked_reasons != NULL && vm->blocked_reasons[i] != NULL; i++)
+		print_row(i == 0 ? "blocked by" : "", vm->blocked_reasons[i]);
+	print_list("capabilities", vm->capabilities);
+	print_list("switched on", vm->capabilities_on);
+}
+
+static void
+print_json(const GwHostSurvey *host, const GwSurvey *vm)
+{
+	g_autoptr(GString) object = g_string_new("{");
+	g_autofree char *host_json = gw_host_survey_to_json(host);
+	json_text_raw(object, "host", host_json);
+	g_autofree char *vm_json = vm != NULL ? gw_survey_to_json(vm) : NULL;
+	if (vm_json != NULL)
+		json_text_raw(object, "vm", vm_json);
+	printf("%s}\n", object->str);
+}
+
+static int
+survey(gpointer data, char **arguments)
+{
+	SurveyOptions *options = data;
+	GError *error = NULL;
+	g_autoptr(GwHostSurvey) host = gw_survey_host();
+	g_autoptr(GwSurvey) vm = NULL;
+	if (options->qmp != NULL) {
+		vm = gw_survey_qemu(options->qmp, &error);
+		if (vm == NULL)
+			return cmd_fail(EXIT_FAILURE, error);
+	}
+	if (options->json) {
+		print_json(host, vm);
+		return 0;
+	}
+	print_host(host);
+	if (vm != NULL)
+		print_vm(vm);
+	return 0;
+}
+
+static const CmdOption options[] = {
+	{ "qmp", G_STRUCT_OFFSET(SurveyOptions, qmp), "SOCK",
+	  "Ask the QEMU behind this monitor too", NULL },
+	{ "json", G_STRUCT_OFFSET(SurveyOptions, json), NULL, "Print JSON", NULL },
+	{ NULL },
+};
+
+const Cmd verb_survey = {
+	.name = "survey",
+	.arguments = "",
+	.summary = "Tell what this host and a QEMU on it can do",
+	.options = options,
+	.options_size = sizeof(SurveyOptions),
+	.run = survey,
+};

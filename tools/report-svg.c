@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The samples of a report as a drawing: the RAM that is left (an area) and the bandwidth (a line) over
+ * time, each on a scale of its own from zero to its maximum, and the phases as a band below. Data in, text
+ * out. Points that fall into the same column of the drawing are one, so a long run stays small.
+ */
+#include "tools/report-html.h"
+
+#include "tools/units.h"
+
+#define WIDTH  720
+#define HEIGHT 200
+#define LEFT   8
+#define TOP    24
+#define BAND   18
+
+typedef gint64 (*Value)(const GwSample *sample);
+
+typedef struct {
+	gint64 end_us;
+	gint64 max_left_bytes;
+	gint64 max_bytes_per_s;
+} Scale;
+
+static gint64
+get_left(const GwSample *sample)
+{
+	return sample->ram_remaining_bytes;
+}
+
+static gint64
+get_rate(const GwSample *sample)
+{
+	return sample->bandwidth_bytes_per_s;
+}
+
+static gint64
+max_of(const GwReport *report, Value get)
+{
+	gint64 max = 0;
+	for (guint i = 0; i < report->samples->len; i++)
+		max = MAX(max, get(g_ptr_array_index(report->samples, i)));
+	return max;
+}
+
+static Scale
+make_scale(const GwReport *report)
+{
+	Scale scale = { MAX(report->total_us, 0), max_of(report, get_left),
+			max_of(report, get_rate) };
+	for (guint i = 0; i < report->samples->len; i++) {
+		const GwSample *sample = g_ptr_array_index(report->samples, i);
+		scale.end_us = MAX(scale.end_us, sample->time_us);
+	}
+	for (guint i = 0; i < report->phases->len; i++) {
+		const GwPhase *phase = g_ptr_array_index(report->phases, i);
+		scale.end_us = MAX(scale.end_us, MAX(phase->start_us, phase->end_us));
+	}
+	return scale;
+}
+
+static int
+x_at(const Scale *scale, gint64 time_us)
+{
+	double part = (double)CLAMP(time_us, 0, scale->end_us) / (double)scale->end_us;
+	return LEFT + (int)(part * WIDTH);
+}
+
+/* " x,y x,y": one point a column; @ret_first and @ret_last are where the line begins and ends. */
+static char *
+make_points(const GwReport *report, const Scale *scale, Value get, gint64 max, int *ret_first,
+	    int *ret_last)
+{
+	GString *points = g_string_new(NULL);
+	int last = -1;
+	for (guint i = 0; max > 0 && i < report->samples->len; i++) {
+		const GwSample *sample = g_ptr_array_index(report->samples, i);
+		int x = x_at(scale, sample->time_us);
+		gint64 value = get(sample);
+		if (value < 0 || x <= last)
+			continue;
+		if (last < 0)
+			*ret_first = x;
+		last = x;
+		double height = (double)value / (double)max * HEIGHT;
+		g_string_append_printf(points, " %d,%d", x, TOP + HEIGHT - (int)height);
+	}
+	*ret_last = last;
+	return g_string_free(points, FALSE);
+}
+
+static void
+add_lines(GString *svg, const GwReport *report, const Scale *scale)
+{
+	int first = LEFT, last = LEFT;
+	g_autofree char *left =
+		make_points(report, scale, get_left, scale->max_left_bytes, &first, &last);
+	if (left[0] != '\0')
+		g_string_append_printf(svg, "<polygon class=\"left\" points=\"%d,%d%s %d,%d\"/>\n",
+				       first, TOP + HEIGHT, left, last, TOP + HEIGHT);
+	g_autofree char *rate =
+		make_points(report, scale, get_rate, scale->max_bytes_per_s, &first, &last);
+	if (rate[0] != '\0')
+		g_string_append_printf(svg, "<polyline class=\"rate\" points=\"%s\"/>\n", rate + 1);
+}
+
+static void
+add_phases(GString *svg, const GwReport *report, const Scale *scale)
+{
+	int y = TOP + HEIGHT + 6;
+	for (guint i = 0; i < report->phases->len; i++) {
+		const GwPhase *phase = g_ptr_array_index(report->phases, i);
+		gint64 end_us = phase->end_us == -1 ? scale->end_us : phase->end_us;
+		int x = x_at(scale, phase->start_us);
+		int width = MAX(1, x_at(scale, end_us) - x);
+		g_autofree char *name = g_markup_escape_text(phase->name, -1);
+		g_string_append_printf(svg,
+				       "<rect class=\"phase p%u\" x=\"%d\" y=\"%d\" width=\"%d\" "
+				       "height=\"%d\"><title>%s</title></rect>\n",
+				       i % 2, x, y, width, BAND, name);
+		if (width > 8 * (int)g_utf8_strlen(phase->name, -1))
+			g_string_append_printf(svg, "<text x=\"%d\" y=\"%d\">%s</text>\n", x + 4,
+					       y + 13, name);
+	}
+}
+
+static void
+add_legend(GString *svg, const Scale *scale)
+{
+	g_autofree char *left = units_format_bytes(scale->max_left_bytes);
+	g_autofree char *rate = units_format_rate(scale->max_bytes_per_s);
+	g_autofree char *end = units_format_duration(scale->end_us);
+	g_string_append_printf(svg,
+			       "<text class=\"l\" x=\"%d\" y=\"14\">RAM left, up to %s</text>\n"
+			       "<text class=\"r\" x=\"%d\" y=\"14\">bandwidth, up to %s</text>\n"
+			       "<text class=\"e\" x=\"%d\" y=\"14\">%s</text>\n",
+			       LEFT, left, LEFT + 240, rate, LEFT + WIDTH, end);
+}
+
+char *
+report_svg(const GwReport *report)
+{
+	Scale scale = make_scale(report);
+	if (scale.end_us <= 0)
+		return NULL;
+	GString *svg = g_string_new(NULL);
+	g_string_append_printf(svg, "<svg viewBox=\"0 0 %d %d\" role=\"img\">\n", WIDTH + 2 * LEFT,
+			       TOP + HEIGHT + BAND + 12);
+	g_string_append_printf(svg,
+			       "<rect class=\"field\" x=\"%d\" y=\"%d\" width=\"%d\" "
+			       "height=\"%d\"/>\n",
+			       LEFT, TOP, WIDTH, HEIGHT);
+	add_legend(svg, &scale);
+	add_lines(svg, report, &scale);
+	add_phases(svg, report, &scale);
+	g_string_append(svg, "</svg>\n");
+	return g_string_free(svg, FALSE);
+}
