@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 import time
 
 from . import env, procs
@@ -27,6 +28,7 @@ class Side:
         self.watch_path = os.path.join(folder, "watch")
         self.clock_path = os.path.join(folder, "clock")
         self.state_dir = os.path.join(folder, "state")
+        self._lock = threading.RLock()  # the monitor takes one client: not two threads connect at once
         self._monitor = None
         os.makedirs(os.path.dirname(self.vm_file))
         os.mkdir(self.state_dir)
@@ -63,20 +65,23 @@ class Side:
 
     def monitor(self, timeout_s=5.0):
         """The second monitor, connected anew when it has to be. QmpGone if there is no QEMU."""
-        if self._monitor is None:
-            self._monitor = Qmp(self.watch_path, timeout_s)
-        return self._monitor
+        with self._lock:
+            if self._monitor is None:
+                self._monitor = Qmp(self.watch_path, timeout_s)
+            return self._monitor
 
     def command(self, command, timeout_s=5.0, **arguments):
-        try:
-            return self.monitor(timeout_s).command(command, timeout_s, **arguments)
-        except QmpGone:
-            self.forget()
-            raise
+        with self._lock:
+            try:
+                return self.monitor(timeout_s).command(command, timeout_s, **arguments)
+            except QmpGone:
+                self.forget()
+                raise
 
     def forget(self):
         """Drops the second monitor's connection."""
-        monitor, self._monitor = self._monitor, None
+        with self._lock:
+            monitor, self._monitor = self._monitor, None
         if monitor is not None:
             monitor.close()
 

@@ -4,12 +4,15 @@
 import mmap
 import os
 import struct
+import time
 import unittest
 
 from . import env, plain, procs
 from .guests import LinuxGuest, TickGuest
+from .proxy import Proxy
 from .scratch import Scratch
 from .side import Side
+from .witness import Witness
 
 
 class PlainTest(unittest.TestCase):
@@ -86,6 +89,36 @@ class DamageTest(unittest.TestCase):
                     return at + 2048
             return None
         self.assertIn("corrupt page", self.damage(LinuxGuest(memory_mib=4, rate_mib_s=1), find))
+
+
+class WitnessTest(unittest.TestCase):
+
+    def test_two_copies_are_seen(self):
+        with Scratch(self.id()) as scratch:
+            scratch.sides = [Side(scratch.path(name), TickGuest()) for name in "ab"]
+            for side in scratch.sides:
+                side.start_plainly()
+            with self.assertRaisesRegex(AssertionError, "two copies"), Witness(*scratch.sides):
+                for side in scratch.sides:
+                    side.wait_beat()
+                time.sleep(0.5)
+
+    def test_a_cut_is_a_cut(self):
+        """The proxy's reset reaches both QEMUs, and the guest runs on."""
+        with Scratch(self.id()) as scratch:
+            source, destination = [Side(scratch.path(name), TickGuest()) for name in "ab"]
+            scratch.sides = [source, destination]
+            source.start_plainly()
+            destination.start_plainly("-S", "-incoming", "defer")
+            proxy = Proxy(plain.listen(destination.monitor()))
+            source.command("migrate-set-parameters", max_bandwidth=1 << 20)
+            source.command("migrate", uri="tcp:127.0.0.1:%d" % proxy.port)
+            procs.wait_until(lambda: source.migration_status() == "active", 5, "the stream")
+            proxy.cut()
+            procs.wait_until(lambda: source.migration_status() == "failed", 5, "the failure")
+            procs.wait_until(lambda: destination.pid() is None, 5, "the destination to end")
+            proxy.close()
+            source.wait_beat()
 
 
 class ClockTest(unittest.TestCase):
