@@ -13,7 +13,7 @@
 #include "qmp/await.h"
 #include "qmp/json-frame.h"
 
-#define READ_BYTES      (64 * 1024)
+#define READ_BYTES	(64 * 1024)
 #define MAX_QUEUE_BYTES (4 * 1024 * 1024) /* a peer that reads nothing for so long is lost */
 
 struct ControlConn {
@@ -29,6 +29,7 @@ struct ControlConn {
 	guint64 ping_id; /* 0: none is out */
 	gint64 ping_sent_us;
 	gint64 heard_us; /* monotonic */
+	gint64 beat_us;	 /* monotonic: the last heartbeat */
 	guint silence_ms;
 	Clock clock;
 	GError *error;
@@ -121,7 +122,8 @@ static void
 take_reply(ControlConn *self, ControlMessage *message)
 {
 	if (message->id == self->ping_id) {
-		gint64 time_us = json_object_get_int_member_with_default(message->body, "time_us", -1);
+		gint64 time_us =
+			json_object_get_int_member_with_default(message->body, "time_us", -1);
 		clock_add(&self->clock, self->ping_sent_us, time_us, g_get_real_time());
 		self->ping_id = 0;
 		return;
@@ -200,7 +202,12 @@ static gboolean
 on_heartbeat(gpointer data)
 {
 	ControlConn *self = data;
-	gint64 silent_ms = (g_get_monotonic_time() - self->heard_us) / 1000;
+	gint64 now_us = g_get_monotonic_time();
+	/* If we ourselves were held up, what the peer has said meanwhile is still unread. */
+	if (now_us - self->beat_us > (gint64)self->silence_ms * 1000 / 2)
+		self->heard_us = now_us;
+	self->beat_us = now_us;
+	gint64 silent_ms = (now_us - self->heard_us) / 1000;
 	if (self->error == NULL && silent_ms > self->silence_ms)
 		lose(self, g_error_new(GW_ERROR, GW_ERROR_PEER_LOST,
 				       "control connection: the peer is silent for %.1f s",
@@ -310,9 +317,8 @@ control_conn_call(ControlConn *self, ControlType type, JsonObject *fields, int t
 	else if (g_error_matches(wait_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
 		g_propagate_error(error, g_steal_pointer(&wait_error));
 	else
-		g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST,
-			    "no answer to '%s' within %.1f s", control_type_to_string(type),
-			    timeout_ms / 1000.0);
+		g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST, "no answer to '%s' within %.1f s",
+			    control_type_to_string(type), timeout_ms / 1000.0);
 	return NULL;
 }
 

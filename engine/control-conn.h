@@ -40,8 +40,8 @@ void control_conn_reply_error(ControlConn *self, guint64 id, const GError *error
  * Returns: (transfer full): the reply; NULL with the peer's own error, %GW_ERROR_PEER_LOST,
  *   %GW_ERROR_PROTOCOL or %G_IO_ERROR_CANCELLED
  */
-JsonObject *control_conn_call(ControlConn *self, ControlType type, JsonObject *fields, int timeout_ms,
-			      GCancellable *cancellable, GError **error);
+JsonObject *control_conn_call(ControlConn *self, ControlType type, JsonObject *fields,
+			      int timeout_ms, GCancellable *cancellable, GError **error);
 
 /* Why the connection has ended, or NULL while it is good. */
 const GError *control_conn_get_error(ControlConn *self);

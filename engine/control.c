@@ -7,8 +7,8 @@
  *
  *   source                                    agent
  *   hello {versions: [min, max]}         ->   reply {version, agent, host}
- *   survey {vm, check}                   ->   (finds or starts its QEMU)   reply {survey}
- *   prepare {session, plan}              ->   (checks it again, journal)   reply {token}
+ *   survey {session, vm, check}          ->   (finds or starts its QEMU)   reply {survey}
+ *   prepare {plan}                       ->   (checks it again)            reply {token}
  *   data connection: preamble            ->   (held by token)
  *   setup {}                             ->   (capabilities, incoming)     reply {}
  *                                        <-   event {name, data, timestamp_us}, failed {error}
@@ -16,7 +16,7 @@
  *   commit {}                            ->   (journal, cont)              reply {outcome, resume_us, error}
  *   done {session}                       ->   (forgets the session)        reply {}
  *
- *   abort {reason}                       ->   up to the commit: undo all   reply {}
+ *   abort {reason, code}                 ->   up to the commit: undo all   reply {}
  *   outcome {session}                    ->   right after hello: what became of it   reply {outcome}
  *
  * An "outcome" is "running" (the guest is here), "gone" (it is not and never will be, by this session) or
@@ -49,18 +49,17 @@ typedef struct {
 
 /* Containers have no GType of their own; these two are none that a value can have. */
 #define T_OBJECT ((GType)0)
-#define T_ARRAY  ((GType)1)
+#define T_ARRAY	 ((GType)1)
 
 static const TypeInfo types[CONTROL_N_TYPES] = {
 	[CONTROL_HELLO] = { "hello", TRUE, IN(NEW), { { "versions", T_ARRAY } } },
 	[CONTROL_SURVEY] = { "survey",
 			     TRUE,
 			     IN(GREETED),
-			     { { "vm", G_TYPE_STRING }, { "check", G_TYPE_BOOLEAN } } },
-	[CONTROL_PREPARE] = { "prepare",
-			      TRUE,
-			      IN(SURVEYED),
-			      { { "session", G_TYPE_STRING }, { "plan", T_OBJECT } } },
+			     { { "session", G_TYPE_STRING },
+			       { "vm", G_TYPE_STRING },
+			       { "check", G_TYPE_BOOLEAN } } },
+	[CONTROL_PREPARE] = { "prepare", TRUE, IN(SURVEYED), { { "plan", T_OBJECT } } },
 	[CONTROL_SETUP] = { "setup", TRUE, IN(PREPARED) },
 	[CONTROL_SWITCHOVER] = { "switchover", TRUE, IN(LOADING) },
 	[CONTROL_COMMIT] = { "commit", TRUE, IN(LOADING) },
@@ -157,7 +156,8 @@ static const char *
 get_string(JsonObject *object, const char *name)
 {
 	JsonNode *node = json_object_get_member(object, name);
-	return node != NULL && node_has_type(node, G_TYPE_STRING) ? json_node_get_string(node) : NULL;
+	return node != NULL && node_has_type(node, G_TYPE_STRING) ? json_node_get_string(node)
+								  : NULL;
 }
 
 static gint64
@@ -233,7 +233,8 @@ JsonObject *
 control_error_to_object(const GError *error)
 {
 	JsonObject *object = json_object_new();
-	json_object_set_string_member(object, "code", gw_error_code_to_string(gw_error_code(error)));
+	json_object_set_string_member(object, "code",
+				      gw_error_code_to_string(gw_error_code(error)));
 	json_object_set_string_member(object, "message", error->message);
 	return object;
 }

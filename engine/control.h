@@ -32,8 +32,9 @@ const char *control_type_to_string(ControlType type);
 
 typedef struct {
 	ControlType type;
-	guint64 id;       /* of a request and of what answers it; 0 in notices */
-	JsonObject *body; /* (owned): the whole message; members that the table requires are there and typed */
+	guint64 id; /* of a request and of what answers it; 0 in notices */
+	JsonObject *
+		body; /* (owned): the whole message; members that the table requires are there and typed */
 } ControlMessage;
 
 void control_message_clear(ControlMessage *self);
@@ -55,11 +56,11 @@ char *control_format(ControlType type, guint64 id, JsonObject *fields);
 
 /* Where one conversation stands on the agent's side. */
 typedef enum {
-	CONTROL_STATE_NEW,       /* nothing but a hello is heard */
+	CONTROL_STATE_NEW, /* nothing but a hello is heard */
 	CONTROL_STATE_GREETED,
-	CONTROL_STATE_SURVEYED,  /* the QEMU is there */
-	CONTROL_STATE_PREPARED,  /* the plan is accepted */
-	CONTROL_STATE_LOADING,   /* the stream comes in */
+	CONTROL_STATE_SURVEYED,	 /* the QEMU is there */
+	CONTROL_STATE_PREPARED,	 /* the plan is accepted */
+	CONTROL_STATE_LOADING,	 /* the stream comes in */
 	CONTROL_STATE_COMMITTED, /* the guest is ours */
 	CONTROL_STATE_ENDED,
 	CONTROL_N_STATES,

@@ -9,7 +9,8 @@
 /* The destination side: listens, prepares QEMUs and runs what was committed to it. It also settles what
  * dead controllers left in its state folder. Signals come in the main context in which it was started. */
 #define GW_TYPE_AGENT (gw_agent_get_type())
-GW_API G_DECLARE_FINAL_TYPE(GwAgent, gw_agent, GW, AGENT, GObject)
+GW_API
+G_DECLARE_FINAL_TYPE(GwAgent, gw_agent, GW, AGENT, GObject)
 
 /**
  * GwAgent::event:          void (*)(GwAgent *, const char *vm_name, const GwEvent *, gpointer)

@@ -7,24 +7,24 @@
 
 /* What a caller could act on; the detail is in the message. A cancel is %G_IO_ERROR_CANCELLED. */
 typedef enum {
-	GW_ERROR_FAILED,         /* anything that has no code of its own */
-	GW_ERROR_VM_FILE,        /* the VM file cannot be read or says nonsense */
-	GW_ERROR_LAUNCH,         /* QEMU did not start, or died while starting */
-	GW_ERROR_MONITOR,        /* no usable QMP monitor: no socket, busy, not QMP */
-	GW_ERROR_MONITOR_LOST,   /* a QEMU's monitor went away, or stopped answering */
-	GW_ERROR_UNREACHABLE,    /* no agent at that address */
-	GW_ERROR_PROTOCOL,       /* the peer does not speak our protocol, or not our version of it */
-	GW_ERROR_PEER_LOST,      /* the control connection broke or fell silent */
-	GW_ERROR_INSECURE,       /* plain text off loopback without the user's word on both ends */
-	GW_ERROR_BUSY,           /* another migration of this VM is under way */
-	GW_ERROR_INCOMPATIBLE,   /* the plan found issues: nothing was touched */
-	GW_ERROR_MIGRATION,      /* QEMU failed the migration */
+	GW_ERROR_FAILED,       /* anything that has no code of its own */
+	GW_ERROR_VM_FILE,      /* the VM file cannot be read or says nonsense */
+	GW_ERROR_LAUNCH,       /* QEMU did not start, or died while starting */
+	GW_ERROR_MONITOR,      /* no usable QMP monitor: no socket, busy, not QMP */
+	GW_ERROR_MONITOR_LOST, /* a QEMU's monitor went away, or stopped answering */
+	GW_ERROR_UNREACHABLE,  /* no agent at that address */
+	GW_ERROR_PROTOCOL,     /* the peer does not speak our protocol, or not our version of it */
+	GW_ERROR_PEER_LOST,    /* the control connection broke or fell silent */
+	GW_ERROR_INSECURE,     /* plain text off loopback without the user's word on both ends */
+	GW_ERROR_BUSY,	       /* another migration of this VM is under way */
+	GW_ERROR_INCOMPATIBLE, /* the plan found issues: nothing was touched */
+	GW_ERROR_MIGRATION,    /* QEMU failed the migration */
 	GW_ERROR_NO_CONVERGENCE, /* the time-out came before the guest's writes were caught up with */
-	GW_ERROR_REFUSED,        /* the destination could not run what it had received */
-	GW_ERROR_UNKNOWN,        /* nobody can know where the guest runs: see rule 4 of the design */
-	GW_ERROR_HOOK,           /* the user's hook said no */
-	GW_ERROR_STATE_DIR,      /* the journal cannot be written */
-	GW_ERROR_CANCELLED,      /* only as a code in reports */
+	GW_ERROR_REFUSED,	 /* the destination could not run what it had received */
+	GW_ERROR_UNKNOWN,   /* nobody can know where the guest runs: see rule 4 of the design */
+	GW_ERROR_HOOK,	    /* the user's hook said no */
+	GW_ERROR_STATE_DIR, /* the journal cannot be written */
+	GW_ERROR_CANCELLED, /* only as a code in reports */
 } GwError;
 
 #define GW_ERROR (gw_error_quark())

@@ -23,15 +23,15 @@ typedef struct {
 /* What will be done. It goes to the peer, which checks it again by itself. */
 typedef struct {
 	char *vm_name;
-	char *transport;           /* "direct" */
+	char *transport; /* "direct" */
 	guint channels;
-	GStrv capabilities_source;      /* switched on; all others are switched off */
+	GStrv capabilities_source; /* switched on; all others are switched off */
 	GStrv capabilities_destination;
 	gint64 downtime_limit_us;
 	gint64 bandwidth_bytes_per_s; /* 0: no limit */
-	gboolean paused;           /* leave the guest paused at the destination */
+	gboolean paused;	      /* leave the guest paused at the destination */
 	gboolean keep_source;
-	GPtrArray *issues;         /* of GwIssue; warnings only in a plan that can be carried out */
+	GPtrArray *issues; /* of GwIssue; warnings only in a plan that can be carried out */
 } GwPlan;
 
 GW_API void gw_plan_free(GwPlan *self);

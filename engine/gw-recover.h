@@ -8,18 +8,19 @@
 typedef enum {
 	GW_ASSUME_NOTHING,
 	GW_ASSUME_RUNNING, /* the user has looked: the guest runs on the destination */
-	GW_ASSUME_GONE,    /* the user has looked: it does not, and never will */
+	GW_ASSUME_GONE,	   /* the user has looked: it does not, and never will */
 } GwAssume;
 
 /* What was found in one journal and what was done about it. */
 typedef struct {
 	char *session;
 	char *vm_name;
-	char *role;        /* "source" or "destination" */
-	gboolean settled;  /* nothing is left to do */
-	gboolean busy;     /* its owner is alive: not touched */
+	char *role;	  /* "source" or "destination" */
+	gboolean settled; /* nothing is left to do */
+	gboolean acted;	  /* it was settled just now */
+	gboolean busy;	  /* its owner is alive: not touched */
 	GwPlace vm_runs_on;
-	char *text;        /* what was found and done, for people */
+	char *text; /* what was found and done, for people */
 } GwRecovered;
 
 GW_API void gw_recovered_free(GwRecovered *self);

@@ -19,7 +19,7 @@ typedef enum {
 typedef enum {
 	GW_PLACE_SOURCE,
 	GW_PLACE_DESTINATION,
-	GW_PLACE_NONE,    /* proven to run nowhere: its QEMU has died */
+	GW_PLACE_NONE, /* proven to run nowhere: its QEMU has died */
 	GW_PLACE_UNKNOWN,
 } GwPlace;
 
@@ -42,19 +42,19 @@ typedef struct {
 	GwPlace vm_runs_on;
 
 	/* Set unless completed. */
-	char *error_host;             /* "source", "destination" */
+	char *error_host; /* "source", "destination" */
 	char *error_phase;
 	GwError error_code;
 	char *error_message;
-	char *error_qemu_source;      /* QEMU's own words */
+	char *error_qemu_source; /* QEMU's own words */
 	char *error_qemu_destination;
 
 	gint64 total_us;
 	gint64 setup_us;
-	gint64 downtime_us;       /* STOP on the source to RESUME on the destination */
-	gint64 downtime_error_us; /* the clock offset's uncertainty */
-	gint64 downtime_qemu_us;  /* QEMU's figure */
-	GPtrArray *phases;         /* of GwPhase */
+	gint64 downtime_us;	   /* STOP on the source to RESUME on the destination */
+	gint64 downtime_error_us;  /* the clock offset's uncertainty */
+	gint64 downtime_qemu_us;   /* QEMU's figure */
+	GPtrArray *phases;	   /* of GwPhase */
 	GPtrArray *downtime_parts; /* of GwPart */
 
 	gint64 ram_total_bytes;
@@ -62,7 +62,7 @@ typedef struct {
 	gint64 ram_passes;
 	gint64 ram_dirty_bytes_per_s; /* the last that was measured */
 
-	GwPlan *plan;       /* (nullable) */
+	GwPlan *plan;	    /* (nullable) */
 	GPtrArray *samples; /* of GwSample */
 	GPtrArray *events;  /* of GwEvent */
 } GwReport;

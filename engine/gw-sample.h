@@ -7,16 +7,16 @@
 
 /* All counters at one instant. A number that is not known is -1 here and absent from the JSON. */
 typedef struct {
-	gint64 time_us;    /* since the run's start */
+	gint64 time_us;	   /* since the run's start */
 	const char *phase; /* a static string: "precopy" */
 	gint64 ram_total_bytes;
 	gint64 ram_transferred_bytes;
 	gint64 ram_remaining_bytes;
 	gint64 ram_dirty_bytes_per_s;
-	gint64 passes;                /* dirty bitmap syncs */
+	gint64 passes;		      /* dirty bitmap syncs */
 	gint64 bandwidth_bytes_per_s; /* what went out lately */
 	gint64 vfio_transferred_bytes;
-	gint64 expected_downtime_us;  /* QEMU's own figure: RAM only up to 11.0 */
+	gint64 expected_downtime_us; /* QEMU's own figure: RAM only up to 11.0 */
 } GwSample;
 
 #define GW_TYPE_SAMPLE (gw_sample_get_type())

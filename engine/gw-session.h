@@ -11,7 +11,8 @@
 /* The source side of one migration. Signals come in the main context in which run was called; the work
  * is done in a thread of its own that the caller does not see. One run a session. */
 #define GW_TYPE_SESSION (gw_session_get_type())
-GW_API G_DECLARE_FINAL_TYPE(GwSession, gw_session, GW, SESSION, GObject)
+GW_API
+G_DECLARE_FINAL_TYPE(GwSession, gw_session, GW, SESSION, GObject)
 
 /**
  * GwSession::phase:    void (*)(GwSession *, const char *name, gpointer)

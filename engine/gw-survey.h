@@ -8,18 +8,18 @@
 /* What one QEMU says of itself and its guest. Fields are NULL (or 0) where it did not say. */
 typedef struct {
 	char *qemu_version; /* for messages only; decisions go by features */
-	char *target;       /* "x86_64" */
+	char *target;	    /* "x86_64" */
 	char *machine_type; /* "pc-q35-7.2" */
-	char *name;         /* -name */
+	char *name;	    /* -name */
 	char *uuid;
-	char *run_state;    /* QEMU's word */
-	gboolean running;   /* vCPUs execute */
+	char *run_state;  /* QEMU's word */
+	gboolean running; /* vCPUs execute */
 	guint64 ram_bytes;
 	guint vcpus;
-	char *migrate_status;  /* QEMU's word for its last or present migration */
-	GStrv blocked_reasons; /* why QEMU would refuse to migrate; NULL when it would not */
-	GStrv capabilities;    /* the migration capabilities it has, sorted */
-	GStrv capabilities_on; /* those that are switched on now, sorted */
+	char *migrate_status;	    /* QEMU's word for its last or present migration */
+	GStrv blocked_reasons;	    /* why QEMU would refuse to migrate; NULL when it would not */
+	GStrv capabilities;	    /* the migration capabilities it has, sorted */
+	GStrv capabilities_on;	    /* those that are switched on now, sorted */
 	gboolean has_exit_on_error; /* migrate-incoming takes exit-on-error */
 	gboolean has_oob;
 } GwSurvey;

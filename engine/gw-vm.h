@@ -7,10 +7,10 @@
 
 /* A VM file: the same on both hosts. See godwit-vm(5). */
 typedef struct {
-	char *path;     /* where it was read from */
+	char *path; /* where it was read from */
 	char *name;
 	char *qmp_path; /* where its QEMU's monitor listens */
-	char *argv;     /* the command line as written, ${…} not yet replaced */
+	char *argv;	/* the command line as written, ${…} not yet replaced */
 } GwVm;
 
 /* %GW_ERROR_VM_FILE, naming the file, the group and the key. A key that is not known is an error. */

@@ -32,8 +32,8 @@ struct Journal {
 	int fd;
 	char *path;
 	char *session;
-	char *boot_id;      /* of this boot */
-	char *phase;        /* (nullable) */
+	char *boot_id;	    /* of this boot */
+	char *phase;	    /* (nullable) */
 	GHashTable *phases; /* set of the phases written */
 	JsonObject *facts;  /* all lines laid over one another */
 };
@@ -165,6 +165,20 @@ sync_folder(const char *path, GError **error)
 	return synced;
 }
 
+/* A journal that can be seen has an owner already: it is locked before it gets its name. */
+static gboolean
+write_first_line(Journal *self, const char *temporary, JsonObject *facts, GError **error)
+{
+	json_object_set_string_member(facts, "boot_id", self->boot_id);
+	if (flock(self->fd, LOCK_EX | LOCK_NB) < 0)
+		return set_errno_error(error, "cannot lock", temporary);
+	if (!journal_append(self, "begin", json_object_ref(facts), error) ||
+	    !journal_sync(self, error))
+		return FALSE;
+	return link(temporary, self->path) == 0 ||
+	       set_errno_error(error, "cannot make", self->path);
+}
+
 Journal *
 journal_create(const char *state_dir, const char *session, JournalRole role, JsonObject *facts,
 	       GError **error)
@@ -177,20 +191,21 @@ journal_create(const char *state_dir, const char *session, JournalRole role, Jso
 		return NULL;
 	}
 	char *path = g_strconcat(state_dir, "/", session, role_suffix[role], NULL);
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	g_autofree char *temporary = g_strconcat(path, ".new", NULL);
+	int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		set_errno_error(error, "cannot make", path);
+		set_errno_error(error, "cannot make", temporary);
 		g_free(path);
 		return NULL;
 	}
 	g_autoptr(Journal) self = new_with_fd(fd, path, session);
-	json_object_set_string_member(first, "boot_id", self->boot_id);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		set_errno_error(error, "cannot lock", path);
-	else if (journal_append(self, "begin", g_steal_pointer(&first), error) &&
-		 journal_sync(self, error) && sync_folder(state_dir, error))
+	gboolean named = write_first_line(self, temporary, first, error);
+	unlink(temporary);
+	if (!named)
+		return NULL;
+	if (sync_folder(state_dir, error))
 		return g_steal_pointer(&self);
-	unlink(path);
+	journal_remove(self);
 	return NULL;
 }
 
@@ -219,7 +234,8 @@ Journal *
 journal_open(const char *state_dir, const char *session, JournalRole role, GError **error)
 {
 	if (!session_is_safe(session)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "'%s' is not a session id", session);
+		g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "'%s' is not a session id",
+			    session);
 		return NULL;
 	}
 	char *path = g_strconcat(state_dir, "/", session, role_suffix[role], NULL);
@@ -330,7 +346,8 @@ parse_name(const char *file)
 GPtrArray *
 journal_list(const char *state_dir, GError **error)
 {
-	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func((GDestroyNotify)journal_name_free);
+	g_autoptr(GPtrArray) names =
+		g_ptr_array_new_with_free_func((GDestroyNotify)journal_name_free);
 	if (!g_file_test(state_dir, G_FILE_TEST_EXISTS))
 		return g_steal_pointer(&names);
 

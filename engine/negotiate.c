@@ -55,7 +55,8 @@ compare_words(Negotiation *self, const char *code, const char *what, const char 
 static void
 check_target(Negotiation *self)
 {
-	compare_words(self, "target", "architecture", self->source->target, self->destination->target,
+	compare_words(self, "target", "architecture", self->source->target,
+		      self->destination->target,
 		      "use hosts whose QEMU emulates the same architecture");
 }
 
@@ -79,9 +80,9 @@ check_memory(Negotiation *self)
 {
 	if (self->source->ram_bytes == self->destination->ram_bytes)
 		return;
-	add(self, GW_SEVERITY_ERROR, "ram-size", "both", "RAM",
-	    "give both QEMUs the same -m", "the RAM differs: %" G_GUINT64_FORMAT
-	    " bytes at the source, %" G_GUINT64_FORMAT " bytes at the destination",
+	add(self, GW_SEVERITY_ERROR, "ram-size", "both", "RAM", "give both QEMUs the same -m",
+	    "the RAM differs: %" G_GUINT64_FORMAT " bytes at the source, %" G_GUINT64_FORMAT
+	    " bytes at the destination",
 	    self->source->ram_bytes, self->destination->ram_bytes);
 }
 
@@ -98,9 +99,8 @@ check_vcpus(Negotiation *self)
 static void
 check_blocked_reasons(Negotiation *self)
 {
-	for (guint i = 0; self->source->blocked_reasons != NULL &&
-			  self->source->blocked_reasons[i] != NULL;
-	     i++)
+	for (guint i = 0;
+	     self->source->blocked_reasons != NULL && self->source->blocked_reasons[i] != NULL; i++)
 		add(self, GW_SEVERITY_ERROR, "blocked", "source", "guest",
 		    "take the device or feature that QEMU names away from the VM",
 		    "QEMU would not migrate it: %s", self->source->blocked_reasons[i]);
@@ -116,9 +116,10 @@ check_source_state(Negotiation *self)
 		return;
 	gboolean is_postmigrate = strcmp(state, "postmigrate") == 0;
 	add(self, GW_SEVERITY_ERROR, "run-state", "source", "guest",
-	    is_postmigrate ? "it was stopped by an earlier migration: make sure that it runs nowhere "
-			     "else, then 'cont' it (and 'stop' it to move it paused)" :
-			     "bring the guest into an orderly state first",
+	    is_postmigrate
+		    ? "it was stopped by an earlier migration: make sure that it runs nowhere "
+		      "else, then 'cont' it (and 'stop' it to move it paused)"
+		    : "bring the guest into an orderly state first",
 	    "the guest is '%s'", state);
 }
 
@@ -166,7 +167,8 @@ check_required_capabilities(Negotiation *self)
 
 /* What must not be on: the guest would run on both hosts' memory at once, or be written to a file. */
 static const char *const refused_capabilities[] = {
-	"postcopy-ram", "postcopy-preempt", "background-snapshot", "x-colo", "x-ignore-shared", NULL,
+	"postcopy-ram", "postcopy-preempt", "background-snapshot",
+	"x-colo",	"x-ignore-shared",  NULL,
 };
 
 static void
@@ -180,7 +182,8 @@ check_refused_capabilities(Negotiation *self)
 				add(self, GW_SEVERITY_ERROR, "refused-capability", hosts[host],
 				    refused_capabilities[i],
 				    "switch it off with migrate-set-capabilities",
-				    "the migration capability '%s' is switched on and is not supported",
+				    "the migration capability '%s' is switched on and is not "
+				    "supported",
 				    refused_capabilities[i]);
 }
 
@@ -205,7 +208,10 @@ static const char *const source_capabilities[] = {
 	"events", "late-block-activate", "pause-before-switchover", "return-path", NULL,
 };
 static const char *const destination_capabilities[] = {
-	"events", "late-block-activate", "return-path", NULL,
+	"events",
+	"late-block-activate",
+	"return-path",
+	NULL,
 };
 
 GwPlan *
@@ -249,8 +255,8 @@ negotiate_check_destination(const GwPlan *plan, const GwSurvey *survey, GError *
 	g_autoptr(GwPlan) own = gw_plan_new();
 	Negotiation self = { survey, survey, own };
 	check_destination_state(&self);
-	for (guint i = 0; plan->capabilities_destination != NULL &&
-			  plan->capabilities_destination[i] != NULL;
+	for (guint i = 0;
+	     plan->capabilities_destination != NULL && plan->capabilities_destination[i] != NULL;
 	     i++) {
 		const char *name = plan->capabilities_destination[i];
 		if (!has_word((char *const *)destination_capabilities, name) ||

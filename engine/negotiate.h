@@ -19,7 +19,8 @@ typedef struct {
  * Pure: two surveys and the user's wishes give a plan that holds every issue at once. With no error among
  * them (gw_plan_is_possible()) the plan can be carried out.
  */
-GwPlan *negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePolicy *policy);
+GwPlan *
+negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePolicy *policy);
 
 /* The destination's own look at a plan that came from the peer, against what it knows of its QEMU: the
  * same rules for its half. @survey is fresh. %GW_ERROR_INCOMPATIBLE with all that is wrong. */

@@ -33,8 +33,7 @@ static const SocketOption common_options[] = {
 };
 
 static const SocketOption control_options[] = {
-	{ IPPROTO_TCP, TCP_NODELAY, 1 },
-	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 10000 }, /* ms */
+	{ IPPROTO_TCP, TCP_NODELAY, 1 }, { IPPROTO_TCP, TCP_USER_TIMEOUT, 10000 }, /* ms */
 };
 
 static void
@@ -73,7 +72,8 @@ is_loopback_address(GInetAddress *address)
 	if (g_inet_address_get_is_loopback(address))
 		return TRUE;
 	return g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6 &&
-	       memcmp(g_inet_address_to_bytes(address), mapped_loopback, sizeof mapped_loopback) == 0;
+	       memcmp(g_inet_address_to_bytes(address), mapped_loopback, sizeof mapped_loopback) ==
+		       0;
 }
 
 gboolean
@@ -109,8 +109,8 @@ net_connect(const char *host, guint16 port, NetUse use, gboolean insecure,
 		return NULL;
 	}
 	if (connection == NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_UNREACHABLE, "no agent at %s port %u: %s", host,
-			    port, local_error->message);
+		g_set_error(error, GW_ERROR, GW_ERROR_UNREACHABLE, "no agent at %s port %u: %s",
+			    host, port, local_error->message);
 		return NULL;
 	}
 	GSocket *socket = g_socket_connection_get_socket(connection);
@@ -134,9 +134,9 @@ net_parse_address(const char *text, guint16 default_port, char **ret_host, guint
 {
 	g_autoptr(GError) local_error = NULL;
 	g_autoptr(GSocketConnectable) parsed =
-		*text != '\0' && *text != ':' ?
-			g_network_address_parse(text, default_port, &local_error) :
-			NULL;
+		*text != '\0' && *text != ':'
+			? g_network_address_parse(text, default_port, &local_error)
+			: NULL;
 	if (parsed == NULL) {
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
 			    "'%s' is not an address of the form HOST[:PORT]", text);

@@ -32,5 +32,5 @@ GSocket *net_connect(const char *host, guint16 port, NetUse use, gboolean insecu
 		     GCancellable *cancellable, GError **error);
 
 /* Reads "ADDR", "ADDR:PORT", "[ADDR]:PORT"; %G_IO_ERROR_INVALID_ARGUMENT naming @text. */
-gboolean net_parse_address(const char *text, guint16 default_port, char **ret_host, guint16 *ret_port,
-			   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean net_parse_address(const char *text, guint16 default_port, char **ret_host,
+			   guint16 *ret_port, GError **error) G_GNUC_WARN_UNUSED_RESULT;

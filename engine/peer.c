@@ -11,7 +11,7 @@
 
 #define HELLO_TIMEOUT_MS   5000
 #define OUTCOME_TIMEOUT_MS 60000 /* the agent may first have to end what still runs there */
-#define DONE_TIMEOUT_MS    5000
+#define DONE_TIMEOUT_MS	   5000
 
 void
 peer_free(Peer *self)
@@ -37,13 +37,12 @@ say_hello(Peer *self, GCancellable *cancellable, GError **error)
 							HELLO_TIMEOUT_MS, cancellable, error);
 	if (reply == NULL)
 		return FALSE;
-	self->agent_id =
-		g_strdup(json_object_get_string_member_with_default(reply, "agent", NULL));
-	self->host_name =
-		g_strdup(json_object_get_string_member_with_default(reply, "host", NULL));
+	self->agent_id = g_strdup(json_object_get_string_member_with_default(reply, "agent", NULL));
+	self->host_name = g_strdup(json_object_get_string_member_with_default(reply, "host", NULL));
 	if (self->agent_id != NULL && self->host_name != NULL)
 		return TRUE;
-	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "the agent's greeting does not say who it is");
+	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
+		    "the agent's greeting does not say who it is");
 	return FALSE;
 }
 
@@ -106,10 +105,11 @@ peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *s
 	if (peer == NULL)
 		return PEER_OUTCOME_UNKNOWN;
 	if (g_strcmp0(peer->agent_id, agent_id) != 0) {
-		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
-			    "the agent at %s port %u has another state folder than the one that took "
-			    "the guest: it cannot know",
-			    address->host, address->port);
+		g_set_error(
+			error, GW_ERROR, GW_ERROR_UNKNOWN,
+			"the agent at %s port %u has another state folder than the one that took "
+			"the guest: it cannot know",
+			address->host, address->port);
 		return PEER_OUTCOME_UNKNOWN;
 	}
 	g_autoptr(JsonObject) reply =
@@ -120,7 +120,8 @@ peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *s
 	PeerOutcome outcome = peer_outcome_from_reply(reply);
 	if (outcome == PEER_OUTCOME_UNKNOWN)
 		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "the agent cannot tell: %s",
-			    json_object_get_string_member_with_default(reply, "text", "no reason given"));
+			    json_object_get_string_member_with_default(reply, "text",
+								       "no reason given"));
 	return outcome;
 }
 
@@ -131,8 +132,8 @@ peer_tell_done(const PeerAddress *address, const char *session)
 	g_autoptr(Peer) peer = peer_connect(address, ignore_notice, NULL, NULL, &error);
 	g_autoptr(JsonObject) reply =
 		peer != NULL ? control_conn_call(peer->conn, CONTROL_DONE, session_object(session),
-						 DONE_TIMEOUT_MS, NULL, &error) :
-			       NULL;
+						 DONE_TIMEOUT_MS, NULL, &error)
+			     : NULL;
 	if (reply == NULL)
 		g_debug("session %s: the agent was not told that we are done: %s", session,
 			error->message);

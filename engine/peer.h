@@ -13,7 +13,7 @@ typedef struct {
 
 typedef struct {
 	ControlConn *conn;
-	char *agent_id;  /* who it is, for as long as its state folder lives */
+	char *agent_id;	 /* who it is, for as long as its state folder lives */
 	char *host_name; /* for messages */
 } Peer;
 

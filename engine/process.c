@@ -15,7 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <glib/gstdio.h>
+#include <glib-unix.h>
+
+#include "qmp/await.h"
 
 void
 process_clear(Process *self)
@@ -38,7 +40,8 @@ read_start_ticks(pid_t pid)
 		return 0;
 	g_auto(GStrv) fields = g_strsplit(after_name + 1, " ", 22);
 	enum { START_TIME = 20 }; /* field 22, the 20th after the name and the space */
-	return g_strv_length(fields) > START_TIME ? g_ascii_strtoull(fields[START_TIME], NULL, 10) : 0;
+	return g_strv_length(fields) > START_TIME ? g_ascii_strtoull(fields[START_TIME], NULL, 10)
+						  : 0;
 }
 
 void
@@ -70,35 +73,53 @@ process_is_known(const Process *self)
 	return self->pid > 0;
 }
 
-gboolean
-process_wait(Process *self, int timeout_ms)
+static gboolean
+has_ended(int pidfd)
 {
-	if (!process_is_known(self))
-		return FALSE;
-	if (self->pidfd < 0)
-		return TRUE;
-	struct pollfd pfd = { .fd = self->pidfd, .events = POLLIN };
-	if (poll(&pfd, 1, timeout_ms) <= 0)
-		return FALSE;
-	waitpid(self->pid, NULL, WNOHANG); /* if it is our child, do not keep a zombie */
-	return TRUE;
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+	return pidfd < 0 || poll(&pfd, 1, 0) > 0;
 }
 
 gboolean
 process_is_gone(const Process *self)
 {
+	return process_is_known(self) && has_ended(self->pidfd);
+}
+
+static gboolean
+is_gone(gpointer data)
+{
+	return process_is_gone(data);
+}
+
+static gboolean
+on_pidfd(gint fd, GIOCondition condition, gpointer data)
+{
+	return G_SOURCE_REMOVE; /* the loop has turned: that is all it is for */
+}
+
+gboolean
+process_await_gone(Process *self, int timeout_ms)
+{
 	if (!process_is_known(self))
 		return FALSE;
-	struct pollfd pfd = { .fd = self->pidfd, .events = POLLIN };
-	return self->pidfd < 0 || poll(&pfd, 1, 0) > 0;
+	if (self->pidfd >= 0) {
+		g_autoptr(GSource) source = g_unix_fd_source_new(self->pidfd, G_IO_IN);
+		g_source_set_callback(source, G_SOURCE_FUNC(on_pidfd), NULL, NULL);
+		g_source_attach(source, g_main_context_get_thread_default());
+		gboolean gone = await_until(is_gone, self, timeout_ms, NULL, NULL);
+		g_source_destroy(source);
+		if (!gone)
+			return FALSE;
+	}
+	waitpid(self->pid, NULL, WNOHANG); /* if it is our child, do not keep a zombie */
+	return TRUE;
 }
 
 gboolean
 process_kill(Process *self, int timeout_ms)
 {
-	if (!process_is_known(self))
-		return FALSE;
 	if (self->pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, self->pidfd, SIGKILL, NULL, 0);
-	return process_wait(self, timeout_ms);
+	return process_await_gone(self, timeout_ms);
 }

@@ -6,12 +6,15 @@
 
 /* A process that is not mistaken for a later one with the same number. */
 typedef struct {
-	pid_t pid;            /* 0: none is known */
-	guint64 start_ticks;  /* field 22 of /proc/PID/stat */
-	int pidfd;            /* -1: it had gone when we looked */
+	pid_t pid;	     /* 0: none is known */
+	guint64 start_ticks; /* field 22 of /proc/PID/stat */
+	int pidfd;	     /* -1: it had gone when we looked */
 } Process;
 
-#define PROCESS_INIT { 0, 0, -1 }
+#define PROCESS_INIT     \
+	{                \
+		0, 0, -1 \
+	}
 
 void process_clear(Process *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Process, process_clear)
@@ -24,7 +27,7 @@ void process_open_recorded(Process *self, pid_t pid, guint64 start_ticks);
 /* Is anything known of it? Where nothing is, neither life nor death can be proven. */
 gboolean process_is_known(const Process *self);
 gboolean process_is_gone(const Process *self);
-/* Sends SIGKILL and waits, @timeout_ms at most; %TRUE when it is proven gone. Blocks. */
+/* Turns the loop until it has gone, @timeout_ms at most; %TRUE when it is proven. */
+gboolean process_await_gone(Process *self, int timeout_ms);
+/* Sends SIGKILL and waits as above. */
 gboolean process_kill(Process *self, int timeout_ms);
-/* %TRUE when it has gone within @timeout_ms. Blocks. */
-gboolean process_wait(Process *self, int timeout_ms);

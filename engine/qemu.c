@@ -17,17 +17,19 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define BEAT_INTERVAL_MS   1000
-#define POLL_TIMEOUT_MS    60000
+#define POLL_TIMEOUT_MS	   60000
 #define COMMAND_TIMEOUT_MS 10000
 #define CANCEL_TIMEOUT_MS  3000
 #define FINAL_TIMEOUT_MS   20000
-#define QUIT_TIMEOUT_MS    5000
-#define KILL_TIMEOUT_MS    5000
+#define QUIT_TIMEOUT_MS	   5000
+#define KILL_TIMEOUT_MS	   5000
 
 static void
 take_migration(Qemu *self, JsonObject *data, gint64 timestamp_us)
 {
-	const char *word = data != NULL ? json_object_get_string_member_with_default(data, "status", NULL) : NULL;
+	const char *word =
+		data != NULL ? json_object_get_string_member_with_default(data, "status", NULL)
+			     : NULL;
 	if (word == NULL)
 		return;
 	self->status = qmp_migrate_status_from_string(word);
@@ -36,7 +38,8 @@ take_migration(Qemu *self, JsonObject *data, gint64 timestamp_us)
 }
 
 static void
-on_event(QmpClient *qmp, const char *name, JsonObject *data, gint64 timestamp_us, gpointer user_data)
+on_event(QmpClient *qmp, const char *name, JsonObject *data, gint64 timestamp_us,
+	 gpointer user_data)
 {
 	Qemu *self = user_data;
 	self->heard_us = g_get_monotonic_time();
@@ -58,8 +61,8 @@ on_closed(QmpClient *qmp, GError *error, gpointer data)
 {
 	Qemu *self = data;
 	if (self->closed == NULL)
-		self->closed = g_error_new(GW_ERROR, GW_ERROR_MONITOR_LOST, "%s: QEMU's monitor: %s",
-					   self->host, error->message);
+		self->closed = g_error_new(GW_ERROR, GW_ERROR_MONITOR_LOST,
+					   "%s: QEMU's monitor: %s", self->host, error->message);
 }
 
 Qemu *
@@ -73,8 +76,8 @@ qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, G
 		return NULL;
 	}
 	if (qmp == NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "%s: monitor '%s': %s", host, qmp_path,
-			    local_error->message);
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "%s: monitor '%s': %s", host,
+			    qmp_path, local_error->message);
 		return NULL;
 	}
 	Qemu *self = g_new0(Qemu, 1);
@@ -123,8 +126,7 @@ on_beat_answered(GObject *source, GAsyncResult *result, gpointer data)
 {
 	Qemu *self = data;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(JsonNode) reply =
-		qmp_client_execute_finish(QMP_CLIENT(source), result, &error);
+	g_autoptr(JsonNode) reply = qmp_client_execute_finish(QMP_CLIENT(source), result, &error);
 	/* A refusal is an answer too. */
 	if (reply != NULL || qmp_error_is_refusal(error))
 		self->heard_us = g_get_monotonic_time();
@@ -142,8 +144,8 @@ on_beat(gpointer data)
 	gboolean oob = qmp_client_has_oob(self->qmp);
 	QmpExecOptions options = { .fd = -1, .oob = oob, .timeout_ms = POLL_TIMEOUT_MS };
 	self->beat_pending = TRUE;
-	qmp_client_execute_async(self->qmp, oob ? "query-yank" : "query-status", NULL, &options, NULL,
-				 on_beat_answered, self);
+	qmp_client_execute_async(self->qmp, oob ? "query-yank" : "query-status", NULL, &options,
+				 NULL, on_beat_answered, self);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -226,12 +228,13 @@ is_final(gpointer data)
 }
 
 static gboolean
-wait_for(Qemu *self, AwaitReady ready, gpointer data, int timeout_ms, const char *what, GError **error)
+wait_for(Qemu *self, AwaitReady ready, gpointer data, int timeout_ms, const char *what,
+	 GError **error)
 {
 	if (!await_until(ready, data, timeout_ms, NULL, NULL)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION,
-			    "%s: QEMU did not reach '%s' within %.1f s; it says '%s'", self->host, what,
-			    timeout_ms / 1000.0, qmp_migrate_status_to_string(self->status));
+			    "%s: QEMU did not reach '%s' within %.1f s; it says '%s'", self->host,
+			    what, timeout_ms / 1000.0, qmp_migrate_status_to_string(self->status));
 		return FALSE;
 	}
 	return self->closed == NULL || qemu_check(self, 0, error);
@@ -308,19 +311,21 @@ qemu_ensure_running(Qemu *self, int timeout_ms, GError **error)
 		if (qmp_cont(self->qmp, &refused) &&
 		    !await_until(has_resumed_or_closed, self, 500, NULL, NULL))
 			g_debug("%s: no RESUME yet", self->host);
-		else if (refused != NULL && !await_until(has_resumed_or_closed, self, 100, NULL, NULL))
+		else if (refused != NULL &&
+			 !await_until(has_resumed_or_closed, self, 100, NULL, NULL))
 			g_debug("%s: cont: %s", self->host, refused->message);
 	} while (g_get_monotonic_time() < deadline_us);
 
 	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "%s: the guest does not run again: %s",
-		    self->host, refused != NULL ? refused->message : "QEMU took 'cont' without effect");
+		    self->host,
+		    refused != NULL ? refused->message : "QEMU took 'cont' without effect");
 	return FALSE;
 }
 
 gboolean
 qemu_is_proven_gone(Qemu *self, int timeout_ms)
 {
-	return process_wait(&self->process, timeout_ms);
+	return process_await_gone(&self->process, timeout_ms);
 }
 
 gboolean
@@ -332,13 +337,14 @@ qemu_end(Qemu *self, gboolean ask, GError **error)
 		qmp_client_set_timeout(self->qmp, QUIT_TIMEOUT_MS);
 		asked = qmp_quit(self->qmp, &quit_error);
 	}
-	if (asked && process_wait(&self->process, QUIT_TIMEOUT_MS))
+	if (asked && process_await_gone(&self->process, QUIT_TIMEOUT_MS))
 		return TRUE;
 	if (process_kill(&self->process, KILL_TIMEOUT_MS))
 		return TRUE;
 	if (asked && !process_is_known(&self->process))
 		return TRUE;
-	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s: QEMU cannot be ended: %s", self->host,
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s: QEMU cannot be ended: %s",
+		    self->host,
 		    quit_error != NULL ? quit_error->message : "its process is not known");
 	return FALSE;
 }

@@ -20,12 +20,12 @@ struct Qemu {
 	Process process;
 
 	QmpMigrateStatus status; /* by the last event, or by a query where none came */
-	gint64 stop_us;          /* QEMU's wall clock at the last STOP; 0: none yet */
-	gint64 resume_us;        /* likewise RESUME */
-	gint64 completed_us;     /* likewise MIGRATION completed */
-	gint64 pass;             /* of the last MIGRATION_PASS */
-	gint64 heard_us;         /* monotonic: when it last answered anything */
-	GError *closed;          /* set when the monitor has gone */
+	gint64 stop_us;		 /* QEMU's wall clock at the last STOP; 0: none yet */
+	gint64 resume_us;	 /* likewise RESUME */
+	gint64 completed_us;	 /* likewise MIGRATION completed */
+	gint64 pass;		 /* of the last MIGRATION_PASS */
+	gint64 heard_us;	 /* monotonic: when it last answered anything */
+	GError *closed;		 /* set when the monitor has gone */
 
 	QmpMigrateInfo info; /* the newest that was polled */
 	gboolean info_is_new;
@@ -44,7 +44,8 @@ struct Qemu {
  * Returns: (transfer full): NULL with %GW_ERROR_MONITOR (no such socket, busy, not QMP) or
  *   %G_IO_ERROR_CANCELLED
  */
-Qemu *qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, GError **error);
+Qemu *
+qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, GError **error);
 /* Closes the monitor; QEMU itself goes on. */
 void qemu_free(Qemu *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Qemu, qemu_free)

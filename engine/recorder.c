@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-#define MAX_SAMPLES	4096
-#define MAX_EVENTS	4096
-#define FLOOD_GAP_US	(100 * 1000)
+#define MAX_SAMPLES  4096
+#define MAX_EVENTS   4096
+#define FLOOD_GAP_US (100 * 1000)
 
 struct Recorder {
 	const RecorderListener *listener;

@@ -123,8 +123,8 @@ ask_schema(Qemu *qemu, GwSurvey *survey, GError **error)
 }
 
 static const Question questions[] = {
-	ask_status,    ask_name,  ask_uuid,	 ask_target,	   ask_machine,
-	ask_memory,    ask_vcpus, ask_migration, ask_capabilities, ask_schema,
+	ask_status, ask_name,  ask_uuid,      ask_target,	ask_machine,
+	ask_memory, ask_vcpus, ask_migration, ask_capabilities, ask_schema,
 };
 
 GwSurvey *

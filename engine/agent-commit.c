@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The agent's answers from the last word before the switch to the end, and the undoing of all the rest.
+ *
+ * Only COMMIT lets the guest run here. "gone" is answered only when the QEMU is proven dead, since the
+ * source resumes on that word; when that cannot be proven the answer is "unknown" and the journal stays.
+ */
+#include "engine/agent-run.h"
+
+#include <glib/gstdio.h>
+
+#include "engine/gw-error.h"
+#include "engine/recover.h"
+#include "qmp/await.h"
+
+#define FRESH_MS	     3000
+#define COMPLETED_TIMEOUT_MS 10000
+#define RESUME_TIMEOUT_MS    10000
+#define KILL_TIMEOUT_MS	     5000
+
+gboolean
+agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
+{
+	if (!agent_run_hook(self, "switchover", error) || !qemu_check(self->qemu, FRESH_MS, error))
+		return FALSE;
+	if (self->error == NULL && self->qemu->status != QMP_MIGRATE_FAILED)
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "%s",
+		    self->error != NULL ? self->error->message : "QEMU failed to load the stream");
+	return FALSE;
+}
+
+static gboolean
+has_resumed(gpointer data)
+{
+	Qemu *qemu = data;
+	return qemu->resume_us != 0 || qemu->closed != NULL;
+}
+
+static gboolean
+run_guest(AgentRun *self, GError **error)
+{
+	self->qemu->resume_us = 0;
+	if (!qmp_cont(self->qemu->qmp, error))
+		return FALSE;
+	if (!await_until(has_resumed, self->qemu, RESUME_TIMEOUT_MS, NULL, error)) {
+		g_prefix_error(error, "the guest did not resume: ");
+		return FALSE;
+	}
+	QmpStatus status;
+	if (!qemu_check(self->qemu, RESUME_TIMEOUT_MS, error) ||
+	    !qmp_query_status(self->qemu->qmp, &status, error))
+		return FALSE;
+	/* A guest that went on to shut down or panic did run: that is its own affair. */
+	if (status.running || status.run_state != QMP_RUN_PAUSED)
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED, "the guest does not run after 'cont'");
+	return FALSE;
+}
+
+static gboolean
+check_paused_guest(AgentRun *self, GError **error)
+{
+	QmpStatus status;
+	return qmp_query_status(self->qemu->qmp, &status, error);
+}
+
+/* No sync of the journal here: see journal.c. */
+static gboolean
+take_over(AgentRun *self, GError **error)
+{
+	if (g_cancellable_set_error_if_cancelled(self->stop, error) ||
+	    !agent_run_hook(self, "commit", error) ||
+	    !qemu_wait_status(self->qemu, QMP_MIGRATE_COMPLETED, COMPLETED_TIMEOUT_MS, error) ||
+	    !journal_append(self->journal, "committed", NULL, error))
+		return FALSE;
+	self->is_committed = TRUE;
+	if (!(self->plan->paused ? check_paused_guest(self, error) : run_guest(self, error)))
+		return FALSE;
+	return agent_run_hook(self, "running", error) &&
+	       journal_append(self->journal, "running", NULL, error);
+}
+
+/* Kills what may be half alive, and proves it. */
+static gboolean
+prove_gone(AgentRun *self, GError **error)
+{
+	if (!qemu_end(self->qemu, FALSE, error))
+		return FALSE;
+	self->is_committed = FALSE;
+	return agent_clean_up(self, error);
+}
+
+static void
+answer_refusal(AgentRun *self, JsonObject *reply, const GError *why)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *words = agent_last_words(self);
+	gboolean gone = prove_gone(self, &error);
+	g_autofree char *text =
+		g_strdup_printf("%s%s%s%s%s", why->message, words != NULL ? ": " : "",
+				words != NULL ? words : "", gone ? "" : "; ",
+				gone ? "" : error->message);
+	self->error = self->error != NULL ? self->error
+					  : g_error_new_literal(GW_ERROR, GW_ERROR_REFUSED, text);
+	json_object_set_string_member(reply, "outcome",
+				      peer_outcome_to_string(gone ? PEER_OUTCOME_GONE
+								  : PEER_OUTCOME_UNKNOWN));
+	json_object_set_string_member(reply, "text", text);
+	self->state = CONTROL_STATE_ENDED;
+}
+
+gboolean
+agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	if (!take_over(self, &why)) {
+		answer_refusal(self, reply, why);
+		return TRUE;
+	}
+	self->is_running = TRUE;
+	self->state = CONTROL_STATE_COMMITTED;
+	json_object_set_string_member(reply, "outcome",
+				      peer_outcome_to_string(PEER_OUTCOME_RUNNING));
+	return TRUE;
+}
+
+gboolean
+agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
+{
+	const char *session = json_object_get_string_member(body, "session");
+	if (self->is_running) {
+		if (g_strcmp0(session, self->session) == 0)
+			journal_remove(self->journal);
+		return TRUE;
+	}
+	if (!recover_forget(self->config->state_dir, session, error))
+		return FALSE;
+	self->owner->session_done(session, self->owner_data);
+	return TRUE;
+}
+
+gboolean
+agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
+{
+	const char *reason = json_object_get_string_member(body, "reason");
+	const char *code = json_object_get_string_member_with_default(body, "code", "failed");
+	if (self->error == NULL)
+		self->error = g_error_new(GW_ERROR, (gint)gw_error_code_from_string(code),
+					  "the source gave up: %s", reason);
+	return agent_clean_up(self, error);
+}
+
+gboolean
+agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
+{
+	const char *session = json_object_get_string_member(body, "session");
+	g_autoptr(GError) why = NULL;
+	PeerOutcome outcome = PEER_OUTCOME_UNKNOWN;
+	if (self->owner->end_session(session, self, self->owner_data))
+		outcome = recover_destination(self->config->state_dir, session, NULL, &why);
+	json_object_set_string_member(reply, "outcome", peer_outcome_to_string(outcome));
+	json_object_set_string_member(reply, "text",
+				      why != NULL ? why->message : "the session does not end");
+	return TRUE;
+}
+
+static gboolean
+end_own_qemu(AgentRun *self, GError **error)
+{
+	if (self->qemu != NULL && !qemu_end(self->qemu, TRUE, error))
+		return FALSE;
+	if (self->qemu == NULL && process_is_known(&self->launched) &&
+	    !process_kill(&self->launched, KILL_TIMEOUT_MS)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "QEMU (pid %d) cannot be ended",
+			    (int)self->launched.pid);
+		return FALSE;
+	}
+	/* Killed, it leaves its socket behind; the next one would not mind, a person might. */
+	if (process_is_known(&self->launched)) {
+		g_unlink(self->vm->qmp_path);
+		g_unlink(self->log_path);
+	}
+	return TRUE;
+}
+
+/* One that was started by somebody else goes on waiting, unless it has begun to load: it can load once. */
+static gboolean
+release_foreign_qemu(AgentRun *self, GError **error)
+{
+	if (self->qemu == NULL || self->qemu->closed != NULL)
+		return TRUE;
+	if (self->incoming_sent)
+		return qemu_end(self->qemu, TRUE, error);
+	return self->former_capabilities == NULL ||
+	       qmp_migrate_set_capabilities(self->qemu->qmp, self->former_capabilities, error);
+}
+
+gboolean
+agent_clean_up(AgentRun *self, GError **error)
+{
+	if (self->is_running || self->is_clean)
+		return TRUE;
+	if (self->is_committed) {
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+			    "a guest that was committed cannot be proven to run or not");
+		return FALSE;
+	}
+	gboolean clean =
+		self->vm != NULL ? end_own_qemu(self, error) : release_foreign_qemu(self, error);
+	if (clean && self->journal != NULL)
+		journal_remove(self->journal);
+	self->is_clean = clean;
+	return clean;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The agent's side of one control connection: takes messages in the order in which they come, each only in
+ * the states that control.c allows, and watches the QEMU it has prepared. A migration is one of its uses;
+ * a check and a question after an earlier session are others.
+ *
+ * When the connection ends before a commit, for whatever reason, all is undone: the source is the truth.
+ * After the commit nothing is undone, and the journal stays until the source knows.
+ */
+#include "engine/agent-run.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/gw-error.h"
+#include "engine/hook.h"
+#include "engine/net.h"
+#include "engine/private-context.h"
+#include "qmp/await.h"
+
+#define PING_INTERVAL_MS 500
+#define PEER_SILENCE_MS	 5000
+#define QEMU_SILENCE_MS	 6000
+#define HOOK_TIMEOUT_MS	 60000
+#define CLOSE_TIMEOUT_MS 2000
+#define WATCH_MS	 500
+#define MAX_MESSAGES	 64 /* unanswered requests: a source has one out at a time */
+#define LAST_WORDS_BYTES 2048
+
+static gboolean agent_hello(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
+
+typedef struct {
+	gboolean (*run)(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
+	ControlState next; /* the state after success; CONTROL_N_STATES: as it was */
+} Handler;
+
+static const Handler handlers[CONTROL_N_TYPES] = {
+	[CONTROL_HELLO] = { agent_hello, CONTROL_STATE_GREETED },
+	[CONTROL_SURVEY] = { agent_survey, CONTROL_STATE_SURVEYED },
+	[CONTROL_PREPARE] = { agent_prepare, CONTROL_STATE_PREPARED },
+	[CONTROL_SETUP] = { agent_setup, CONTROL_STATE_LOADING },
+	[CONTROL_SWITCHOVER] = { agent_switchover, CONTROL_N_STATES },
+	[CONTROL_COMMIT] = { agent_commit, CONTROL_N_STATES }, /* it knows better */
+	[CONTROL_DONE] = { agent_done, CONTROL_STATE_ENDED },
+	[CONTROL_ABORT] = { agent_abort, CONTROL_STATE_ENDED },
+	[CONTROL_OUTCOME] = { agent_outcome, CONTROL_N_STATES },
+};
+
+AgentRun *
+agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer owner_data,
+	      GSocket *socket, const RecorderListener *listener, gpointer listener_data)
+{
+	AgentRun *self = g_new0(AgentRun, 1);
+	self->config = config;
+	self->owner = owner;
+	self->owner_data = owner_data;
+	self->socket = g_object_ref(socket);
+	self->stop = g_cancellable_new();
+	self->recorder = recorder_new(listener, listener_data);
+	self->data_fd = -1;
+	self->launched = (Process)PROCESS_INIT;
+	g_mutex_init(&self->lock);
+	g_queue_init(&self->messages);
+	return self;
+}
+
+void
+agent_run_free(AgentRun *self)
+{
+	if (self == NULL)
+		return;
+	if (self->data_fd >= 0)
+		close(self->data_fd);
+	g_queue_clear_full(&self->messages, (GDestroyNotify)control_message_free);
+	g_clear_pointer(&self->former_capabilities, g_hash_table_unref);
+	process_clear(&self->launched);
+	recorder_free(self->recorder);
+	journal_free(self->journal);
+	gw_plan_free(self->plan);
+	gw_vm_free(self->vm);
+	g_clear_error(&self->error);
+	g_free(self->vm_name);
+	g_free(self->log_path);
+	g_free(self->session);
+	g_object_unref(self->socket);
+	g_object_unref(self->stop);
+	g_mutex_clear(&self->lock);
+	g_free(self);
+}
+
+gboolean
+agent_run_has_session(AgentRun *self, const char *session)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	return g_strcmp0(self->session, session) == 0;
+}
+
+gboolean
+agent_run_take_channel(AgentRun *self, const guint8 token[CONTROL_TOKEN_BYTES], int fd)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	if (!self->token_is_set || self->data_fd >= 0 ||
+	    memcmp(self->token, token, CONTROL_TOKEN_BYTES) != 0)
+		return FALSE;
+	self->data_fd = fd;
+	self->token_is_set = FALSE; /* a token opens one channel, once */
+	if (self->context != NULL)
+		g_main_context_wakeup(self->context);
+	return TRUE;
+}
+
+gboolean
+agent_run_hook(AgentRun *self, const char *phase, GError **error)
+{
+	recorder_phase(self->recorder, phase);
+	return hook_run(self->config->hook, phase, self->vm_name, "destination", HOOK_TIMEOUT_MS,
+			error);
+}
+
+char *
+agent_last_words(AgentRun *self)
+{
+	g_autofree char *text = NULL;
+	gsize len = 0;
+	if (self->log_path == NULL || !g_file_get_contents(self->log_path, &text, &len, NULL))
+		return NULL;
+	const char *tail = len > LAST_WORDS_BYTES ? text + len - LAST_WORDS_BYTES : text;
+	g_autofree char *valid = g_utf8_make_valid(tail, -1);
+	g_strstrip(valid);
+	return *valid != '\0' ? g_steal_pointer(&valid) : NULL;
+}
+
+static gboolean
+agent_hello(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
+{
+	JsonArray *versions = json_object_get_array_member(body, "versions");
+	if (json_array_get_length(versions) != 2) {
+		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
+			    "control message 'hello': field 'versions' is not a pair");
+		return FALSE;
+	}
+	JsonNode *min = json_array_get_element(versions, 0);
+	JsonNode *max = json_array_get_element(versions, 1);
+	int version =
+		JSON_NODE_HOLDS_VALUE(min) && JSON_NODE_HOLDS_VALUE(max)
+			? control_choose_version(json_node_get_int(min), json_node_get_int(max))
+			: 0;
+	if (version == 0) {
+		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
+			    "no common version of the control protocol: this agent speaks %d to %d",
+			    CONTROL_VERSION_MIN, CONTROL_VERSION_MAX);
+		return FALSE;
+	}
+	json_object_set_int_member(reply, "version", version);
+	json_object_set_string_member(reply, "agent", self->config->agent_id);
+	json_object_set_string_member(reply, "host", g_get_host_name());
+	control_conn_set_heartbeat(self->conn, PING_INTERVAL_MS, PEER_SILENCE_MS);
+	return TRUE;
+}
+
+static void
+on_message(ControlConn *conn, ControlMessage *message, gpointer data)
+{
+	AgentRun *self = data;
+	if (g_queue_get_length(&self->messages) >= MAX_MESSAGES)
+		return; /* whoever sends so many waits for no answer */
+	ControlMessage *copy = g_new0(ControlMessage, 1);
+	*copy = *message;
+	message->body = NULL; /* moved */
+	g_queue_push_tail(&self->messages, copy);
+}
+
+static void
+remember_error(AgentRun *self, const GError *error)
+{
+	if (self->error == NULL)
+		self->error = g_error_copy(error);
+}
+
+static void
+answer(AgentRun *self, ControlMessage *message)
+{
+	const Handler *handler = &handlers[message->type];
+	g_autoptr(GError) error = NULL;
+	g_autoptr(JsonObject) reply = json_object_new();
+	if (handler->run == NULL || !control_is_allowed(self->state, message->type)) {
+		g_set_error(&error, GW_ERROR, GW_ERROR_PROTOCOL,
+			    "control message '%s' has no place in state '%s'",
+			    control_type_to_string(message->type),
+			    control_state_to_string(self->state));
+	} else if (handler->run(self, message->body, reply, &error)) {
+		if (handler->next != CONTROL_N_STATES)
+			self->state = handler->next;
+		control_conn_reply(self->conn, message->id, g_steal_pointer(&reply));
+		return;
+	}
+	remember_error(self, error);
+	control_conn_reply_error(self->conn, message->id, error);
+}
+
+/* Tells the source that this side has failed, once; QEMU's last words come with it. */
+static void
+tell_failure(AgentRun *self, const GError *error)
+{
+	if (self->failure_told)
+		return;
+	self->failure_told = TRUE;
+	process_await_gone(&self->qemu->process, 500); /* let it finish what it has to say */
+	g_autofree char *words = agent_last_words(self);
+	g_autoptr(GError) whole = g_error_copy(error);
+	if (words != NULL) {
+		g_free(whole->message);
+		whole->message = g_strdup_printf("%s: %s", error->message, words);
+	}
+	remember_error(self, whole);
+	JsonObject *fields = json_object_new();
+	json_object_set_object_member(fields, "error", control_error_to_object(whole));
+	control_conn_notify(self->conn, CONTROL_FAILED, fields);
+}
+
+/* A QEMU that stays after a failed load (exit-on-error off) can still be asked why. */
+static GError *
+load_error(AgentRun *self)
+{
+	g_autoptr(GError) ignored = NULL;
+	g_auto(QmpMigrateInfo) info;
+	qmp_migrate_info_init(&info);
+	gboolean told = qmp_query_migrate(self->qemu->qmp, &info, &ignored);
+	return g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "QEMU failed to load the stream%s%s",
+			   told && info.error_desc != NULL ? ": " : "",
+			   told && info.error_desc != NULL ? info.error_desc : "");
+}
+
+static void
+watch_qemu(AgentRun *self)
+{
+	g_autoptr(GError) error = NULL;
+	if (self->qemu == NULL || self->is_running || self->state == CONTROL_STATE_ENDED)
+		return;
+	if (!qemu_check(self->qemu, QEMU_SILENCE_MS, &error))
+		tell_failure(self, error);
+	else if (self->incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED &&
+		 !self->failure_told) {
+		g_autoptr(GError) why = load_error(self);
+		tell_failure(self, why);
+	}
+}
+
+static gboolean
+has_work(gpointer data)
+{
+	AgentRun *self = data;
+	gboolean qemu_has_news =
+		self->qemu != NULL && !self->failure_told &&
+		(self->qemu->closed != NULL || self->qemu->status == QMP_MIGRATE_FAILED);
+	return !g_queue_is_empty(&self->messages) || qemu_has_news ||
+	       control_conn_get_error(self->conn) != NULL;
+}
+
+static void
+serve_until_over(AgentRun *self)
+{
+	while (self->state != CONTROL_STATE_ENDED) {
+		g_autoptr(GError) error = NULL;
+		if (!await_until(has_work, self, WATCH_MS, self->stop, &error) &&
+		    g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+			remember_error(self, error);
+			return;
+		}
+		watch_qemu(self);
+		g_autoptr(ControlMessage) message = g_queue_pop_head(&self->messages);
+		if (message != NULL)
+			answer(self, message);
+		else if (control_conn_get_error(self->conn) != NULL)
+			return;
+	}
+}
+
+static void
+report_place(AgentRun *self, gboolean cleaned)
+{
+	GwReport *report = recorder_get_report(self->recorder);
+	if (self->is_running) {
+		report->outcome = GW_OUTCOME_COMPLETED;
+		report->vm_runs_on = GW_PLACE_DESTINATION;
+		return;
+	}
+	const GError *error =
+		self->error != NULL ? self->error : control_conn_get_error(self->conn);
+	report->error_code = error != NULL ? gw_error_code(error) : GW_ERROR_FAILED;
+	report->error_message = g_strdup(error != NULL ? error->message : "the source gave up");
+	report->error_host = g_strdup("destination");
+	report->error_phase = g_strdup(recorder_get_phase(self->recorder));
+	report->vm_runs_on = cleaned ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
+	report->outcome = !cleaned					? GW_OUTCOME_UNKNOWN
+			  : report->error_code == GW_ERROR_CANCELLED	? GW_OUTCOME_CANCELLED
+			  : report->error_code == GW_ERROR_INCOMPATIBLE ? GW_OUTCOME_INCOMPATIBLE
+									: GW_OUTCOME_FAILED;
+}
+
+static void
+set_context(AgentRun *self, GMainContext *context)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	self->context = context;
+}
+
+/* The connection's rest: what was not committed goes away, then the monitor is given back. */
+static void
+end(AgentRun *self)
+{
+	g_autoptr(GError) error = NULL;
+	gboolean cleaned = agent_clean_up(self, &error);
+	if (!cleaned)
+		remember_error(self, error);
+	if (self->session != NULL)
+		report_place(self, cleaned);
+	control_conn_close(self->conn, CLOSE_TIMEOUT_MS);
+	g_clear_pointer(&self->conn, control_conn_free);
+	g_clear_pointer(&self->qemu, qemu_free);
+	g_clear_pointer(&self->journal, journal_free); /* unlocked: others may read it now */
+}
+
+GwReport *
+agent_run_serve(AgentRun *self)
+{
+	g_auto(PrivateContext) context = private_context_push();
+	set_context(self, context);
+	self->conn = control_conn_new(self->socket, on_message, self);
+	serve_until_over(self);
+	end(self);
+	set_context(self, NULL);
+	return self->session != NULL && !self->is_check ? recorder_finish(self->recorder) : NULL;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Goes through the journals of one host and settles those whose owner has died: the public side of
+ * recover-source.c and recover-destination.c.
+ */
+#include "engine/gw-recover.h"
+
+#include <time.h>
+
+#include <glib/gstdio.h>
+
+#include "engine/gw-error.h"
+#include "engine/gw-session.h"
+#include "engine/private-context.h"
+#include "engine/recover.h"
+
+#define RECORD_KEPT_S (7 * 24 * 3600)
+
+void
+gw_recovered_free(GwRecovered *self)
+{
+	if (self == NULL)
+		return;
+	g_free(self->session);
+	g_free(self->vm_name);
+	g_free(self->role);
+	g_free(self->text);
+	g_free(self);
+}
+
+static void
+settle_destination(const char *state_dir, GwRecovered *result)
+{
+	g_autoptr(GError) error = NULL;
+	PeerOutcome outcome =
+		recover_destination(state_dir, result->session, &result->text, &error);
+	result->settled = outcome != PEER_OUTCOME_UNKNOWN;
+	result->vm_runs_on = outcome == PEER_OUTCOME_RUNNING ? GW_PLACE_DESTINATION
+			     : outcome == PEER_OUTCOME_GONE  ? GW_PLACE_SOURCE
+							     : GW_PLACE_UNKNOWN;
+	if (error != NULL)
+		result->text = g_strdup(error->message);
+}
+
+/* The record that a guest runs here is for a source that comes back; one that has not in a week will not. */
+static void
+forget_if_old(const char *state_dir, const char *session)
+{
+	g_autofree char *path = g_strconcat(state_dir, "/", session, ".destination", NULL);
+	g_autoptr(GError) error = NULL;
+	GStatBuf status;
+	if (g_stat(path, &status) == 0 && time(NULL) - status.st_mtime > RECORD_KEPT_S &&
+	    !recover_forget(state_dir, session, &error))
+		g_debug("%s: %s", path, error->message);
+}
+
+static GwRecovered *
+settle_one(const char *state_dir, const JournalName *name, GwAssume assume)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Journal) journal = journal_open(state_dir, name->session, name->role, &error);
+	GwRecovered *result = g_new0(GwRecovered, 1);
+	result->session = g_strdup(name->session);
+	result->role = g_strdup(name->role == JOURNAL_SOURCE ? "source" : "destination");
+	result->vm_runs_on = GW_PLACE_UNKNOWN;
+	if (journal == NULL) {
+		result->busy = g_error_matches(error, GW_ERROR, GW_ERROR_BUSY);
+		result->text = g_strdup(error->message);
+		return result;
+	}
+	result->vm_name = g_strdup(journal_get_string(journal, "vm"));
+	gboolean was_running = journal_has_phase(journal, "running");
+	if (name->role == JOURNAL_SOURCE) {
+		recover_source(journal, assume, result);
+	} else {
+		g_clear_pointer(&journal, journal_free); /* its lock is wanted below */
+		settle_destination(state_dir, result);
+		if (was_running)
+			forget_if_old(state_dir, result->session);
+	}
+	result->acted = result->settled && !(was_running && name->role == JOURNAL_DESTINATION);
+	return result;
+}
+
+GPtrArray *
+gw_recover(const char *state_dir, GwAssume assume, GError **error)
+{
+	g_auto(PrivateContext) context = private_context_push();
+	g_autofree char *dir = state_dir != NULL ? g_strdup(state_dir) : gw_default_state_dir();
+	g_autoptr(GPtrArray) names = journal_list(dir, error);
+	if (names == NULL)
+		return NULL;
+
+	g_autoptr(GPtrArray) results =
+		g_ptr_array_new_with_free_func((GDestroyNotify)gw_recovered_free);
+	for (guint i = 0; i < names->len; i++)
+		g_ptr_array_add(results, settle_one(dir, g_ptr_array_index(names, i), assume));
+	return g_steal_pointer(&results);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The public face of source-run.c: keeps the options, runs the migration in a thread of its own and brings
+ * what it tells to the caller's main context.
+ */
+#include "engine/gw-session.h"
+
+#include <unistd.h>
+
+#include "engine/source-run.h"
+
+struct _GwSession {
+	GObject parent_instance;
+	SourceOptions options;
+	GMainContext *context; /* (nullable): the caller's, from the run on */
+	gboolean started;
+};
+
+G_DEFINE_FINAL_TYPE(GwSession, gw_session, G_TYPE_OBJECT)
+
+enum {
+	SIGNAL_PHASE,
+	SIGNAL_SAMPLE,
+	SIGNAL_EVENT,
+	N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+static void
+gw_session_finalize(GObject *object)
+{
+	GwSession *self = GW_SESSION(object);
+	g_free(self->options.qmp_path);
+	g_free(self->options.peer.host);
+	g_free(self->options.vm_name);
+	g_free(self->options.state_dir);
+	g_free(self->options.hook);
+	g_clear_pointer(&self->context, g_main_context_unref);
+	G_OBJECT_CLASS(gw_session_parent_class)->finalize(object);
+}
+
+static void
+gw_session_class_init(GwSessionClass *klass)
+{
+	G_OBJECT_CLASS(klass)->finalize = gw_session_finalize;
+	GType type = G_TYPE_FROM_CLASS(klass);
+	signals[SIGNAL_PHASE] = g_signal_new("phase", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+					     G_TYPE_NONE, 1, G_TYPE_STRING);
+	signals[SIGNAL_SAMPLE] = g_signal_new("sample", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+					      NULL, G_TYPE_NONE, 1, GW_TYPE_SAMPLE);
+	signals[SIGNAL_EVENT] = g_signal_new("event", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+					     G_TYPE_NONE, 1, GW_TYPE_EVENT);
+}
+
+static void
+gw_session_init(GwSession *self)
+{
+	self->options.downtime_limit_us = 300 * 1000;
+	self->options.state_dir = gw_default_state_dir();
+}
+
+GwSession *
+gw_session_new(const char *qmp_path, const char *host, guint16 port)
+{
+	g_return_val_if_fail(qmp_path != NULL && host != NULL, NULL);
+	GwSession *self = g_object_new(GW_TYPE_SESSION, NULL);
+	self->options.qmp_path = g_strdup(qmp_path);
+	self->options.peer.host = g_strdup(host);
+	self->options.peer.port = port != 0 ? port : GW_DEFAULT_PORT;
+	return self;
+}
+
+static void
+set_string(char **field, const char *value)
+{
+	g_free(*field);
+	*field = g_strdup(value);
+}
+
+void
+gw_session_set_vm_name(GwSession *self, const char *name)
+{
+	set_string(&self->options.vm_name, name);
+}
+
+void
+gw_session_set_downtime_limit(GwSession *self, gint64 limit_us)
+{
+	self->options.downtime_limit_us = limit_us;
+}
+
+void
+gw_session_set_bandwidth(GwSession *self, gint64 bytes_per_s)
+{
+	self->options.bandwidth_bytes_per_s = bytes_per_s;
+}
+
+void
+gw_session_set_timeout(GwSession *self, gint64 timeout_us)
+{
+	self->options.timeout_us = timeout_us;
+}
+
+void
+gw_session_set_paused(GwSession *self, gboolean paused)
+{
+	self->options.paused = paused;
+}
+
+void
+gw_session_set_keep_source(GwSession *self, gboolean keep)
+{
+	self->options.keep_source = keep;
+}
+
+void
+gw_session_set_insecure(GwSession *self, gboolean insecure)
+{
+	self->options.peer.insecure = insecure;
+}
+
+void
+gw_session_set_state_dir(GwSession *self, const char *path)
+{
+	set_string(&self->options.state_dir, path);
+}
+
+void
+gw_session_set_hook(GwSession *self, const char *command)
+{
+	set_string(&self->options.hook, command);
+}
+
+/* One signal on its way to the caller's context. Only one of the three payloads is set. */
+typedef struct {
+	GwSession *session;
+	guint signal;
+	char *phase;
+	GwSample *sample;
+	GwEvent *event;
+} Emission;
+
+static void
+emission_free(gpointer data)
+{
+	Emission *self = data;
+	g_object_unref(self->session);
+	g_free(self->phase);
+	gw_sample_free(self->sample);
+	gw_event_free(self->event);
+	g_free(self);
+}
+
+static gboolean
+emit(gpointer data)
+{
+	Emission *self = data;
+	gpointer payload = self->phase != NULL	  ? (gpointer)self->phase
+			   : self->sample != NULL ? (gpointer)self->sample
+						  : (gpointer)self->event;
+	g_signal_emit(self->session, signals[self->signal], 0, payload);
+	return G_SOURCE_REMOVE;
+}
+
+static Emission *
+emission_new(gpointer session, guint signal)
+{
+	Emission *self = g_new0(Emission, 1);
+	self->session = g_object_ref(session);
+	self->signal = signal;
+	return self;
+}
+
+static void
+send_emission(Emission *self)
+{
+	g_main_context_invoke_full(self->session->context, G_PRIORITY_DEFAULT, emit, self,
+				   emission_free);
+}
+
+static void
+on_phase(const char *name, gpointer data)
+{
+	Emission *emission = emission_new(data, SIGNAL_PHASE);
+	emission->phase = g_strdup(name);
+	send_emission(emission);
+}
+
+static void
+on_sample(const GwSample *sample, gpointer data)
+{
+	Emission *emission = emission_new(data, SIGNAL_SAMPLE);
+	emission->sample = gw_sample_copy(sample);
+	send_emission(emission);
+}
+
+static void
+on_event(const GwEvent *event, gpointer data)
+{
+	Emission *emission = emission_new(data, SIGNAL_EVENT);
+	emission->event = gw_event_copy(event);
+	send_emission(emission);
+}
+
+static const RecorderListener listener = { on_phase, on_sample, on_event };
+
+static gpointer
+thread_main(gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	GwSession *self = g_task_get_source_object(task);
+	gboolean check_only = GPOINTER_TO_INT(g_task_get_task_data(task));
+	GwReport *report = source_run(&self->options, check_only, g_task_get_cancellable(task),
+				      &listener, self);
+	g_task_return_pointer(task, report, (GDestroyNotify)gw_report_free);
+	return NULL;
+}
+
+static void
+start(GwSession *self, gboolean check_only, GCancellable *cancellable, GAsyncReadyCallback callback,
+      gpointer data, gpointer tag)
+{
+	g_return_if_fail(!self->started);
+	self->started = TRUE;
+	self->context = g_main_context_ref_thread_default();
+	GTask *task = g_task_new(self, cancellable, callback, data);
+	g_task_set_source_tag(task, tag);
+	g_task_set_task_data(task, GINT_TO_POINTER(check_only), NULL);
+	/* A cancelled run still has a report to give. */
+	g_task_set_check_cancellable(task, FALSE);
+	g_thread_unref(g_thread_new("gw-session", thread_main, task));
+}
+
+void
+gw_session_run_async(GwSession *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+		     gpointer data)
+{
+	start(self, FALSE, cancellable, callback, data, gw_session_run_async);
+}
+
+void
+gw_session_check_async(GwSession *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+		       gpointer data)
+{
+	start(self, TRUE, cancellable, callback, data, gw_session_check_async);
+}
+
+GwReport *
+gw_session_finish(GwSession *self, GAsyncResult *result)
+{
+	return g_task_propagate_pointer(G_TASK(result), NULL);
+}
+
+char *
+gw_default_state_dir(void)
+{
+	if (geteuid() == 0)
+		return g_strdup("/var/lib/godwit");
+	return g_build_filename(g_get_user_state_dir(), "godwit", NULL);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What an agent that died has left on its host.
+ *
+ *   the journal's last word     its QEMU        this boot   an earlier boot
+ *   begin, started, prepare     any             end it      nothing is left: gone
+ *   setup                       any             end it      unknown: a commit may be missing
+ *   committed                   alive           run it      -
+ *   committed                   dead            gone        unknown: it may have run
+ *   running                     any             it ran: the guest is ours
+ *
+ * "Gone" lets the source resume, so it is never guessed.
+ */
+#include "engine/recover.h"
+
+#include <time.h>
+
+#include <glib/gstdio.h>
+
+#include "engine/gw-error.h"
+#include "engine/qemu.h"
+
+#define RUN_TIMEOUT_MS	10000
+#define KILL_TIMEOUT_MS 5000
+
+static void
+say(char **ret_text, const char *text)
+{
+	if (ret_text != NULL)
+		*ret_text = g_strdup(text);
+}
+
+/* Attaches to the QEMU that the journal tells of, if it is there and the same one. */
+static Qemu *
+find_qemu(Journal *journal, GError **error)
+{
+	const char *path = journal_get_string(journal, "qmp");
+	if (path == NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "the journal names no monitor");
+		return NULL;
+	}
+	return qemu_attach(path, "destination", NULL, error);
+}
+
+static void
+open_process(Journal *journal, Process *process)
+{
+	process_open_recorded(process, (pid_t)journal_get_int(journal, "pid", 0),
+			      (guint64)journal_get_int(journal, "start_ticks", 0));
+}
+
+/* The journal may end between QEMU's start and the line with its pid: then only the monitor knows it. */
+static gboolean
+end_qemu(Journal *journal, GError **error)
+{
+	g_auto(Process) process = PROCESS_INIT;
+	open_process(journal, &process);
+	if (!process_is_known(&process)) {
+		g_autoptr(GError) ignored = NULL;
+		g_autoptr(Qemu) qemu = find_qemu(journal, &ignored);
+		return qemu == NULL || qemu_end(qemu, TRUE, error);
+	}
+	if (process_is_gone(&process) || process_kill(&process, KILL_TIMEOUT_MS))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "QEMU (pid %d) cannot be ended",
+		    (int)process.pid);
+	return FALSE;
+}
+
+static void
+remove_files(Journal *journal)
+{
+	const char *log = journal_get_string(journal, "log");
+	const char *qmp = journal_get_string(journal, "qmp");
+	if (!journal_get_boolean(journal, "owned"))
+		return;
+	if (log != NULL)
+		g_unlink(log);
+	if (qmp != NULL)
+		g_unlink(qmp);
+}
+
+static PeerOutcome
+settle_uncommitted(Journal *journal, char **ret_text, GError **error)
+{
+	/* A QEMU of somebody else's that has loaded nothing goes on waiting. */
+	gboolean is_theirs =
+		!journal_get_boolean(journal, "owned") && !journal_has_phase(journal, "setup");
+	if (!is_theirs && !end_qemu(journal, error))
+		return PEER_OUTCOME_UNKNOWN;
+	remove_files(journal);
+	journal_remove(journal);
+	say(ret_text, "it was not committed: the guest belongs to the source; cleaned up");
+	return PEER_OUTCOME_GONE;
+}
+
+static PeerOutcome
+finish_commit(Journal *journal, char **ret_text, GError **error)
+{
+	g_autoptr(Qemu) qemu = find_qemu(journal, error);
+	if (qemu == NULL)
+		return PEER_OUTCOME_UNKNOWN;
+	if (!journal_get_boolean(journal, "paused") &&
+	    !qemu_ensure_running(qemu, RUN_TIMEOUT_MS, error))
+		return PEER_OUTCOME_UNKNOWN;
+	if (!journal_append(journal, "running", NULL, error) || !journal_sync(journal, error))
+		return PEER_OUTCOME_UNKNOWN;
+	say(ret_text, "it was committed: the guest is here and goes on");
+	return PEER_OUTCOME_RUNNING;
+}
+
+static PeerOutcome
+settle_committed(Journal *journal, char **ret_text, GError **error)
+{
+	g_auto(Process) process = PROCESS_INIT;
+	open_process(journal, &process);
+	if (!process_is_gone(&process))
+		return finish_commit(journal, ret_text, error);
+	remove_files(journal);
+	journal_remove(journal);
+	say(ret_text, "it was committed, but its QEMU died before it was proven to run");
+	return PEER_OUTCOME_GONE;
+}
+
+static PeerOutcome
+settle(Journal *journal, char **ret_text, GError **error)
+{
+	if (journal_has_phase(journal, "running")) {
+		say(ret_text, "the guest was taken over");
+		return PEER_OUTCOME_RUNNING;
+	}
+	if (journal_is_from_earlier_boot(journal) && journal_has_phase(journal, "setup")) {
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+			    "this host was restarted when the guest was about to be handed over");
+		return PEER_OUTCOME_UNKNOWN;
+	}
+	if (journal_has_phase(journal, "committed"))
+		return settle_committed(journal, ret_text, error);
+	return settle_uncommitted(journal, ret_text, error);
+}
+
+static gboolean
+has_journal(const char *state_dir, const char *session)
+{
+	g_autofree char *path = g_strconcat(state_dir, "/", session, ".destination", NULL);
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+PeerOutcome
+recover_destination(const char *state_dir, const char *session, char **ret_text, GError **error)
+{
+	if (!g_uuid_string_is_valid(session)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "'%.64s' is not a session",
+			    session);
+		return PEER_OUTCOME_UNKNOWN;
+	}
+	if (!has_journal(state_dir, session)) {
+		say(ret_text, "nothing is known of it here: it was never committed");
+		return PEER_OUTCOME_GONE;
+	}
+	g_autoptr(Journal) journal = journal_open(state_dir, session, JOURNAL_DESTINATION, error);
+	return journal != NULL ? settle(journal, ret_text, error) : PEER_OUTCOME_UNKNOWN;
+}
+
+gboolean
+recover_forget(const char *state_dir, const char *session, GError **error)
+{
+	if (!g_uuid_string_is_valid(session) || !has_journal(state_dir, session))
+		return TRUE;
+	g_autoptr(Journal) journal = journal_open(state_dir, session, JOURNAL_DESTINATION, error);
+	if (journal == NULL)
+		return FALSE;
+	if (journal_has_phase(journal, "running"))
+		journal_remove(journal);
+	return TRUE;
+}
+
+char *
+recover_agent_id(const char *state_dir, GError **error)
+{
+	g_autofree char *path = g_build_filename(state_dir, "agent-id", NULL);
+	g_autofree char *text = NULL;
+	if (g_file_get_contents(path, &text, NULL, NULL) &&
+	    g_uuid_string_is_valid(g_strstrip(text)))
+		return g_steal_pointer(&text);
+
+	g_autofree char *id = g_uuid_string_random();
+	g_autoptr(GError) local_error = NULL;
+	if (g_mkdir_with_parents(state_dir, 0700) == 0 &&
+	    g_file_set_contents(path, id, -1, &local_error))
+		return g_steal_pointer(&id);
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot write '%s': %s", path,
+		    local_error != NULL ? local_error->message : "cannot make its folder");
+	return NULL;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a controller that died has left on the source's host.
+ *
+ * COMMIT is sent only after the source's QEMU has said "completed", so that word is itself the record of
+ * whether one may have gone out: with any other status the guest is still ours, and what goes on is
+ * cancelled and the guest runs again. With it the agent is asked, and until it has answered nothing is done.
+ */
+#include "engine/recover.h"
+
+#include "engine/gw-error.h"
+#include "engine/source-run.h"
+
+#define RUN_TIMEOUT_MS 10000
+
+typedef struct {
+	Journal *journal;
+	GwAssume assume;
+	GwRecovered *result;
+	Qemu *qemu; /* (nullable): it has died */
+} SourceRecovery;
+
+static void
+finish(SourceRecovery *self, GwPlace place, const char *text)
+{
+	self->result->settled = TRUE;
+	self->result->vm_runs_on = place;
+	self->result->text = g_strdup(text);
+	journal_remove(self->journal);
+}
+
+static void
+leave(SourceRecovery *self, GwPlace place, const char *what, const char *why)
+{
+	self->result->settled = FALSE;
+	self->result->vm_runs_on = place;
+	self->result->text = g_strdup_printf("%s: %s", what, why);
+}
+
+static PeerAddress
+peer_address(Journal *journal)
+{
+	return (PeerAddress){
+		.host = (char *)journal_get_string(journal, "peer_host"),
+		.port = (guint16)journal_get_int(journal, "peer_port", 0),
+		.insecure = journal_get_boolean(journal, "insecure"),
+	};
+}
+
+static void
+restore(SourceRecovery *self)
+{
+	JsonNode *node = journal_get_node(self->journal, "capabilities");
+	if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
+		return;
+	g_autoptr(GHashTable) capabilities =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GList) names = json_object_get_members(json_node_get_object(node));
+	for (GList *n = names; n != NULL; n = n->next)
+		g_hash_table_insert(capabilities, g_strdup(n->data),
+				    GINT_TO_POINTER(json_object_get_boolean_member_with_default(
+					    json_node_get_object(node), n->data, FALSE)));
+	QmpMigrateParameters parameters = QMP_MIGRATE_PARAMETERS_INIT;
+	parameters.downtime_limit_us = journal_get_int(self->journal, "downtime_limit_us", -1);
+	parameters.max_bandwidth_bytes_per_s =
+		journal_get_int(self->journal, "max_bandwidth_bytes_per_s", -1);
+	g_autoptr(GError) error = NULL;
+	if (!source_restore_settings(self->qemu, capabilities, &parameters, &error))
+		g_debug("recover: %s", error->message);
+}
+
+static void
+resume_here(SourceRecovery *self, const char *text)
+{
+	g_autoptr(GError) error = NULL;
+	if (self->qemu == NULL) {
+		finish(self, GW_PLACE_NONE,
+		       "its QEMU has died here, and the guest was not handed over");
+		return;
+	}
+	restore(self);
+	if (journal_get_boolean(self->journal, "was_running") &&
+	    !qemu_ensure_running(self->qemu, RUN_TIMEOUT_MS, &error)) {
+		leave(self, GW_PLACE_UNKNOWN, "the guest should run here, but", error->message);
+		return;
+	}
+	finish(self, GW_PLACE_SOURCE, text);
+}
+
+static void
+give_up_here(SourceRecovery *self, const char *text)
+{
+	g_autoptr(GError) error = NULL;
+	PeerAddress peer = peer_address(self->journal);
+	gboolean keep = journal_get_boolean(self->journal, "keep_source");
+	/* As in source_cleanup(): after this line nobody is asked any more, so the agent may forget. */
+	if (!journal_append(self->journal, "running", NULL, &error) ||
+	    !journal_sync(self->journal, &error)) {
+		leave(self, GW_PLACE_DESTINATION, "the guest runs there, but", error->message);
+		return;
+	}
+	if (peer.host != NULL)
+		peer_tell_done(&peer, journal_get_session(self->journal));
+	if (self->qemu != NULL && !keep && !qemu_end(self->qemu, TRUE, &error)) {
+		leave(self, GW_PLACE_DESTINATION, "the guest runs there, but", error->message);
+		return;
+	}
+	finish(self, GW_PLACE_DESTINATION, text);
+}
+
+static void
+ask_peer(SourceRecovery *self)
+{
+	if (self->assume == GW_ASSUME_RUNNING) {
+		give_up_here(self, "you say that it runs at the destination; ended here");
+		return;
+	}
+	if (self->assume == GW_ASSUME_GONE) {
+		resume_here(self, "you say that it is gone at the destination; resumed here");
+		return;
+	}
+	g_autoptr(GError) error = NULL;
+	PeerAddress peer = peer_address(self->journal);
+	PeerOutcome outcome = PEER_OUTCOME_UNKNOWN;
+	if (peer.host != NULL)
+		outcome = peer_ask_outcome(&peer, journal_get_string(self->journal, "agent"),
+					   journal_get_session(self->journal), &error);
+	if (outcome == PEER_OUTCOME_RUNNING)
+		give_up_here(self, "it runs at the destination; ended here");
+	else if (outcome == PEER_OUTCOME_GONE)
+		resume_here(self, "it was not taken over; resumed here");
+	else
+		leave(self, GW_PLACE_UNKNOWN,
+		      "it may have been handed over, and the agent cannot say",
+		      error != NULL ? error->message : "the journal names no agent");
+}
+
+/* The status of our own migration: what an earlier one has left behind says nothing. */
+static gboolean
+read_status(SourceRecovery *self, QmpMigrateStatus *ret_status, GError **error)
+{
+	g_auto(QmpMigrateInfo) info;
+	QmpStatus status;
+	qmp_migrate_info_init(&info);
+	if (!qmp_query_migrate(self->qemu->qmp, &info, error) ||
+	    !qmp_query_status(self->qemu->qmp, &status, error))
+		return FALSE;
+	self->qemu->status = info.status;
+	*ret_status = info.status;
+	if (info.status == QMP_MIGRATE_COMPLETED && status.run_state != QMP_RUN_POSTMIGRATE)
+		*ret_status = QMP_MIGRATE_NONE;
+	return TRUE;
+}
+
+static void
+settle_with_qemu(SourceRecovery *self)
+{
+	g_autoptr(GError) error = NULL;
+	QmpMigrateStatus status;
+	gboolean known = read_status(self, &status, &error);
+	if (known && !qmp_migrate_status_is_final(status))
+		known = qemu_cancel_migration(self->qemu, &error) &&
+			read_status(self, &status, &error);
+	if (!known)
+		leave(self, GW_PLACE_UNKNOWN, "its QEMU does not answer", error->message);
+	else if (status == QMP_MIGRATE_COMPLETED)
+		ask_peer(self);
+	else
+		resume_here(self, "it was not handed over; it runs here");
+}
+
+void
+recover_source(Journal *journal, GwAssume assume, GwRecovered *result)
+{
+	SourceRecovery self = { .journal = journal, .assume = assume, .result = result };
+	g_autoptr(GError) error = NULL;
+	g_auto(Process) process = PROCESS_INIT;
+	process_open_recorded(&process, (pid_t)journal_get_int(journal, "pid", 0),
+			      (guint64)journal_get_int(journal, "start_ticks", 0));
+	gboolean dead = process_is_gone(&process);
+	const char *path = journal_get_string(journal, "qmp");
+	g_autoptr(Qemu) qemu =
+		!dead && path != NULL ? qemu_attach(path, "source", NULL, &error) : NULL;
+	self.qemu = qemu;
+
+	if (journal_has_phase(journal, "running"))
+		give_up_here(&self, "it runs at the destination; ended here");
+	else if (!dead && qemu == NULL)
+		leave(&self, GW_PLACE_UNKNOWN, "its monitor cannot be had",
+		      error != NULL ? error->message : "the journal names none");
+	else if (!journal_has_phase(journal, "precopy"))
+		resume_here(&self, "nothing had left yet; it runs here");
+	else if (dead)
+		ask_peer(&self);
+	else
+		settle_with_qemu(&self);
+}

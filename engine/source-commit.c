@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The source's last two steps: commit and cleanup.
+ *
+ * COMMIT goes out only after the source's QEMU has said "completed" (or is proven dead with the destination
+ * complete). From that instant until an answer is here nobody on this side may let the guest run: a lost
+ * answer is asked for again, on a new connection, and if it cannot be had the run ends as unknown with its
+ * journal in place, for `godwit recover`.
+ */
+#include "engine/source-run.h"
+
+#include "engine/gw-error.h"
+#include "qmp/await.h"
+
+#define COMMIT_TIMEOUT_MS 40000
+#define OUTCOME_TRIES_MS  15000 /* how long a lost answer is asked for */
+#define OUTCOME_PAUSE_MS  500
+#define LAST_POLL_MS	  2000
+
+static gboolean
+never(gpointer data)
+{
+	return FALSE;
+}
+
+static void
+pause_ms(int ms)
+{
+	if (!await_until(never, NULL, ms, NULL, NULL))
+		return;
+}
+
+static PeerOutcome
+ask_again(SourceRun *run, GError **error)
+{
+	gint64 deadline_us = g_get_monotonic_time() + (gint64)OUTCOME_TRIES_MS * 1000;
+	while (TRUE) {
+		g_autoptr(GError) local_error = NULL;
+		PeerOutcome outcome = peer_ask_outcome(&run->options->peer, run->agent_id,
+						       run->session, &local_error);
+		if (outcome != PEER_OUTCOME_UNKNOWN)
+			return outcome;
+		if (g_get_monotonic_time() > deadline_us) {
+			g_propagate_error(error, g_steal_pointer(&local_error));
+			return PEER_OUTCOME_UNKNOWN;
+		}
+		pause_ms(OUTCOME_PAUSE_MS);
+	}
+}
+
+static gboolean
+take_answer(SourceRun *run, PeerOutcome outcome, const char *reason, GError **error)
+{
+	if (outcome == PEER_OUTCOME_RUNNING) {
+		run->guest_is_theirs = TRUE;
+		return TRUE;
+	}
+	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED,
+		    "destination: the guest could not be run there: %s", reason);
+	return FALSE;
+}
+
+static gboolean
+commit_after_loss(SourceRun *run, const GError *loss, GError **error)
+{
+	g_autoptr(GError) local_error = NULL;
+	PeerOutcome outcome = ask_again(run, &local_error);
+	if (outcome != PEER_OUTCOME_UNKNOWN)
+		return take_answer(run, outcome, loss->message, error);
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+		    "destination: the answer to the commit was lost (%s), and asking again failed "
+		    "(%s): the guest stays stopped here until 'godwit recover' knows",
+		    loss->message, local_error->message);
+	return FALSE;
+}
+
+gboolean
+source_commit(SourceRun *run, GError **error)
+{
+	/* No sync: see journal.c. */
+	if (!journal_append(run->journal, "commit", NULL, error))
+		return FALSE;
+
+	g_autoptr(GError) loss = NULL;
+	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_COMMIT, NULL,
+							COMMIT_TIMEOUT_MS, NULL, &loss);
+	if (reply == NULL)
+		return commit_after_loss(run, loss, error);
+	PeerOutcome outcome = peer_outcome_from_reply(reply);
+	const char *text =
+		json_object_get_string_member_with_default(reply, "text", "no reason given");
+	if (outcome != PEER_OUTCOME_UNKNOWN)
+		return take_answer(run, outcome, text, error);
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "destination: %s", text);
+	return FALSE;
+}
+
+static void
+add_part(GwReport *report, const char *name, gint64 from_us, gint64 to_us)
+{
+	GwPart *part = g_new0(GwPart, 1);
+	part->name = g_strdup(name);
+	part->us = to_us - from_us;
+	g_ptr_array_add(report->downtime_parts, part);
+}
+
+/* STOP here to RESUME there, on one clock. A guest that was paused, or stays so, has no downtime. */
+static void
+measure_downtime(SourceRun *run)
+{
+	GwReport *report = recorder_get_report(run->recorder);
+	const Clock *clock = control_conn_get_clock(run->peer->conn);
+	gint64 stop_us = run->qemu->stop_us;
+	if (stop_us == 0 || run->resume_peer_us == 0 || !clock->known)
+		return;
+	gint64 resume_us = clock_to_ours(clock, run->resume_peer_us);
+	report->downtime_us = resume_us - stop_us;
+	report->downtime_error_us = clock->error_us;
+	if (run->qemu->completed_us == 0)
+		return;
+	add_part(report, "go", stop_us, run->continue_us);
+	add_part(report, "transfer", run->continue_us, run->qemu->completed_us);
+	add_part(report, "commit", run->qemu->completed_us, resume_us);
+}
+
+/* QEMU's last figures. Debian's 7.2 was seen to say "completed" with its times still zero: ask twice. */
+static void
+take_last_figures(SourceRun *run)
+{
+	GwReport *report = recorder_get_report(run->recorder);
+	for (guint i = 0; i < 2 && run->qemu->closed == NULL; i++) {
+		g_autoptr(GError) error = NULL;
+		g_auto(QmpMigrateInfo) info;
+		qmp_migrate_info_init(&info);
+		if (!qmp_query_migrate(run->qemu->qmp, &info, &error))
+			return;
+		report->downtime_qemu_us = info.downtime_us;
+		report->setup_us = info.setup_us;
+		report->ram_total_bytes = info.ram_total_bytes;
+		report->ram_transferred_bytes = info.ram_transferred_bytes;
+		report->ram_passes = info.passes;
+		if (info.total_us > 0)
+			return;
+	}
+}
+
+static void
+tell_done(SourceRun *run)
+{
+	JsonObject *fields = json_object_new();
+	json_object_set_string_member(fields, "session", run->session);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_DONE, fields,
+							LAST_POLL_MS, NULL, &error);
+	if (reply == NULL)
+		peer_tell_done(&run->options->peer, run->session);
+}
+
+/*
+ * The guest runs there. What is left is to end what is here; the order makes a crash harmless: once
+ * "running" is on the disk whoever recovers asks nobody any more, so the agent may forget the session.
+ */
+gboolean
+source_cleanup(SourceRun *run, GError **error)
+{
+	g_autoptr(GError) local_error = NULL;
+	measure_downtime(run);
+	take_last_figures(run);
+	gboolean written = journal_append(run->journal, "running", NULL, &local_error) &&
+			   journal_sync(run->journal, &local_error);
+	if (written)
+		tell_done(run);
+	gboolean ended = TRUE;
+	if (!run->options->keep_source)
+		ended = qemu_end(run->qemu, TRUE, &local_error);
+	else if (run->qemu->closed == NULL)
+		ended = source_restore_settings(run->qemu, run->former_capabilities,
+						&run->former_parameters, &local_error);
+	if (written && ended)
+		journal_remove(run->journal);
+	else
+		recorder_event(run->recorder, "engine", local_error->message, NULL,
+			       g_get_real_time());
+	return TRUE;
+}

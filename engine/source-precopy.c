@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The source's two steps in which the stream flows: precopy, while the guest runs, and switchover, from the
+ * moment QEMU has stopped it (pre-switchover) until QEMU says that all of it has gone (completed).
+ *
+ * In the switchover every instruction is downtime: one round trip to the agent, then on.
+ */
+#include "engine/source-run.h"
+
+#include "engine/gw-error.h"
+#include "qmp/await.h"
+
+#define SAMPLE_INTERVAL_MS    100
+#define GO_TIMEOUT_MS	      5000
+#define SETTLE_TIMEOUT_MS     10000
+#define DEATH_TIMEOUT_MS      2000
+#define LAST_WORDS_TIMEOUT_MS 2000
+
+static void
+take_sample(SourceRun *run)
+{
+	if (!run->qemu->info_is_new)
+		return;
+	run->qemu->info_is_new = FALSE;
+	const QmpMigrateInfo *info = &run->qemu->info;
+	if (info->ram_total_bytes < 0)
+		return; /* QEMU has numbers in some states only */
+	GwReport *report = recorder_get_report(run->recorder);
+	GwSample sample;
+	gw_sample_init(&sample);
+	sample.ram_total_bytes = info->ram_total_bytes;
+	sample.ram_transferred_bytes = info->ram_transferred_bytes;
+	sample.ram_remaining_bytes = info->ram_remaining_bytes;
+	sample.ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
+	sample.passes = info->passes;
+	sample.bandwidth_bytes_per_s = info->bandwidth_bytes_per_s;
+	sample.vfio_transferred_bytes = info->vfio_transferred_bytes;
+	sample.expected_downtime_us = info->expected_downtime_us;
+	recorder_sample(run->recorder, &sample);
+	report->ram_total_bytes = info->ram_total_bytes;
+	report->ram_transferred_bytes = info->ram_transferred_bytes;
+	report->ram_passes = info->passes;
+	if (info->ram_dirty_bytes_per_s > 0)
+		report->ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
+	report->setup_us = info->setup_us;
+}
+
+typedef struct {
+	SourceRun *run;
+	gboolean (*reached)(QmpMigrateStatus status);
+} StatusWait;
+
+static gboolean
+has_news(gpointer data)
+{
+	StatusWait *wait = data;
+	return wait->reached(wait->run->qemu->status) || wait->run->qemu->closed != NULL ||
+	       wait->run->peer_failure != NULL ||
+	       control_conn_get_error(wait->run->peer->conn) != NULL;
+}
+
+static gboolean
+has_stopped_or_ended(QmpMigrateStatus status)
+{
+	return status == QMP_MIGRATE_PRE_SWITCHOVER || qmp_migrate_status_is_final(status);
+}
+
+/* One interval: TRUE when it has passed without harm. */
+static gboolean
+wait_a_while(SourceRun *run, StatusWait *wait, GError **error)
+{
+	g_autoptr(GError) wait_error = NULL;
+	qemu_poll(run->qemu);
+	gboolean has_come =
+		await_until(has_news, wait, SAMPLE_INTERVAL_MS, run->cancellable, &wait_error);
+	take_sample(run);
+	if (!has_come && g_error_matches(wait_error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+		g_propagate_error(error, g_steal_pointer(&wait_error));
+		return FALSE;
+	}
+	/* QEMU's own verdict says more than what broke because of it. */
+	return wait->reached(run->qemu->status) || source_check(run, error);
+}
+
+static gboolean
+check_timeout(SourceRun *run, GError **error)
+{
+	gint64 lasted_us =
+		recorder_now_us(run->recorder) - recorder_phase_start_us(run->recorder, "precopy");
+	if (run->options->timeout_us == 0 || lasted_us < run->options->timeout_us)
+		return TRUE;
+	const QmpMigrateInfo *info = &run->qemu->info;
+	g_set_error(error, GW_ERROR, GW_ERROR_NO_CONVERGENCE,
+		    "source: not converged within %.1f s: %" G_GINT64_FORMAT
+		    " MiB of RAM remain, %" G_GINT64_FORMAT " MiB/s go out, %" G_GINT64_FORMAT
+		    " MiB/s are dirtied",
+		    (double)run->options->timeout_us / 1e6, info->ram_remaining_bytes >> 20,
+		    info->bandwidth_bytes_per_s >> 20, info->ram_dirty_bytes_per_s >> 20);
+	return FALSE;
+}
+
+static gboolean
+peer_has_spoken(gpointer data)
+{
+	SourceRun *run = data;
+	return run->peer_failure != NULL || control_conn_get_error(run->peer->conn) != NULL;
+}
+
+/* The source's QEMU often says nothing of why; the destination's words are on their way. */
+GError *
+source_migration_error(SourceRun *run)
+{
+	g_autoptr(GError) ignored = NULL;
+	g_auto(QmpMigrateInfo) info;
+	qmp_migrate_info_init(&info);
+	if (!await_until(peer_has_spoken, run, LAST_WORDS_TIMEOUT_MS, NULL, NULL))
+		g_debug("the destination has nothing to say");
+	if (run->qemu->closed == NULL && qmp_query_migrate(run->qemu->qmp, &info, &ignored)) {
+		g_free(run->qemu->info.error_desc);
+		run->qemu->info.error_desc = g_strdup(info.error_desc);
+	}
+	const char *ours = run->qemu->info.error_desc;
+	const char *theirs = run->peer_failure != NULL ? run->peer_failure->message : NULL;
+	return g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "source: QEMU says '%s': %s%s%s",
+			   qmp_migrate_status_to_string(run->qemu->status),
+			   ours != NULL ? ours : "it gives no reason", theirs != NULL ? "; " : "",
+			   theirs != NULL ? theirs : "");
+}
+
+gboolean
+source_precopy(SourceRun *run, GError **error)
+{
+	/* Earlier migrations of this QEMU have left a status behind. */
+	run->qemu->status = QMP_MIGRATE_SETUP;
+	run->qemu->stop_us = run->qemu->resume_us = run->qemu->completed_us = 0;
+	if (!journal_append(run->journal, "precopy", NULL, error) ||
+	    !journal_sync(run->journal, error))
+		return FALSE;
+	run->migrate_sent = TRUE;
+	if (!qmp_migrate(run->qemu->qmp, "fd:godwit", error)) {
+		g_prefix_error(error, "source: ");
+		return FALSE;
+	}
+	StatusWait wait = { run, has_stopped_or_ended };
+	while (!has_stopped_or_ended(run->qemu->status))
+		if (!wait_a_while(run, &wait, error) || !check_timeout(run, error))
+			return FALSE;
+	if (run->qemu->status == QMP_MIGRATE_PRE_SWITCHOVER)
+		return TRUE;
+	g_propagate_error(error, source_migration_error(run));
+	return FALSE;
+}
+
+/* Somebody else (a monitor beside ours) may have cancelled or resumed: what counts is how it ends up. */
+gboolean
+source_precopy_undo(SourceRun *run, GError **error)
+{
+	if (!run->migrate_sent)
+		return TRUE;
+	if (run->qemu->closed != NULL) {
+		g_propagate_error(error, g_error_copy(run->qemu->closed));
+		return FALSE;
+	}
+	if (!qmp_migrate_status_is_final(run->qemu->status) &&
+	    !qemu_cancel_migration(run->qemu, error))
+		return FALSE;
+	return !run->source->running || qemu_ensure_running(run->qemu, SETTLE_TIMEOUT_MS, error);
+}
+
+static gboolean
+ask_go(SourceRun *run, GError **error)
+{
+	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_SWITCHOVER, NULL,
+							GO_TIMEOUT_MS, run->cancellable, error);
+	if (reply == NULL && !g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		g_prefix_error(error, "destination: ");
+	return reply != NULL;
+}
+
+static gboolean
+destination_has_decided(gpointer data)
+{
+	SourceRun *run = data;
+	return run->destination_completed || peer_has_spoken(run);
+}
+
+/*
+ * The source's QEMU is gone. If it was proven to die with everything sent, and the destination has loaded
+ * everything, then there is one copy of the guest and it is theirs: better run than lost.
+ */
+static gboolean
+outlive_source(SourceRun *run, GError **error)
+{
+	g_autoptr(GError) why = g_error_copy(run->qemu->closed);
+	gboolean is_theirs =
+		qemu_is_proven_gone(run->qemu, DEATH_TIMEOUT_MS) &&
+		await_until(destination_has_decided, run, DEATH_TIMEOUT_MS, NULL, NULL) &&
+		run->destination_completed;
+	if (is_theirs)
+		return TRUE;
+	g_propagate_error(error, g_steal_pointer(&why));
+	return FALSE;
+}
+
+static gboolean
+wait_completed(SourceRun *run, GError **error)
+{
+	StatusWait wait = { run, qmp_migrate_status_is_final };
+	while (!qmp_migrate_status_is_final(run->qemu->status)) {
+		if (run->qemu->closed != NULL)
+			return outlive_source(run, error);
+		if (!wait_a_while(run, &wait, error) && run->qemu->closed == NULL)
+			return FALSE;
+		if (run->qemu->closed != NULL)
+			g_clear_error(error);
+	}
+	if (run->qemu->status == QMP_MIGRATE_COMPLETED)
+		return TRUE;
+	g_propagate_error(error, source_migration_error(run));
+	return FALSE;
+}
+
+gboolean
+source_switchover(SourceRun *run, GError **error)
+{
+	if (!ask_go(run, error))
+		return FALSE;
+	run->continue_us = g_get_real_time();
+	if (!qmp_migrate_continue(run->qemu->qmp, error) && run->qemu->closed == NULL) {
+		g_prefix_error(error, "source: ");
+		return FALSE;
+	}
+	if (run->qemu->closed != NULL)
+		g_clear_error(error);
+	return wait_completed(run, error);
+}

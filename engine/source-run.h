@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/gw-plan.h"
+#include "engine/gw-survey.h"
+#include "engine/journal.h"
+#include "engine/peer.h"
+#include "engine/qemu.h"
+#include "engine/recorder.h"
+
+/* One migration, seen from the source: the private side of GwSession. Runs in a thread of its own with a
+ * main context of its own. */
+
+typedef struct {
+	char *qmp_path;
+	PeerAddress peer;
+	char *vm_name; /* (nullable): ask QEMU */
+	gint64 downtime_limit_us;
+	gint64 bandwidth_bytes_per_s;
+	gint64 timeout_us;
+	gboolean paused;
+	gboolean keep_source;
+	char *state_dir;
+	char *hook;
+} SourceOptions;
+
+typedef struct {
+	const SourceOptions *options;
+	gboolean check_only;
+	GCancellable *cancellable;
+	Recorder *recorder;
+	const GError *failure; /* (borrowed) (nullable): what is being undone for */
+
+	Qemu *qemu;
+	Peer *peer;
+	GwSurvey *source;
+	GwSurvey *destination;
+	GwPlan *plan;
+	char *vm_name;
+	char *session;
+	char *agent_id;
+	char *token; /* as the agent wrote it */
+	Journal *journal;
+
+	/* What QEMU had before we came; set once we begin to change it. */
+	GHashTable *former_capabilities;
+	QmpMigrateParameters former_parameters;
+	gboolean fd_given; /* QEMU has our channel, not yet taken by 'migrate' */
+	gboolean migrate_sent;
+	gboolean guest_is_theirs; /* the agent said RUNNING */
+
+	/* Written down by callbacks. */
+	GError *peer_failure;		/* the agent's notice that its side has failed */
+	gboolean destination_completed; /* its QEMU has loaded everything */
+
+	/* For the downtime. All on the source's wall clock but the last. */
+	gint64 continue_us;
+	gint64 resume_peer_us; /* RESUME, on the destination's */
+} SourceRun;
+
+typedef struct {
+	const char *phase;
+	gboolean (*run)(SourceRun *run, GError **error);
+	gboolean (*undo)(SourceRun *run,
+			 GError **error); /* (nullable): also for a run that failed half-way */
+} SourceStep;
+
+/* source-steps.c, source-precopy.c, source-commit.c */
+gboolean source_connect(SourceRun *run, GError **error);
+gboolean source_survey(SourceRun *run, GError **error);
+gboolean source_survey_undo(SourceRun *run, GError **error);
+gboolean source_plan(SourceRun *run, GError **error);
+gboolean source_prepare(SourceRun *run, GError **error);
+gboolean source_setup(SourceRun *run, GError **error);
+gboolean source_setup_undo(SourceRun *run, GError **error);
+gboolean source_precopy(SourceRun *run, GError **error);
+gboolean source_precopy_undo(SourceRun *run, GError **error);
+gboolean source_switchover(SourceRun *run, GError **error);
+gboolean source_commit(SourceRun *run, GError **error);
+gboolean source_cleanup(SourceRun *run, GError **error);
+
+/* Is everything that this run rests on still there? To be asked after every wait. */
+gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* (transfer full): the error of a migration that QEMU failed, with the words of both ends. */
+GError *source_migration_error(SourceRun *run);
+/* Puts capabilities and parameters back as they were. Shared with recovery. */
+gboolean source_restore_settings(Qemu *qemu, GHashTable *capabilities,
+				 const QmpMigrateParameters *parameters,
+				 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/**
+ * source_run:
+ * @check_only: stop after the plan
+ *
+ * Blocks until it is over. (transfer full): the report, whatever the outcome.
+ */
+GwReport *source_run(const SourceOptions *options, gboolean check_only, GCancellable *cancellable,
+		     const RecorderListener *listener, gpointer data);

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The source's steps up to the one where the stream begins: connect, survey, plan, prepare, setup.
+ */
+#include "engine/source-run.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/gw-error.h"
+#include "engine/negotiate.h"
+#include "engine/net.h"
+#include "engine/plan-json.h"
+#include "engine/survey-data.h"
+#include "engine/survey-qemu.h"
+#include "qmp/await.h"
+
+#define QEMU_SILENCE_MS \
+	6000 /* longer than any pause of a busy host, shorter than a user's patience */
+#define PEER_SILENCE_MS	  5000
+#define PING_INTERVAL_MS  500
+#define SURVEY_TIMEOUT_MS 60000 /* the agent's QEMU has to start */
+#define CALL_TIMEOUT_MS	  20000
+#define CLOCK_ROUNDS_MS	  20
+
+gboolean
+source_check(SourceRun *run, GError **error)
+{
+	if (run->peer_failure != NULL) {
+		g_propagate_error(error, g_error_copy(run->peer_failure));
+		return FALSE;
+	}
+	const GError *lost = control_conn_get_error(run->peer->conn);
+	if (lost == NULL)
+		return qemu_check(run->qemu, QEMU_SILENCE_MS, error);
+	g_set_error(error, GW_ERROR, (gint)gw_error_code(lost), "destination: %s", lost->message);
+	return FALSE;
+}
+
+static JsonObject *
+call(SourceRun *run, ControlType type, JsonObject *fields, int timeout_ms, GError **error)
+{
+	JsonObject *reply = control_conn_call(run->peer->conn, type, fields, timeout_ms,
+					      run->cancellable, error);
+	if (reply == NULL && !g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
+	    !g_str_has_prefix((*error)->message, "destination: "))
+		g_prefix_error(error, "destination: ");
+	return reply;
+}
+
+static void
+on_source_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp_us,
+		gpointer user_data)
+{
+	SourceRun *run = user_data;
+	recorder_event(run->recorder, "source", name, data, timestamp_us);
+}
+
+/* The body is the peer's: what is not as it should be is as if it had not been sent. */
+static void
+take_peer_event(SourceRun *run, JsonObject *body)
+{
+	const Clock *clock = control_conn_get_clock(run->peer->conn);
+	gint64 peer_us = json_object_get_int_member(body, "timestamp_us");
+	const char *name = json_object_get_string_member(body, "name");
+	JsonNode *node = json_object_get_member(body, "data");
+	JsonObject *data =
+		node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+
+	recorder_event(run->recorder, "destination", name, data, clock_to_ours(clock, peer_us));
+	if (strcmp(name, "RESUME") == 0)
+		run->resume_peer_us = peer_us;
+	const char *status =
+		data != NULL ? json_object_get_string_member_with_default(data, "status", NULL)
+			     : NULL;
+	if (strcmp(name, "MIGRATION") == 0 && g_strcmp0(status, "completed") == 0)
+		run->destination_completed = TRUE;
+}
+
+static void
+on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
+{
+	SourceRun *run = data;
+	if (message->type == CONTROL_EVENT && run->peer != NULL) {
+		take_peer_event(run, message->body);
+	} else if (message->type == CONTROL_FAILED && run->peer_failure == NULL) {
+		run->peer_failure = control_error_from_object(
+			json_object_get_object_member(message->body, "error"));
+		g_prefix_error(&run->peer_failure, "destination: ");
+	}
+}
+
+gboolean
+source_connect(SourceRun *run, GError **error)
+{
+	run->qemu = qemu_attach(run->options->qmp_path, "source", run->cancellable, error);
+	if (run->qemu == NULL)
+		return FALSE;
+	qemu_set_event_func(run->qemu, on_source_event, run);
+	run->peer = peer_connect(&run->options->peer, on_peer_notice, run, run->cancellable, error);
+	if (run->peer == NULL) {
+		if (!g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+			g_prefix_error(error, "destination: ");
+		return FALSE;
+	}
+	run->agent_id = g_strdup(run->peer->agent_id);
+	control_conn_set_heartbeat(run->peer->conn, PING_INTERVAL_MS, PEER_SILENCE_MS);
+	qemu_start_heartbeat(run->qemu);
+	return TRUE;
+}
+
+gboolean
+source_survey(SourceRun *run, GError **error)
+{
+	run->source = survey_take(run->qemu, error);
+	if (run->source == NULL)
+		return FALSE;
+	if (run->vm_name == NULL)
+		run->vm_name = g_strdup(run->source->name != NULL ? run->source->name : "");
+
+	JsonObject *question = json_object_new();
+	json_object_set_string_member(question, "session", run->session);
+	json_object_set_string_member(question, "vm", run->vm_name);
+	json_object_set_boolean_member(question, "check", run->check_only);
+	g_autoptr(JsonObject) reply = call(run, CONTROL_SURVEY, question, SURVEY_TIMEOUT_MS, error);
+	if (reply == NULL)
+		return FALSE;
+	run->destination = survey_from_node(json_object_get_member(reply, "survey"), error);
+	if (run->destination == NULL)
+		g_prefix_error(error, "destination: ");
+	return run->destination != NULL;
+}
+
+/* The agent ends its QEMU and forgets the session. One that is out of reach does so by itself. */
+gboolean
+source_survey_undo(SourceRun *run, GError **error)
+{
+	if (run->peer == NULL || control_conn_get_error(run->peer->conn) != NULL)
+		return TRUE;
+	JsonObject *fields = json_object_new();
+	json_object_set_string_member(fields, "reason",
+				      run->failure != NULL ? run->failure->message
+							   : "only a check");
+	json_object_set_string_member(fields, "code",
+				      gw_error_code_to_string(gw_error_code(run->failure)));
+	g_autoptr(GError) local_error = NULL;
+	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_ABORT, fields,
+							CALL_TIMEOUT_MS, NULL, &local_error);
+	if (reply == NULL)
+		g_debug("abort: %s", local_error->message);
+	control_conn_close(run->peer->conn, 1000);
+	return TRUE;
+}
+
+gboolean
+source_plan(SourceRun *run, GError **error)
+{
+	NegotiatePolicy policy = {
+		.vm_name = run->vm_name,
+		.downtime_limit_us = run->options->downtime_limit_us,
+		.bandwidth_bytes_per_s = run->options->bandwidth_bytes_per_s,
+		.paused = run->options->paused,
+		.keep_source = run->options->keep_source,
+	};
+	run->plan = negotiate(run->source, run->destination, &policy);
+	if (gw_plan_is_possible(run->plan))
+		return TRUE;
+	g_autofree char *text = negotiate_describe_errors(run->plan);
+	g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE, "%s", text);
+	return FALSE;
+}
+
+static JsonObject *
+journal_facts(SourceRun *run)
+{
+	JsonObject *facts = json_object_new();
+	json_object_set_string_member(facts, "vm", run->vm_name);
+	json_object_set_string_member(facts, "qmp", run->options->qmp_path);
+	json_object_set_int_member(facts, "pid", run->qemu->process.pid);
+	json_object_set_int_member(facts, "start_ticks", (gint64)run->qemu->process.start_ticks);
+	json_object_set_string_member(facts, "agent", run->agent_id);
+	json_object_set_string_member(facts, "peer_host", run->options->peer.host);
+	json_object_set_int_member(facts, "peer_port", run->options->peer.port);
+	json_object_set_boolean_member(facts, "insecure", run->options->peer.insecure);
+	json_object_set_boolean_member(facts, "was_running", run->source->running);
+	json_object_set_boolean_member(facts, "keep_source", run->options->keep_source);
+	return facts;
+}
+
+gboolean
+source_prepare(SourceRun *run, GError **error)
+{
+	run->journal = journal_create(run->options->state_dir, run->session, JOURNAL_SOURCE,
+				      journal_facts(run), error);
+	if (run->journal == NULL)
+		return FALSE;
+
+	JsonObject *request = json_object_new();
+	json_object_set_member(request, "plan", gw_plan_to_json_node(run->plan));
+	g_autoptr(JsonObject) reply = call(run, CONTROL_PREPARE, request, CALL_TIMEOUT_MS, error);
+	if (reply == NULL)
+		return FALSE;
+	run->token = g_strdup(json_object_get_string_member_with_default(reply, "token", ""));
+	return TRUE;
+}
+
+/* All that QEMU has, off but for what the plan says. */
+static GHashTable *
+planned_capabilities(GHashTable *former, GStrv on)
+{
+	GHashTable *planned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GHashTableIter iter;
+	gpointer name;
+	g_hash_table_iter_init(&iter, former);
+	while (g_hash_table_iter_next(&iter, &name, NULL))
+		g_hash_table_insert(planned, g_strdup(name),
+				    GINT_TO_POINTER(
+					    g_strv_contains((const char *const *)on, name)));
+	return planned;
+}
+
+static gboolean
+apply_settings(SourceRun *run, GError **error)
+{
+	g_autoptr(JsonNode) parameters = qmp_query_migrate_parameters(run->qemu->qmp, error);
+	if (parameters == NULL)
+		return FALSE;
+	qmp_migrate_parameters_parse(parameters, &run->former_parameters);
+	run->former_capabilities = qmp_query_migrate_capabilities(run->qemu->qmp, error);
+	if (run->former_capabilities == NULL)
+		return FALSE;
+
+	g_autoptr(GHashTable) capabilities =
+		planned_capabilities(run->former_capabilities, run->plan->capabilities_source);
+	QmpMigrateParameters wanted = QMP_MIGRATE_PARAMETERS_INIT;
+	wanted.downtime_limit_us = run->plan->downtime_limit_us;
+	wanted.max_bandwidth_bytes_per_s = run->plan->bandwidth_bytes_per_s;
+	return qmp_migrate_set_capabilities(run->qemu->qmp, capabilities, error) &&
+	       qmp_migrate_set_parameters(run->qemu->qmp, &wanted, error);
+}
+
+gboolean
+source_restore_settings(Qemu *qemu, GHashTable *capabilities,
+			const QmpMigrateParameters *parameters, GError **error)
+{
+	QmpMigrateParameters former = QMP_MIGRATE_PARAMETERS_INIT;
+	former.downtime_limit_us = parameters->downtime_limit_us;
+	former.max_bandwidth_bytes_per_s = parameters->max_bandwidth_bytes_per_s;
+	return qmp_migrate_set_capabilities(qemu->qmp, capabilities, error) &&
+	       qmp_migrate_set_parameters(qemu->qmp, &former, error);
+}
+
+/* Connects the data channel, says whose it is, and gives the socket to QEMU. */
+static gboolean
+open_channel(SourceRun *run, GError **error)
+{
+	const PeerAddress *peer = &run->options->peer;
+	ControlPreamble preamble = { .index = 0 };
+	guint8 bytes[CONTROL_PREAMBLE_BYTES];
+	if (!control_token_from_string(run->token, preamble.token)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
+			    "destination: the agent gave no usable token");
+		return FALSE;
+	}
+	control_preamble_format(&preamble, bytes);
+
+	g_autoptr(GSocket) socket = net_connect(peer->host, peer->port, NET_DATA, peer->insecure,
+						run->cancellable, error);
+	if (socket == NULL)
+		return FALSE;
+	/* A new connection's buffer takes 28 bytes at once, so there is no half-sent case to handle. */
+	if (g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes)
+		return FALSE;
+	/* QEMU wants it blocking, as its own sockets are. */
+	g_socket_set_blocking(socket, TRUE);
+	run->fd_given = qmp_getfd(run->qemu->qmp, "godwit", g_socket_get_fd(socket), error);
+	return run->fd_given;
+}
+
+static JsonObject *
+settings_facts(SourceRun *run)
+{
+	JsonObject *facts = json_object_new();
+	JsonObject *capabilities = json_object_new();
+	GHashTableIter iter;
+	gpointer name, on;
+	g_hash_table_iter_init(&iter, run->former_capabilities);
+	while (g_hash_table_iter_next(&iter, &name, &on))
+		json_object_set_boolean_member(capabilities, name, GPOINTER_TO_INT(on));
+	json_object_set_object_member(facts, "capabilities", capabilities);
+	json_object_set_int_member(facts, "downtime_limit_us",
+				   run->former_parameters.downtime_limit_us);
+	json_object_set_int_member(facts, "max_bandwidth_bytes_per_s",
+				   run->former_parameters.max_bandwidth_bytes_per_s);
+	return facts;
+}
+
+gboolean
+source_setup(SourceRun *run, GError **error)
+{
+	if (!apply_settings(run, error) ||
+	    !journal_append(run->journal, "setup", settings_facts(run), error) ||
+	    !open_channel(run, error))
+		return FALSE;
+	g_autoptr(JsonObject) reply = call(run, CONTROL_SETUP, NULL, CALL_TIMEOUT_MS, error);
+	return reply != NULL && source_check(run, error);
+}
+
+gboolean
+source_setup_undo(SourceRun *run, GError **error)
+{
+	if (run->former_capabilities == NULL || run->qemu->closed != NULL)
+		return TRUE;
+	g_autoptr(GError) ignored = NULL;
+	if (run->fd_given && !run->migrate_sent && !qmp_closefd(run->qemu->qmp, "godwit", &ignored))
+		g_debug("closefd: %s", ignored->message);
+	return source_restore_settings(run->qemu, run->former_capabilities, &run->former_parameters,
+				       error);
+}
