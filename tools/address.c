@@ -16,11 +16,12 @@ bad_value(GError **error, const char *text, const char *why)
 }
 
 static gboolean
-parse_port(const char *text, const char *digits, guint16 *ret_port, GError **error)
+parse_port(const char *text, const char *digits, guint16 min_port, guint16 *ret_port,
+	   GError **error)
 {
 	guint64 port;
-	if (!g_ascii_string_to_unsigned(digits, 10, 1, G_MAXUINT16, &port, NULL))
-		return bad_value(error, text, "a port is a number from 1 to 65535");
+	if (!g_ascii_string_to_unsigned(digits, 10, min_port, G_MAXUINT16, &port, NULL))
+		return bad_value(error, text, "a port is a number up to 65535");
 	*ret_port = (guint16)port;
 	return TRUE;
 }
@@ -32,13 +33,13 @@ is_host(const char *host, gsize len)
 }
 
 static gboolean
-finish(const char *text, const char *host, gsize len, const char *after, char **ret_host,
-       guint16 *ret_port, GError **error)
+finish(const char *text, const char *host, gsize len, const char *after, guint16 min_port,
+       char **ret_host, guint16 *ret_port, GError **error)
 {
 	guint16 port = 0;
 	if (!is_host(host, len))
 		return bad_value(error, text, "write HOST, HOST:PORT or [IPV6]:PORT");
-	if (*after == ':' && !parse_port(text, after + 1, &port, error))
+	if (*after == ':' && !parse_port(text, after + 1, min_port, &port, error))
 		return FALSE;
 	if (*after != ':' && *after != '\0')
 		return bad_value(error, text, "after ']' comes ':PORT' or nothing");
@@ -48,19 +49,20 @@ finish(const char *text, const char *host, gsize len, const char *after, char **
 }
 
 gboolean
-address_parse(const char *text, char **ret_host, guint16 *ret_port, GError **error)
+address_parse(const char *text, guint16 min_port, char **ret_host, guint16 *ret_port,
+	      GError **error)
 {
 	if (text[0] == '[') {
 		const char *close = strchr(text, ']');
 		if (close == NULL)
 			return bad_value(error, text, "the bracket is not closed");
-		return finish(text, text + 1, (gsize)(close - text - 1), close + 1, ret_host,
-			      ret_port, error);
+		return finish(text, text + 1, (gsize)(close - text - 1), close + 1, min_port,
+			      ret_host, ret_port, error);
 	}
 	const char *colon = strchr(text, ':');
 	if (colon != NULL && strchr(colon + 1, ':') != NULL)
 		return bad_value(error, text,
 				 "an IPv6 address stands in brackets, as in '[::1]:49160'");
 	gsize len = colon != NULL ? (gsize)(colon - text) : strlen(text);
-	return finish(text, text, len, text + len, ret_host, ret_port, error);
+	return finish(text, text, len, text + len, min_port, ret_host, ret_port, error);
 }

@@ -8,6 +8,8 @@
 #include <glib-unix.h>
 #include <stdio.h>
 
+#include "tools/address.h"
+
 #define AT(member) G_STRUCT_OFFSET(AgentOptions, member)
 
 const CmdOption agent_options[] = {
@@ -25,6 +27,11 @@ agent_options_apply(const AgentOptions *self, GwAgent *agent)
 {
 	if (self->listen == NULL)
 		return cmd_usage("say where to listen: --listen ADDR[:PORT]");
+	g_autofree char *host = NULL;
+	guint16 port;
+	g_autoptr(GError) error = NULL;
+	if (!address_parse(self->listen, 0, &host, &port, &error))
+		return cmd_usage("--listen: %s", error->message);
 	gw_agent_set_listen(agent, self->listen);
 	gw_agent_set_insecure(agent, self->insecure);
 	gw_agent_set_hook(agent, self->hook);

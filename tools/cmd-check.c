@@ -66,7 +66,7 @@ check(gpointer data, char **arguments)
 				: options->json		 ? gw_report_to_json(report)
 				: planned		 ? report_text_plan(report->plan)
 							 : report_text_summary(report);
-	fputs(text, stdout);
+	fputs(text, planned || options->json ? stdout : stderr);
 	if (options->json)
 		putchar('\n');
 	if (planned)

@@ -3,8 +3,8 @@
  * godwit migrate: runs one session and shows it. All that matters is done by the session in a thread of
  * its own; here are only signals, printing and the exit code.
  *
- * stdout carries JSON alone when --json or --events - asks for it; people then read on stderr. The first
- * SIGINT or SIGTERM cancels; the next ones change nothing, for until the guest is safe there is nothing
+ * stdout carries JSON alone when --json or --events - asks for it; people then read on stderr, where a
+ * failure is always told. The first SIGINT or SIGTERM cancels; the next ones change nothing, for until the guest is safe there is nothing
  * better to do than to wait.
  */
 #include <errno.h>
@@ -107,8 +107,7 @@ write_report(const MigrateOptions *options, const Run *run)
 	if (options->json)
 		puts(json);
 	g_autofree char *summary = report_text_summary(run->report);
-	fputs(summary, run->people);
-	fflush(run->people);
+	fputs(summary, run->report->outcome == GW_OUTCOME_COMPLETED ? run->people : stderr);
 }
 
 /* The report comes at the end, when it would be too late to hear that it has no place. */

@@ -54,7 +54,8 @@ finish(const ReceiveOptions *options, const Run *run)
 		puts(json);
 	}
 	g_autofree char *summary = report_text_summary(run->report);
-	fputs(summary, json_on_stdout ? stderr : stdout);
+	gboolean completed = run->report->outcome == GW_OUTCOME_COMPLETED;
+	fputs(summary, json_on_stdout || !completed ? stderr : stdout);
 	return gw_outcome_to_exit_code(run->report->outcome);
 }
 

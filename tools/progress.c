@@ -51,12 +51,12 @@ progress_line(const GwSample *sample, const char *phase, guint width)
 
 	gboolean full = FALSE;
 	add_figure(line, width, &full, "", format_percent(sample));
-	add_figure(line, width, &full, "sent ", units_format_bytes(sample->ram_transferred_bytes));
-	add_figure(line, width, &full, "left ", units_format_bytes(sample->ram_remaining_bytes));
-	add_figure(line, width, &full, "at ", units_format_rate(sample->bandwidth_bytes_per_s));
+	add_figure(line, width, &full, "", units_format_rate(sample->bandwidth_bytes_per_s));
 	add_figure(line, width, &full, "dirty ", units_format_rate(sample->ram_dirty_bytes_per_s));
 	add_figure(line, width, &full, "downtime ~",
 		   units_format_duration(sample->expected_downtime_us));
 	add_figure(line, width, &full, "", format_clock(sample->time_us));
+	add_figure(line, width, &full, "sent ", units_format_bytes(sample->ram_transferred_bytes));
+	add_figure(line, width, &full, "left ", units_format_bytes(sample->ram_remaining_bytes));
 	return g_string_free(line, FALSE);
 }

@@ -107,15 +107,23 @@ add_words(GString *out, const char *label, const char *words)
 }
 
 static void
+add_where(GString *out, const GwReport *report)
+{
+	if (report->error_message == NULL)
+		return;
+	g_autoptr(GString) text = g_string_new(NULL);
+	if (report->error_host != NULL)
+		g_string_append_printf(text, "%s, ", report->error_host);
+	if (report->error_phase != NULL)
+		g_string_append_printf(text, "phase %s, ", report->error_phase);
+	g_string_append_printf(text, "code %s", gw_error_code_to_string(report->error_code));
+	add_row(out, "where", text->str);
+}
+
+static void
 add_failure(GString *out, const GwReport *report)
 {
-	if (report->error_message != NULL) {
-		take_row(out, "failed",
-			 g_strdup_printf("on the %s in phase %s (%s)",
-					 report->error_host != NULL ? report->error_host : "?",
-					 report->error_phase != NULL ? report->error_phase : "?",
-					 gw_error_code_to_string(report->error_code)));
-	}
+	add_where(out, report);
 	add_words(out, "QEMU, source", report->error_qemu_source);
 	add_words(out, "QEMU, dest.", report->error_qemu_destination);
 	add_row(out, vm_name(report), describe_place(report->vm_runs_on));
@@ -142,7 +150,7 @@ add_summary(GString *out, const GwReport *report)
 {
 	if (report->outcome == GW_OUTCOME_COMPLETED) {
 		gboolean paused = report->plan != NULL && report->plan->paused;
-		g_string_append_printf(out, "completed: %s %s %s\n", vm_name(report),
+		g_string_append_printf(out, "completed: %s %s the %s\n", vm_name(report),
 				       paused ? "is paused on" : "runs on",
 				       gw_place_to_string(report->vm_runs_on));
 	} else {

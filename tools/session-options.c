@@ -104,7 +104,7 @@ session_options_apply(const SessionOptions *self, GwSession **ret_session)
 	g_autofree char *host = NULL;
 	guint16 port;
 	g_autoptr(GError) error = NULL;
-	if (!address_parse(self->to, &host, &port, &error))
+	if (!address_parse(self->to, 1, &host, &port, &error))
 		return cmd_usage("--to: %s", error->message);
 	g_autofree char *path = NULL;
 	g_autofree char *name = NULL;

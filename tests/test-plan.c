@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The plan as data, and what a peer may send in its place.
+ */
+#include <CUnit/CUnit.h>
+#include <string.h>
+
+#include "engine/gw-error.h"
+#include "engine/plan-json.h"
+#include "tests/golden.h"
+#include "tools/report-text.h"
+
+static const char *const capabilities[] = { "events", "return-path", NULL };
+
+static GwPlan *
+make_plan(void)
+{
+	GwPlan *plan = gw_plan_new();
+	plan->vm_name = g_strdup("web1");
+	plan->transport = g_strdup("direct");
+	plan->capabilities_source = g_strdupv((char **)capabilities);
+	plan->capabilities_destination = g_strdupv((char **)capabilities + 1);
+	plan->downtime_limit_us = 300000;
+	plan->bandwidth_bytes_per_s = 1250000000;
+	plan->paused = TRUE;
+	g_ptr_array_add(plan->issues, gw_issue_new(GW_SEVERITY_WARNING, "ram-size", "destination",
+						   NULL, "little memory is free", NULL));
+	return plan;
+}
+
+static void
+add_error(GwPlan *plan)
+{
+	g_ptr_array_add(plan->issues, gw_issue_new(GW_SEVERITY_ERROR, "machine-type", "both",
+						   "pc-q35-7.2", "the machine types differ",
+						   "start both with the same -machine"));
+}
+
+static void
+warnings_do_not_stop_a_plan(void)
+{
+	g_autoptr(GwPlan) plan = make_plan();
+	CU_ASSERT_TRUE(gw_plan_is_possible(plan));
+	add_error(plan);
+	CU_ASSERT_FALSE(gw_plan_is_possible(plan));
+}
+
+static void
+plan_is_as_promised(void)
+{
+	g_autoptr(GwPlan) plan = make_plan();
+	g_autofree char *possible = report_text_plan(plan);
+	golden_check("report/plan-possible.txt", possible);
+	add_error(plan);
+	plan->bandwidth_bytes_per_s = 0;
+	g_autofree char *json = gw_plan_to_json(plan);
+	golden_check("report/plan.json", json);
+	g_autofree char *impossible = report_text_plan(plan);
+	golden_check("report/plan-impossible.txt", impossible);
+}
+
+static void
+plan_is_read_as_it_was_written(void)
+{
+	g_autoptr(GwPlan) plan = make_plan();
+	add_error(plan);
+	g_autofree char *text = gw_plan_to_json(plan);
+	g_autoptr(JsonNode) node = gw_plan_to_json_node(plan);
+	g_autoptr(GwPlan) back = gw_plan_from_json_node(node, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(back);
+	g_autoptr(GwPlan) copy = gw_plan_copy(back);
+	g_autofree char *again = gw_plan_to_json(copy);
+	CU_ASSERT_STRING_EQUAL(again, text);
+}
+
+static const char plan_text[] =
+	"{\"transport\":\"direct\",\"channels\":1,\"downtime_limit_us\":1,\"paused\":false,"
+	"\"keep_source\":false,\"capabilities_source\":[\"events\"],"
+	"\"issues\":[{\"severity\":\"error\",\"code\":\"c\",\"host\":\"h\",\"text\":\"t\"}]}";
+
+/* (transfer full): plan_text with the first @from replaced by @to, parsed. */
+static JsonNode *
+spoil(const char *from, const char *to)
+{
+	const char *at = strstr(plan_text, from);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	g_autofree char *text = g_strdup_printf("%.*s%s%s", (int)(at - plan_text), plan_text, to,
+						at + strlen(from));
+	JsonNode *node = json_from_string(text, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(node);
+	return node;
+}
+
+static void
+spoilt_plans_are_refused(void)
+{
+	static const struct {
+		const char *from;
+		const char *to;
+		const char *message;
+	} rows[] = {
+		{ "\"transport\":\"direct\"", "\"transport\":7",
+		  "plan: 'transport' is not a string" },
+		{ "\"transport\":\"direct\",", "", "plan: 'transport' is missing" },
+		{ "\"channels\":1", "\"channels\":0", "plan: 'channels' is not between 1 and 256" },
+		{ "\"channels\":1", "\"channels\":257",
+		  "plan: 'channels' is not between 1 and 256" },
+		{ "\"channels\":1", "\"channels\":\"1\"", "plan: 'channels' is not an integer" },
+		{ "\"downtime_limit_us\":1", "\"downtime_limit_us\":-1",
+		  "plan: 'downtime_limit_us' is negative or too large" },
+		{ "\"paused\":false", "\"paused\":0", "plan: 'paused' is not true or false" },
+		{ "\"keep_source\":false,", "", "plan: 'keep_source' is missing" },
+		{ "[\"events\"]", "{}", "plan: 'capabilities_source' is not an array" },
+		{ "[\"events\"]", "[\"a\",null]",
+		  "plan: 'capabilities_source' has an item that is not a short string" },
+		{ "[{\"severity\"", "[7,{\"severity\"", "plan.issues[0]: not an object" },
+		{ "\"severity\":\"error\"", "\"severity\":\"fatal\"",
+		  "plan.issues[0]: 'severity' is neither 'warning' nor 'error'" },
+		{ "\"code\":\"c\",", "", "plan.issues[0]: 'code' is missing" },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(JsonNode) node = spoil(rows[i].from, rows[i].to);
+		g_autoptr(GError) error = NULL;
+		CU_ASSERT_PTR_NULL(gw_plan_from_json_node(node, &error));
+		CU_ASSERT_TRUE_FATAL(g_error_matches(error, GW_ERROR, GW_ERROR_PROTOCOL));
+		CU_ASSERT_STRING_EQUAL(error->message, rows[i].message);
+	}
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_PTR_NULL(gw_plan_from_json_node(NULL, &error));
+	CU_ASSERT_STRING_EQUAL(error->message, "plan: not an object");
+}
+
+static void
+members_of_a_newer_peer_are_passed_over(void)
+{
+	g_autoptr(JsonNode) node = spoil("\"channels\":1", "\"channels\":1,\"vgpus\":[{}]");
+	g_autoptr(GwPlan) plan = gw_plan_from_json_node(node, NULL);
+	CU_ASSERT_PTR_NOT_NULL(plan);
+}
+
+static void
+huge_plans_are_refused(void)
+{
+	g_autoptr(GwPlan) plan = make_plan();
+	g_autoptr(GError) error = NULL;
+	for (int i = 0; i < 1024; i++)
+		add_error(plan);
+	g_autoptr(JsonNode) many = gw_plan_to_json_node(plan);
+	CU_ASSERT_PTR_NULL(gw_plan_from_json_node(many, &error));
+	CU_ASSERT_STRING_EQUAL(error->message, "plan: 'issues' has too many items");
+
+	g_clear_error(&error);
+	g_ptr_array_set_size(plan->issues, 0);
+	g_free(plan->vm_name);
+	plan->vm_name = g_strnfill(257, 'x');
+	g_autoptr(JsonNode) long_name = gw_plan_to_json_node(plan);
+	CU_ASSERT_PTR_NULL(gw_plan_from_json_node(long_name, &error));
+	CU_ASSERT_STRING_EQUAL(error->message, "plan: 'vm_name' is too long");
+}
+
+CU_TestInfo suite_plan[] = {
+	{ "warnings do not stop a plan", warnings_do_not_stop_a_plan },
+	{ "a plan is printed as promised", plan_is_as_promised },
+	{ "a plan is read as it was written", plan_is_read_as_it_was_written },
+	{ "spoilt plans are refused, the field named", spoilt_plans_are_refused },
+	{ "members of a newer peer are passed over", members_of_a_newer_peer_are_passed_over },
+	{ "huge plans are refused", huge_plans_are_refused },
+	CU_TEST_INFO_NULL,
+};

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The progress line at several widths, compared whole; and where it is written.
+ */
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/golden.h"
+#include "tools/progress-view.h"
+#include "tools/progress.h"
+
+static GwSample
+full_sample(void)
+{
+	GwSample sample;
+	gw_sample_init(&sample);
+	sample.phase = "precopy";
+	sample.time_us = 75 * G_USEC_PER_SEC;
+	sample.ram_total_bytes = 4LL << 30;
+	sample.ram_remaining_bytes = 1LL << 30;
+	sample.ram_transferred_bytes = 3500000000;
+	sample.ram_dirty_bytes_per_s = 20 << 20;
+	sample.bandwidth_bytes_per_s = 112 << 20;
+	sample.expected_downtime_us = 312000;
+	return sample;
+}
+
+static void
+add_line(GString *out, const GwSample *sample, const char *phase, guint width)
+{
+	g_autofree char *line = progress_line(sample, phase, width);
+	CU_ASSERT_TRUE(width == 0 || strlen(line) <= width);
+	g_string_append_printf(out, "%3u|%s|\n", width, line);
+}
+
+static void
+lines_are_as_promised(void)
+{
+	GwSample full = full_sample(), empty;
+	gw_sample_init(&empty);
+	GwSample odd = full;
+	odd.ram_remaining_bytes = odd.ram_total_bytes + 1; /* ROMs count too */
+	odd.time_us = -5;
+	g_autoptr(GString) out = g_string_new(NULL);
+	add_line(out, &full, NULL, 0);
+	add_line(out, &full, "switchover", 0);
+	add_line(out, &empty, NULL, 0);
+	add_line(out, &odd, NULL, 0);
+	add_line(out, NULL, "connect", 0);
+	add_line(out, NULL, NULL, 0);
+	golden_check("progress/lines.txt", out->str);
+}
+
+static void
+narrow_lines_lose_whole_figures(void)
+{
+	GwSample full = full_sample();
+	g_autoptr(GString) out = g_string_new(NULL);
+	for (guint width = 120; width > 0; width -= 8)
+		add_line(out, &full, NULL, width);
+	add_line(out, &full, NULL, 1);
+	golden_check("progress/widths.txt", out->str);
+}
+
+/* (transfer full): what a view of this mode writes for two phases and three samples at once. */
+static char *
+show(const char *mode)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *file = open_memstream(&text, &len);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	/* A stream in memory has no descriptor, so "auto" cannot be asked of it. */
+	g_autoptr(ProgressView) view = progress_view_new(mode, file, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(view);
+	GwSample sample = full_sample();
+	progress_view_phase(view, "precopy");
+	for (int i = 0; i < 3; i++)
+		progress_view_sample(view, &sample);
+	progress_view_phase(view, "switchover");
+	progress_view_break(view);
+	progress_view_break(view);
+	fclose(file);
+	char *copy = g_strdup(text);
+	free(text);
+	return copy;
+}
+
+static void
+plain_lines_come_once_a_second_and_at_phases(void)
+{
+	g_autofree char *text = show("plain");
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	CU_ASSERT_EQUAL_FATAL(g_strv_length(lines), 3);
+	CU_ASSERT_STRING_EQUAL(lines[0], "precopy");
+	CU_ASSERT_TRUE(g_str_has_prefix(lines[1], "switchover   75 % of RAM"));
+	CU_ASSERT_STRING_EQUAL(lines[2], "");
+}
+
+static void
+bar_rewrites_one_line(void)
+{
+	g_autofree char *text = show("bar");
+	g_auto(GStrv) rewrites = g_strsplit(text, "\r", -1);
+	CU_ASSERT_EQUAL_FATAL(g_strv_length(rewrites), 6);
+	for (int i = 1; i < 6; i++)
+		CU_ASSERT_PTR_NOT_NULL(strstr(rewrites[i], "\033[K"));
+	CU_ASSERT_PTR_EQUAL(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
+static void
+none_writes_nothing(void)
+{
+	g_autofree char *text = show("none");
+	CU_ASSERT_STRING_EQUAL(text, "");
+}
+
+static void
+unknown_mode_is_refused(void)
+{
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_PTR_NULL(progress_view_new("fancy", stdout, &error));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(error);
+	CU_ASSERT_STRING_EQUAL(error->message, "--progress: 'fancy' is not known: say auto, bar, "
+					       "plain or none");
+}
+
+CU_TestInfo suite_progress[] = {
+	{ "lines are as promised", lines_are_as_promised },
+	{ "narrow lines lose whole figures", narrow_lines_lose_whole_figures },
+	{ "plain lines come once a second and at phases",
+	  plain_lines_come_once_a_second_and_at_phases },
+	{ "the bar rewrites one line", bar_rewrites_one_line },
+	{ "none writes nothing", none_writes_nothing },
+	{ "an unknown mode is refused", unknown_mode_is_refused },
+	CU_TEST_INFO_NULL,
+};

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * VM files, and starting what they say. A shell stands in for QEMU where QEMU itself would only take longer;
+ * where the monitor matters it is the real one, with no machine at all.
+ */
+#include <CUnit/CUnit.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/gw-error.h"
+#include "engine/gw-vm.h"
+#include "tests/test-util.h"
+
+/* (transfer full): the error that this file gives; fails the test if it gives none. */
+static GError *
+load_error(const char *folder, const char *text)
+{
+	g_autofree char *path = g_build_filename(folder, "a.vm", NULL);
+	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, text, -1, NULL));
+	GError *error = NULL;
+	g_autoptr(GwVm) vm = gw_vm_load(path, &error);
+	CU_ASSERT_PTR_NULL(vm);
+	CU_ASSERT_TRUE_FATAL(g_error_matches(error, GW_ERROR, GW_ERROR_VM_FILE));
+	CU_ASSERT_PTR_NOT_NULL(strstr(error->message, path));
+	return error;
+}
+
+static void
+bad_files_are_refused(void)
+{
+	static const struct {
+		const char *text;
+		const char *message;
+	} rows[] = {
+		{ "", "there is no group [vm]" },
+		{ "name=a\n", "Key file does not start with a group" },
+		{ "[vm]\nqmp=/q\nargv=x\n", "group [vm]: key 'name' is missing" },
+		{ "[vm]\nname=\nqmp=/q\nargv=x\n", "group [vm]: key 'name' is missing" },
+		{ "[vm]\nname=a\nargv=x\n", "group [vm]: key 'qmp' is missing" },
+		{ "[vm]\nname=a\nqmp=/q\n", "group [vm]: key 'argv' is missing" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x\ncolour=red\n",
+		  "group [vm]: key 'colour' is not known" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x\n[disk]\n", "group [disk] is not known" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x\n[vgpu gpu0]\ntype=t\n",
+		  "group [vgpu gpu0]: vGPUs are not supported yet" },
+		{ "[vm]\nname=../a\nqmp=/q\nargv=x\n", "name '../a'" },
+		{ "[vm]\nname=a b\nqmp=/q\nargv=x\n", "name 'a b'" },
+		{ "[vm]\nname=-a\nqmp=/q\nargv=x\n", "name '-a'" },
+		{ "[vm]\nname=a\xff\nqmp=/q\nargv=x\n", "key 'name' is not UTF-8" },
+		{ "[vm]\nname=a\nqmp=q\nargv=x\n", "qmp 'q' is not an absolute path" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x ${gpu0}\n", "'${gpu0}' is not known" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x ${qmp\n", "'${qmp' is not known" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x ${}\n", "'${}' is not known" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x ${qmp}${qmp}${q}\n", "'${q}' is not known" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x 'y\n", "Text ended before matching quote" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x -daemonize\n",
+		  "'-daemonize' must not stand there" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x --incoming defer\n",
+		  "'--incoming' must not stand there" },
+		{ "[vm]\nname=a\nqmp=/q\nargv=x -S\n", "say --paused" },
+	};
+	char *folder = test_folder_new();
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = load_error(folder, rows[i].text);
+		CU_ASSERT_PTR_NOT_NULL(strstr(error->message, rows[i].message));
+	}
+	g_autofree char *long_path = g_strnfill(200, 'q');
+	g_autofree char *text = g_strdup_printf("[vm]\nname=a\nqmp=/%s\nargv=x\n", long_path);
+	g_autoptr(GError) error = load_error(folder, text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "is too long for a socket"));
+	test_folder_free(folder);
+}
+
+static void
+files_that_cannot_be_read_are_refused(void)
+{
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_PTR_NULL(gw_vm_load("/no/such.vm", &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "VM file '/no/such.vm': No such file");
+	g_clear_error(&error);
+	CU_ASSERT_PTR_NULL(gw_vm_load("/dev/zero", &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "VM file '/dev/zero': ");
+
+	char *folder = test_folder_new();
+	g_autofree char *path = g_build_filename(folder, "big.vm", NULL);
+	CU_ASSERT_TRUE(g_file_set_contents(path, "", 0, NULL));
+	CU_ASSERT_EQUAL(truncate(path, 1LL << 40), 0);
+	g_clear_error(&error);
+	CU_ASSERT_PTR_NULL(gw_vm_load(path, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "it is larger than 1 MiB");
+	test_folder_free(folder);
+}
+
+static void
+argv_is_expanded(void)
+{
+	char *folder = test_folder_new();
+	g_autofree char *path = g_build_filename(folder, "a.vm", NULL);
+	CU_ASSERT_TRUE(g_file_set_contents(path,
+					   "# a comment\n[vm]\nname=web-1.x\nqmp=/run/q\n"
+					   "argv=qemu -append 'a  b $HOME $$ \\n' -qmp "
+					   "unix:${qmp},server=on ${qmp}\n",
+					   -1, NULL));
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GwVm) vm = gw_vm_load(path, &error);
+	TEST_NO_ERROR(error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(vm);
+	CU_ASSERT_STRING_EQUAL(vm->name, "web-1.x");
+	CU_ASSERT_STRING_EQUAL(vm->qmp_path, "/run/q");
+	CU_ASSERT_STRING_EQUAL(vm->path, path);
+	g_auto(GStrv) argv = gw_vm_expand_argv(vm, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(argv);
+	g_autofree char *joined = g_strjoinv("|", argv);
+	CU_ASSERT_STRING_EQUAL(joined, "qemu|-append|a  b $HOME $$ \\n|-qmp|"
+				       "unix:/run/q,server=on|/run/q");
+	test_folder_free(folder);
+}
+
+typedef struct {
+	char *folder;
+	char *log;
+	GwVm vm;
+} Place;
+
+/* A VM with this command line; its monitor is below a folder that is not there yet. */
+static void
+place_init(Place *self, const char *argv)
+{
+	self->folder = test_folder_new();
+	self->log = g_build_filename(self->folder, "log", NULL);
+	self->vm.path = g_strdup("a.vm");
+	self->vm.name = g_strdup("a");
+	self->vm.qmp_path = g_build_filename(self->folder, "run", "qmp", NULL);
+	self->vm.argv = g_strdup(argv);
+}
+
+static void
+place_clear(Place *self)
+{
+	test_folder_free(self->folder);
+	g_free(self->log);
+	g_free(self->vm.path);
+	g_free(self->vm.name);
+	g_free(self->vm.qmp_path);
+	g_free(self->vm.argv);
+}
+
+static void
+check_start_fails(const char *argv, const char *message)
+{
+	Place place;
+	place_init(&place, argv);
+	CU_ASSERT_TRUE(g_file_set_contents(place.log, "from an earlier run\n", -1, NULL));
+	GPid pid = -7;
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_FALSE(gw_vm_start(&place.vm, NULL, place.log, &pid, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_LAUNCH, message);
+	CU_ASSERT_PTR_NULL(strstr(error->message, "earlier run"));
+	CU_ASSERT_EQUAL(pid, -7);
+	/* No child is left, running or dead. */
+	CU_ASSERT_EQUAL(waitpid(-1, NULL, WNOHANG), -1);
+	CU_ASSERT_EQUAL(errno, ECHILD);
+	place_clear(&place);
+}
+
+static void
+early_death_is_told_in_its_own_words(void)
+{
+	check_start_fails("sh -c 'echo one >&2; echo two; exit 3'",
+			  "QEMU ended with status 3 while starting: one; two");
+	check_start_fails("sh -c 'kill -SEGV $$'",
+			  "QEMU was killed by signal 11 while starting: it said nothing");
+	check_start_fails("/no/such/qemu", "cannot start '/no/such/qemu': ");
+	check_start_fails("qemu-system-x86_64 -no-such-option",
+			  "QEMU ended with status 1 while starting: qemu-system-x86_64: "
+			  "-no-such-option: invalid option");
+}
+
+static void
+long_words_are_cut(void)
+{
+	Place place;
+	place_init(&place, "sh -c 'yes x | head -c 5000000; echo the end; exit 1'");
+	GPid pid;
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_FALSE(gw_vm_start(&place.vm, NULL, place.log, &pid, &error));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(error);
+	CU_ASSERT_TRUE(strlen(error->message) < 3000);
+	CU_ASSERT_TRUE(g_str_has_suffix(error->message, "the end"));
+	place_clear(&place);
+}
+
+static int
+connect_to(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+	return fd;
+}
+
+/* The process has a session of its own, and of our descriptors only the three that it must have. */
+static void
+check_child(GPid pid, int ours)
+{
+	CU_ASSERT_EQUAL(getsid(pid), pid);
+	g_autofree char *mine = g_strdup_printf("/proc/self/fd/%d", ours);
+	g_autofree char *target = g_file_read_link(mine, NULL);
+	g_autofree char *folder = g_strdup_printf("/proc/%d/fd", (int)pid);
+	g_autoptr(GDir) fds = g_dir_open(folder, 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fds);
+	const char *name;
+	while ((name = g_dir_read_name(fds)) != NULL) {
+		g_autofree char *path = g_build_filename(folder, name, NULL);
+		g_autofree char *its = g_file_read_link(path, NULL);
+		CU_ASSERT_TRUE(g_strcmp0(its, target) != 0);
+		if (strcmp(name, "0") == 0)
+			CU_ASSERT_EQUAL(g_strcmp0(its, "/dev/null"), 0);
+	}
+}
+
+static void
+real_qemu_starts_and_takes_the_next_client(void)
+{
+	g_autofree char *qemu = g_find_program_in_path("qemu-system-x86_64");
+	if (qemu == NULL) {
+		test_skip("there is no qemu-system-x86_64");
+		return;
+	}
+	Place place;
+	place_init(&place, "qemu-system-x86_64 -machine none -display none -nodefaults "
+			   "-qmp unix:${qmp},server=on,wait=off");
+	g_autofree char *ours = g_build_filename(place.folder, "ours", NULL);
+	int fd = open(ours, O_CREAT | O_WRONLY, 0600); /* without close-on-exec */
+	const char *const extra[] = { "-S", NULL };
+	GPid pid = 0;
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_TRUE(gw_vm_start(&place.vm, extra, place.log, &pid, &error));
+	TEST_NO_ERROR(error);
+	CU_ASSERT_TRUE_FATAL(pid > 0);
+	check_child(pid, fd);
+
+	GPid second;
+	CU_ASSERT_FALSE(gw_vm_start(&place.vm, extra, place.log, &second, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_LAUNCH, "VM 'a' is already running");
+
+	int client = connect_to(place.vm.qmp_path);
+	char greeting[8] = "";
+	CU_ASSERT_EQUAL(read(client, greeting, 7), 7);
+	CU_ASSERT_STRING_EQUAL(greeting, "{\"QMP\":");
+	close(client);
+	kill(pid, SIGKILL);
+	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+	close(fd);
+
+	/* What a killed QEMU leaves behind is no obstacle. */
+	CU_ASSERT_TRUE(g_file_test(place.vm.qmp_path, G_FILE_TEST_EXISTS));
+	g_clear_error(&error);
+	CU_ASSERT_TRUE(gw_vm_start(&place.vm, extra, place.log, &pid, &error));
+	TEST_NO_ERROR(error);
+	kill(pid, SIGKILL);
+	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+	place_clear(&place);
+}
+
+CU_TestInfo suite_vm[] = {
+	{ "bad files are refused, the key named", bad_files_are_refused },
+	{ "files that cannot be read are refused", files_that_cannot_be_read_are_refused },
+	{ "argv is expanded", argv_is_expanded },
+	{ "an early death is told in its own words", early_death_is_told_in_its_own_words },
+	{ "long words are cut", long_words_are_cut },
+	{ "a real QEMU starts and takes the next client",
+	  real_qemu_starts_and_takes_the_next_client },
+	CU_TEST_INFO_NULL,
+};
