@@ -62,7 +62,7 @@ serve(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(DaemonOptions, member)
 
 static const CmdOption options[] = {
-	{ "vm-dir", AT(vm_dir), "DIR", "The VM files of the VMs that may come, NAME.vm", NULL },
+	{ "vm-dir", AT(vm_dir), "DIR", "The VM files of the VMs that may come", NULL },
 	{ "version", AT(version), NULL, "Print the version", NULL },
 	{ NULL },
 };

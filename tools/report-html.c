@@ -23,10 +23,10 @@ static const char head[] =
 	"h1 { font-size: 1.3em } h1 small { font-weight: normal; opacity: .7 }\n"
 	"pre { background: var(--faint); padding: 1em; border-radius: 6px; overflow-x: auto }\n"
 	"svg { width: 100%; font: 11px system-ui, sans-serif } svg text { fill: var(--ink) }\n"
-	".field { fill: var(--faint) } .left { fill: var(--left) }\n"
+	".field { fill: var(--faint) }\n"
 	".rate { fill: none; stroke: var(--rate); stroke-width: 1.5 }\n"
 	".p0 { fill: var(--p0) } .p1 { fill: var(--p1) } .e { text-anchor: end }\n"
-	"svg .l { fill: var(--left) } svg .r { fill: var(--rate) }\n"
+	"svg .key { fill: var(--rate) } svg .left { fill: var(--left) }\n"
 	"</style>\n"
 	"</head>\n"
 	"<body>\n";

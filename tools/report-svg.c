@@ -131,8 +131,10 @@ add_legend(GString *svg, const Scale *scale)
 	g_autofree char *rate = units_format_rate(scale->max_bytes_per_s);
 	g_autofree char *end = units_format_duration(scale->end_us);
 	g_string_append_printf(svg,
-			       "<text class=\"l\" x=\"%d\" y=\"14\">RAM left, up to %s</text>\n"
-			       "<text class=\"r\" x=\"%d\" y=\"14\">bandwidth, up to %s</text>\n"
+			       "<text x=\"%d\" y=\"14\"><tspan class=\"left\">■</tspan> RAM left, "
+			       "up to %s</text>\n"
+			       "<text x=\"%d\" y=\"14\"><tspan class=\"key\">■</tspan> bandwidth, "
+			       "up to %s</text>\n"
 			       "<text class=\"e\" x=\"%d\" y=\"14\">%s</text>\n",
 			       LEFT, left, LEFT + 240, rate, LEFT + WIDTH, end);
 }
