@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <CUnit/CUnit.h>
+#include <gio/gio.h>
+
+/* What most tests need. */
+
+/* @error is of @domain and @code and its text contains @text. */
+#define TEST_ERROR(error, domain, code, text) \
+	CU_ASSERT_TRUE(test_error_is((error), (domain), (code), (text)))
+
+/* The two strings are equal; says both when they are not. */
+#define TEST_STRING(actual, expected) CU_ASSERT_TRUE(test_string_is((actual), (expected)))
+
+/* There is no error; says which when there is one. */
+#define TEST_NO_ERROR(error) CU_ASSERT_TRUE(test_no_error((error)))
+
+gboolean test_error_is(const GError *error, GQuark domain, int code, const char *text);
+gboolean test_string_is(const char *actual, const char *expected);
+gboolean test_no_error(const GError *error);
+
+/* Notes that the running test could not be done here, and says why. */
+void test_skip(const char *why);
+guint test_skipped(void);
+
+/* Everything is slower by a factor of 30 or so. */
+gboolean test_under_valgrind(void);
+
+/* (transfer full): a new folder; test_folder_free() removes it with what is in it. */
+char *test_folder_new(void);
+void test_folder_free(char *path);
+
+/* Turns the thread's loop until *@flag or for 10 s. Returns: *@flag */
+gboolean test_wait(gboolean *flag);
+/* Turns the thread's loop for @ms. */
+void test_turn(guint ms);
