@@ -68,7 +68,7 @@ make_failed(void)
 	report->error_host = g_strdup("destination");
 	report->error_phase = g_strdup("precopy");
 	report->error_code = GW_ERROR_MIGRATION;
-	report->error_message = g_strdup("destination: QEMU failed the migration");
+	report->error_message = g_strdup("destination: QEMU failed the migration:\nof course");
 	report->error_qemu_source = g_strdup("Unable to write to socket: Broken pipe");
 	report->error_qemu_destination = g_strdup("qemu: load of migration failed\nqemu: \"bye\"");
 	report->total_us = 300000;
@@ -104,6 +104,19 @@ make_incompatible(void)
 	return report;
 }
 
+static GwReport *
+make_cancelled(void)
+{
+	GwReport *report = gw_report_new();
+	report->outcome = GW_OUTCOME_CANCELLED;
+	report->vm_runs_on = GW_PLACE_SOURCE;
+	report->error_code = GW_ERROR_CANCELLED;
+	report->error_message = g_strdup("Operation was cancelled");
+	report->error_qemu_destination = g_strdup("load of migration failed");
+	report->total_us = 2010000;
+	return report;
+}
+
 typedef GwReport *(*Make)(void);
 
 static const struct {
@@ -112,7 +125,7 @@ static const struct {
 } reports[] = {
 	{ "completed", make_completed }, { "failed", make_failed },
 	{ "unknown", make_unknown },	 { "incompatible", make_incompatible },
-	{ "empty", gw_report_new },
+	{ "cancelled", make_cancelled }, { "empty", gw_report_new },
 };
 
 static void

@@ -18,11 +18,11 @@ typedef struct {
 } RunOptions;
 
 static void
-print_started(const GwVm *vm, GPid pid, const char *log_path, gboolean json)
+print_started(const GwVm *vm, GPid pid, const char *log_path, const RunOptions *options)
 {
-	if (!json) {
-		printf("%s runs: process %d, monitor %s, log %s\n", vm->name, (int)pid,
-		       vm->qmp_path, log_path);
+	if (!options->json) {
+		printf("%s %s: process %d, monitor %s, log %s\n", vm->name,
+		       options->paused ? "is paused" : "runs", (int)pid, vm->qmp_path, log_path);
 		return;
 	}
 	g_autoptr(GString) object = g_string_new("{");
@@ -54,7 +54,7 @@ run(gpointer data, char **arguments)
 	GPid pid;
 	if (!gw_vm_start(vm, extra, log_path, &pid, &error))
 		return cmd_fail(EXIT_FAILURE, error);
-	print_started(vm, pid, log_path, options->json);
+	print_started(vm, pid, log_path, options);
 	return 0;
 }
 

@@ -49,14 +49,22 @@ add_entry(GArray *entries, const CmdOption *option, gpointer options)
 	g_array_append_val(entries, entry);
 }
 
+/* The help is printed by print_help(): GLib's own way spoils what the locale has no character for. */
 static GOptionContext *
-make_context(const Cmd *self, gpointer options)
+make_context(const Cmd *self, gpointer options, gboolean *help)
 {
 	GOptionContext *context = g_option_context_new(self->arguments);
 	g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
 	const CmdOption *option;
 	for (guint i = 0; (option = cmd_option(self, i)) != NULL; i++)
 		add_entry(entries, option, options);
+	GOptionEntry help_entry = { .long_name = "help",
+				    .short_name = 'h',
+				    .arg = G_OPTION_ARG_NONE,
+				    .arg_data = help,
+				    .description = "Show this" };
+	g_array_append_val(entries, help_entry);
+	g_option_context_set_help_enabled(context, FALSE);
 	g_option_context_add_main_entries(context, (const GOptionEntry *)entries->data, NULL);
 	g_option_context_set_summary(context, self->summary);
 	g_option_context_set_description(context, self->detail);
@@ -105,14 +113,25 @@ refuse_later(const CmdOption *option, gpointer options)
 }
 
 static int
+print_help(GOptionContext *context)
+{
+	g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
+	fputs(text, stdout);
+	return 0;
+}
+
+static int
 parse_and_run(const Cmd *self, gpointer options, GPtrArray *words)
 {
-	g_autoptr(GOptionContext) context = make_context(self, options);
+	gboolean help = FALSE;
+	g_autoptr(GOptionContext) context = make_context(self, options, &help);
 	g_autoptr(GError) error = NULL;
 	char **argv = (char **)words->pdata;
 	int argc = (int)words->len - 1;
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return cmd_usage("%s", error->message);
+	if (help)
+		return print_help(context);
 	const CmdOption *option;
 	for (guint i = 0; (option = cmd_option(self, i)) != NULL; i++)
 		if (is_later(option, options))

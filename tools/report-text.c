@@ -120,9 +120,30 @@ add_where(GString *out, const GwReport *report)
 	add_row(out, "where", text->str);
 }
 
+/* QEMU's words in a message may have line feeds. */
+static void
+add_message(GString *out, const GwReport *report)
+{
+	const char *message =
+		report->error_message != NULL ? report->error_message : "no reason is known";
+	g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
+	g_autofree char *joined = g_strjoinv("; ", lines);
+	g_string_append_printf(out, "%s: %s\n", gw_outcome_to_string(report->outcome), joined);
+}
+
+static void
+add_success(GString *out, const GwReport *report)
+{
+	gboolean paused = report->plan != NULL && report->plan->paused;
+	g_string_append_printf(out, "completed: %s %s the %s\n", vm_name(report),
+			       paused ? "is paused on" : "runs on",
+			       gw_place_to_string(report->vm_runs_on));
+}
+
 static void
 add_failure(GString *out, const GwReport *report)
 {
+	add_message(out, report);
 	add_where(out, report);
 	add_words(out, "QEMU, source", report->error_qemu_source);
 	add_words(out, "QEMU, dest.", report->error_qemu_destination);
@@ -148,17 +169,12 @@ add_issues(GString *out, const GwPlan *plan)
 static void
 add_summary(GString *out, const GwReport *report)
 {
-	if (report->outcome == GW_OUTCOME_COMPLETED) {
-		gboolean paused = report->plan != NULL && report->plan->paused;
-		g_string_append_printf(out, "completed: %s %s the %s\n", vm_name(report),
-				       paused ? "is paused on" : "runs on",
-				       gw_place_to_string(report->vm_runs_on));
-	} else {
-		g_string_append_printf(out, "%s: %s\n", gw_outcome_to_string(report->outcome),
-				       report->error_message != NULL ? report->error_message
-								     : "no reason is known");
+	if (report->outcome == GW_OUTCOME_COMPLETED)
+		add_success(out, report);
+	else if (report->outcome == GW_OUTCOME_CANCELLED && report->vm_runs_on == GW_PLACE_SOURCE)
+		g_string_append_printf(out, "cancelled: %s is on the source\n", vm_name(report));
+	else
 		add_failure(out, report);
-	}
 	add_duration(out, "total", report->total_us);
 	add_downtime(out, report);
 	add_ram(out, report);
