@@ -68,7 +68,7 @@ make_failed(void)
 	report->error_host = g_strdup("destination");
 	report->error_phase = g_strdup("precopy");
 	report->error_code = GW_ERROR_MIGRATION;
-	report->error_message = g_strdup("destination: QEMU failed the migration:\nof course");
+	report->error_message = g_strdup("destination: QEMU failed the migration\nof course");
 	report->error_qemu_source = g_strdup("Unable to write to socket: Broken pipe");
 	report->error_qemu_destination = g_strdup("qemu: load of migration failed\nqemu: \"bye\"");
 	report->total_us = 300000;
