@@ -124,8 +124,11 @@ add_where(GString *out, const GwReport *report)
 static void
 add_message(GString *out, const GwReport *report)
 {
-	const char *message =
-		report->error_message != NULL ? report->error_message : "no reason is known";
+	const char *message = report->error_message;
+	if (report->outcome == GW_OUTCOME_INCOMPATIBLE && report->plan != NULL)
+		message = "nothing was touched"; /* the issues follow one by one */
+	else if (message == NULL)
+		message = "no reason is known";
 	g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
 	g_autofree char *joined = g_strjoinv("; ", lines);
 	g_string_append_printf(out, "%s: %s\n", gw_outcome_to_string(report->outcome), joined);
