@@ -39,31 +39,30 @@ has_resumed(gpointer data)
 }
 
 static gboolean
-run_guest(AgentRun *self, GError **error)
+resume_guest(AgentRun *self, GError **error)
 {
 	self->qemu->resume_us = 0;
 	if (!qmp_cont(self->qemu->qmp, error))
 		return FALSE;
-	if (!await_until(has_resumed, self->qemu, RESUME_TIMEOUT_MS, NULL, error)) {
-		g_prefix_error(error, "the guest did not resume: ");
-		return FALSE;
-	}
+	if (await_until(has_resumed, self->qemu, RESUME_TIMEOUT_MS, NULL, error))
+		return qemu_check(self->qemu, RESUME_TIMEOUT_MS, error);
+	g_prefix_error(error, "the guest did not resume: ");
+	return FALSE;
+}
+
+/* The last look before the source is told to let go. A guest that went on to shut down or panic did run:
+ * that is its own affair. */
+static gboolean
+check_guest(AgentRun *self, GError **error)
+{
 	QmpStatus status;
 	if (!qemu_check(self->qemu, RESUME_TIMEOUT_MS, error) ||
 	    !qmp_query_status(self->qemu->qmp, &status, error))
 		return FALSE;
-	/* A guest that went on to shut down or panic did run: that is its own affair. */
-	if (status.running || status.run_state != QMP_RUN_PAUSED)
+	if (self->plan->paused || status.running || status.run_state != QMP_RUN_PAUSED)
 		return TRUE;
 	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED, "the guest does not run after 'cont'");
 	return FALSE;
-}
-
-static gboolean
-check_paused_guest(AgentRun *self, GError **error)
-{
-	QmpStatus status;
-	return qmp_query_status(self->qemu->qmp, &status, error);
 }
 
 /* No sync of the journal here: see journal.c. */
@@ -76,9 +75,8 @@ take_over(AgentRun *self, GError **error)
 	    !journal_append(self->journal, "committed", NULL, error))
 		return FALSE;
 	self->is_committed = TRUE;
-	if (!(self->plan->paused ? check_paused_guest(self, error) : run_guest(self, error)))
-		return FALSE;
-	return agent_run_hook(self, "running", error) &&
+	return (self->plan->paused || resume_guest(self, error)) &&
+	       agent_run_hook(self, "running", error) && check_guest(self, error) &&
 	       journal_append(self->journal, "running", NULL, error);
 }
 

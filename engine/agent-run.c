@@ -232,18 +232,24 @@ load_error(AgentRun *self)
 			   told && info.error_desc != NULL ? info.error_desc : "");
 }
 
+/* Only until the guest is ours: what a QEMU does after that is its user's affair. */
+static gboolean
+qemu_is_watched(AgentRun *self)
+{
+	return self->qemu != NULL && !self->is_running && !self->failure_told;
+}
+
 static void
 watch_qemu(AgentRun *self)
 {
 	g_autoptr(GError) error = NULL;
-	if (self->qemu == NULL || self->is_running || self->state == CONTROL_STATE_ENDED)
+	if (!qemu_is_watched(self))
 		return;
 	if (!qemu_check(self->qemu, QEMU_SILENCE_MS, &error))
 		tell_failure(self, error);
-	else if (self->incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED &&
-		 !self->failure_told) {
-		g_autoptr(GError) why = load_error(self);
-		tell_failure(self, why);
+	else if (self->incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED) {
+		error = load_error(self);
+		tell_failure(self, error);
 	}
 }
 
@@ -251,11 +257,11 @@ static gboolean
 has_work(gpointer data)
 {
 	AgentRun *self = data;
-	gboolean qemu_has_news =
-		self->qemu != NULL && !self->failure_told &&
-		(self->qemu->closed != NULL || self->qemu->status == QMP_MIGRATE_FAILED);
-	return !g_queue_is_empty(&self->messages) || qemu_has_news ||
-	       control_conn_get_error(self->conn) != NULL;
+	if (!g_queue_is_empty(&self->messages) || control_conn_get_error(self->conn) != NULL)
+		return TRUE;
+	return qemu_is_watched(self) &&
+	       (self->qemu->closed != NULL ||
+		(self->incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED));
 }
 
 static void

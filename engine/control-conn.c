@@ -14,6 +14,8 @@
 #include "qmp/json-frame.h"
 
 #define READ_BYTES	(64 * 1024)
+#define FIRST_PINGS	8
+#define MAX_WASTE	(4 * 1024 * 1024)
 #define MAX_QUEUE_BYTES (4 * 1024 * 1024) /* a peer that reads nothing for so long is lost */
 
 struct ControlConn {
@@ -27,6 +29,7 @@ struct ControlConn {
 	GHashTable *pending; /* id -> Pending, borrowed from the stack of a call */
 	guint64 next_id;
 	guint64 ping_id; /* 0: none is out */
+	guint n_pongs;
 	gint64 ping_sent_us;
 	gint64 heard_us; /* monotonic */
 	gint64 beat_us;	 /* monotonic: the last heartbeat */
@@ -54,6 +57,23 @@ lose(ControlConn *self, GError *error)
 	self->error = error;
 	g_socket_close(self->socket, NULL);
 	g_main_context_wakeup(self->context);
+}
+
+/* A peer that speaks nonsense is told so before the door shuts. What it has sent and nobody will read is
+ * taken off the socket first: with that in the way the kernel would throw our last word away. */
+static void
+lose_with_word(ControlConn *self, GError *error)
+{
+	char waste[READ_BYTES];
+	JsonObject *fields = json_object_new();
+	json_object_set_object_member(fields, "error", control_error_to_object(error));
+	g_autofree char *line = control_format(CONTROL_FAILED, 0, fields);
+	if (g_socket_send(self->socket, line, strlen(line), NULL, NULL) > 0)
+		g_socket_shutdown(self->socket, FALSE, TRUE, NULL);
+	for (guint i = 0; i < MAX_WASTE / READ_BYTES; i++)
+		if (g_socket_receive(self->socket, waste, sizeof waste, NULL, NULL) <= 0)
+			break;
+	lose(self, error);
 }
 
 static void
@@ -119,13 +139,29 @@ send_message(ControlConn *self, ControlType type, guint64 id, JsonObject *fields
 }
 
 static void
+ping(ControlConn *self)
+{
+	self->ping_id = self->next_id++;
+	self->ping_sent_us = g_get_real_time();
+	send_message(self, CONTROL_PING, self->ping_id, NULL);
+}
+
+/* The first pings follow one another at once: a short run needs a good clock too. */
+static void
+take_pong(ControlConn *self, ControlMessage *message)
+{
+	gint64 time_us = json_object_get_int_member_with_default(message->body, "time_us", -1);
+	clock_add(&self->clock, self->ping_sent_us, time_us, g_get_real_time());
+	self->ping_id = 0;
+	if (++self->n_pongs < FIRST_PINGS)
+		ping(self);
+}
+
+static void
 take_reply(ControlConn *self, ControlMessage *message)
 {
 	if (message->id == self->ping_id) {
-		gint64 time_us =
-			json_object_get_int_member_with_default(message->body, "time_us", -1);
-		clock_add(&self->clock, self->ping_sent_us, time_us, g_get_real_time());
-		self->ping_id = 0;
+		take_pong(self, message);
 		return;
 	}
 	Pending *pending = g_hash_table_lookup(self->pending, &message->id);
@@ -162,15 +198,15 @@ take_bytes(ControlConn *self, const char *bytes, gsize n_bytes)
 		gsize len = 0;
 		g_autoptr(GError) error = NULL;
 		if (!json_frame_next(self->frame, &text, &len, &error)) {
-			lose(self, g_error_new(GW_ERROR, GW_ERROR_PROTOCOL, "control message: %s",
-					       error->message));
+			lose_with_word(self, g_error_new(GW_ERROR, GW_ERROR_PROTOCOL,
+							 "control message: %s", error->message));
 			return;
 		}
 		if (text == NULL)
 			return;
 		g_autoptr(ControlMessage) message = control_parse(text, len, &error);
 		if (message == NULL)
-			lose(self, g_steal_pointer(&error));
+			lose_with_word(self, g_steal_pointer(&error));
 		else
 			take_message(self, message);
 	}
@@ -214,11 +250,8 @@ on_heartbeat(gpointer data)
 				       (double)silent_ms / 1000));
 	if (self->error != NULL)
 		return G_SOURCE_REMOVE;
-	if (self->ping_id == 0) {
-		self->ping_id = self->next_id++;
-		self->ping_sent_us = g_get_real_time();
-		send_message(self, CONTROL_PING, self->ping_id, NULL);
-	}
+	if (self->ping_id == 0)
+		ping(self);
 	return G_SOURCE_CONTINUE;
 }
 

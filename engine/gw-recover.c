@@ -6,10 +6,6 @@
  */
 #include "engine/gw-recover.h"
 
-#include <time.h>
-
-#include <glib/gstdio.h>
-
 #include "engine/gw-error.h"
 #include "engine/gw-session.h"
 #include "engine/private-context.h"
@@ -43,16 +39,15 @@ settle_destination(const char *state_dir, GwRecovered *result)
 		result->text = g_strdup(error->message);
 }
 
-/* The record that a guest runs here is for a source that comes back; one that has not in a week will not. */
+/* A record that the guest runs at the destination only waits for the other side to hear of it; a side that
+ * has not come back in a week will not. */
 static void
-forget_if_old(const char *state_dir, const char *session)
+forget_if_old(const char *state_dir, const JournalName *name)
 {
-	g_autofree char *path = g_strconcat(state_dir, "/", session, ".destination", NULL);
 	g_autoptr(GError) error = NULL;
-	GStatBuf status;
-	if (g_stat(path, &status) == 0 && time(NULL) - status.st_mtime > RECORD_KEPT_S &&
-	    !recover_forget(state_dir, session, &error))
-		g_debug("%s: %s", path, error->message);
+	g_autoptr(Journal) journal = journal_open(state_dir, name->session, name->role, &error);
+	if (journal != NULL && journal_get_age_s(journal) > RECORD_KEPT_S)
+		journal_remove(journal);
 }
 
 static GwRecovered *
@@ -73,13 +68,14 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume)
 	gboolean was_running = journal_has_phase(journal, "running");
 	if (name->role == JOURNAL_SOURCE) {
 		recover_source(journal, assume, result);
+		g_clear_pointer(&journal, journal_free);
 	} else {
 		g_clear_pointer(&journal, journal_free); /* its lock is wanted below */
 		settle_destination(state_dir, result);
-		if (was_running)
-			forget_if_old(state_dir, result->session);
 	}
-	result->acted = result->settled && !(was_running && name->role == JOURNAL_DESTINATION);
+	if (was_running)
+		forget_if_old(state_dir, name);
+	result->acted = result->settled && !was_running;
 	return result;
 }
 

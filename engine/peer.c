@@ -125,7 +125,7 @@ peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *s
 	return outcome;
 }
 
-void
+gboolean
 peer_tell_done(const PeerAddress *address, const char *session)
 {
 	g_autoptr(GError) error = NULL;
@@ -137,4 +137,5 @@ peer_tell_done(const PeerAddress *address, const char *session)
 	if (reply == NULL)
 		g_debug("session %s: the agent was not told that we are done: %s", session,
 			error->message);
+	return reply != NULL;
 }

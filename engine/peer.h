@@ -53,5 +53,5 @@ const char *peer_outcome_to_string(PeerOutcome outcome);
 PeerOutcome peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *session,
 			     GError **error);
 
-/* Tells the agent that the source needs its record of @session no more. Best effort. */
-void peer_tell_done(const PeerAddress *address, const char *session);
+/* Tells the agent that the source needs its record of @session no more; %FALSE when it cannot be told. */
+gboolean peer_tell_done(const PeerAddress *address, const char *session);

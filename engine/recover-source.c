@@ -27,7 +27,6 @@ finish(SourceRecovery *self, GwPlace place, const char *text)
 	self->result->settled = TRUE;
 	self->result->vm_runs_on = place;
 	self->result->text = g_strdup(text);
-	journal_remove(self->journal);
 }
 
 static void
@@ -77,6 +76,7 @@ resume_here(SourceRecovery *self, const char *text)
 	if (self->qemu == NULL) {
 		finish(self, GW_PLACE_NONE,
 		       "its QEMU has died here, and the guest was not handed over");
+		journal_remove(self->journal);
 		return;
 	}
 	restore(self);
@@ -86,27 +86,29 @@ resume_here(SourceRecovery *self, const char *text)
 		return;
 	}
 	finish(self, GW_PLACE_SOURCE, text);
+	journal_remove(self->journal);
 }
 
+/* As in source_cleanup(): after the line "running" nobody is asked any more, so the agent may forget; and
+ * until it has been told, or the user has spoken for it, the journal stays. */
 static void
 give_up_here(SourceRecovery *self, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	PeerAddress peer = peer_address(self->journal);
 	gboolean keep = journal_get_boolean(self->journal, "keep_source");
-	/* As in source_cleanup(): after this line nobody is asked any more, so the agent may forget. */
-	if (!journal_append(self->journal, "running", NULL, &error) ||
-	    !journal_sync(self->journal, &error)) {
+	gboolean written = journal_has_phase(self->journal, "running") ||
+			   (journal_append(self->journal, "running", NULL, &error) &&
+			    journal_sync(self->journal, &error));
+	if (!written || (self->qemu != NULL && !keep && !qemu_end(self->qemu, TRUE, &error))) {
 		leave(self, GW_PLACE_DESTINATION, "the guest runs there, but", error->message);
 		return;
 	}
-	if (peer.host != NULL)
-		peer_tell_done(&peer, journal_get_session(self->journal));
-	if (self->qemu != NULL && !keep && !qemu_end(self->qemu, TRUE, &error)) {
-		leave(self, GW_PLACE_DESTINATION, "the guest runs there, but", error->message);
-		return;
-	}
+	gboolean told =
+		peer.host != NULL && peer_tell_done(&peer, journal_get_session(self->journal));
 	finish(self, GW_PLACE_DESTINATION, text);
+	if (told || self->assume == GW_ASSUME_RUNNING)
+		journal_remove(self->journal);
 }
 
 static void

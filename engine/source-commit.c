@@ -145,7 +145,7 @@ take_last_figures(SourceRun *run)
 	}
 }
 
-static void
+static gboolean
 tell_done(SourceRun *run)
 {
 	JsonObject *fields = json_object_new();
@@ -153,13 +153,23 @@ tell_done(SourceRun *run)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_DONE, fields,
 							LAST_POLL_MS, NULL, &error);
-	if (reply == NULL)
-		peer_tell_done(&run->options->peer, run->session);
+	return reply != NULL || peer_tell_done(&run->options->peer, run->session);
+}
+
+static gboolean
+let_go(SourceRun *run, GError **error)
+{
+	if (!run->options->keep_source)
+		return qemu_end(run->qemu, TRUE, error);
+	return run->qemu->closed != NULL ||
+	       source_restore_settings(run->qemu, run->former_capabilities, &run->former_parameters,
+				       error);
 }
 
 /*
  * The guest runs there. What is left is to end what is here; the order makes a crash harmless: once
- * "running" is on the disk whoever recovers asks nobody any more, so the agent may forget the session.
+ * "running" is on the disk whoever recovers asks nobody any more, so the agent may forget the session. The
+ * journal stays until the agent has been told, now or by a later recovery.
  */
 gboolean
 source_cleanup(SourceRun *run, GError **error)
@@ -167,19 +177,14 @@ source_cleanup(SourceRun *run, GError **error)
 	g_autoptr(GError) local_error = NULL;
 	measure_downtime(run);
 	take_last_figures(run);
-	gboolean written = journal_append(run->journal, "running", NULL, &local_error) &&
-			   journal_sync(run->journal, &local_error);
-	if (written)
-		tell_done(run);
-	gboolean ended = TRUE;
-	if (!run->options->keep_source)
-		ended = qemu_end(run->qemu, TRUE, &local_error);
-	else if (run->qemu->closed == NULL)
-		ended = source_restore_settings(run->qemu, run->former_capabilities,
-						&run->former_parameters, &local_error);
-	if (written && ended)
+	gboolean told = FALSE;
+	if (journal_append(run->journal, "running", NULL, &local_error) &&
+	    journal_sync(run->journal, &local_error))
+		told = tell_done(run);
+	gboolean ended = let_go(run, local_error == NULL ? &local_error : NULL);
+	if (told && ended)
 		journal_remove(run->journal);
-	else
+	if (local_error != NULL)
 		recorder_event(run->recorder, "engine", local_error->message, NULL,
 			       g_get_real_time());
 	return TRUE;

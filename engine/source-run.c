@@ -37,13 +37,23 @@ is_committed(SourceRun *run)
 	return run->guest_is_theirs;
 }
 
-/* After the commit nothing can be taken back: hooks and cancels come too late. */
+/* After the commit nothing can be taken back: a cancel, and a hook's no, come too late. */
+static gboolean
+run_step_after_commit(SourceRun *run, const SourceStep *step, GError **error)
+{
+	g_autoptr(GError) too_late = NULL;
+	if (!hook_run(run->options->hook, step->phase, run->vm_name, "source", HOOK_TIMEOUT_MS,
+		      &too_late))
+		recorder_event(run->recorder, "engine", "hook failed", NULL, g_get_real_time());
+	return step->run(run, error);
+}
+
 static gboolean
 run_step(SourceRun *run, const SourceStep *step, GError **error)
 {
 	recorder_phase(run->recorder, step->phase);
 	if (is_committed(run))
-		return step->run(run, error);
+		return run_step_after_commit(run, step, error);
 	return !g_cancellable_set_error_if_cancelled(run->cancellable, error) &&
 	       hook_run(run->options->hook, step->phase, run->vm_name, "source", HOOK_TIMEOUT_MS,
 			error) &&
