@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the rows come to, and how it is printed. Digits beyond the quantum of a clock are not."""
+
+import statistics
+
+from . import stats
+from .arms import ARMS, ENGINE, FLOOR
+
+# Name of the metric: what it is called, digits, divisor.
+METRICS = {
+    "total_ms": ("total (setup to RESUME), ms", 0, 1),
+    "completed_ms": ("source setup to completed, ms", 0, 1),
+    "wall_ms": ("wall time of the command, ms", 0, 1),
+    "downtime_ms": ("downtime (STOP to RESUME), ms", 1, 1),
+    "blackout_ms": ("the guest's own blackout, ms", 0, 1),
+    "downtime_qemu_ms": ("QEMU's downtime figure, ms", 0, 1),
+    "engine_peak_kib": ("peak memory, migrate, MiB", 1, 1024),
+    "agent_peak_kib": ("peak memory, agent, MiB", 1, 1024),
+    "engine_cpu_ms": ("CPU, migrate or script, ms", 1, 1),
+    "agent_cpu_ms": ("CPU, agent, ms", 1, 1),
+    "ram_bytes": ("RAM sent, MiB", 1, 1 << 20),
+    "passes": ("passes", 0, 1),
+}
+# What is compared block by block, and how.
+COMPARED = {"total_ms": "ratio", "wall_ms": "ratio", "downtime_ms": "difference",
+            "blackout_ms": "difference"}
+# What godwit's report splits a run into.
+SPLITS = ("phases_ms", "downtime_parts_ms")
+AIM_LINK = "1gbit"
+AIM_TOTAL_RATIO = 1.02
+AIM_DOWNTIME_MS = 3.0
+AIM_MEMORY_MIB = 16.0
+
+
+def summarize(rows, seed):
+    """{link: {"runs", "arms", "comparisons"}} and the aims."""
+    links = sorted({row["link"] for row in rows})
+    whole = {"links": {link: of_link(rows, link, seed) for link in links}}
+    whole["aims"] = aims(rows, whole["links"]) if AIM_LINK in links else []
+    return whole
+
+
+def of_link(rows, link, seed):
+    here = [row for row in rows if row["link"] == link]
+    arms = {}
+    for arm in ARMS:
+        mine = [row for row in here if row["arm"] == arm]
+        arms[arm] = {"runs": len(mine), "failed": sum(not row["ok"] for row in mine),
+                     "disturbed": sum(row.get("disturbed", False) for row in mine)}
+        for metric in METRICS:
+            arms[arm][metric] = stats.spread(list(stats.good(rows, link, arm, metric).values()))
+    pairs = [(arm, base) for base in ("plain", "plain-s") for arm in ARMS
+             if arm != base and (arm == ENGINE or base == FLOOR)]
+    compared = [{"arm": arm, "base": base, "metric": metric, "how": how,
+                 "result": stats.compare(rows, link, arm, base, metric, how, seed)}
+                for arm, base in pairs for metric, how in COMPARED.items()]
+    noisy = sorted({row["block"] for row in here if row.get("disturbed")})
+    return {"blocks": len({row["block"] for row in here}), "disturbed_blocks": noisy,
+            "arms": arms, "comparisons": compared,
+            "godwit": {split: medians_of(here, split) for split in SPLITS}}
+
+
+def medians_of(rows, split):
+    """{name: the median over the runs that have it}, in the order in which they came."""
+    having = [row[split] for row in rows if row["ok"] and split in row]
+    names = dict.fromkeys(name for parts in having for name in parts)
+    return {name: statistics.median(parts[name] for parts in having if name in parts)
+            for name in names}
+
+
+def aim(name, value, limit, unit, bounds=None):
+    """One aim; a value that could not be measured misses it."""
+    return {"aim": name, "limit": limit, "value": value, "interval95": bounds, "unit": unit,
+            "met": value is not None and value <= limit,
+            "missed_by": value - limit if value is not None and value > limit else None}
+
+
+def aims(rows, links):
+    here = links[AIM_LINK]
+    results = {c["metric"]: c["result"] for c in here["comparisons"]
+               if c["arm"] == ENGINE and c["base"] == FLOOR}
+    made = []
+    for name, metric, limit, unit in (
+            ("total, ratio to plain", "total_ms", AIM_TOTAL_RATIO, ""),
+            ("downtime, beyond plain's", "downtime_ms", AIM_DOWNTIME_MS, " ms")):
+        result = results[metric] or {"median": None, "interval95": None}
+        made.append(aim(name, result["median"], limit, unit, result["interval95"]))
+    for name, metric in (("peak memory of godwit migrate", "engine_peak_kib"),
+                         ("peak memory of the agent", "agent_peak_kib")):
+        values = stats.good(rows, AIM_LINK, ENGINE, metric).values()
+        made.append(aim(name + ", largest", max(values) / 1024 if values else None, AIM_MEMORY_MIB,
+                        " MiB"))
+    return made
+
+
+def cell(metric, figure):
+    if figure is None:
+        return "-"
+    _, digits, divisor = METRICS[metric]
+    numbers = ["%.*f" % (digits, figure[key] / divisor) for key in ("median", "p25", "p75")]
+    return "%s [%s, %s]" % tuple(numbers)
+
+
+def print_link(name, link):
+    print("\n%s: %d blocks, %d of them disturbed%s" % (
+        name, link["blocks"], len(link["disturbed_blocks"]),
+        " (%s)" % ", ".join(map(str, link["disturbed_blocks"])) if link["disturbed_blocks"] else ""))
+    print("%-32s" % "median [quartiles]" + "".join("%22s" % arm for arm in ARMS))
+    print("%-32s" % "runs, of them failed" + "".join(
+        "%22s" % ("%d, %d" % (link["arms"][arm]["runs"], link["arms"][arm]["failed"]))
+        for arm in ARMS))
+    for metric, (label, _, _) in METRICS.items():
+        print("%-32s" % label + "".join("%22s" % cell(metric, link["arms"][arm][metric])
+                                        for arm in ARMS))
+    print("block by block, median and 95 % bootstrap interval:")
+    for compared in link["comparisons"]:
+        print_comparison(compared)
+    for split, parts in link["godwit"].items():
+        print("godwit's %s: %s" % (split, ", ".join("%s %.1f" % part for part in parts.items()) or "-"))
+
+
+def print_comparison(compared):
+    result = compared["result"]
+    label = "  %-8s to %-8s %s" % (compared["arm"], compared["base"], compared["metric"])
+    if result is None:
+        print("%-40s no common block" % label)
+    elif compared["how"] == "ratio":
+        print("%-40s x %.3f [%.3f, %.3f]  n=%d" % (
+            label, result["median"], *result["interval95"], result["n"]))
+    else:
+        print("%-40s %+.1f ms [%+.1f, %+.1f]  n=%d" % (
+            label, result["median"], *result["interval95"], result["n"]))
+
+
+def print_aims(made):
+    print("\naims (at 1 Gbit/s)")
+    for one in made:
+        if one["value"] is None:
+            print("  %-40s no figure: not met" % one["aim"])
+            continue
+        bounds = one["interval95"]
+        print("  %-40s %.3f%s%s, at most %g%s: %s" % (
+            one["aim"], one["value"], one["unit"],
+            " [%.3f, %.3f]" % tuple(bounds) if bounds else "", one["limit"], one["unit"],
+            "met" if one["met"] else "missed by %.3f%s" % (one["missed_by"], one["unit"])))
+
+
+def print_failures(rows):
+    failed = [row for row in rows if not row["ok"]]
+    for row in failed:
+        print("FAILED: block %d, %s, %s: %s" % (
+            row["block"], row["link"], row["arm"], row["error"].strip()))
+
+
+def show(document, rows):
+    """The whole table."""
+    for name, link in document["links"].items():
+        print_link(name, link)
+    if document["aims"]:
+        print_aims(document["aims"])
+    print_failures(rows)
