@@ -140,7 +140,7 @@ start_from_file(AgentRun *self, const char *name, GError **error)
 		return FALSE;
 	g_free(self->vm_name);
 	self->vm_name = g_strdup(self->vm->name);
-	g_autofree char *log_name = g_strconcat(self->vm->name, ".", self->session, ".log", NULL);
+	g_autofree char *log_name = g_strconcat(self->vm->name, ".qemu.log", NULL);
 	self->log_path = g_build_filename(self->config->state_dir, log_name, NULL);
 
 	JsonObject *facts = json_object_new();

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include <glib-unix.h>
+#include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
 #include "engine/gw-vm.h"
@@ -216,7 +217,8 @@ gw_vm_start(const GwVm *self, const char *const *extra, const char *log_path, GP
 			    self->qmp_path);
 		return FALSE;
 	}
-	int log_fd = open(log_path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	/* One log a VM: that of its latest start. */
+	int log_fd = open(log_path, O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (log_fd < 0) {
 		g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH, "cannot write QEMU's log '%s': %s",
 			    log_path, g_strerror(errno));
@@ -224,5 +226,7 @@ gw_vm_start(const GwVm *self, const char *const *extra, const char *log_path, GP
 	}
 	gboolean started = start_with_log(self, argv, log_fd, ret_pid, error);
 	close(log_fd);
+	if (!started)
+		g_unlink(log_path); /* what it said is in the error */
 	return started;
 }

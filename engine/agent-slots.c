@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The threads of an agent: one for each control connection. What they tell is brought to the agent's
+ * context. One whose guest was taken over lingers for a while after its connection has ended, so that a
+ * source whose answer was lost finds somebody to ask.
+ */
+#include "engine/agent-slots.h"
+
+#include "engine/net.h"
+#include "qmp/await.h"
+
+#define MAX_RUNS       64
+#define END_TIMEOUT_MS 40000
+#define END_POLL_MS    50
+#define LINGER_MS      15000 /* a source whose answer was lost asks again for so long */
+
+struct AgentSlots {
+	GObject *owner; /* (borrowed): it owns us */
+	const AgentConfig *config;
+	const AgentSlotsListener *listener;
+	GMainContext *context;
+	GMutex lock;	  /* of @runs, which the threads change */
+	GPtrArray *runs;  /* of Slot, under way */
+	GPtrArray *ended; /* of Slot: the source has not said that it knows yet */
+	gboolean stopping;
+};
+
+/* One control connection and its thread. */
+typedef struct {
+	AgentSlots *set;
+	GObject *owner; /* keeps @set alive */
+	AgentRun *run;
+	GThread *thread;
+	GwReport *report; /* (nullable): once it has ended */
+	GSource *linger;  /* (nullable) */
+	char *peer;
+} Slot;
+
+/* An event on its way to the agent's context. */
+typedef struct {
+	AgentSlots *set;
+	GObject *owner; /* keeps @set alive */
+	char *vm_name;
+	GwEvent *event;
+} Emission;
+
+static void
+emission_free(gpointer data)
+{
+	Emission *self = data;
+	g_object_unref(self->owner);
+	g_free(self->vm_name);
+	gw_event_free(self->event);
+	g_free(self);
+}
+
+static gboolean
+emit_event(gpointer data)
+{
+	Emission *self = data;
+	self->set->listener->event(self->vm_name, self->event, self->owner);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+send_event(AgentSlots *self, const char *vm_name, const GwEvent *event)
+{
+	Emission *emission = g_new0(Emission, 1);
+	emission->set = self;
+	emission->owner = g_object_ref(self->owner);
+	emission->vm_name = g_strdup(vm_name != NULL ? vm_name : "");
+	emission->event = gw_event_copy(event);
+	g_main_context_invoke_full(self->context, G_PRIORITY_DEFAULT, emit_event, emission,
+				   emission_free);
+}
+
+void
+agent_slots_tell(AgentSlots *self, const char *vm_name, const char *name, const char *key,
+		 const char *value)
+{
+	g_autoptr(JsonObject) data = json_object_new();
+	json_object_set_string_member(data, key, value);
+	g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), data);
+	g_autofree char *text = json_to_string(node, FALSE);
+	g_autoptr(GwEvent) event = gw_event_new(0, "engine", name, text);
+	send_event(self, vm_name, event);
+}
+
+static void
+on_run_phase(const char *name, gpointer data)
+{
+	Slot *slot = data;
+	agent_slots_tell(slot->set, slot->run->vm_name, "phase", "phase", name);
+}
+
+static void
+on_run_sample(const GwSample *sample, gpointer data)
+{
+}
+
+static void
+on_run_event(const GwEvent *event, gpointer data)
+{
+	Slot *slot = data;
+	send_event(slot->set, slot->run->vm_name, event);
+}
+
+static const RecorderListener listener = { on_run_phase, on_run_sample, on_run_event };
+
+static void
+slot_free(Slot *slot)
+{
+	if (slot->linger != NULL)
+		g_source_destroy(slot->linger);
+	g_clear_pointer(&slot->linger, g_source_unref);
+	agent_run_free(slot->run);
+	gw_report_free(slot->report);
+	g_free(slot->peer);
+	g_object_unref(slot->owner);
+	g_free(slot);
+}
+
+gboolean
+agent_slots_is_idle(AgentSlots *self)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	return self->runs->len == 0 && self->ended->len == 0;
+}
+
+static void
+tell_ended(Slot *slot)
+{
+	AgentSlots *self = slot->set;
+	g_autoptr(GObject) owner = g_object_ref(slot->owner);
+	g_ptr_array_remove(self->ended, slot);
+	if (slot->report != NULL)
+		self->listener->ended(slot->run->vm_name, slot->report, owner);
+	slot_free(slot);
+	if (self->stopping && agent_slots_is_idle(self))
+		self->listener->idle(owner);
+}
+
+static gboolean
+on_linger_over(gpointer data)
+{
+	tell_ended(data);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+linger(Slot *slot)
+{
+	slot->linger = g_timeout_source_new(LINGER_MS);
+	g_source_set_callback(slot->linger, on_linger_over, slot, NULL);
+	g_source_attach(slot->linger, slot->set->context);
+}
+
+static void
+on_guest_exited(GPid pid, gint wait_status, gpointer data)
+{
+	g_debug("QEMU (pid %d) has ended with wait status %d", (int)pid, wait_status);
+}
+
+/* The guest that was handed to us is our child, and may live longer than anything else here: when it ends,
+ * somebody has to take note, or it stays a zombie. */
+static void
+watch_guest(Slot *slot)
+{
+	if (!slot->run->is_running || !process_is_known(&slot->run->launched))
+		return;
+	g_autoptr(GSource) source = g_child_watch_source_new(slot->run->launched.pid);
+	g_source_set_callback(source, G_SOURCE_FUNC(on_guest_exited), NULL, NULL);
+	g_source_attach(source, slot->set->context);
+}
+
+/* In the agent's context, after the thread's last act. */
+static gboolean
+on_run_ended(gpointer data)
+{
+	Slot *slot = data;
+	AgentSlots *self = slot->set;
+	g_thread_join(slot->thread);
+	g_ptr_array_add(self->ended, slot);
+	watch_guest(slot);
+	if (slot->report == NULL && slot->run->error != NULL)
+		agent_slots_tell(self, slot->run->vm_name, "rejected", slot->peer,
+				 slot->run->error->message);
+	/* The guest is here and the source may not know yet: it will ask, so stay to answer. */
+	gboolean source_knows = !slot->run->is_running || slot->run->state == CONTROL_STATE_ENDED;
+	if (source_knows || self->stopping)
+		tell_ended(slot);
+	else
+		linger(slot);
+	return G_SOURCE_REMOVE;
+}
+
+static gpointer
+thread_main(gpointer data)
+{
+	Slot *slot = data;
+	slot->report = agent_run_serve(slot->run);
+	g_mutex_lock(&slot->set->lock);
+	g_ptr_array_remove(slot->set->runs, slot);
+	g_mutex_unlock(&slot->set->lock);
+	g_main_context_invoke(slot->set->context, on_run_ended, slot);
+	return NULL;
+}
+
+static Slot *
+find_session(AgentSlots *self, const char *session, AgentRun *except)
+{
+	for (guint i = 0; i < self->runs->len; i++) {
+		Slot *slot = g_ptr_array_index(self->runs, i);
+		if (slot->run != except && agent_run_has_session(slot->run, session))
+			return slot;
+	}
+	return NULL;
+}
+
+static gboolean
+cancel_session(AgentSlots *self, const char *session, AgentRun *except)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	Slot *slot = find_session(self, session, except);
+	if (slot != NULL)
+		g_cancellable_cancel(slot->run->stop);
+	return slot != NULL;
+}
+
+static gboolean
+never(gpointer data)
+{
+	return FALSE;
+}
+
+static gboolean
+end_session(const char *session, AgentRun *except, gpointer data)
+{
+	Slot *asking = data;
+	gint64 deadline_us = g_get_monotonic_time() + (gint64)END_TIMEOUT_MS * 1000;
+	while (cancel_session(asking->set, session, except)) {
+		if (g_get_monotonic_time() > deadline_us ||
+		    await_until(never, NULL, END_POLL_MS, NULL, NULL))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* A session whose source has come back on another connection. */
+typedef struct {
+	AgentSlots *set;
+	GObject *owner; /* keeps @set alive */
+	char *session;
+} Done;
+
+static gboolean
+on_session_done(gpointer data)
+{
+	Done *done = data;
+	for (guint i = 0; i < done->set->ended->len; i++) {
+		Slot *slot = g_ptr_array_index(done->set->ended, i);
+		if (!agent_run_has_session(slot->run, done->session))
+			continue;
+		tell_ended(slot);
+		break;
+	}
+	g_object_unref(done->owner);
+	g_free(done->session);
+	g_free(done);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+session_done(const char *session, gpointer data)
+{
+	Slot *asking = data;
+	Done *done = g_new0(Done, 1);
+	done->set = asking->set;
+	done->owner = g_object_ref(asking->owner);
+	done->session = g_strdup(session);
+	g_main_context_invoke(asking->set->context, on_session_done, done);
+}
+
+static const AgentRunOwner owner = { end_session, session_done };
+
+AgentSlots *
+agent_slots_new(GObject *owner_object, const AgentConfig *config,
+		const AgentSlotsListener *observer)
+{
+	AgentSlots *self = g_new0(AgentSlots, 1);
+	self->owner = owner_object;
+	self->config = config;
+	self->listener = observer;
+	self->context = g_main_context_ref_thread_default();
+	g_mutex_init(&self->lock);
+	self->runs = g_ptr_array_new();
+	self->ended = g_ptr_array_new();
+	return self;
+}
+
+void
+agent_slots_free(AgentSlots *self)
+{
+	if (self == NULL)
+		return;
+	g_ptr_array_unref(self->runs);
+	g_ptr_array_unref(self->ended);
+	g_mutex_clear(&self->lock);
+	g_main_context_unref(self->context);
+	g_free(self);
+}
+
+gboolean
+agent_slots_is_full(AgentSlots *self)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	return self->runs->len >= MAX_RUNS;
+}
+
+void
+agent_slots_add(AgentSlots *self, GSocket *socket)
+{
+	Slot *slot = g_new0(Slot, 1);
+	slot->set = self;
+	slot->owner = g_object_ref(self->owner);
+	slot->peer = net_peer_to_string(socket);
+	slot->run = agent_run_new(self->config, &owner, slot, socket, &listener, slot);
+	g_mutex_lock(&self->lock);
+	g_ptr_array_add(self->runs, slot);
+	slot->thread = g_thread_new("gw-agent", thread_main, slot);
+	g_mutex_unlock(&self->lock);
+}
+
+gboolean
+agent_slots_give_channel(AgentSlots *self, const ControlPreamble *preamble, int fd)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	for (guint i = 0; i < self->runs->len; i++) {
+		Slot *slot = g_ptr_array_index(self->runs, i);
+		if (agent_run_take_channel(slot->run, preamble->token, fd))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+void
+agent_slots_stop(AgentSlots *self)
+{
+	self->stopping = TRUE;
+	g_mutex_lock(&self->lock);
+	for (guint i = 0; i < self->runs->len; i++)
+		g_cancellable_cancel(((Slot *)g_ptr_array_index(self->runs, i))->run->stop);
+	g_mutex_unlock(&self->lock);
+	while (self->ended->len > 0)
+		tell_ended(g_ptr_array_index(self->ended, 0));
+}

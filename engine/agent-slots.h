@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/agent-run.h"
+#include "engine/gw-event.h"
+
+/* The control connections of one agent that are under way, a thread each. */
+typedef struct AgentSlots AgentSlots;
+
+/* All of these come in the context in which the set was made. */
+typedef struct {
+	void (*event)(const char *vm_name, const GwEvent *event, gpointer data);
+	void (*ended)(const char *vm_name, const GwReport *report, gpointer data);
+	/* After agent_slots_stop(): the last one has ended. Maybe more than once. */
+	void (*idle)(gpointer data);
+} AgentSlotsListener;
+
+/* @owner is kept alive while a thread runs; @listener's data is @owner too. */
+AgentSlots *
+agent_slots_new(GObject *owner, const AgentConfig *config, const AgentSlotsListener *listener);
+void agent_slots_free(AgentSlots *self);
+
+gboolean agent_slots_is_full(AgentSlots *self);
+gboolean agent_slots_is_idle(AgentSlots *self);
+/* Serves a control connection from which nothing was read. */
+void agent_slots_add(AgentSlots *self, GSocket *socket);
+/* Takes over @fd if one of them waits for it. */
+gboolean agent_slots_give_channel(AgentSlots *self, const ControlPreamble *preamble, int fd);
+/* Ends all of them safely. */
+void agent_slots_stop(AgentSlots *self);
+
+/* Tells the listener of something of our own, with one word of data: {@key: @value}. From any thread. */
+void agent_slots_tell(AgentSlots *self, const char *vm_name, const char *name, const char *key,
+		      const char *value);
