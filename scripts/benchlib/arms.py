@@ -16,16 +16,15 @@ from tests.live.qmp import Qmp, QmpGone, is_migration
 from .measured import Measured, wait_all, wait_end
 
 TIMEOUT_S = 120
-ADDRESS = "127.0.0.1"
 
 
-def by_itself(source, destination, downtime_ms):
+def by_itself(source, destination, address, downtime_ms):
     """QEMU's own tcp:, and a destination that starts the guest when it has loaded it."""
-    port = plain.listen(destination, ADDRESS)
+    port = plain.listen(destination, address)
     plain.set_capabilities(source, "events", "return-path")
     source.command("migrate-set-parameters", downtime_limit=downtime_ms,
                    max_bandwidth=plain.UNLIMITED_BYTES_PER_S)
-    source.command("migrate", uri="tcp:%s:%d" % (ADDRESS, port))
+    source.command("migrate", uri="tcp:%s:%d" % (address, port))
     for side in (source, destination):
         ended = side.wait_event(lambda e: is_migration(e, "completed") or is_migration(e, "failed"),
                                 TIMEOUT_S)
@@ -34,9 +33,9 @@ def by_itself(source, destination, downtime_ms):
     destination.wait_event(lambda e: e["event"] == "RESUME")
 
 
-def by_script(source, destination, downtime_ms):
+def by_script(source, destination, address, downtime_ms):
     """QEMU's own tcp:, and `cont` sent when both have said completed."""
-    plain.migrate(source, destination, ADDRESS, downtime_ms=downtime_ms, timeout_s=TIMEOUT_S)
+    plain.migrate(source, destination, address, downtime_ms=downtime_ms, timeout_s=TIMEOUT_S)
 
 
 def last_figures(source):
@@ -53,7 +52,7 @@ def move_plainly(run, move):
     begun_s, cpu_s = time.monotonic(), time.thread_time()
     source, destination = Qmp(run.source.qmp_path), Qmp(run.destination.qmp_path)
     try:
-        move(source, destination, run.settings.limit_ms)
+        move(source, destination, run.link.address, run.settings.limit_ms)
         info = last_figures(source)
         source.command("quit")
         wait_end(run.source_qemu, 10)
@@ -76,11 +75,17 @@ def plain_careful(run):
     return move_plainly(run, by_script)
 
 
+def plain_text(link):
+    """Off loopback godwit asks for the user's word that plain text is meant."""
+    return [] if link.is_loopback else ["--insecure"]
+
+
 def start_agent(run):
     """`godwit receive` for the QEMU that waits; it is up when the clock of the command starts."""
-    agent = Measured([env.binary("godwit"), "receive", "--listen", ADDRESS + ":0", "--qmp",
-                      run.destination.qmp_path, "--state-dir", run.destination.state_dir],
-                     os.path.join(run.folder, "agent"))
+    with run.link.at_destination():
+        agent = Measured([env.binary("godwit"), "receive", "--listen", run.link.address + ":0", "--qmp",
+                          run.destination.qmp_path, "--state-dir", run.destination.state_dir,
+                          *plain_text(run.link)], os.path.join(run.folder, "agent"))
     return agent, agent.wait_line("listening on ")
 
 
@@ -90,7 +95,8 @@ def move_by_godwit(run):
     report_path = os.path.join(run.folder, "report.json")
     engine = Measured([env.binary("godwit"), "migrate", "--qmp", run.source.qmp_path, "--to", address,
                        "--downtime-limit", "%dms" % run.settings.limit_ms, "--state-dir",
-                       run.source.state_dir, "--report", report_path, "--progress", "none"],
+                       run.source.state_dir, "--report", report_path, "--progress", "none",
+                       *plain_text(run.link)],
                       os.path.join(run.folder, "engine"))
     wait_all(engine, [agent], TIMEOUT_S)
     if engine.code != 0 or agent.code != 0:

@@ -10,8 +10,9 @@ from tests.live.qmp import QmpError, QmpGone, QmpTimeout, event_time_s, is_migra
 from tests.live.scratch import Scratch
 from tests.live.side import Side
 
-from . import host, link, measured, ticks
+from . import host, measured, ticks
 from .arms import ARMS
+from .link import Link
 
 BASELINE_S = 1.0
 AFTER_S = 0.3
@@ -39,9 +40,9 @@ class Settings:
 class Run(Scratch):
     """The two sides of one migration. Use with `with`."""
 
-    def __init__(self, settings, arm):
+    def __init__(self, settings, link, arm):
         super().__init__(arm)
-        self.settings = settings
+        self.settings, self.link = settings, link
         self.guest = settings.guest()
         self.move, self._incoming = ARMS[arm]
         self.source = self.destination = self.source_qemu = self.destination_qemu = None
@@ -70,8 +71,9 @@ class Run(Scratch):
     def start(self):
         """Both QEMUs up, the guest warm, our own monitors connected: each takes down the events."""
         self.source_qemu = self._start(self.source, self.settings.source_core)
-        self.destination_qemu = self._start(self.destination, self.settings.destination_core,
-                                            *self._incoming)
+        with self.link.at_destination():
+            self.destination_qemu = self._start(self.destination, self.settings.destination_core,
+                                                *self._incoming)
         for side in self.sides:
             side.monitor()
         procs.wait_until(lambda: self.source.beats() > WARM_UP_TICKS * ticks.RECORD.size, 60,
@@ -130,8 +132,7 @@ def one(settings, block, link_name, arm):
     row = {"block": block, "link": link_name, "arm": arm, "qemu": settings.qemu,
            "begun": time.time(), "load1": os.getloadavg()[0], "ok": False}
     try:
-        link.enter(link_name)
-        with Run(settings, arm) as run:
+        with Link(link_name) as link, Run(settings, link, arm) as run:
             measure(run, row)
         row["ok"] = True
     except (AssertionError, QmpError, QmpGone, QmpTimeout, OSError, KeyError,

@@ -18,8 +18,8 @@ class StampedGuest(TickGuest):
     """The boot sector of the tests, its ticks sent to a socket in the side's folder."""
 
     def __init__(self, ram_mib, dirty_mb_per_s):
-        per_tick = dirty_mb_per_s * 1000000 * INTERVAL_US // 1000000 // PAGE_BYTES
-        super().__init__(ram_mib, dirty=max(per_tick, 1), interval_us=INTERVAL_US)
+        per_tick = dirty_mb_per_s * INTERVAL_US / PAGE_BYTES
+        super().__init__(ram_mib, dirty=round(per_tick), interval_us=INTERVAL_US)
         self.dirty_bytes_per_s = self.dirty * PAGE_BYTES * 1000000 // INTERVAL_US
 
     def options(self, folder, clock):
