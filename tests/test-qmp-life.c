@@ -146,14 +146,20 @@ on_event_drop(QmpClient *client, const char *name, JsonObject *body, gint64 us, 
 static void
 test_drop_in_event(void)
 {
-	const FakeStep steps[] = { { .before = "{\"event\": \"STOP\"}{\"event\": \"STOP\"}" } };
+	const FakeStep steps[] = {
+		{ .expect = "a",
+		  .result = "1",
+		  .after = "{\"event\": \"STOP\"}{\"event\": \"STOP\"}" },
+	};
 	g_autoptr(FakeQemu) qemu = FAKE_QEMU(steps);
 	QmpClient *client = probe_connect(qemu);
+	g_auto(ProbeCall) a = PROBE_CALL_INIT;
 
 	is_gone = FALSE;
 	n_dropped = 0;
 	g_object_weak_ref(G_OBJECT(client), on_gone, NULL);
 	g_signal_connect(client, "event", G_CALLBACK(on_event_drop), NULL);
+	probe_start(&a, client, "a", NULL, NULL);
 	CU_ASSERT_TRUE(test_wait(&is_gone));
 	CU_ASSERT_EQUAL(n_dropped, 1);
 	probe_end(NULL, qemu);

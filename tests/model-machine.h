@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+/* Inside the program model-qemu: what model-main.c, model-machine.c, model-command.c and model-options.c
+ * share. See model-qemu.h for what it does. */
+
+typedef struct {
+	char *qmp_path, *name, *uuid, *machine, *log_path, *cont_stderr; /* (owned) */
+	gboolean stopped, incoming, deaf, modern;
+	gint64 ram_mib, vcpus, active_ms, device_ms;
+	GHashTable *on;	   /* (owned): "command" or "command#2" -> action */
+	GHashTable *at;	   /* (owned): status -> action */
+	GHashTable *words; /* (owned): status -> word */
+} ModelOptions;
+
+void model_options_parse(ModelOptions *self, int argc, char **argv);
+
+typedef struct {
+	ModelOptions options;
+	GString *out; /* (owned): what goes to the monitor's client */
+
+	const char *run_state;
+	gboolean autostart; /* the guest starts by itself when it has come in */
+	gboolean was_running;
+	gboolean came_in;
+
+	const char *status; /* of the migration; NULL before the first */
+	char *error_desc;   /* (owned) (nullable) */
+	gboolean exit_on_error;
+	gboolean incoming_begun;
+	gint64 begin_us;   /* of the migration */
+	gint64 next_us;	   /* when something happens by itself; 0 for never */
+	gint64 pages_us;   /* when the next line of pages goes out; 0 for never */
+	gboolean loaded;   /* the destination has answered */
+	int stream;	   /* (owned) or -1 */
+	GString *incoming; /* (owned): of the stream, not yet understood */
+
+	GHashTable *capabilities; /* (owned): name -> GINT_TO_POINTER(gboolean) */
+	GHashTable *parameters;	  /* (owned): name -> gint64 *, owned */
+	GHashTable *fds;	  /* (owned): name -> GINT_TO_POINTER(fd), closed when removed */
+	GHashTable *counts;	  /* (owned): command -> how often it came */
+	int passed_fd;		  /* came by SCM_RIGHTS and was not taken, or -1 */
+} Model;
+
+void model_init(Model *self);
+gint64 model_now_us(void);
+G_GNUC_PRINTF(2, 3) void model_event(Model *self, const char *name, ...);
+void model_set_running(Model *self, gboolean running, const char *run_state);
+void model_set_status(Model *self, const char *status);
+const char *model_word(Model *self, const char *status);
+gboolean model_capability(Model *self, const char *name);
+/* Does what an action of --on or --at says about the process itself. %FALSE when it is another action. */
+gboolean model_act(const char *action);
+
+/* The migration, model-stream.c. */
+void model_migrate(Model *self, int fd);
+void model_incoming(Model *self, int fd);
+void model_continue(Model *self);
+void model_cancel(Model *self);
+void model_yank(Model *self);
+gboolean model_is_migrating(Model *self);
+/* Time has passed. */
+void model_tick(Model *self);
+/* Is the stream looked at now? */
+gboolean model_wants_stream(Model *self);
+/* It can be read, or has ended. */
+void model_read_stream(Model *self);
+
+/* One line from the monitor's client, model-command.c. %FALSE when the monitor is to be closed. */
+gboolean model_command(Model *self, const char *line);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The command line of model-qemu: a little of QEMU's and its own. It never fails: what it does not know
+ * it skips, as a VM file may say anything to a real QEMU.
+ */
+#include <string.h>
+
+#include "tests/model-machine.h"
+
+static void
+set(char **slot, const char *value)
+{
+	g_free(*slot);
+	*slot = g_strdup(value);
+}
+
+/* "unix:/path,server=on" */
+static void
+set_qmp(ModelOptions *self, const char *value)
+{
+	if (!g_str_has_prefix(value, "unix:"))
+		return;
+	set(&self->qmp_path, value + strlen("unix:"));
+	self->qmp_path[strcspn(self->qmp_path, ",")] = '\0';
+}
+
+static void
+set_pair(GHashTable *table, const char *value)
+{
+	const char *equals = strchr(value, '=');
+
+	if (equals != NULL)
+		g_hash_table_insert(table, g_strndup(value, equals - value), g_strdup(equals + 1));
+}
+
+static gboolean
+parse_flag(ModelOptions *self, const char *name)
+{
+	if (g_str_equal(name, "S"))
+		self->stopped = TRUE;
+	else if (g_str_equal(name, "deaf"))
+		self->deaf = TRUE;
+	else if (g_str_equal(name, "modern"))
+		self->modern = TRUE;
+	else
+		return g_str_equal(name, "nodefaults") || g_str_equal(name, "no-reboot") ||
+		       g_str_equal(name, "nographic") || g_str_equal(name, "enable-kvm");
+	return TRUE;
+}
+
+static gboolean
+parse_text(ModelOptions *self, const char *name, const char *value)
+{
+	const struct {
+		const char *name;
+		char **slot;
+	} rows[] = {
+		{ "name", &self->name },       { "uuid", &self->uuid },
+		{ "machine", &self->machine }, { "M", &self->machine },
+		{ "log", &self->log_path },    { "cont-stderr", &self->cont_stderr },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		if (!g_str_equal(name, rows[i].name))
+			continue;
+		set(rows[i].slot, value);
+		return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean
+parse_number(ModelOptions *self, const char *name, const char *value)
+{
+	const struct {
+		const char *name;
+		gint64 *slot;
+	} rows[] = {
+		{ "m", &self->ram_mib },
+		{ "smp", &self->vcpus },
+		{ "active-ms", &self->active_ms },
+		{ "device-ms", &self->device_ms },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		if (!g_str_equal(name, rows[i].name))
+			continue;
+		*rows[i].slot = g_ascii_strtoll(value, NULL, 10);
+		return TRUE;
+	}
+	return FALSE;
+}
+
+static void
+parse_value(ModelOptions *self, const char *name, const char *value)
+{
+	if (parse_text(self, name, value) || parse_number(self, name, value))
+		return;
+	if (g_str_equal(name, "qmp"))
+		set_qmp(self, value);
+	else if (g_str_equal(name, "incoming"))
+		self->incoming = TRUE;
+	else if (g_str_equal(name, "on"))
+		set_pair(self->on, value);
+	else if (g_str_equal(name, "at"))
+		set_pair(self->at, value);
+	else if (g_str_equal(name, "word"))
+		set_pair(self->words, value);
+}
+
+void
+model_options_parse(ModelOptions *self, int argc, char **argv)
+{
+	*self = (ModelOptions){ .ram_mib = 64, .vcpus = 1, .active_ms = 20, .device_ms = 5 };
+	set(&self->uuid, "00000000-0000-0000-0000-000000000000");
+	set(&self->machine, "pc-q35-7.2");
+	self->on = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	self->at = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	self->words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	for (int i = 1; i < argc; i++) {
+		const char *name = argv[i] + strspn(argv[i], "-");
+		if (!parse_flag(self, name) && i + 1 < argc)
+			parse_value(self, name, argv[++i]);
+	}
+	self->machine[strcspn(self->machine, ",")] = '\0';
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Starts and ends the program model-qemu. Only the process that was started here is ever signalled.
+ */
+#include "tests/model-qemu.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "tests/test-util.h"
+
+#define PATIENCE_MS 10000
+
+struct ModelQemu {
+	GPid pid; /* 0 once it was waited for */
+	int wait_status;
+	char *folder; /* (owned) */
+	char *path;   /* (owned) */
+};
+
+static void
+spawn(ModelQemu *self, GStrv argv)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &self->pid, &error);
+	g_assert_no_error(error);
+	for (guint ms = 0; ms < PATIENCE_MS && g_access(self->path, F_OK) != 0; ms++)
+		g_usleep(1000);
+}
+
+ModelQemu *
+model_qemu_start(const char *option, ...)
+{
+	ModelQemu *self = g_new0(ModelQemu, 1);
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+	va_list options;
+
+	self->folder = test_folder_new();
+	self->path = g_build_filename(self->folder, "qmp", NULL);
+	g_autofree char *qmp = g_strdup_printf("unix:%s,server=on,wait=off", self->path);
+	g_strv_builder_add_many(builder, TEST_MODEL_QEMU, "-qmp", qmp, NULL);
+	va_start(options, option);
+	for (; option != NULL; option = va_arg(options, const char *))
+		g_strv_builder_add(builder, option);
+	va_end(options);
+	g_auto(GStrv) argv = g_strv_builder_end(builder);
+	spawn(self, argv);
+	return self;
+}
+
+const char *
+model_qemu_get_path(ModelQemu *self)
+{
+	return self->path;
+}
+
+pid_t
+model_qemu_get_pid(ModelQemu *self)
+{
+	return self->pid;
+}
+
+int
+model_qemu_wait(ModelQemu *self)
+{
+	for (guint ms = 0; ms < PATIENCE_MS && self->pid != 0; ms++) {
+		if (waitpid(self->pid, &self->wait_status, WNOHANG) == self->pid)
+			self->pid = 0;
+		else
+			g_usleep(1000);
+	}
+	return self->pid == 0 ? self->wait_status : -1;
+}
+
+void
+model_qemu_free(ModelQemu *self)
+{
+	if (self->pid != 0)
+		kill(self->pid, SIGKILL);
+	model_qemu_wait(self);
+	test_folder_free(self->folder);
+	g_free(self->path);
+	g_free(self);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/types.h>
+
+#include <glib.h>
+
+/* A model of a QEMU as a migration sees it: the program model-qemu, started by a test. It is a process of
+ * its own, so it can be killed and frozen, and it takes QEMU's options, so a VM file can name it.
+ *
+ * Options that are QEMU's: -qmp unix:PATH[,...], -S, -incoming defer, -name, -uuid, -machine/-M, -m MIB, -smp N.
+ * Any other is skipped with its value. Options of the model:
+ *
+ *	--on COMMAND[#N]=ACTION   at the (N-th) COMMAND: fail:TEXT, ignore (never reply), delay:MS, close (the
+ *	                          monitor), freeze (SIGSTOP), die
+ *	--at STATUS=ACTION        when its migration enters STATUS: fail:TEXT, delay:MS, freeze, die
+ *	--word STATUS=WORD        what it says instead of STATUS
+ *	--active-ms MS            how long the source is active (default 20)
+ *	--device-ms MS            how long it is in device at least (default 5)
+ *	--deaf                    in device only out-of-band commands are answered
+ *	--modern                  as QEMU 10: exit-on-error, avail-switchover-bandwidth, "device" always
+ *	--cont-stderr TEXT        written to stderr when a guest that came in is started
+ *	--log FILE                appended when the guest begins and ends to run: "US running" or "US stopped",
+ *	                          US being CLOCK_MONOTONIC in microseconds
+ *
+ * The stream is text: a header with machine type, memory and run state, some lines, "end"; the destination
+ * answers "loaded" when it has all. Only fd: is known. */
+typedef struct ModelQemu ModelQemu;
+
+/* Starts one with these options after its socket's; the list ends with NULL. Waits for the socket. */
+ModelQemu *model_qemu_start(const char *option, ...) G_GNUC_NULL_TERMINATED;
+const char *model_qemu_get_path(ModelQemu *self);
+pid_t model_qemu_get_pid(ModelQemu *self);
+/* Waits until it has ended, 10 s at most. Returns: the wait status, or -1 */
+int model_qemu_wait(ModelQemu *self);
+/* Kills it if it lives. */
+void model_qemu_free(ModelQemu *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ModelQemu, model_qemu_free)

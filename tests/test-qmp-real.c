@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * qmp/ against the QEMU that is installed here; skipped where there is none.
+ */
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "qmp/qmp-machine.h"
+#include "qmp/qmp-migration.h"
+#include "tests/qmp-probe.h"
+#include "tests/test-util.h"
+
+typedef struct {
+	char *folder, *path; /* (owned) */
+	GPid pid;
+	QmpClient *client; /* (owned) */
+} Real;
+
+static gboolean
+spawn(Real *self, const char *program)
+{
+	g_autofree char *qmp = g_strdup_printf("unix:%s,server=on,wait=off", self->path);
+	const char *argv[] = { program, "-M",	       "pc",	   "-accel", "tcg", "-m",
+			       "64",	"-nodefaults", "-display", "none",   "-S",  "-name",
+			       "real",	"-qmp",	       qmp,	   NULL };
+	g_autoptr(GError) error = NULL;
+
+	g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &self->pid,
+		      &error);
+	TEST_NO_ERROR(error);
+	return error == NULL;
+}
+
+static gboolean
+real_start(Real *self)
+{
+	g_autofree char *program = g_find_program_in_path("qemu-system-x86_64");
+
+	*self = (Real){ NULL, NULL, 0, NULL };
+	if (program == NULL) {
+		test_skip("there is no qemu-system-x86_64");
+		return FALSE;
+	}
+	self->folder = test_folder_new();
+	self->path = g_build_filename(self->folder, "qmp", NULL);
+	if (!spawn(self, program))
+		return FALSE;
+	for (guint i = 0; i < 200 && self->client == NULL; i++) {
+		self->client = qmp_client_connect(self->path, 5000, NULL, NULL);
+		if (self->client == NULL)
+			test_turn(50);
+	}
+	CU_ASSERT_PTR_NOT_NULL(self->client);
+	return self->client != NULL;
+}
+
+static void
+real_end(Real *self)
+{
+	gboolean quits = self->client != NULL && qmp_quit(self->client, NULL);
+
+	if (self->pid != 0) {
+		CU_ASSERT_TRUE(quits);
+	}
+	if (self->pid != 0 && !quits)
+		kill(self->pid, SIGKILL);
+	if (self->pid != 0)
+		waitpid(self->pid, NULL, 0);
+	g_clear_object(&self->client);
+	g_clear_pointer(&self->path, g_free);
+	g_clear_pointer(&self->folder, test_folder_free);
+}
+
+static void
+test_machine(void)
+{
+	Real real;
+	QmpStatus status = { QMP_RUN_OTHER, TRUE };
+	guint64 bytes = 0;
+	guint vcpus = 0;
+
+	if (!real_start(&real)) {
+		real_end(&real);
+		return;
+	}
+	g_autofree char *version = qmp_version_string(real.client);
+	CU_ASSERT_TRUE(g_ascii_isdigit(version[0]));
+	CU_ASSERT_TRUE(qmp_client_has_oob(real.client));
+	CU_ASSERT_EQUAL(qmp_client_get_peer_pid(real.client), real.pid);
+	CU_ASSERT_TRUE(qmp_query_status(real.client, &status, NULL));
+	CU_ASSERT_EQUAL(status.run_state, QMP_RUN_PRELAUNCH);
+	CU_ASSERT_TRUE(qmp_query_memory_bytes(real.client, &bytes, NULL));
+	CU_ASSERT_EQUAL(bytes, 64 * 1024 * 1024);
+	CU_ASSERT_TRUE(qmp_query_vcpus(real.client, &vcpus, NULL));
+	CU_ASSERT_EQUAL(vcpus, 1);
+	g_autofree char *name = qmp_query_name(real.client, NULL);
+	TEST_STRING(name, "real");
+	g_autofree char *type = qmp_query_machine_type(real.client, NULL);
+	CU_ASSERT_TRUE(g_str_has_prefix(type, "pc-i440fx-"));
+	CU_ASSERT_FALSE(g_str_has_suffix(type, "-machine"));
+	g_autofree char *target = qmp_query_target(real.client, NULL);
+	TEST_STRING(target, "x86_64");
+	real_end(&real);
+}
+
+static void
+test_features(void)
+{
+	Real real;
+	gboolean has = FALSE;
+	QmpMigrateParameters parameters = QMP_MIGRATE_PARAMETERS_INIT;
+
+	if (!real_start(&real)) {
+		real_end(&real);
+		return;
+	}
+	g_autoptr(QmpSchema) schema = qmp_schema_query(real.client, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(schema);
+	CU_ASSERT_TRUE(qmp_schema_has_argument(schema, "migrate", "uri"));
+	CU_ASSERT_TRUE(qmp_schema_has_event(schema, "MIGRATION"));
+	CU_ASSERT_TRUE(qmp_device_has_property(real.client, "isa-serial", "chardev", &has, NULL));
+	CU_ASSERT_TRUE(has);
+	CU_ASSERT_TRUE(qmp_device_has_property(real.client, "no-such", "x", &has, NULL));
+	CU_ASSERT_FALSE(has);
+	g_autoptr(GHashTable) table = qmp_query_migrate_capabilities(real.client, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(table);
+	CU_ASSERT_TRUE(g_hash_table_contains(table, "pause-before-switchover"));
+	g_hash_table_remove_all(table);
+	g_hash_table_insert(table, g_strdup("events"), GINT_TO_POINTER(TRUE));
+	CU_ASSERT_TRUE(qmp_migrate_set_capabilities(real.client, table, NULL));
+	parameters.downtime_limit_us = 1500;
+	parameters.max_bandwidth_bytes_per_s = 0;
+	CU_ASSERT_TRUE(qmp_migrate_set_parameters(real.client, &parameters, NULL));
+	g_autoptr(JsonNode) reply = qmp_query_migrate_parameters(real.client, NULL);
+	qmp_migrate_parameters_parse(reply, &parameters);
+	CU_ASSERT_EQUAL(parameters.downtime_limit_us, 2000);
+	CU_ASSERT_EQUAL(parameters.max_bandwidth_bytes_per_s, 0);
+	real_end(&real);
+}
+
+static void
+test_descriptors(void)
+{
+	Real real;
+	g_autoptr(GError) error = NULL;
+	g_auto(QmpMigrateInfo) info;
+
+	qmp_migrate_info_init(&info);
+	if (!real_start(&real)) {
+		real_end(&real);
+		return;
+	}
+	/* An end that nobody reads: the migration fails, and says so. */
+	int fds[2] = { -1, -1 };
+	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+	CU_ASSERT_TRUE(qmp_getfd(real.client, "a", fds[0], NULL));
+	CU_ASSERT_TRUE(qmp_getfd(real.client, "b", fds[0], NULL));
+	CU_ASSERT_TRUE(qmp_closefd(real.client, "b", NULL));
+	CU_ASSERT_FALSE(qmp_closefd(real.client, "b", &error));
+	TEST_ERROR(error, QMP_ERROR, QMP_ERROR_GENERIC, "closefd: GenericError: ");
+	close(fds[0]);
+	close(fds[1]);
+	CU_ASSERT_TRUE(qmp_migrate(real.client, "fd:a", NULL));
+	for (guint i = 0; i < 200 && info.status != QMP_MIGRATE_FAILED; i++) {
+		qmp_migrate_info_clear(&info);
+		CU_ASSERT_TRUE(qmp_query_migrate(real.client, &info, NULL));
+		test_turn(20);
+	}
+	CU_ASSERT_EQUAL(info.status, QMP_MIGRATE_FAILED);
+	real_end(&real);
+}
+
+static void
+test_busy(void)
+{
+	Real real;
+	g_autoptr(GError) error = NULL;
+
+	if (!real_start(&real)) {
+		real_end(&real);
+		return;
+	}
+	g_autoptr(QmpClient) second = qmp_client_connect(real.path, 300, NULL, &error);
+	CU_ASSERT_PTR_NULL(second);
+	TEST_ERROR(error, QMP_ERROR, QMP_ERROR_BUSY, "another client");
+	real_end(&real);
+}
+
+CU_TestInfo suite_qmp_real[] = {
+	{ "a real QEMU: the machine", test_machine },
+	{ "a real QEMU: what it can do", test_features },
+	{ "a real QEMU: descriptors and a stream that breaks", test_descriptors },
+	{ "a real QEMU: a second client", test_busy },
+	CU_TEST_INFO_NULL,
+};
