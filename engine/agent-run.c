@@ -23,6 +23,7 @@
 #define PEER_SILENCE_MS	 5000
 #define QEMU_SILENCE_MS	 6000
 #define HOOK_TIMEOUT_MS	 60000
+#define HELLO_TIMEOUT_MS 5000
 #define CLOSE_TIMEOUT_MS 2000
 #define WATCH_MS	 500
 #define MAX_MESSAGES	 64 /* unanswered requests: a source has one out at a time */
@@ -197,6 +198,8 @@ answer(AgentRun *self, ControlMessage *message)
 	}
 	remember_error(self, error);
 	control_conn_reply_error(self->conn, message->id, error);
+	if (self->state == CONTROL_STATE_NEW)
+		self->state = CONTROL_STATE_ENDED; /* we do not understand one another */
 }
 
 /* Tells the source that this side has failed, once; QEMU's last words come with it. */
@@ -264,10 +267,22 @@ has_work(gpointer data)
 		(self->incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED));
 }
 
+static gboolean
+is_rude(AgentRun *self)
+{
+	if (self->state != CONTROL_STATE_NEW ||
+	    recorder_now_us(self->recorder) < (gint64)HELLO_TIMEOUT_MS * 1000)
+		return FALSE;
+	g_autoptr(GError) error = g_error_new(GW_ERROR, GW_ERROR_PROTOCOL, "no hello within %d s",
+					      HELLO_TIMEOUT_MS / 1000);
+	remember_error(self, error);
+	return TRUE;
+}
+
 static void
 serve_until_over(AgentRun *self)
 {
-	while (self->state != CONTROL_STATE_ENDED) {
+	while (self->state != CONTROL_STATE_ENDED && !is_rude(self)) {
 		g_autoptr(GError) error = NULL;
 		if (!await_until(has_work, self, WATCH_MS, self->stop, &error) &&
 		    g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
@@ -320,6 +335,9 @@ end(AgentRun *self)
 	gboolean cleaned = agent_clean_up(self, &error);
 	if (!cleaned)
 		remember_error(self, error);
+	const GError *lost = control_conn_get_error(self->conn);
+	if (lost != NULL)
+		remember_error(self, lost);
 	if (self->session != NULL)
 		report_place(self, cleaned);
 	control_conn_close(self->conn, CLOSE_TIMEOUT_MS);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,6 +58,11 @@ reject(Greeter *self, const GError *error)
 {
 	g_autofree char *peer = net_peer_to_string(self->socket);
 	self->set->listener->rejected(peer, error, self->set->data);
+	/* Whoever is there by mistake may read it. */
+	JsonObject *fields = json_object_new();
+	json_object_set_object_member(fields, "error", control_error_to_object(error));
+	g_autofree char *line = control_format(CONTROL_FAILED, 0, fields);
+	g_socket_send_with_blocking(self->socket, line, strlen(line), FALSE, NULL, NULL);
 	g_socket_close(self->socket, NULL);
 	forget(self);
 }

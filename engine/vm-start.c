@@ -2,9 +2,8 @@
 /*
  * Starts the QEMU that a VM file describes, and waits until its monitor answers.
  *
- * A monitor takes one client at a time. To learn that it is there, this connects, reads the first bytes of
- * the greeting and closes: QEMU 7.2 and 10.0 both take the next client after that, and by then QEMU has
- * passed everything that can fail while it starts. A socket file that a dead QEMU left is no obstacle, it
+ * A monitor takes one client at a time. To learn that it is there, this connects, asks one question and
+ * closes: QEMU 7.2 and 10.0 both take the next client after that. A socket file that a dead QEMU left is no obstacle, it
  * is replaced by QEMU itself; one that somebody listens on means that the VM is running already.
  *
  * The child gets a session of its own, /dev/null to read, the log to write and no other descriptor of
@@ -13,7 +12,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,10 +24,12 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-vm.h"
+#include "engine/private-context.h"
+#include "qmp/qmp-machine.h"
 
 #define START_TIMEOUT_US (30 * G_USEC_PER_SEC)
 #define POLL_MS		 20
-#define GREETING_MS	 1000
+#define ANSWER_MS	 5000
 #define WORDS_BYTES	 1024 /* of QEMU's own words in an error */
 
 /* Connected, or -1 with errno. EAGAIN says that somebody listens whose queue is full. */
@@ -63,17 +63,21 @@ is_listening(const char *path)
 	return TRUE;
 }
 
+/* A greeting is not enough: QEMU sends it while its devices are still being made, and dies after it when one
+ * of them cannot be. Commands are answered only by the main loop, which comes last. */
 static gboolean
-greets(const char *path)
+answers(const char *path)
 {
-	int fd = connect_monitor(path);
-	if (fd < 0)
+	g_auto(PrivateContext) context = private_context_push();
+	g_autoptr(GError) error = NULL;
+	g_autoptr(QmpClient) qmp = qmp_client_connect(path, ANSWER_MS, NULL, &error);
+	if (qmp == NULL)
 		return FALSE;
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	char bytes[4096];
-	gboolean greeted = poll(&pfd, 1, GREETING_MS) > 0 && read(fd, bytes, sizeof bytes) > 0;
-	close(fd);
-	return greeted;
+	QmpStatus status;
+	qmp_client_set_timeout(qmp, ANSWER_MS);
+	gboolean answered = qmp_query_status(qmp, &status, &error);
+	qmp_client_close(qmp);
+	return answered;
 }
 
 /* Runs in the child between fork and exec. */
@@ -111,7 +115,7 @@ describe_end(int wait_status)
 	return g_strdup_printf("ended with status %d", WEXITSTATUS(wait_status));
 }
 
-/* Waits until the monitor greets; on failure @ret_ended says whether the child has been reaped. */
+/* Waits until the monitor answers; on failure @ret_ended says whether the child has been reaped. */
 static gboolean
 wait_for_monitor(const GwVm *self, GPid pid, int log_fd, off_t log_start, gboolean *ret_ended,
 		 GError **error)
@@ -128,7 +132,7 @@ wait_for_monitor(const GwVm *self, GPid pid, int log_fd, off_t log_start, gboole
 				    end, words);
 			return FALSE;
 		}
-		if (greets(self->qmp_path))
+		if (answers(self->qmp_path))
 			return TRUE;
 		g_usleep(POLL_MS * 1000);
 	}
@@ -226,7 +230,9 @@ gw_vm_start(const GwVm *self, const char *const *extra, const char *log_path, GP
 	}
 	gboolean started = start_with_log(self, argv, log_fd, ret_pid, error);
 	close(log_fd);
-	if (!started)
+	if (!started) {
 		g_unlink(log_path); /* what it said is in the error */
+		g_unlink(self->qmp_path);
+	}
 	return started;
 }
