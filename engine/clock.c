@@ -8,11 +8,14 @@
  */
 #include "engine/clock.h"
 
+/* The year 11000 or so. The peer may name any instant: within this no sum of a few can overflow. */
+#define MAX_INSTANT_US (G_GINT64_CONSTANT(1) << 58)
+
 void
 clock_add(Clock *self, gint64 sent_us, gint64 peer_us, gint64 received_us)
 {
 	gint64 error_us = (received_us - sent_us + 1) / 2;
-	if (received_us < sent_us || peer_us < 0)
+	if (received_us < sent_us || peer_us < 0 || peer_us > MAX_INSTANT_US)
 		return;
 	if (self->known && self->error_us <= error_us)
 		return;
@@ -25,5 +28,6 @@ clock_add(Clock *self, gint64 sent_us, gint64 peer_us, gint64 received_us)
 gint64
 clock_to_ours(const Clock *self, gint64 peer_us)
 {
-	return self->known ? peer_us - self->offset_us : peer_us;
+	gint64 instant_us = CLAMP(peer_us, 0, MAX_INSTANT_US);
+	return self->known ? instant_us - self->offset_us : instant_us;
 }

@@ -21,5 +21,6 @@ typedef struct {
  */
 void clock_add(Clock *self, gint64 sent_us, gint64 peer_us, gint64 received_us);
 
-/* The peer's instant on our clock; the same number while nothing is known. */
+/* The peer's instant on our clock; the same number while nothing is known. An instant that no clock can show
+ * is moved to the nearest that one can. */
 gint64 clock_to_ours(const Clock *self, gint64 peer_us);
