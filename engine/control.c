@@ -176,11 +176,14 @@ find_type(const char *name, ControlType *ret_type, GError **error)
 		*ret_type = i;
 		return TRUE;
 	}
-	if (name == NULL)
+	if (name == NULL) {
 		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message without a type");
-	else
-		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
-			    "control message of unknown type '%.32s'", name);
+		return FALSE;
+	}
+	/* The words go back to the peer as JSON: no half a character. */
+	g_autofree char *quoted = g_utf8_make_valid(name, (gssize)MIN(strlen(name), 32));
+	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message of unknown type '%s'",
+		    quoted);
 	return FALSE;
 }
 
