@@ -3,7 +3,9 @@
  * The command line of model-qemu: a little of QEMU's and its own. It never fails: what it does not know
  * it skips, as a VM file may say anything to a real QEMU.
  */
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "tests/model-machine.h"
 
@@ -42,6 +44,8 @@ parse_flag(ModelOptions *self, const char *name)
 		self->deaf = TRUE;
 	else if (g_str_equal(name, "modern"))
 		self->modern = TRUE;
+	else if (g_str_equal(name, "die-with-parent"))
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	else
 		return g_str_equal(name, "nodefaults") || g_str_equal(name, "no-reboot") ||
 		       g_str_equal(name, "nographic") || g_str_equal(name, "enable-kvm");

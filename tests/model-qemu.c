@@ -40,7 +40,7 @@ model_qemu_start(const char *option, ...)
 	self->folder = test_folder_new();
 	self->path = g_build_filename(self->folder, "qmp", NULL);
 	g_autofree char *qmp = g_strdup_printf("unix:%s,server=on,wait=off", self->path);
-	g_strv_builder_add_many(builder, TEST_MODEL_QEMU, "-qmp", qmp, NULL);
+	g_strv_builder_add_many(builder, TEST_MODEL_QEMU, "--die-with-parent", "-qmp", qmp, NULL);
 	va_start(options, option);
 	for (; option != NULL; option = va_arg(options, const char *))
 		g_strv_builder_add(builder, option);

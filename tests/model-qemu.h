@@ -20,6 +20,7 @@
  *	--deaf                    in device only out-of-band commands are answered
  *	--modern                  as QEMU 10: exit-on-error, avail-switchover-bandwidth, "device" always
  *	--cont-stderr TEXT        written to stderr when a guest that came in is started
+ *	--die-with-parent         as it says; model_qemu_start() adds it
  *	--log FILE                appended when the guest begins and ends to run: "US running" or "US stopped",
  *	                          US being CLOCK_MONOTONIC in microseconds
  *

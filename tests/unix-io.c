@@ -6,22 +6,34 @@
 #include "tests/unix-io.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+static gboolean
+listen_on(int fd, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return FALSE;
+	strcpy(address.sun_path, path);
+	return bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1) == 0;
+}
+
 int
 unix_io_listen(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* It gets its name when it listens: between bind() and listen() it would refuse. */
+	g_autofree char *early = g_strconcat(path, "~", NULL);
 
-	if (fd < 0 || strlen(path) >= sizeof(address.sun_path))
+	if (fd < 0)
 		return -1;
-	strcpy(address.sun_path, path);
-	unlink(path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1) == 0)
+	unlink(early);
+	if (listen_on(fd, early) && rename(early, path) == 0)
 		return fd;
 	close(fd);
 	return -1;
