@@ -70,7 +70,7 @@ check(gpointer data, char **arguments)
 	if (options->json)
 		putchar('\n');
 	if (planned)
-		return gw_plan_is_possible(report->plan) ? 0 : EXIT_INCOMPATIBLE;
+		return gw_plan_is_possible(report->plan) ? cmd_printed(0) : EXIT_INCOMPATIBLE;
 	return gw_outcome_to_exit_code(report->outcome);
 }
 

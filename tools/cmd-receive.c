@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/gw-vm.h"
 #include "tools/agent-cli.h"
 #include "tools/events.h"
 #include "tools/report-text.h"
@@ -86,6 +87,10 @@ receive(gpointer data, char **arguments)
 	if (options->json && g_strcmp0(options->events, "-") == 0)
 		return cmd_usage(
 			"--json and '--events -' both want stdout: give one of them a file");
+	GError *error = NULL;
+	g_autoptr(GwVm) vm = options->vm != NULL ? gw_vm_load(options->vm, &error) : NULL;
+	if (error != NULL)
+		return cmd_fail(EXIT_USAGE, error);
 	g_autoptr(GwAgent) agent = gw_agent_new();
 	int exit_code = agent_options_apply(&options->agent, agent);
 	if (exit_code != 0)

@@ -43,7 +43,7 @@ print(gpointer data, char **arguments)
 	fputs(out, stdout);
 	if (options->json)
 		putchar('\n');
-	return 0;
+	return cmd_printed(0);
 }
 
 static const CmdOption options[] = {

@@ -91,12 +91,12 @@ survey(gpointer data, char **arguments)
 	}
 	if (options->json) {
 		print_json(host, vm);
-		return 0;
+		return cmd_printed(0);
 	}
 	print_host(host);
 	if (vm != NULL)
 		print_vm(vm);
-	return 0;
+	return cmd_printed(0);
 }
 
 static const CmdOption options[] = {

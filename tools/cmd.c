@@ -6,6 +6,7 @@
  */
 #include "tools/cmd.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,6 +90,19 @@ cmd_fail(int exit_code, GError *error)
 	fprintf(stderr, "%s: %s\n", g_get_prgname(), error->message);
 	g_error_free(error);
 	return exit_code;
+}
+
+int
+cmd_printed(int exit_code)
+{
+	gboolean written = fflush(stdout) == 0 && !ferror(stdout);
+	if (written)
+		return exit_code;
+	/* A reader that has seen enough and left is told nothing. */
+	if (errno != EPIPE)
+		fprintf(stderr, "%s: cannot write the output: %s\n", g_get_prgname(),
+			g_strerror(errno));
+	return EXIT_FAILURE;
 }
 
 /* Does it ask for something that comes with a later version? */

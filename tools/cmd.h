@@ -45,3 +45,5 @@ int cmd_run(const Cmd *self, const char *program, int argc, char **argv);
 int cmd_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* Prints the error in the same form, without the hint, and frees it. Returns @exit_code. */
 int cmd_fail(int exit_code, GError *error);
+/* For a verb that is there to print: @exit_code, or %EXIT_FAILURE when stdout did not take it all. */
+int cmd_printed(int exit_code);
