@@ -196,10 +196,10 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 		return FALSE;
 	qemu_set_event_func(self->qemu, on_qemu_event, self);
 	qemu_start_heartbeat(self->qemu);
-	g_autoptr(GwSurvey) survey = survey_take(self->qemu, error);
-	if (survey == NULL)
+	self->survey = survey_take(self->qemu, error);
+	if (self->survey == NULL)
 		return FALSE;
-	json_object_set_member(reply, "survey", survey_to_node(survey));
+	json_object_set_member(reply, "survey", survey_to_node(self->survey));
 	return TRUE;
 }
 
@@ -267,10 +267,8 @@ agent_prepare(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 	self->plan = gw_plan_from_json_node(json_object_get_member(body, "plan"), error);
 	if (self->plan == NULL)
 		return FALSE;
-	g_autoptr(GwSurvey) survey = survey_take(self->qemu, error);
-	if (survey == NULL || !negotiate_check_destination(self->plan, survey, error))
+	if (!negotiate_check_destination(self->plan, self->survey, error))
 		return FALSE;
-	self->has_exit_on_error = survey->has_exit_on_error;
 	if (self->vm == NULL && !prepare_foreign(self, error))
 		return FALSE;
 	if (!journal_append(self->journal, "prepare", qemu_facts(self), error) ||
@@ -317,7 +315,8 @@ start_loading(AgentRun *self, int fd, GError **error)
 		return FALSE;
 	self->incoming_sent = TRUE;
 	self->qemu->status = QMP_MIGRATE_NONE;
-	if (!qmp_migrate_incoming(self->qemu->qmp, "fd:godwit", !self->has_exit_on_error, error))
+	if (!qmp_migrate_incoming(self->qemu->qmp, "fd:godwit", !self->survey->has_exit_on_error,
+				  error))
 		return FALSE;
 	if (!await_until(loads_or_ended, self->qemu, SETUP_TIMEOUT_MS, self->stop, error)) {
 		g_prefix_error(error, "QEMU does not begin to load: ");

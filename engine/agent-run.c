@@ -79,6 +79,7 @@ agent_run_free(AgentRun *self)
 	recorder_free(self->recorder);
 	journal_free(self->journal);
 	gw_plan_free(self->plan);
+	gw_survey_free(self->survey);
 	gw_vm_free(self->vm);
 	g_clear_error(&self->error);
 	g_free(self->vm_name);

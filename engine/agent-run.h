@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "engine/control-conn.h"
+#include "engine/gw-survey.h"
 #include "engine/gw-vm.h"
 #include "engine/journal.h"
 #include "engine/plan-json.h"
@@ -59,11 +60,11 @@ struct AgentRun {
 	char *log_path;	  /* (nullable) */
 	Process launched; /* the QEMU that we started */
 	Qemu *qemu;
+	GwSurvey *survey;
 	GwPlan *plan;
 	Journal *journal;
 	GHashTable *former_capabilities; /* (nullable): of a QEMU that is not ours */
 	gboolean is_check;
-	gboolean has_exit_on_error;
 	gboolean incoming_sent;
 	gboolean is_committed; /* COMMIT has come, and the journal says so */
 	gboolean is_running;   /* the guest is ours */

@@ -26,7 +26,7 @@ struct ControlConn {
 	GSource *heartbeat; /* (nullable) */
 	JsonFrame *frame;
 	GByteArray *queue;
-	GHashTable *pending; /* id -> Pending, borrowed from the stack of a call */
+	GHashTable *pending; /* id -> ControlCall (borrowed) */
 	guint64 next_id;
 	guint64 ping_id; /* 0: none is out */
 	guint n_pongs;
@@ -40,11 +40,13 @@ struct ControlConn {
 	gpointer handler_data;
 };
 
-typedef struct {
+struct ControlCall {
 	ControlConn *conn;
+	ControlType type;
+	guint64 id;
 	JsonObject *reply;
 	GError *error;
-} Pending;
+};
 
 /* (transfer full) @error */
 static void
@@ -164,7 +166,7 @@ take_reply(ControlConn *self, ControlMessage *message)
 		take_pong(self, message);
 		return;
 	}
-	Pending *pending = g_hash_table_lookup(self->pending, &message->id);
+	ControlCall *pending = g_hash_table_lookup(self->pending, &message->id);
 	if (pending == NULL)
 		return;
 	if (message->type == CONTROL_REPLY)
@@ -325,34 +327,59 @@ control_conn_reply_error(ControlConn *self, guint64 id, const GError *error)
 static gboolean
 is_answered(gpointer data)
 {
-	Pending *pending = data;
-	return pending->reply != NULL || pending->error != NULL || pending->conn->error != NULL;
+	ControlCall *call = data;
+	return call->reply != NULL || call->error != NULL || call->conn->error != NULL;
+}
+
+ControlCall *
+control_conn_begin(ControlConn *self, ControlType type, JsonObject *fields)
+{
+	ControlCall *call = g_new0(ControlCall, 1);
+	call->conn = self;
+	call->type = type;
+	call->id = self->next_id++;
+	g_hash_table_insert(self->pending, &call->id, call);
+	send_message(self, type, call->id, fields);
+	return call;
+}
+
+void
+control_call_free(ControlCall *call)
+{
+	if (call == NULL)
+		return;
+	g_hash_table_remove(call->conn->pending, &call->id);
+	g_clear_pointer(&call->reply, json_object_unref);
+	g_clear_error(&call->error);
+	g_free(call);
+}
+
+JsonObject *
+control_call_finish(ControlCall *call, int timeout_ms, GCancellable *cancellable, GError **error)
+{
+	g_autoptr(ControlCall) owned = call;
+	g_autoptr(GError) wait_error = NULL;
+	gboolean ended = await_until(is_answered, call, timeout_ms, cancellable, &wait_error);
+	if (call->reply != NULL)
+		return g_steal_pointer(&call->reply);
+	if (call->error != NULL)
+		g_propagate_error(error, g_steal_pointer(&call->error));
+	else if (ended)
+		g_propagate_error(error, g_error_copy(call->conn->error));
+	else if (g_error_matches(wait_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		g_propagate_error(error, g_steal_pointer(&wait_error));
+	else
+		g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST, "no answer to '%s' within %.1f s",
+			    control_type_to_string(call->type), timeout_ms / 1000.0);
+	return NULL;
 }
 
 JsonObject *
 control_conn_call(ControlConn *self, ControlType type, JsonObject *fields, int timeout_ms,
 		  GCancellable *cancellable, GError **error)
 {
-	Pending pending = { .conn = self };
-	guint64 id = self->next_id++;
-	g_hash_table_insert(self->pending, &id, &pending);
-	send_message(self, type, id, fields);
-
-	g_autoptr(GError) wait_error = NULL;
-	gboolean ended = await_until(is_answered, &pending, timeout_ms, cancellable, &wait_error);
-	g_hash_table_remove(self->pending, &id);
-	if (pending.reply != NULL)
-		return pending.reply;
-	if (pending.error != NULL)
-		g_propagate_error(error, pending.error);
-	else if (ended)
-		g_propagate_error(error, g_error_copy(self->error));
-	else if (g_error_matches(wait_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-		g_propagate_error(error, g_steal_pointer(&wait_error));
-	else
-		g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST, "no answer to '%s' within %.1f s",
-			    control_type_to_string(type), timeout_ms / 1000.0);
-	return NULL;
+	return control_call_finish(control_conn_begin(self, type, fields), timeout_ms, cancellable,
+				   error);
 }
 
 const GError *

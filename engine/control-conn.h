@@ -43,6 +43,14 @@ void control_conn_reply_error(ControlConn *self, guint64 id, const GError *error
 JsonObject *control_conn_call(ControlConn *self, ControlType type, JsonObject *fields,
 			      int timeout_ms, GCancellable *cancellable, GError **error);
 
+/* The same in two halves, for what is to be done meanwhile; the call is freed by the second. */
+typedef struct ControlCall ControlCall;
+ControlCall *control_conn_begin(ControlConn *self, ControlType type, JsonObject *fields);
+JsonObject *
+control_call_finish(ControlCall *call, int timeout_ms, GCancellable *cancellable, GError **error);
+void control_call_free(ControlCall *call);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlCall, control_call_free)
+
 /* Why the connection has ended, or NULL while it is good. */
 const GError *control_conn_get_error(ControlConn *self);
 const Clock *control_conn_get_clock(ControlConn *self);

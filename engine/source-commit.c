@@ -114,7 +114,8 @@ measure_downtime(SourceRun *run)
 	gint64 stop_us = run->qemu->stop_us;
 	if (stop_us == 0 || run->resume_peer_us == 0 || !clock->known)
 		return;
-	gint64 resume_us = clock_to_ours(clock, run->resume_peer_us);
+	/* It cannot have resumed before we were done; where the clocks say so it is their error. */
+	gint64 resume_us = MAX(clock_to_ours(clock, run->resume_peer_us), run->qemu->completed_us);
 	report->downtime_us = resume_us - stop_us;
 	report->downtime_error_us = clock->error_us;
 	if (run->qemu->completed_us == 0)

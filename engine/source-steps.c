@@ -22,7 +22,6 @@
 #define PING_INTERVAL_MS  500
 #define SURVEY_TIMEOUT_MS 60000 /* the agent's QEMU has to start */
 #define CALL_TIMEOUT_MS	  20000
-#define CLOCK_ROUNDS_MS	  20
 
 gboolean
 source_check(SourceRun *run, GError **error)
@@ -39,14 +38,20 @@ source_check(SourceRun *run, GError **error)
 }
 
 static JsonObject *
-call(SourceRun *run, ControlType type, JsonObject *fields, int timeout_ms, GError **error)
+finish_call(SourceRun *run, ControlCall *call, int timeout_ms, GError **error)
 {
-	JsonObject *reply = control_conn_call(run->peer->conn, type, fields, timeout_ms,
-					      run->cancellable, error);
+	JsonObject *reply = control_call_finish(call, timeout_ms, run->cancellable, error);
 	if (reply == NULL && !g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
 	    !g_str_has_prefix((*error)->message, "destination: "))
 		g_prefix_error(error, "destination: ");
 	return reply;
+}
+
+static JsonObject *
+call(SourceRun *run, ControlType type, JsonObject *fields, int timeout_ms, GError **error)
+{
+	return finish_call(run, control_conn_begin(run->peer->conn, type, fields), timeout_ms,
+			   error);
 }
 
 static void
@@ -110,20 +115,40 @@ source_connect(SourceRun *run, GError **error)
 	return TRUE;
 }
 
+/* The name is what the agent finds the VM by, so it is asked for first. */
+static gboolean
+find_vm_name(SourceRun *run, GError **error)
+{
+	if (run->vm_name != NULL)
+		return TRUE;
+	g_autoptr(GError) local_error = NULL;
+	run->vm_name = qmp_query_name(run->qemu->qmp, &local_error);
+	if (local_error != NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "source: %s",
+			    local_error->message);
+		return FALSE;
+	}
+	if (run->vm_name == NULL)
+		run->vm_name = g_strdup("");
+	return TRUE;
+}
+
+/* Both sides at once: while the agent starts its QEMU ours can be asked. */
 gboolean
 source_survey(SourceRun *run, GError **error)
 {
-	run->source = survey_take(run->qemu, error);
-	if (run->source == NULL)
+	if (!find_vm_name(run, error))
 		return FALSE;
-	if (run->vm_name == NULL)
-		run->vm_name = g_strdup(run->source->name != NULL ? run->source->name : "");
-
 	JsonObject *question = json_object_new();
 	json_object_set_string_member(question, "session", run->session);
 	json_object_set_string_member(question, "vm", run->vm_name);
 	json_object_set_boolean_member(question, "check", run->check_only);
-	g_autoptr(JsonObject) reply = call(run, CONTROL_SURVEY, question, SURVEY_TIMEOUT_MS, error);
+	g_autoptr(ControlCall) call = control_conn_begin(run->peer->conn, CONTROL_SURVEY, question);
+	run->source = survey_take(run->qemu, error);
+	if (run->source == NULL)
+		return FALSE;
+	g_autoptr(JsonObject) reply =
+		finish_call(run, g_steal_pointer(&call), SURVEY_TIMEOUT_MS, error);
 	if (reply == NULL)
 		return FALSE;
 	run->destination = survey_from_node(json_object_get_member(reply, "survey"), error);
