@@ -98,6 +98,23 @@ files_that_cannot_be_read_are_refused(void)
 }
 
 static void
+messages_stay_short_and_harmless(void)
+{
+	char *folder = test_folder_new();
+	g_autofree char *filler = g_strnfill(100000, 'x');
+	g_autofree char *line = g_strdup_printf("\033[2J\xff%s", filler);
+	g_autofree char *name = g_strdup_printf("[vm]\nname=%s\nqmp=/q\nargv=x\n", line);
+	const char *const texts[] = { line, name };
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(GError) error = load_error(folder, texts[i]);
+		CU_ASSERT_TRUE(strlen(error->message) < 600);
+		CU_ASSERT_PTR_NULL(strchr(error->message, '\033'));
+		CU_ASSERT_TRUE(g_utf8_validate(error->message, -1, NULL));
+	}
+	test_folder_free(folder);
+}
+
+static void
 argv_is_expanded(void)
 {
 	char *folder = test_folder_new();
@@ -274,6 +291,7 @@ real_qemu_starts_and_takes_the_next_client(void)
 CU_TestInfo suite_vm[] = {
 	{ "bad files are refused, the key named", bad_files_are_refused },
 	{ "files that cannot be read are refused", files_that_cannot_be_read_are_refused },
+	{ "messages stay short and harmless", messages_stay_short_and_harmless },
 	{ "argv is expanded", argv_is_expanded },
 	{ "an early death is told in its own words", early_death_is_told_in_its_own_words },
 	{ "long words are cut", long_words_are_cut },

@@ -87,14 +87,14 @@ receive(gpointer data, char **arguments)
 	if (options->json && g_strcmp0(options->events, "-") == 0)
 		return cmd_usage(
 			"--json and '--events -' both want stdout: give one of them a file");
-	GError *error = NULL;
-	g_autoptr(GwVm) vm = options->vm != NULL ? gw_vm_load(options->vm, &error) : NULL;
-	if (error != NULL)
-		return cmd_fail(EXIT_USAGE, error);
 	g_autoptr(GwAgent) agent = gw_agent_new();
 	int exit_code = agent_options_apply(&options->agent, agent);
 	if (exit_code != 0)
 		return exit_code;
+	GError *error = NULL;
+	g_autoptr(GwVm) vm = options->vm != NULL ? gw_vm_load(options->vm, &error) : NULL;
+	if (error != NULL)
+		return cmd_fail(EXIT_USAGE, error);
 	if (options->qmp != NULL)
 		gw_agent_set_qmp(agent, options->qmp);
 	if (options->vm != NULL)
