@@ -266,6 +266,17 @@ text_is_as_promised(void)
 }
 
 static void
+words_of_a_peer_do_not_steer_the_terminal(void)
+{
+	g_autoptr(GwReport) report = make_failed();
+	g_free(report->error_message);
+	report->error_message = g_strdup("\033[2J\xc2\x9b"
+					 "31m\rcompleted \x7f\t\xc3\xa4");
+	g_autofree char *text = report_text_summary(report);
+	CU_ASSERT_TRUE(g_str_has_prefix(text, "failed: ?[2J??31m?completed ?\t\xc3\xa4\n"));
+}
+
+static void
 page_is_as_promised(void)
 {
 	g_autoptr(GwReport) completed = make_completed();
@@ -325,6 +336,7 @@ CU_TestInfo suite_report[] = {
 	{ "wrong types are refused, the field named", wrong_types_are_refused },
 	{ "hostile files are refused", hostile_files_are_refused },
 	{ "the text is as promised", text_is_as_promised },
+	{ "words of a peer do not steer the terminal", words_of_a_peer_do_not_steer_the_terminal },
 	{ "the page is as promised", page_is_as_promised },
 	{ "long runs stay small", long_runs_stay_small },
 	{ "exit codes tell where the VM is", exit_codes_tell_where_the_vm_is },

@@ -7,6 +7,7 @@
 
 #include "engine/gw-recover.h"
 #include "tools/cmd.h"
+#include "tools/harmless.h"
 #include "tools/json-text.h"
 
 typedef struct {
@@ -38,9 +39,9 @@ state_of(const GwRecovered *item)
 static void
 print_item(const GwRecovered *item)
 {
+	g_autofree char *text = harmless(g_strdup(item->text));
 	printf("%s: %s (%s, session %s): %s\n", state_of(item),
-	       item->vm_name != NULL ? item->vm_name : "a VM", item->role, item->session,
-	       item->text);
+	       item->vm_name != NULL ? item->vm_name : "a VM", item->role, item->session, text);
 }
 
 static void

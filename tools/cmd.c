@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/harmless.h"
+
 const CmdOption *
 cmd_option(const Cmd *self, guint index)
 {
@@ -87,7 +89,7 @@ cmd_usage(const char *format, ...)
 int
 cmd_fail(int exit_code, GError *error)
 {
-	fprintf(stderr, "%s: %s\n", g_get_prgname(), error->message);
+	fprintf(stderr, "%s: %s\n", g_get_prgname(), harmless(error->message));
 	g_error_free(error);
 	return exit_code;
 }

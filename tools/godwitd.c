@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tools/agent-cli.h"
+#include "tools/harmless.h"
 
 typedef struct {
 	AgentOptions agent;
@@ -16,22 +17,31 @@ typedef struct {
 	gboolean version;
 } DaemonOptions;
 
+/* @line: (transfer full) */
+static void
+log_line(char *line)
+{
+	fprintf(stderr, "%s\n", harmless(line));
+	g_free(line);
+}
+
 /* QEMU's own events are many and are in the source's report; ours are few. */
 static void
 on_event(GwAgent *agent, const char *vm_name, const GwEvent *event, gpointer data)
 {
 	if (strcmp(event->host, "engine") == 0 || strcmp(event->name, "phase") == 0)
-		fprintf(stderr, "%s: %s %s\n", vm_name, event->name,
-			event->data != NULL ? event->data : "");
+		log_line(g_strdup_printf("%s: %s %s", vm_name, event->name,
+					 event->data != NULL ? event->data : ""));
 }
 
 static void
 on_session_ended(GwAgent *agent, const char *vm_name, const GwReport *report, gpointer data)
 {
-	fprintf(stderr, "%s: %s, the VM runs on: %s%s%s\n", vm_name,
-		gw_outcome_to_string(report->outcome), gw_place_to_string(report->vm_runs_on),
-		report->error_message != NULL ? ": " : "",
-		report->error_message != NULL ? report->error_message : "");
+	const char *message = report->error_message;
+	log_line(g_strdup_printf("%s: %s, the VM runs on: %s%s%s", vm_name,
+				 gw_outcome_to_string(report->outcome),
+				 gw_place_to_string(report->vm_runs_on),
+				 message != NULL ? ": " : "", message != NULL ? message : ""));
 }
 
 static int

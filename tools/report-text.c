@@ -6,6 +6,7 @@
 #include "tools/report-text.h"
 
 #include "tools/advice.h"
+#include "tools/harmless.h"
 #include "tools/units.h"
 
 #define LABEL_COLUMNS 14
@@ -190,7 +191,7 @@ report_text_summary(const GwReport *report)
 {
 	GString *out = g_string_new(NULL);
 	add_summary(out, report);
-	return g_string_free(out, FALSE);
+	return harmless(g_string_free(out, FALSE));
 }
 
 static void
@@ -225,7 +226,7 @@ report_text_plan(const GwPlan *plan)
 {
 	GString *out = g_string_new(NULL);
 	add_plan(out, plan);
-	return g_string_free(out, FALSE);
+	return harmless(g_string_free(out, FALSE));
 }
 
 static void
@@ -277,5 +278,5 @@ report_text_full(const GwReport *report)
 		g_string_append_c(out, '\n');
 		add_plan(out, report->plan);
 	}
-	return g_string_free(out, FALSE);
+	return harmless(g_string_free(out, FALSE));
 }

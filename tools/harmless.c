@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Words that came from a peer, a guest or a file, made fit for a terminal: an escape sequence there could
+ * rewrite what the user has just read. JSON needs none of this, it escapes by itself.
+ */
+#include "tools/harmless.h"
+
+#include <glib.h>
+
+static gboolean
+is_control(guchar c)
+{
+	return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+}
+
+char *
+harmless(char *text)
+{
+	for (guchar *c = (guchar *)text; *c != '\0'; c++) {
+		gboolean c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F */
+		if (c1)
+			c[1] = '?';
+		if (c1 || is_control(*c))
+			*c = '?';
+	}
+	return text;
+}

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Takes from @text, in place, what a terminal would obey: control characters but for line feed and tab.
+ * Words of a peer or a guest must go through here before people see them. Returns @text. */
+char *harmless(char *text);
