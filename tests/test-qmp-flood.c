@@ -14,6 +14,13 @@
 
 #define MIB (1024 * 1024)
 
+/* ASan keeps what was freed: there the peak says nothing. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MORE_KIB_MAX (1024 * 1024)
+#else
+#define MORE_KIB_MAX (16 * 1024)
+#endif
+
 /* (transfer full) */
 static char *
 many_events(guint n)
@@ -72,8 +79,9 @@ test_events(void)
 	gint64 us = g_get_monotonic_time() - begin_us;
 	probe_expect_int(&a, 1);
 	CU_ASSERT_EQUAL(log.n_events, n);
-	CU_ASSERT_TRUE(ticks >= us / 10000 / 4);
-	CU_ASSERT_TRUE(peak_kib() - kib < 16 * 1024);
+	/* valgrind has a time and a memory of its own. */
+	CU_ASSERT_TRUE(test_under_valgrind() || ticks >= us / 10000 / 4);
+	CU_ASSERT_TRUE(test_under_valgrind() || peak_kib() - kib < MORE_KIB_MAX);
 	printf("\n    %.0f events a second, %u ticks of 10 ms in %.0f ms, %ld KiB more ",
 	       n / (us / 1e6), ticks, us / 1e3, peak_kib() - kib);
 	g_source_remove(timer);
@@ -133,19 +141,18 @@ test_endless_reply(void)
 static void
 test_deep_reply(void)
 {
-	g_autofree char *opening = g_strnfill(1024, '[');
-	g_autofree char *closing = g_strnfill(1024, ']');
+	/* The object around them is the 1024th level. */
+	g_autofree char *opening = g_strnfill(1023, '[');
+	g_autofree char *closing = g_strnfill(1023, ']');
 	g_autofree char *text = g_strconcat(opening, closing, NULL);
-	const FakeStep steps[] = {
-		{ .expect = "a", .result = text + 1, .closes = TRUE },
-	};
+	const FakeStep steps[] = { { .expect = "a", .result = text } };
 	g_autoptr(FakeQemu) qemu = FAKE_QEMU(steps);
 	QmpClient *client = probe_connect(qemu);
-	g_auto(ProbeCall) a = PROBE_CALL_INIT;
+	g_autoptr(GError) error = NULL;
 
-	/* One bracket too few at the front makes it unequal; with the object around it is 1024 deep. */
-	probe_start(&a, client, "a", NULL, NULL);
-	probe_expect_error(&a, QMP_ERROR, QMP_ERROR_CLOSED, "do not pair");
+	g_autoptr(JsonNode) reply = qmp_client_execute(client, "a", NULL, NULL, &error);
+	TEST_NO_ERROR(error);
+	CU_ASSERT_TRUE(reply != NULL && JSON_NODE_HOLDS_ARRAY(reply));
 	probe_end(client, qemu);
 }
 
@@ -167,7 +174,7 @@ CU_TestInfo suite_qmp_flood[] = {
 	{ "300,000 events, bounded memory, the loop goes on", test_events },
 	{ "a reply of 64 MiB", test_large_reply },
 	{ "a reply beyond the limit", test_endless_reply },
-	{ "a reply of 1024 levels is looked at", test_deep_reply },
+	{ "a reply of 1024 levels", test_deep_reply },
 	{ "a reply of 1025 levels is refused", test_too_deep_reply },
 	CU_TEST_INFO_NULL,
 };
