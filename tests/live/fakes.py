@@ -66,13 +66,27 @@ def line(**members):
     return json.dumps(members).encode() + b"\n"
 
 
-def talk(port, data, timeout_s=10.0):
-    """Sends bytes to an agent, as a client that speaks once, and returns all it says until it closes."""
+def hear_reply(connection):
+    """All that is said up to a reply's line; pings come in between."""
+    heard = b""
+    while b'"reply"' not in heard or not heard.endswith(b"\n"):
+        part = connection.recv(65536)
+        if not part:
+            raise ConnectionError("hung up")
+        heard += part
+    return heard
+
+
+def talk(port, parts, timeout_s=20.0):
+    """Sends PARTS to an agent, each after the answer to the one before, and returns all that it says until
+    it hangs up; AssertionError if it never does."""
     heard = b""
     with socket.create_connection(("127.0.0.1", port), timeout_s) as connection:
         try:
-            connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
+            for part in parts[:-1]:
+                connection.sendall(part)
+                heard += hear_reply(connection)
+            connection.sendall(parts[-1])
             while True:
                 part = connection.recv(65536)
                 if not part:
@@ -80,3 +94,5 @@ def talk(port, data, timeout_s=10.0):
                 heard += part
         except ConnectionError:
             return heard
+        except socket.timeout:
+            raise AssertionError("the agent keeps a bad connection; it said %r" % heard) from None

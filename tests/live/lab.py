@@ -72,9 +72,12 @@ class Lab(Scratch):
 
     # The two hosts.
 
+    def run_vm(self, *options):
+        return self.godwit("run", self.source.vm_file, "--state-dir", self.source.state_dir, *options)
+
     def start_source(self, *options):
         """Runs the VM on the source by `godwit run`, and waits until the guest lives."""
-        code, process = self.godwit("run", self.source.vm_file, *options)
+        code, process = self.run_vm(*options)
         if code != 0:
             raise AssertionError("godwit run: %d: %s" % (code, process.err))
         if "--paused" not in options:
@@ -159,9 +162,14 @@ class Lab(Scratch):
         return beats
 
     def journals(self):
-        """What is left in both state folders."""
+        """What is not settled, on both hosts."""
         return [os.path.join(side.state_dir, name) for side in (self.source, self.destination)
-                for name in os.listdir(side.state_dir)]
+                for name in os.listdir(side.state_dir) if name.endswith((".source", ".destination"))]
+
+    @staticmethod
+    def logs(side):
+        """The logs of QEMUs that an agent started there; each should go with its QEMU's failure."""
+        return [name for name in os.listdir(side.state_dir) if name.endswith(".log")]
 
     def check_nothing_left(self, living=None, crashed=()):
         """No journal, no process, no QEMU but that of LIVING, no monitor's socket of one that has gone.
@@ -177,6 +185,8 @@ class Lab(Scratch):
                 raise AssertionError("a QEMU is left over on " + side.folder)
             if os.path.exists(side.qmp_path) and side not in crashed:
                 raise AssertionError("a socket is left over: " + side.qmp_path)
+            if side is self.destination and side not in crashed and self.logs(side):
+                raise AssertionError("logs are left over: %s" % self.logs(side))
         if self.journals():
             raise AssertionError("journals are left over: %s" % self.journals())
         allowed = {living.pid()} if living is not None else set()

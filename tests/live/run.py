@@ -6,6 +6,7 @@ import argparse
 import concurrent.futures
 import fnmatch
 import importlib
+import itertools
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ import unittest
 COMPACT_STEP = 25
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
+from tests.live import env  # noqa: E402 (the path first)
 
 
 def all_tests():
@@ -70,17 +72,24 @@ def report(name, seconds, why, options):
         print("       | " + line, flush=True)
 
 
-def run_all(tests, options):
-    """Runs them, a few at a time: they mostly wait. Returns how many failed."""
-    failed = count = 0
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+def run_some(tests, jobs):
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run_one, test) for test in tests]):
-            name, seconds, why = done.result()
-            report(name, seconds, why, options)
-            failed += why is not None
-            count += 1
-            if options.compact and count % COMPACT_STEP == 0:
-                print("live       %4d of %d done" % (count, len(tests)), flush=True)
+            yield done.result()
+
+
+def run_all(tests, options):
+    """Runs them, a few at a time, for they mostly wait; but those whose class says `alone` one by one at the
+    end. Returns how many failed."""
+    together = [test for test in tests if not getattr(test, "alone", False)]
+    alone = [test for test in tests if getattr(test, "alone", False)]
+    failed = count = 0
+    for name, seconds, why in itertools.chain(run_some(together, options.jobs), run_some(alone, 1)):
+        report(name, seconds, why, options)
+        failed += why is not None
+        count += 1
+        if options.compact and count % COMPACT_STEP == 0:
+            print("live       %4d of %d done" % (count, len(tests)), flush=True)
     return failed
 
 
@@ -97,6 +106,8 @@ def main():
     if options.list:
         print("\n".join(short_name(test) for test in tests))
         return 0
+    if not os.path.exists(env.binary("godwit")):
+        sys.exit("run.py: there is no '%s'; build first, or set GODWIT_BUILD" % env.binary("godwit"))
     failed = run_all(tests, options)
     print("%d passed, %d failed" % (len(tests) - failed, failed))
     return 0 if tests and not failed else 1

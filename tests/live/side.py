@@ -52,7 +52,8 @@ class Side:
         with open(os.path.join(self.folder, "plain.log"), "wb") as log:
             process = subprocess.Popen(self.argv(self.qmp_path) + list(more), stdout=log, stderr=log,
                                        stdin=subprocess.DEVNULL, start_new_session=True)
-        procs.wait_until(lambda: os.path.exists(self.qmp_path), 20, "QEMU's monitor")
+        # The socket's file is there a moment before anybody listens on it.
+        procs.wait_until(lambda: self.status() != "gone", 20, "QEMU's monitor")
         return process
 
     def pid(self):

@@ -7,40 +7,50 @@ import socket
 import unittest
 
 from . import procs
-from .fakes import line, talk
+from .fakes import hear_reply, line, talk
 from .lab import Lab
 
 MIB = 1 << 20
 HELLO = line(type="hello", id=1, versions=[1, 1])
+SESSION = "01234567-89ab-cdef-0123-456789abcdef"
 PREAMBLE_MAGIC = b"gwdata\0\1"
 TOKEN = bytes(range(16))
 
-# What is sent, and what must be heard before the agent hangs up.
+
+def survey(vm):
+    return line(type="survey", id=2, vm=vm, session=SESSION, check=False)
+
+
+STRANGER = "neither a control connection nor a data channel of ours"
+
+# What is sent, the last part after the answer to those before, and what must be heard before the agent hangs
+# up, or be in its log when it cannot be said to a stranger.
 CASES = {
-    "garbage": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "not JSON"),
-    "binary": (bytes(range(256)) * 16, "."),
-    "nothing": (b"", ""),
-    "half_a_line": (b'{"type": "hel', ""),
-    "not_an_object": (b"[1, 2]\n", "not an object"),
-    "no_type": (b"{}\n", "without a type"),
-    "unknown_type": (line(type="dance", id=1), "dance"),
-    "no_id": (line(type="hello", versions=[1, 1]), "id"),
-    "old_version": (line(type="hello", id=1, versions=[0, 0]), "version"),
-    "new_version": (line(type="hello", id=1, versions=[7, 9]), "version"),
-    "version_of_a_wrong_type": (line(type="hello", id=1, versions="new"), "versions"),
-    "versions_too_few": (line(type="hello", id=1, versions=[]), "version"),
-    "survey_before_hello": (line(type="survey", id=1, vm="vm", check=False), "survey"),
-    "commit_before_all": (HELLO + line(type="commit", id=2), "commit"),
-    "setup_before_prepare": (HELLO + line(type="setup", id=2), "setup"),
-    "oversize_line": (b'{"type": "' + b"x" * (2 * MIB) + b'"}\n', "longer|too long|larger|limit"),
-    "deep_nesting": (b'{"type":' + b"[" * 5000 + b"]" * 5000 + b"}\n", "deep|nest|not JSON"),
-    "unknown_vm": (HELLO + line(type="survey", id=2, vm="other", check=False), "'other'"),
-    "vm_name_is_a_path": (
-        HELLO + line(type="survey", id=2, vm="../../etc/passwd", check=False), "passwd"),
-    "wrong_magic": (b"gwdatX\0\1" + TOKEN + bytes(4), ""),
-    "wrong_preamble_version": (b"gwdata\0\7" + TOKEN + bytes(4), ""),
-    "unknown_token": (PREAMBLE_MAGIC + TOKEN + bytes(4), ""),
-    "short_preamble": (PREAMBLE_MAGIC + TOKEN[:3], ""),
+    "garbage": ((b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",), STRANGER),
+    "binary": ((bytes(range(256)) * 16,), STRANGER),
+    "nothing": ((b"",), "said neither hello nor"),
+    "half_a_line": ((b'{"type": "hel',), ""),
+    "not_json": ((b"{type}\n",), "not JSON"),
+    "not_an_object": ((b"[1, 2]\n",), STRANGER),
+    "then_not_an_object": ((HELLO, b"[1, 2]\n"), "something else than an object"),
+    "no_type": ((b"{}\n",), "without a type"),
+    "unknown_type": ((line(type="dance", id=1),), "'dance'"),
+    "no_id": ((line(type="hello", versions=[1, 1]),), "without a positive id"),
+    "old_version": ((line(type="hello", id=1, versions=[0, 0]),), "no common version"),
+    "new_version": ((line(type="hello", id=1, versions=[7, 9]),), "no common version"),
+    "version_of_a_wrong_type": ((line(type="hello", id=1, versions="new"),), "'versions'"),
+    "versions_too_few": ((line(type="hello", id=1, versions=[]),), "'versions'"),
+    "survey_before_hello": ((survey("vm"),), "'survey'"),
+    "commit_before_all": ((HELLO, line(type="commit", id=2)), "'commit'"),
+    "setup_before_prepare": ((HELLO, line(type="setup", id=2)), "'setup'"),
+    "oversize_line": ((b'{"type": "' + b"x" * (2 * MIB) + b'"}\n',), "an object of too many bytes"),
+    "deep_nesting": ((b'{"type":' + b"[" * 5000 + b"]" * 5000 + b"}\n",), "deep"),
+    "unknown_vm": ((HELLO, survey("other")), "'other'"),
+    "vm_name_is_a_path": ( (HELLO, survey("../../etc/passwd")), "passwd'"),
+    "wrong_magic": ((b"gwdatX\0\1" + TOKEN + bytes(4),), STRANGER),
+    "wrong_preamble_version": ((b"gwdata\0\7" + TOKEN + bytes(4),), STRANGER),
+    "unknown_token": ((PREAMBLE_MAGIC + TOKEN + bytes(4),), "no session waits for this data channel"),
+    "short_preamble": ((PREAMBLE_MAGIC + TOKEN[:3],), "said neither hello nor"),
 }
 
 
@@ -63,11 +73,11 @@ class HostileSourceTest(unittest.TestCase):
         lab.check_clock()
 
     def send(self, name):
-        data, pattern = CASES[name]
+        parts, wanted = CASES[name]
         with Lab(self.id()) as lab:
             lab.start_agent()
-            heard = talk(lab.agent_port, data).decode("utf-8", "replace")
-            self.assertRegex(heard, pattern)
+            heard = talk(lab.agent_port, parts).decode("utf-8", "replace")
+            self.assertIn(wanted, heard + lab.agent.err)
             self.assertLess(resident_bytes(lab.agent.pid), 48 * MIB)
             self.still_serves(lab)
 
@@ -92,9 +102,10 @@ class HostileSourceTest(unittest.TestCase):
         """A QEMU was started for it: it is ended again."""
         with Lab(self.id()) as lab:
             lab.start_agent()
-            data = HELLO + line(type="survey", id=2, vm="vm", check=False)
             with socket.create_connection(("127.0.0.1", lab.agent_port)) as connection:
-                connection.sendall(data)
+                connection.sendall(HELLO)
+                hear_reply(connection)
+                connection.sendall(survey("vm"))
                 procs.wait_until(lab.destination.pid, 10, "the agent's QEMU")
             procs.wait_until(lambda: lab.destination.pid() is None, 20, "it to be ended")
             procs.wait_until(lambda: not os.path.exists(lab.destination.qmp_path), 5, "its socket")
