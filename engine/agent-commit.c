@@ -144,9 +144,10 @@ agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	const char *reason = json_object_get_string_member(body, "reason");
 	const char *code = json_object_get_string_member_with_default(body, "code", "failed");
-	if (self->error == NULL)
-		self->error = g_error_new(GW_ERROR, (gint)gw_error_code_from_string(code),
-					  "the source gave up: %s", reason);
+	/* What failed here meanwhile failed because the source took its hands off. */
+	g_clear_error(&self->error);
+	self->error = g_error_new(GW_ERROR, (gint)gw_error_code_from_string(code),
+				  "the source gave up: %s", reason);
 	return agent_clean_up(self, error);
 }
 

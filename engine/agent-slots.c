@@ -7,6 +7,7 @@
  */
 #include "engine/agent-slots.h"
 
+#include "engine/gw-error.h"
 #include "engine/net.h"
 #include "qmp/await.h"
 
@@ -183,7 +184,8 @@ on_run_ended(gpointer data)
 	g_thread_join(slot->thread);
 	g_ptr_array_add(self->ended, slot);
 	watch_guest(slot);
-	if (slot->report == NULL && slot->run->error != NULL)
+	if (slot->run->session == NULL &&
+	    g_error_matches(slot->run->error, GW_ERROR, GW_ERROR_PROTOCOL))
 		agent_slots_tell(self, slot->run->vm_name, "rejected", slot->peer,
 				 slot->run->error->message);
 	/* The guest is here and the source may not know yet: it will ask, so stay to answer. */

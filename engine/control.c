@@ -238,7 +238,9 @@ control_error_to_object(const GError *error)
 	JsonObject *object = json_object_new();
 	json_object_set_string_member(object, "code",
 				      gw_error_code_to_string(gw_error_code(error)));
-	json_object_set_string_member(object, "message", error->message);
+	/* QEMU's last words on stderr may be any bytes. */
+	g_autofree char *text = g_utf8_make_valid(error->message, -1);
+	json_object_set_string_member(object, "message", text);
 	return object;
 }
 

@@ -69,23 +69,16 @@ place_from_string(const char *word, GwPlace *ret_place)
 }
 
 int
-gw_outcome_to_exit_code(GwOutcome outcome)
+gw_report_to_exit_code(const GwReport *self)
 {
-	switch (outcome) {
-	case GW_OUTCOME_COMPLETED:
-		return 0;
-	case GW_OUTCOME_FAILED:
-		return 1;
-	case GW_OUTCOME_INCOMPATIBLE:
-		return 3;
-	case GW_OUTCOME_NO_CONVERGENCE:
-		return 4;
-	case GW_OUTCOME_CANCELLED:
-		return 5;
-	case GW_OUTCOME_UNKNOWN:
-		return 6;
-	}
-	return 6;
+	static const int codes[] = {
+		[GW_OUTCOME_COMPLETED] = 0,    [GW_OUTCOME_FAILED] = 1,
+		[GW_OUTCOME_INCOMPATIBLE] = 3, [GW_OUTCOME_NO_CONVERGENCE] = 4,
+		[GW_OUTCOME_CANCELLED] = 5,    [GW_OUTCOME_UNKNOWN] = 6,
+	};
+	gboolean is_astray =
+		self->vm_runs_on == GW_PLACE_NONE || self->vm_runs_on == GW_PLACE_UNKNOWN;
+	return is_astray ? codes[GW_OUTCOME_UNKNOWN] : codes[self->outcome];
 }
 
 static void

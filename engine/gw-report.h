@@ -80,5 +80,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwReport, gw_report_free)
 
 GW_API const char *gw_outcome_to_string(GwOutcome outcome);
 GW_API const char *gw_place_to_string(GwPlace place);
-/* Where is the VM? 0 on the destination, 1 failed, 3 incompatible, 4 no convergence, 5 cancelled, 6 unknown. */
-GW_API int gw_outcome_to_exit_code(GwOutcome outcome);
+/* Where is the VM? 0 on the destination, 1 failed, 3 incompatible, 4 no convergence, 5 cancelled: on the
+ * source; 6 look before you act: nobody knows, or it runs nowhere any more. */
+GW_API int gw_report_to_exit_code(const GwReport *self);

@@ -36,6 +36,7 @@ struct Journal {
 	char *phase;	    /* (nullable) */
 	GHashTable *phases; /* set of the phases written */
 	JsonObject *facts;  /* all lines laid over one another */
+	off_t good_bytes;   /* the whole lines at the file's begin */
 };
 
 static const char *const role_suffix[] = {
@@ -129,6 +130,15 @@ write_all(int fd, const char *text, gsize len)
 	return TRUE;
 }
 
+/* Takes away what follows the last whole line: the next one would be glued to it and lost with it. */
+static gboolean
+drop_torn_end(Journal *self, GError **error)
+{
+	if (ftruncate(self->fd, self->good_bytes) < 0)
+		return set_errno_error(error, "cannot cut", self->path);
+	return TRUE;
+}
+
 gboolean
 journal_append(Journal *self, const char *phase, JsonObject *facts, GError **error)
 {
@@ -139,8 +149,13 @@ journal_append(Journal *self, const char *phase, JsonObject *facts, GError **err
 	json_node_init_object(node, line);
 	g_autofree char *text = json_to_string(node, FALSE);
 	g_autofree char *whole = g_strconcat(text, "\n", NULL);
-	if (!write_all(self->fd, whole, strlen(whole)))
-		return set_errno_error(error, "cannot write", self->path);
+	if (!write_all(self->fd, whole, strlen(whole))) {
+		set_errno_error(error, "cannot write", self->path);
+		if (!drop_torn_end(self, NULL))
+			g_debug("'%s' ends in half a line", self->path);
+		return FALSE;
+	}
+	self->good_bytes += (off_t)strlen(whole);
 	apply_line(self, line);
 	return TRUE;
 }
@@ -223,9 +238,10 @@ read_lines(Journal *self, GError **error)
 		if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node) ||
 		    !apply_line(self, json_node_get_object(node)))
 			break;
+		self->good_bytes += (off_t)strlen(lines[i]) + 1;
 	}
 	if (self->phase != NULL)
-		return TRUE;
+		return (gsize)self->good_bytes == len || drop_torn_end(self, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "'%s' is not a journal", self->path);
 	return FALSE;
 }

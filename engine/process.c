@@ -7,6 +7,7 @@
  */
 #include "engine/process.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -44,6 +45,13 @@ read_start_ticks(pid_t pid)
 						  : 0;
 }
 
+static gboolean
+has_ended(int pidfd)
+{
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+	return pidfd < 0 || poll(&pfd, 1, 0) > 0;
+}
+
 void
 process_open(Process *self, pid_t pid)
 {
@@ -52,6 +60,10 @@ process_open(Process *self, pid_t pid)
 		return;
 	self->pid = pid;
 	self->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (self->pidfd < 0 && errno != ESRCH) { /* no descriptor left: that proves no death */
+		process_clear(self);
+		return;
+	}
 	self->start_ticks = read_start_ticks(pid);
 }
 
@@ -61,6 +73,10 @@ process_open_recorded(Process *self, pid_t pid, guint64 start_ticks)
 	process_open(self, pid);
 	if (self->pid == 0 || self->start_ticks == start_ticks)
 		return;
+	if (self->start_ticks == 0 && !has_ended(self->pidfd)) { /* its file could not be read */
+		process_clear(self);
+		return;
+	}
 	if (self->pidfd >= 0)
 		close(self->pidfd);
 	self->pidfd = -1;
@@ -71,13 +87,6 @@ gboolean
 process_is_known(const Process *self)
 {
 	return self->pid > 0;
-}
-
-static gboolean
-has_ended(int pidfd)
-{
-	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
-	return pidfd < 0 || poll(&pfd, 1, 0) > 0;
 }
 
 gboolean

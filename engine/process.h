@@ -19,7 +19,8 @@ typedef struct {
 void process_clear(Process *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Process, process_clear)
 
-/* @pid may be 0 or dead: the result then is not alive. */
+/* @pid may be 0 or dead: the result then is not alive. Where it cannot be looked at for want of descriptors
+ * it is not known. */
 void process_open(Process *self, pid_t pid);
 /* As above, for a process written down earlier: another one under the same number counts as gone. */
 void process_open_recorded(Process *self, pid_t pid, guint64 start_ticks);

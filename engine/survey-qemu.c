@@ -149,6 +149,6 @@ GwSurvey *
 gw_survey_qemu(const char *qmp_path, GError **error)
 {
 	g_auto(PrivateContext) context = private_context_push();
-	g_autoptr(Qemu) qemu = qemu_attach(qmp_path, "source", NULL, error);
+	g_autoptr(Qemu) qemu = qemu_attach(qmp_path, "this host", NULL, error);
 	return qemu != NULL ? survey_take(qemu, error) : NULL;
 }

@@ -308,12 +308,27 @@ long_runs_stay_small(void)
 static void
 exit_codes_tell_where_the_vm_is(void)
 {
-	CU_ASSERT_EQUAL(gw_outcome_to_exit_code(GW_OUTCOME_COMPLETED), 0);
-	CU_ASSERT_EQUAL(gw_outcome_to_exit_code(GW_OUTCOME_FAILED), 1);
-	CU_ASSERT_EQUAL(gw_outcome_to_exit_code(GW_OUTCOME_INCOMPATIBLE), 3);
-	CU_ASSERT_EQUAL(gw_outcome_to_exit_code(GW_OUTCOME_NO_CONVERGENCE), 4);
-	CU_ASSERT_EQUAL(gw_outcome_to_exit_code(GW_OUTCOME_CANCELLED), 5);
-	CU_ASSERT_EQUAL(gw_outcome_to_exit_code(GW_OUTCOME_UNKNOWN), 6);
+	static const struct {
+		GwOutcome outcome;
+		GwPlace place;
+		int exit_code;
+	} cases[] = {
+		{ GW_OUTCOME_COMPLETED, GW_PLACE_DESTINATION, 0 },
+		{ GW_OUTCOME_FAILED, GW_PLACE_SOURCE, 1 },
+		{ GW_OUTCOME_FAILED, GW_PLACE_NONE, 6 },
+		{ GW_OUTCOME_FAILED, GW_PLACE_UNKNOWN, 6 },
+		{ GW_OUTCOME_INCOMPATIBLE, GW_PLACE_SOURCE, 3 },
+		{ GW_OUTCOME_NO_CONVERGENCE, GW_PLACE_SOURCE, 4 },
+		{ GW_OUTCOME_CANCELLED, GW_PLACE_SOURCE, 5 },
+		{ GW_OUTCOME_CANCELLED, GW_PLACE_NONE, 6 },
+		{ GW_OUTCOME_UNKNOWN, GW_PLACE_UNKNOWN, 6 },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GwReport) report = gw_report_new();
+		report->outcome = cases[i].outcome;
+		report->vm_runs_on = cases[i].place;
+		CU_ASSERT_EQUAL(gw_report_to_exit_code(report), cases[i].exit_code);
+	}
 }
 
 static void

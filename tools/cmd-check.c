@@ -71,7 +71,7 @@ check(gpointer data, char **arguments)
 		putchar('\n');
 	if (planned)
 		return gw_plan_is_possible(report->plan) ? cmd_printed(0) : EXIT_INCOMPATIBLE;
-	return gw_outcome_to_exit_code(report->outcome);
+	return gw_report_to_exit_code(report);
 }
 
 static const CmdOption options[] = {

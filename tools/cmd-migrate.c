@@ -150,7 +150,7 @@ migrate(gpointer data, char **arguments)
 	run_session(&run, session);
 	progress_view_break(view);
 	write_report(options, &run);
-	exit_code = gw_outcome_to_exit_code(run.report->outcome);
+	exit_code = gw_report_to_exit_code(run.report);
 	gw_report_free(run.report);
 	return exit_code;
 }

@@ -57,7 +57,7 @@ finish(const ReceiveOptions *options, const Run *run)
 	g_autofree char *summary = report_text_summary(run->report);
 	gboolean completed = run->report->outcome == GW_OUTCOME_COMPLETED;
 	fputs(summary, json_on_stdout || !completed ? stderr : stdout);
-	return gw_outcome_to_exit_code(run->report->outcome);
+	return gw_report_to_exit_code(run->report);
 }
 
 static int
