@@ -347,6 +347,27 @@ errors_of_other_domains_get_our_code(void)
 	TEST_STRING(json_object_get_string_member(second, "code"), "monitor-lost");
 }
 
+/* QEMU's stderr may hold any bytes, and the line must still be JSON. */
+static void
+any_words_make_a_line_that_can_be_read(void)
+{
+	g_autoptr(GError) error =
+		g_error_new_literal(GW_ERROR, GW_ERROR_LAUNCH, "\xff\xfe \xe2\x82 x");
+	JsonObject *fields = json_object_new();
+
+	json_object_set_object_member(fields, "error", control_error_to_object(error));
+	g_autofree char *line = control_format(CONTROL_FAILED, 0, fields);
+	g_autoptr(GError) parse_error = NULL;
+	g_autoptr(ControlMessage) message = parse(line, &parse_error);
+	TEST_NO_ERROR(parse_error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+	g_autoptr(GError) back =
+		control_error_from_object(json_object_get_object_member(message->body, "error"));
+	CU_ASSERT_TRUE(g_error_matches(back, GW_ERROR, GW_ERROR_LAUNCH));
+	CU_ASSERT_TRUE(g_utf8_validate(back->message, -1, NULL));
+	CU_ASSERT_TRUE(g_str_has_suffix(back->message, " x"));
+}
+
 static void
 odd_errors_of_the_peer_are_read_all_the_same(void)
 {
@@ -489,6 +510,7 @@ CU_TestInfo suite_control[] = {
 	{ "the best common version is chosen", best_common_version_is_chosen },
 	{ "errors cross the wire with code and words", errors_cross_the_wire },
 	{ "errors of other domains get our code", errors_of_other_domains_get_our_code },
+	{ "any words make a line that can be read", any_words_make_a_line_that_can_be_read },
 	{ "odd errors of the peer are read all the same",
 	  odd_errors_of_the_peer_are_read_all_the_same },
 	{ "the preamble is as promised, byte by byte", preamble_is_as_promised },
