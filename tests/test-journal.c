@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The journal on a real file system: written, found again, locked, cut short and spoilt in every way.
+ */
+#include <CUnit/CUnit.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <utime.h>
+
+#include "engine/gw-error.h"
+#include "engine/journal.h"
+#include "tests/test-util.h"
+
+#define SESSION "0b9d7e42-7b0c-4f2a-9a57-0123456789ab"
+
+typedef char *Folder;
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+
+static JsonObject *
+facts(const char *name, const char *value)
+{
+	JsonObject *object = json_object_new();
+
+	json_object_set_string_member(object, name, value);
+	return object;
+}
+
+static Journal *
+create(const char *folder)
+{
+	g_autoptr(GError) error = NULL;
+	Journal *journal =
+		journal_create(folder, SESSION, JOURNAL_SOURCE, facts("vm", "web1"), &error);
+
+	TEST_NO_ERROR(error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
+	return journal;
+}
+
+static Journal *
+reopen(const char *folder)
+{
+	g_autoptr(GError) error = NULL;
+	Journal *journal = journal_open(folder, SESSION, JOURNAL_SOURCE, &error);
+
+	TEST_NO_ERROR(error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
+	return journal;
+}
+
+static void
+append(Journal *journal, const char *phase, JsonObject *more)
+{
+	g_autoptr(GError) error = NULL;
+
+	CU_ASSERT_TRUE(journal_append(journal, phase, more, &error));
+	TEST_NO_ERROR(error);
+}
+
+static char *
+path_of(const char *folder)
+{
+	return g_build_filename(folder, SESSION ".source", NULL);
+}
+
+static void
+write_file(const char *folder, const char *text, gssize len)
+{
+	g_autofree char *path = path_of(folder);
+
+	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, text, len, NULL));
+}
+
+/* Adds @text to the end of the file as a crash would leave it. */
+static void
+add_torn(const char *folder, const char *text)
+{
+	g_autofree char *path = path_of(folder);
+	FILE *file = g_fopen(path, "a");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void
+what_was_written_is_read_again(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(Journal) journal = create(folder);
+	JsonObject *more = json_object_new();
+
+	TEST_STRING(journal_get_phase(journal), "begin");
+	json_object_set_int_member(more, "pid", 4711);
+	json_object_set_boolean_member(more, "paused", TRUE);
+	json_object_set_array_member(more, "list", json_array_new());
+	append(journal, "setup", more);
+	append(journal, "commit", NULL);
+	CU_ASSERT_TRUE(journal_sync(journal, NULL));
+	g_clear_pointer(&journal, journal_free);
+
+	journal = reopen(folder);
+	TEST_STRING(journal_get_session(journal), SESSION);
+	TEST_STRING(journal_get_phase(journal), "commit");
+	CU_ASSERT_TRUE(journal_has_phase(journal, "begin"));
+	CU_ASSERT_TRUE(journal_has_phase(journal, "setup"));
+	CU_ASSERT_FALSE(journal_has_phase(journal, "running"));
+	TEST_STRING(journal_get_string(journal, "vm"), "web1");
+	CU_ASSERT_EQUAL(journal_get_int(journal, "pid", -1), 4711);
+	CU_ASSERT_TRUE(journal_get_boolean(journal, "paused"));
+	CU_ASSERT_TRUE(JSON_NODE_HOLDS_ARRAY(journal_get_node(journal, "list")));
+	CU_ASSERT_FALSE(journal_is_from_earlier_boot(journal));
+}
+
+static void
+later_facts_lie_over_earlier_ones(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(Journal) journal = create(folder);
+
+	append(journal, "a", facts("vm", "web2"));
+	TEST_STRING(journal_get_string(journal, "vm"), "web2");
+	append(journal, "b", facts("other", "x"));
+	append(journal, "a", NULL);
+	g_clear_pointer(&journal, journal_free);
+	journal = reopen(folder);
+	TEST_STRING(journal_get_string(journal, "vm"), "web2");
+	TEST_STRING(journal_get_string(journal, "other"), "x");
+	TEST_STRING(journal_get_phase(journal), "a");
+}
+
+static void
+facts_of_another_type_are_not_said(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	write_file(
+		folder,
+		"{\"phase\":\"begin\",\"s\":7,\"i\":\"7\",\"b\":1,\"o\":{},\"a\":[],\"n\":null}\n",
+		-1);
+	g_autoptr(Journal) journal = reopen(folder);
+	static const char *const names[] = { "s", "o", "a", "n", "absent" };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		CU_ASSERT_PTR_NULL(journal_get_string(journal, names[i]));
+		CU_ASSERT_FALSE(journal_get_boolean(journal, names[i]));
+	}
+	CU_ASSERT_EQUAL(journal_get_int(journal, "i", -7), -7);
+	CU_ASSERT_EQUAL(journal_get_int(journal, "o", -7), -7);
+	CU_ASSERT_EQUAL(journal_get_int(journal, "absent", -7), -7);
+	CU_ASSERT_FALSE(journal_get_boolean(journal, "b"));
+	CU_ASSERT_PTR_NULL(journal_get_node(journal, "absent"));
+	CU_ASSERT_TRUE(journal_is_from_earlier_boot(journal));
+}
+
+/* Cut at every byte of its last line: that line is as if it had not been written. */
+static void
+a_torn_last_line_does_not_count(void)
+{
+	static const char torn[] = "{\"phase\":\"commit\",\"vm\":\"web3\"}";
+
+	for (gsize n = 1; n < sizeof torn; n++) {
+		g_auto(Folder) folder = test_folder_new();
+		journal_free(create(folder));
+		g_autofree char *piece = g_strndup(torn, n);
+		add_torn(folder, piece);
+		g_autoptr(Journal) journal = reopen(folder);
+		TEST_STRING(journal_get_phase(journal), "begin");
+		CU_ASSERT_FALSE(journal_has_phase(journal, "commit"));
+		TEST_STRING(journal_get_string(journal, "vm"), "web1");
+	}
+}
+
+/* Who settles it after the crash may die as well. */
+static void
+a_line_after_a_torn_one_counts(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	journal_free(create(folder));
+	add_torn(folder, "{\"phase\":\"com");
+	g_autoptr(Journal) journal = reopen(folder);
+
+	append(journal, "abort", facts("vm", "web4"));
+	g_clear_pointer(&journal, journal_free);
+	journal = reopen(folder);
+	TEST_STRING(journal_get_phase(journal), "abort");
+	TEST_STRING(journal_get_string(journal, "vm"), "web4");
+}
+
+/* A full disk, by a limit on the file's size: the line fails, and what comes later can be read. */
+static void
+a_line_that_cannot_be_written_leaves_no_trace(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(Journal) journal = create(folder);
+	g_autofree char *path = path_of(folder);
+	g_autoptr(GError) error = NULL;
+	struct rlimit former;
+	GStatBuf status;
+
+	CU_ASSERT_EQUAL_FATAL(g_stat(path, &status), 0);
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &former), 0);
+	const struct rlimit tight = { (rlim_t)status.st_size + 12, former.rlim_max };
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	gboolean written = journal_append(journal, "commit", facts("vm", "web5"), &error);
+	setrlimit(RLIMIT_FSIZE, &former);
+	signal(SIGXFSZ, handler);
+
+	CU_ASSERT_FALSE(written);
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot write '");
+	TEST_STRING(journal_get_phase(journal), "begin");
+	append(journal, "abort", NULL);
+	g_clear_pointer(&journal, journal_free);
+	journal = reopen(folder);
+	TEST_STRING(journal_get_phase(journal), "abort");
+	CU_ASSERT_FALSE(journal_has_phase(journal, "commit"));
+}
+
+static void
+a_living_owner_is_respected(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(Journal) journal = create(folder);
+	g_autoptr(GError) error = NULL;
+
+	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "session " SESSION " is under way");
+	g_clear_error(&error);
+	CU_ASSERT_PTR_NULL(journal_create(folder, SESSION, JOURNAL_SOURCE, NULL, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot make '");
+	g_clear_pointer(&journal, journal_free);
+	journal = reopen(folder);
+	TEST_STRING(journal_get_phase(journal), "begin");
+}
+
+static void
+each_role_has_a_journal_of_its_own(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(Journal) source = create(folder);
+	g_autoptr(Journal) destination =
+		journal_create(folder, SESSION, JOURNAL_DESTINATION, NULL, NULL);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(destination);
+	append(destination, "commit", NULL);
+	TEST_STRING(journal_get_phase(source), "begin");
+}
+
+static void
+a_restart_of_the_host_shows(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	write_file(folder, "{\"boot_id\":\"of another boot\",\"phase\":\"begin\"}\n", -1);
+	g_autoptr(Journal) journal = reopen(folder);
+
+	CU_ASSERT_TRUE(journal_is_from_earlier_boot(journal));
+}
+
+static void
+what_is_no_journal_is_refused(void)
+{
+	static const char *const texts[] = {
+		"",
+		"\n",
+		"{\"phase\":\"begin\"}", /* torn in its first line */
+		"garbage\n",
+		"[]\n",
+		"{}\n",
+		"{\"phase\":7}\n",
+		"{\"phase\":{}}\n",
+		"{\"phase\":null}\n",
+		"garbage\n{\"phase\":\"begin\"}\n",
+		"{\"phase\":\"\xff\xfe\"}\n",
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_auto(Folder) folder = test_folder_new();
+		g_autoptr(GError) error = NULL;
+		write_file(folder, texts[i], -1);
+		CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+		TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a journal");
+	}
+}
+
+static void
+a_huge_file_is_refused(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *padding = g_strnfill(1100000, 'x');
+	g_autofree char *text =
+		g_strdup_printf("{\"phase\":\"begin\"}\n{\"phase\":\"a\",\"b\":\"%s\"}\n", padding);
+	g_autoptr(GError) error = NULL;
+
+	write_file(folder, text, -1);
+	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a journal");
+}
+
+static void
+binary_garbage_is_refused(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(GError) error = NULL;
+
+	write_file(folder, "\0{\"phase\":\"begin\"}\n", 19);
+	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a journal");
+}
+
+static void
+unsafe_names_reach_no_file(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *too_long = g_strnfill(65, 'a');
+	const char *const names[] = { "",    "..",  "../x",	"a/b",	 "a.b",
+				      "a b", "a\n", "\xc3\xa4", too_long };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autoptr(GError) error = NULL;
+		CU_ASSERT_PTR_NULL(journal_open(folder, names[i], JOURNAL_SOURCE, &error));
+		TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a session id");
+	}
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_PTR_NULL(journal_open(folder, "not-there", JOURNAL_SOURCE, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot open '");
+}
+
+static void
+all_are_listed_and_strangers_are_not(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(Journal) source = create(folder);
+	g_autoptr(Journal) destination =
+		journal_create(folder, "other-1", JOURNAL_DESTINATION, NULL, NULL);
+	g_autofree char *stranger = g_build_filename(folder, "notes.txt", NULL);
+	g_autofree char *unfinished = g_build_filename(folder, "abc.source.new", NULL);
+	gboolean found[2] = { FALSE, FALSE };
+
+	CU_ASSERT_TRUE(g_file_set_contents(stranger, "x", 1, NULL));
+	CU_ASSERT_TRUE(g_file_set_contents(unfinished, "x", 1, NULL));
+	g_autoptr(GPtrArray) names = journal_list(folder, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(names);
+	CU_ASSERT_EQUAL(names->len, 2);
+	for (guint i = 0; i < names->len; i++) {
+		const JournalName *name = g_ptr_array_index(names, i);
+		const char *expected = name->role == JOURNAL_SOURCE ? SESSION : "other-1";
+		TEST_STRING(name->session, expected);
+		found[name->role] = TRUE;
+	}
+	CU_ASSERT_TRUE(found[JOURNAL_SOURCE] && found[JOURNAL_DESTINATION]);
+}
+
+static void
+a_folder_that_is_not_there_has_no_journals(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *none = g_build_filename(folder, "none", NULL);
+	g_autofree char *file = g_build_filename(folder, "file", NULL);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) names = journal_list(none, &error);
+
+	TEST_NO_ERROR(error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(names);
+	CU_ASSERT_EQUAL(names->len, 0);
+	CU_ASSERT_TRUE(g_file_set_contents(file, "x", 1, NULL));
+	CU_ASSERT_PTR_NULL(journal_list(file, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot read '");
+}
+
+static void
+a_removed_one_is_gone(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(Journal) journal = create(folder);
+	g_autoptr(GError) error = NULL;
+
+	journal_remove(journal);
+	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "No such file or directory");
+	g_autoptr(GPtrArray) names = journal_list(folder, NULL);
+	CU_ASSERT_EQUAL(names->len, 0);
+	append(journal, "late", NULL); /* its owner may still write: to nobody's harm */
+	g_clear_pointer(&journal, journal_free);
+	journal = create(folder);
+	TEST_STRING(journal_get_phase(journal), "begin");
+}
+
+static void
+age_counts_from_the_last_line(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *path = path_of(folder);
+	g_autoptr(Journal) journal = create(folder);
+	const time_t now = time(NULL);
+	const struct utimbuf hour_ago = { now - 3600, now - 3600 };
+
+	CU_ASSERT_TRUE(journal_get_age_s(journal) <= 5);
+	CU_ASSERT_EQUAL_FATAL(utime(path, &hour_ago), 0);
+	CU_ASSERT_TRUE(journal_get_age_s(journal) >= 3600);
+	CU_ASSERT_TRUE(journal_get_age_s(journal) <= 3660);
+	append(journal, "setup", NULL);
+	CU_ASSERT_TRUE(journal_get_age_s(journal) <= 5);
+}
+
+static void
+a_folder_that_cannot_be_is_named(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *file = g_build_filename(folder, "file", NULL);
+	g_autofree char *below = g_build_filename(file, "state", NULL);
+	g_autoptr(GError) error = NULL;
+
+	CU_ASSERT_TRUE(g_file_set_contents(file, "x", 1, NULL));
+	CU_ASSERT_PTR_NULL(journal_create(below, SESSION, JOURNAL_SOURCE, NULL, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, below);
+	g_clear_error(&error);
+	CU_ASSERT_PTR_NULL(journal_create("/proc/self", SESSION, JOURNAL_SOURCE, NULL, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot make '/proc/self/" SESSION);
+}
+
+static void
+a_folder_is_made_for_its_owner_alone(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *deep = g_build_filename(folder, "a", "b", NULL);
+	g_autoptr(Journal) journal = create(deep);
+	g_autofree char *path = path_of(deep);
+	GStatBuf status;
+
+	CU_ASSERT_EQUAL_FATAL(g_stat(deep, &status), 0);
+	CU_ASSERT_EQUAL(status.st_mode & 07777, 0700);
+	CU_ASSERT_EQUAL_FATAL(g_stat(path, &status), 0);
+	CU_ASSERT_EQUAL(status.st_mode & 07777, 0600);
+}
+
+CU_TestInfo suite_journal[] = {
+	{ "what was written is read again", what_was_written_is_read_again },
+	{ "later facts lie over earlier ones", later_facts_lie_over_earlier_ones },
+	{ "facts of another type are not said", facts_of_another_type_are_not_said },
+	{ "a torn last line does not count", a_torn_last_line_does_not_count },
+	{ "a line after a torn one counts", a_line_after_a_torn_one_counts },
+	{ "a line that cannot be written leaves no trace",
+	  a_line_that_cannot_be_written_leaves_no_trace },
+	{ "a living owner is respected", a_living_owner_is_respected },
+	{ "each role has a journal of its own", each_role_has_a_journal_of_its_own },
+	{ "a restart of the host shows", a_restart_of_the_host_shows },
+	{ "what is no journal is refused", what_is_no_journal_is_refused },
+	{ "a huge file is refused", a_huge_file_is_refused },
+	{ "binary garbage is refused", binary_garbage_is_refused },
+	{ "unsafe names reach no file", unsafe_names_reach_no_file },
+	{ "all are listed and strangers are not", all_are_listed_and_strangers_are_not },
+	{ "a folder that is not there has no journals",
+	  a_folder_that_is_not_there_has_no_journals },
+	{ "a removed one is gone", a_removed_one_is_gone },
+	{ "the age counts from the last line", age_counts_from_the_last_line },
+	{ "a folder that cannot be is named", a_folder_that_cannot_be_is_named },
+	{ "a folder is made for its owner alone", a_folder_is_made_for_its_owner_alone },
+	CU_TEST_INFO_NULL,
+};
