@@ -172,7 +172,7 @@ arm_request(QmpClient *self, QmpRequest *request, GTask *task, guint timeout_ms)
 static void
 start(QmpClient *self, GTask *task, QmpRequest *request, guint timeout_ms)
 {
-	g_autoptr(QmpClient) guard = g_object_ref(self);
+	g_autoptr(QmpClient) guard G_GNUC_UNUSED = g_object_ref(self);
 
 	arm_request(self, request, task, timeout_ms);
 	qmp_requests_push(self->requests, request);
@@ -222,7 +222,7 @@ qmp_client_execute_async(QmpClient *self, const char *command, JsonNode *argumen
 			 GAsyncReadyCallback callback, gpointer data)
 {
 	const QmpExecOptions defaults = { .fd = -1 };
-	g_autoptr(JsonNode) owned_arguments = arguments;
+	g_autoptr(JsonNode) owned_arguments G_GNUC_UNUSED = arguments;
 	g_autoptr(GTask) task = g_task_new(self, cancellable, callback, data);
 	GError *error = NULL;
 	QmpRequest *request = NULL;
@@ -412,7 +412,7 @@ on_bytes(gpointer owner, const char *bytes, gsize len)
 	g_object_add_weak_pointer(G_OBJECT(self), (gpointer *)&alive);
 	while (alive != NULL) {
 		g_auto(QmpMessage) message = { .kind = QMP_MESSAGE_UNKNOWN };
-		g_autoptr(QmpClient) guard = g_object_ref(self);
+		g_autoptr(QmpClient) guard G_GNUC_UNUSED = g_object_ref(self);
 		if (!next_message(self, &message))
 			break;
 		on_message(self, &message);
@@ -486,7 +486,7 @@ qmp_client_connect_finish(GAsyncResult *result, GError **error)
 void
 qmp_client_close(QmpClient *self)
 {
-	g_autoptr(QmpClient) guard = g_object_ref(self);
+	g_autoptr(QmpClient) guard G_GNUC_UNUSED = g_object_ref(self);
 
 	close_with(self, g_error_new_literal(QMP_ERROR, QMP_ERROR_CLOSED, "closed by us"));
 	source_end(&self->teller);

@@ -120,7 +120,7 @@ on_writable(GSocket *socket, GIOCondition condition, gpointer data)
 void
 qmp_link_flush(QmpLink *self)
 {
-	g_autoptr(QmpLink) guard = g_rc_box_acquire(self);
+	g_autoptr(QmpLink) guard G_GNUC_UNUSED = g_rc_box_acquire(self);
 	QmpRequest *request = NULL;
 
 	if (self->writer != NULL)

@@ -49,7 +49,8 @@ qmp_request_free(QmpRequest *self)
 {
 	if (self == NULL)
 		return;
-	g_autoptr(GTask) task = qmp_request_take_task(self);
+	GTask *task = qmp_request_take_task(self);
+	g_clear_object(&task);
 	g_clear_object(&self->fds);
 	g_free(self->command);
 	g_free(self->text);
