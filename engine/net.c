@@ -133,10 +133,9 @@ net_parse_address(const char *text, guint16 default_port, char **ret_host, guint
 		  GError **error)
 {
 	g_autoptr(GError) local_error = NULL;
+	gboolean has_host = *text != '\0' && (*text != ':' || text[1] == ':'); /* "::1" is one */
 	g_autoptr(GSocketConnectable) parsed =
-		*text != '\0' && *text != ':'
-			? g_network_address_parse(text, default_port, &local_error)
-			: NULL;
+		has_host ? g_network_address_parse(text, default_port, &local_error) : NULL;
 	if (parsed == NULL) {
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
 			    "'%s' is not an address of the form HOST[:PORT]", text);
