@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The plan: a good pair of surveys, then one small difference at a time and the issues that it must make,
+ * no more and no fewer.
+ */
+#include <CUnit/CUnit.h>
+#include <string.h>
+
+#include "engine/gw-error.h"
+#include "engine/negotiate.h"
+#include "engine/plan-json.h"
+#include "engine/survey-data.h"
+#include "tests/test-util.h"
+
+#define CAPABILITIES \
+	"\"events\",\"late-block-activate\",\"pause-before-switchover\",\"return-path\""
+
+static const char source_text[] =
+	"{\"qemu_version\":\"7.2.22\",\"target\":\"x86_64\",\"machine_type\":\"pc-q35-7.2\","
+	"\"name\":\"web1\",\"uuid\":\"u1\",\"run_state\":\"running\",\"running\":true,"
+	"\"ram_bytes\":67108864,\"vcpus\":2,\"migrate_status\":\"none\","
+	"\"capabilities\":[" CAPABILITIES "],\"capabilities_on\":[],"
+	"\"has_exit_on_error\":false,\"has_oob\":true}";
+static const char destination_text[] =
+	"{\"qemu_version\":\"10.0.2\",\"target\":\"x86_64\",\"machine_type\":\"pc-q35-7.2\","
+	"\"name\":\"web1\",\"uuid\":\"u1\",\"run_state\":\"inmigrate\",\"running\":false,"
+	"\"ram_bytes\":67108864,\"vcpus\":2,\"migrate_status\":\"none\","
+	"\"capabilities\":[" CAPABILITIES "],\"capabilities_on\":[],"
+	"\"has_exit_on_error\":true,\"has_oob\":true}";
+
+/* @text with the first @from replaced by @to, read as a survey; as it is when @from is NULL. */
+static GwSurvey *
+survey(const char *text, const char *from, const char *to)
+{
+	const char *at = from != NULL ? strstr(text, from) : text;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	g_autofree char *changed =
+		g_strdup_printf("%.*s%s%s", (int)(at - text), text, from != NULL ? to : "",
+				at + (from != NULL ? strlen(from) : 0));
+	g_autoptr(JsonNode) node = json_from_string(changed, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(node);
+	GwSurvey *self = survey_from_node(node, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(self);
+	return self;
+}
+
+static const NegotiatePolicy policy = { .vm_name = "web1", .downtime_limit_us = 300000 };
+
+/* (transfer full): "host:code:subject" of every issue, with a space between. */
+static char *
+issues_of(const GwPlan *plan)
+{
+	GString *text = g_string_new(NULL);
+	for (guint i = 0; i < plan->issues->len; i++) {
+		const GwIssue *issue = g_ptr_array_index(plan->issues, i);
+		CU_ASSERT_EQUAL(issue->severity, GW_SEVERITY_ERROR);
+		CU_ASSERT_TRUE(issue->text != NULL && *issue->text != '\0');
+		CU_ASSERT_TRUE(issue->remedy != NULL && *issue->remedy != '\0');
+		g_string_append_printf(text, "%s%s:%s:%s", i > 0 ? " " : "", issue->host,
+				       issue->code, issue->subject);
+	}
+	return g_string_free(text, FALSE);
+}
+
+static void
+a_good_pair_makes_a_plan(void)
+{
+	g_autoptr(GwSurvey) source = survey(source_text, NULL, NULL);
+	g_autoptr(GwSurvey) destination = survey(destination_text, NULL, NULL);
+	const NegotiatePolicy wishes = { .vm_name = "web1",
+					 .downtime_limit_us = 250000,
+					 .bandwidth_bytes_per_s = 125000000,
+					 .keep_source = TRUE };
+	g_autoptr(GwPlan) plan = negotiate(source, destination, &wishes);
+
+	CU_ASSERT_TRUE(gw_plan_is_possible(plan));
+	CU_ASSERT_EQUAL(plan->issues->len, 0);
+	TEST_STRING(plan->vm_name, "web1");
+	TEST_STRING(plan->transport, "direct");
+	CU_ASSERT_EQUAL(plan->channels, 1);
+	CU_ASSERT_EQUAL(plan->downtime_limit_us, 250000);
+	CU_ASSERT_EQUAL(plan->bandwidth_bytes_per_s, 125000000);
+	CU_ASSERT_TRUE(plan->keep_source);
+	CU_ASSERT_FALSE(plan->paused);
+	g_autofree char *at_source = g_strjoinv(" ", plan->capabilities_source);
+	g_autofree char *at_destination = g_strjoinv(" ", plan->capabilities_destination);
+	TEST_STRING(at_source, "events late-block-activate pause-before-switchover return-path");
+	TEST_STRING(at_destination, "events late-block-activate return-path");
+	CU_ASSERT_TRUE(negotiate_check_destination(plan, destination, NULL));
+}
+
+static const struct {
+	gboolean at_destination;
+	const char *from;
+	const char *to;
+	const char *issues;
+} differences[] = {
+	{ TRUE, "\"x86_64\"", "\"aarch64\"", "both:target:architecture" },
+	{ FALSE, "pc-q35-7.2", "pc-i440fx-7.2", "both:machine-type:machine type" },
+	{ TRUE, "pc-q35-7.2", "pc-q35-10.0", "both:machine-type:machine type" },
+	{ TRUE, "\"u1\"", "\"u2\"", "both:uuid:UUID" },
+	{ FALSE, "67108864", "67108865", "both:ram-size:RAM" },
+	{ TRUE, "67108864", "134217728", "both:ram-size:RAM" },
+	{ TRUE, "\"vcpus\":2", "\"vcpus\":1", "both:vcpus:vCPUs" },
+	{ FALSE, "\"capabilities\"", "\"blocked_reasons\":[\"a\",\"b\"],\"capabilities\"",
+	  "source:blocked:guest source:blocked:guest" },
+	{ TRUE, "\"capabilities\"", "\"blocked_reasons\":[\"a\"],\"capabilities\"", "" },
+	{ FALSE, "\"run_state\":\"running\"", "\"run_state\":\"paused\"", "" },
+	{ FALSE, "\"run_state\":\"running\"", "\"run_state\":\"prelaunch\"", "" },
+	{ FALSE, "\"run_state\":\"running\"", "\"run_state\":\"postmigrate\"",
+	  "source:run-state:guest" },
+	{ FALSE, "\"run_state\":\"running\"", "\"run_state\":\"inmigrate\"",
+	  "source:run-state:guest" },
+	{ FALSE, "\"run_state\":\"running\"", "\"run_state\":\"guest-panicked\"",
+	  "source:run-state:guest" },
+	{ FALSE, "\"migrate_status\":\"none\"", "\"migrate_status\":\"completed\"", "" },
+	{ FALSE, "\"migrate_status\":\"none\"", "\"migrate_status\":\"cancelled\"", "" },
+	{ FALSE, "\"migrate_status\":\"none\"", "\"migrate_status\":\"failed\"", "" },
+	{ FALSE, "\"migrate_status\":\"none\"", "\"migrate_status\":\"active\"",
+	  "source:migrating:guest" },
+	{ FALSE, "\"migrate_status\":\"none\"", "\"migrate_status\":\"of a newer QEMU\"",
+	  "source:migrating:guest" },
+	{ TRUE, "\"run_state\":\"inmigrate\"", "\"run_state\":\"prelaunch\"",
+	  "destination:not-incoming:QEMU" },
+	{ TRUE, "\"run_state\":\"inmigrate\",", "", "destination:not-incoming:QEMU" },
+	{ FALSE, "\"events\",", "", "source:capability:events" },
+	{ TRUE, "\"events\",", "", "destination:capability:events" },
+	{ FALSE, ",\"return-path\"", "", "source:capability:return-path" },
+	{ TRUE, "\"late-block-activate\",", "", "destination:capability:late-block-activate" },
+	{ TRUE, "\"pause-before-switchover\",", "",
+	  "destination:capability:pause-before-switchover" },
+	{ FALSE, "_on\":[]", "_on\":[\"events\",\"xbzrle\"]", "" },
+	{ FALSE, "_on\":[]", "_on\":[\"postcopy-ram\"]", "source:refused-capability:postcopy-ram" },
+	{ TRUE, "_on\":[]", "_on\":[\"postcopy-ram\"]",
+	  "destination:refused-capability:postcopy-ram" },
+	{ FALSE, "_on\":[]", "_on\":[\"background-snapshot\"]",
+	  "source:refused-capability:background-snapshot" },
+	{ FALSE, "_on\":[]", "_on\":[\"postcopy-preempt\"]",
+	  "source:refused-capability:postcopy-preempt" },
+	{ TRUE, "_on\":[]", "_on\":[\"x-colo\"]", "destination:refused-capability:x-colo" },
+	{ FALSE, "_on\":[]", "_on\":[\"x-ignore-shared\"]",
+	  "source:refused-capability:x-ignore-shared" },
+	/* What one side did not say cannot be compared, and versions never are. */
+	{ TRUE, "\"uuid\":\"u1\",", "", "" },
+	{ FALSE, "\"machine_type\":\"pc-q35-7.2\",", "", "" },
+	{ FALSE, "7.2.22", "2.0.0", "" },
+	{ FALSE, "\"has_oob\":true", "\"has_oob\":false", "" },
+};
+
+static void
+each_difference_makes_its_issue(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(differences); i++) {
+		gboolean there = differences[i].at_destination;
+		const char *from = differences[i].from;
+		const char *to = differences[i].to;
+		g_autoptr(GwSurvey) source = survey(source_text, there ? NULL : from, to);
+		g_autoptr(GwSurvey) destination = survey(destination_text, there ? from : NULL, to);
+		g_autoptr(GwPlan) plan = negotiate(source, destination, &policy);
+		g_autofree char *issues = issues_of(plan);
+		TEST_STRING(issues, differences[i].issues);
+		CU_ASSERT_EQUAL(gw_plan_is_possible(plan), *differences[i].issues == '\0');
+	}
+}
+
+static void
+all_issues_are_told_at_once(void)
+{
+	g_autoptr(GwSurvey) source = survey(source_text, CAPABILITIES, "");
+	g_autoptr(GwSurvey) destination = survey(destination_text, "\"vcpus\":2", "\"vcpus\":3");
+	g_autoptr(GwPlan) plan = NULL;
+
+	destination->ram_bytes = 1;
+	plan = negotiate(source, destination, &policy);
+	g_autofree char *issues = issues_of(plan);
+	TEST_STRING(issues, "both:ram-size:RAM both:vcpus:vCPUs source:capability:events "
+			    "source:capability:return-path source:capability:late-block-activate "
+			    "source:capability:pause-before-switchover");
+	g_autofree char *text = negotiate_describe_errors(plan);
+	CU_ASSERT_TRUE(g_str_has_prefix(text, "both: the RAM differs: 67108864 bytes at the "
+					      "source, 1 bytes at the destination; both: "));
+	CU_ASSERT_PTR_NULL(strchr(text, '\n'));
+}
+
+static void
+warnings_are_not_among_the_errors(void)
+{
+	g_autoptr(GwSurvey) source = survey(source_text, NULL, NULL);
+	g_autoptr(GwSurvey) destination = survey(destination_text, NULL, NULL);
+	g_autoptr(GwPlan) plan = negotiate(source, destination, &policy);
+
+	g_ptr_array_add(plan->issues, gw_issue_new(GW_SEVERITY_WARNING, "w", "source", "s",
+						   "only a warning", NULL));
+	CU_ASSERT_TRUE(gw_plan_is_possible(plan));
+	g_autofree char *none = negotiate_describe_errors(plan);
+	TEST_STRING(none, "");
+	g_ptr_array_add(plan->issues,
+			gw_issue_new(GW_SEVERITY_ERROR, "e", "source", "s", "an error", NULL));
+	CU_ASSERT_FALSE(gw_plan_is_possible(plan));
+	g_autofree char *one = negotiate_describe_errors(plan);
+	TEST_STRING(one, "source: an error");
+}
+
+static void
+a_paused_guest_stays_paused(void)
+{
+	for (guint bits = 0; bits < 4; bits++) {
+		g_autoptr(GwSurvey) source = survey(source_text, NULL, NULL);
+		g_autoptr(GwSurvey) destination = survey(destination_text, NULL, NULL);
+		NegotiatePolicy wishes = { .paused = (bits & 1) != 0 };
+		source->running = (bits & 2) != 0;
+		g_autoptr(GwPlan) plan = negotiate(source, destination, &wishes);
+		CU_ASSERT_EQUAL(plan->paused != FALSE, bits != 2);
+	}
+}
+
+/* (transfer full): the plan that the good pair makes. */
+static GwPlan *
+good_plan(void)
+{
+	g_autoptr(GwSurvey) source = survey(source_text, NULL, NULL);
+	g_autoptr(GwSurvey) destination = survey(destination_text, NULL, NULL);
+
+	return negotiate(source, destination, &policy);
+}
+
+static void
+check_destination_refuses(const GwPlan *plan, const GwSurvey *own, const char *message)
+{
+	g_autoptr(GError) error = NULL;
+
+	CU_ASSERT_FALSE(negotiate_check_destination(plan, own, &error));
+	CU_ASSERT_TRUE_FATAL(error != NULL);
+	CU_ASSERT_TRUE(g_error_matches(error, GW_ERROR, GW_ERROR_INCOMPATIBLE));
+	TEST_STRING(error->message, message);
+}
+
+static void
+destination_checks_the_plan_itself(void)
+{
+	g_autoptr(GwPlan) plan = good_plan();
+	g_autoptr(GwSurvey) running = survey(destination_text, "\"inmigrate\"", "\"running\"");
+	g_autoptr(GwSurvey) poor = survey(destination_text, ",\"return-path\"", "");
+	g_autoptr(GwSurvey) both = survey(destination_text, ",\"return-path\"", "");
+
+	check_destination_refuses(
+		plan, running,
+		"destination: the QEMU that shall receive is 'running', not 'inmigrate'");
+	check_destination_refuses(plan, poor,
+				  "destination: the plan asks for capability 'return-path', which "
+				  "cannot be had here");
+	g_clear_pointer(&both->run_state, g_free);
+	check_destination_refuses(
+		plan, both,
+		"destination: the QEMU that shall receive is 'in an unknown state', not "
+		"'inmigrate'; destination: the plan asks for capability 'return-path', which "
+		"cannot "
+		"be had here");
+}
+
+/* What it has got but never switches on is refused too: the peer does not choose. */
+static void
+destination_takes_no_capability_of_the_peers_choice(void)
+{
+	g_autoptr(GwSurvey) own =
+		survey(destination_text, "\"events\"", "\"events\",\"postcopy-ram\"");
+	static const char *const wanted[] = { "postcopy-ram", "no such capability",
+					      "pause-before-switchover", "" };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(wanted); i++) {
+		g_autoptr(GwPlan) plan = good_plan();
+		char *list[] = { (char *)wanted[i], NULL };
+		g_strfreev(plan->capabilities_destination);
+		plan->capabilities_destination = g_strdupv(list);
+		g_autofree char *message =
+			g_strdup_printf("destination: the plan asks for capability '%s', which "
+					"cannot be had here",
+					wanted[i]);
+		check_destination_refuses(plan, own, message);
+	}
+}
+
+static void
+destination_takes_no_other_transport(void)
+{
+	g_autoptr(GwSurvey) own = survey(destination_text, NULL, NULL);
+	g_autoptr(GwPlan) plan = good_plan();
+
+	plan->channels = 2;
+	check_destination_refuses(plan, own,
+				  "destination: the plan asks for 2 channels by 'direct', which "
+				  "this agent has not got");
+	plan->channels = 1;
+	g_free(plan->transport);
+	plan->transport = g_strdup("pigeon");
+	check_destination_refuses(plan, own,
+				  "destination: the plan asks for 1 channels by 'pigeon', which "
+				  "this agent has not got");
+	g_clear_pointer(&plan->transport, g_free);
+	CU_ASSERT_FALSE(negotiate_check_destination(plan, own, NULL));
+}
+
+CU_TestInfo suite_negotiate[] = {
+	{ "a good pair makes a plan", a_good_pair_makes_a_plan },
+	{ "each difference makes its issue", each_difference_makes_its_issue },
+	{ "all issues are told at once", all_issues_are_told_at_once },
+	{ "warnings are not among the errors", warnings_are_not_among_the_errors },
+	{ "a paused guest stays paused", a_paused_guest_stays_paused },
+	{ "the destination checks the plan itself", destination_checks_the_plan_itself },
+	{ "the destination takes no capability of the peer's choice",
+	  destination_takes_no_capability_of_the_peers_choice },
+	{ "the destination takes no other transport", destination_takes_no_other_transport },
+	CU_TEST_INFO_NULL,
+};
