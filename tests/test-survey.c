@@ -131,7 +131,7 @@ host_says_what_the_kernel_says(void)
 	JsonObject *object = json_node_get_object(node);
 	CU_ASSERT_STRING_EQUAL(json_object_get_string_member(object, "host_name"), name);
 	CU_ASSERT_EQUAL(json_object_get_int_member(object, "memory_available_bytes"),
-			host->memory_available_bytes);
+			(gint64)host->memory_available_bytes);
 }
 
 CU_TestInfo suite_survey[] = {
