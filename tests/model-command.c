@@ -2,7 +2,10 @@
 /*
  * The commands of model-qemu's monitor, one function each, in a table. The words of the errors are QEMU's.
  */
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "qmp/json-get.h"
 #include "tests/model-machine.h"
@@ -256,6 +259,9 @@ query_migrate(Model *self, JsonObject *arguments, Reply *reply)
 		g_string_append_printf(text, "\"status\": \"%s\"", model_word(self, self->status));
 	if (self->error_desc != NULL)
 		g_string_append_printf(text, ", \"error-desc\": \"%s\"", self->error_desc);
+	if (self->options.blocked != NULL)
+		g_string_append_printf(text, "%s\"blocked-reasons\": [\"%s\"]",
+				       text->len > 1 ? ", " : "", self->options.blocked);
 	if (!self->incoming_begun &&
 	    (model_is_migrating(self) || g_strcmp0(self->status, "completed") == 0))
 		append_numbers(self, text);
@@ -498,6 +504,34 @@ dispatch(Model *self, const char *name, JsonObject *arguments, gint64 id, gboole
 	send_error(self, id, "CommandNotFound", desc);
 }
 
+static void
+write_commands(Model *self, const char *name, const char *line)
+{
+	if (self->options.commands_path == NULL)
+		return;
+	int fd = open(self->options.commands_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	g_assert_cmpint(fd, >=, 0);
+	dprintf(fd, "%s %.*s\n", name, (int)strcspn(line, "\r\n"), line);
+	close(fd);
+}
+
+/* Does what --on says about a command. %FALSE when it is to be carried out as usual, late maybe. */
+static gboolean
+take_action(Model *self, const char *action, gint64 id, gboolean *ret_keep)
+{
+	*ret_keep = TRUE;
+	if (g_str_has_prefix(action, "fail:"))
+		send_error(self, id, "GenericError", action + strlen("fail:"));
+	else if (g_str_equal(action, "skip"))
+		g_string_append_printf(self->out,
+				       "{\"return\": {}, \"id\": %" G_GINT64_FORMAT "}\r\n", id);
+	else if (model_act(action))
+		return FALSE;
+	else
+		*ret_keep = g_str_equal(action, "ignore");
+	return TRUE;
+}
+
 gboolean
 model_command(Model *self, const char *line)
 {
@@ -518,13 +552,11 @@ model_command(Model *self, const char *line)
 	gboolean oob = json_object_has_member(object, "exec-oob");
 	if (!json_get_string(object, oob ? "exec-oob" : "execute", &name, NULL))
 		return TRUE;
+	write_commands(self, name, line);
 	const char *action = find_action(self, name);
-	if (action != NULL && g_str_has_prefix(action, "fail:")) {
-		send_error(self, id, "GenericError", action + strlen("fail:"));
-		return TRUE;
-	}
-	if (action != NULL && !model_act(action))
-		return g_str_equal(action, "ignore");
+	gboolean keep = TRUE;
+	if (action != NULL && take_action(self, action, id, &keep))
+		return keep;
 	dispatch(self, name, arguments, id, oob);
 	return TRUE;
 }

@@ -55,7 +55,10 @@ init_tables(Model *self)
 	self->fds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, close_fd);
 	self->counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (gsize i = 0; i < G_N_ELEMENTS(capabilities); i++)
-		g_hash_table_insert(self->capabilities, g_strdup(capabilities[i]), NULL);
+		g_hash_table_insert(self->capabilities, g_strdup(capabilities[i]),
+				    GINT_TO_POINTER(
+					    g_hash_table_contains(self->options.capabilities,
+								  capabilities[i])));
 	if (self->options.modern)
 		g_hash_table_insert(self->capabilities, g_strdup("switchover-ack"), NULL);
 	add_parameter(self, "downtime-limit", 300);
@@ -74,6 +77,7 @@ model_init(Model *self)
 	self->stream = self->passed_fd = -1;
 	self->autostart = !self->options.stopped;
 	self->run_state = "prelaunch";
+	self->status = self->options.earlier;
 	if (self->options.incoming)
 		self->run_state = "inmigrate";
 	else if (!self->options.stopped)

@@ -8,11 +8,13 @@
 
 typedef struct {
 	char *qmp_path, *name, *uuid, *machine, *log_path, *cont_stderr; /* (owned) */
-	gboolean stopped, incoming, deaf, modern;
-	gint64 ram_mib, vcpus, active_ms, device_ms;
-	GHashTable *on;	   /* (owned): "command" or "command#2" -> action */
-	GHashTable *at;	   /* (owned): status -> action */
-	GHashTable *words; /* (owned): status -> word */
+	char *commands_path, *blocked, *earlier;			 /* (owned) (nullable) */
+	gboolean stopped, incoming, deaf, modern, swap_events, cancel_late;
+	gint64 ram_mib, vcpus, active_ms, device_ms, resume_ms, passes_per_s;
+	GHashTable *on;		  /* (owned): "command" or "command#2" -> action */
+	GHashTable *at;		  /* (owned): status -> action */
+	GHashTable *words;	  /* (owned): status -> word */
+	GHashTable *capabilities; /* (owned): those that are on from the start */
 } ModelOptions;
 
 void model_options_parse(ModelOptions *self, int argc, char **argv);

@@ -44,6 +44,10 @@ parse_flag(ModelOptions *self, const char *name)
 		self->deaf = TRUE;
 	else if (g_str_equal(name, "modern"))
 		self->modern = TRUE;
+	else if (g_str_equal(name, "swap-events"))
+		self->swap_events = TRUE;
+	else if (g_str_equal(name, "cancel-late"))
+		self->cancel_late = TRUE;
 	else if (g_str_equal(name, "die-with-parent"))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	else
@@ -62,6 +66,8 @@ parse_text(ModelOptions *self, const char *name, const char *value)
 		{ "name", &self->name },       { "uuid", &self->uuid },
 		{ "machine", &self->machine }, { "M", &self->machine },
 		{ "log", &self->log_path },    { "cont-stderr", &self->cont_stderr },
+		{ "blocked", &self->blocked }, { "commands", &self->commands_path },
+		{ "earlier", &self->earlier },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -80,10 +86,9 @@ parse_number(ModelOptions *self, const char *name, const char *value)
 		const char *name;
 		gint64 *slot;
 	} rows[] = {
-		{ "m", &self->ram_mib },
-		{ "smp", &self->vcpus },
-		{ "active-ms", &self->active_ms },
-		{ "device-ms", &self->device_ms },
+		{ "m", &self->ram_mib },	   { "smp", &self->vcpus },
+		{ "active-ms", &self->active_ms }, { "device-ms", &self->device_ms },
+		{ "resume-ms", &self->resume_ms }, { "passes-per-s", &self->passes_per_s },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -110,6 +115,8 @@ parse_value(ModelOptions *self, const char *name, const char *value)
 		set_pair(self->at, value);
 	else if (g_str_equal(name, "word"))
 		set_pair(self->words, value);
+	else if (g_str_equal(name, "capability"))
+		g_hash_table_add(self->capabilities, g_strdup(value));
 }
 
 void
@@ -121,6 +128,7 @@ model_options_parse(ModelOptions *self, int argc, char **argv)
 	self->on = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	self->at = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	self->words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	self->capabilities = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (int i = 1; i < argc; i++) {
 		const char *name = argv[i] + strspn(argv[i], "-");
 		if (!parse_flag(self, name) && i + 1 < argc)

@@ -31,23 +31,33 @@ spawn(ModelQemu *self, GStrv argv)
 }
 
 ModelQemu *
-model_qemu_start(const char *option, ...)
+model_qemu_startv(const char *const *options)
 {
 	ModelQemu *self = g_new0(ModelQemu, 1);
 	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-	va_list options;
 
 	self->folder = test_folder_new();
 	self->path = g_build_filename(self->folder, "qmp", NULL);
 	g_autofree char *qmp = g_strdup_printf("unix:%s,server=on,wait=off", self->path);
 	g_strv_builder_add_many(builder, TEST_MODEL_QEMU, "--die-with-parent", "-qmp", qmp, NULL);
-	va_start(options, option);
-	for (; option != NULL; option = va_arg(options, const char *))
-		g_strv_builder_add(builder, option);
-	va_end(options);
+	g_strv_builder_addv(builder, (const char **)options);
 	g_auto(GStrv) argv = g_strv_builder_end(builder);
 	spawn(self, argv);
 	return self;
+}
+
+ModelQemu *
+model_qemu_start(const char *option, ...)
+{
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+	va_list values;
+
+	va_start(values, option);
+	for (; option != NULL; option = va_arg(values, const char *))
+		g_strv_builder_add(builder, option);
+	va_end(values);
+	g_auto(GStrv) options = g_strv_builder_end(builder);
+	return model_qemu_startv((const char *const *)options);
 }
 
 const char *
@@ -62,22 +72,27 @@ model_qemu_get_pid(ModelQemu *self)
 	return self->pid;
 }
 
+/* Somebody else in this process may have waited for it: an engine under test does. */
+gboolean
+model_qemu_has_ended(ModelQemu *self)
+{
+	if (self->pid != 0 && waitpid(self->pid, &self->wait_status, WNOHANG) != 0)
+		self->pid = 0;
+	return self->pid == 0;
+}
+
 int
 model_qemu_wait(ModelQemu *self)
 {
-	for (guint ms = 0; ms < PATIENCE_MS && self->pid != 0; ms++) {
-		if (waitpid(self->pid, &self->wait_status, WNOHANG) == self->pid)
-			self->pid = 0;
-		else
-			g_usleep(1000);
-	}
+	for (guint ms = 0; ms < PATIENCE_MS && !model_qemu_has_ended(self); ms++)
+		g_usleep(1000);
 	return self->pid == 0 ? self->wait_status : -1;
 }
 
 void
 model_qemu_free(ModelQemu *self)
 {
-	if (self->pid != 0)
+	if (!model_qemu_has_ended(self))
 		kill(self->pid, SIGKILL);
 	model_qemu_wait(self);
 	test_folder_free(self->folder);

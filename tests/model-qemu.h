@@ -12,13 +12,22 @@
  * Any other is skipped with its value. Options of the model:
  *
  *	--on COMMAND[#N]=ACTION   at the (N-th) COMMAND: fail:TEXT, ignore (never reply), delay:MS, close (the
- *	                          monitor), freeze (SIGSTOP), die
- *	--at STATUS=ACTION        when its migration enters STATUS: fail:TEXT, delay:MS, freeze, die
+ *	                          monitor), freeze (SIGSTOP), die, skip (reply, but do nothing)
+ *	--at STATUS=ACTION        when its migration enters STATUS: fail:TEXT, delay:MS, freeze, die; without
+ *	                          TEXT there is no error-desc
  *	--word STATUS=WORD        what it says instead of STATUS
  *	--active-ms MS            how long the source is active (default 20)
  *	--device-ms MS            how long it is in device at least (default 5)
  *	--deaf                    in device only out-of-band commands are answered
  *	--modern                  as QEMU 10: exit-on-error, avail-switchover-bandwidth, "device" always
+ *	--commands FILE           appended for each command: its name and the whole line
+ *	--capability NAME         on from the start
+ *	--blocked TEXT            a reason why it cannot be migrated
+ *	--earlier STATUS          what an earlier migration of it has left behind
+ *	--swap-events             pre-switchover is told before STOP
+ *	--cancel-late             in device migrate_cancel has no effect
+ *	--resume-ms MS            after a failure in the switchover the guest runs again so much later
+ *	--passes-per-s N          events MIGRATION_PASS while it is active
  *	--cont-stderr TEXT        written to stderr when a guest that came in is started
  *	--die-with-parent         as it says; model_qemu_start() adds it
  *	--log FILE                appended when the guest begins and ends to run: "US running" or "US stopped",
@@ -30,8 +39,10 @@ typedef struct ModelQemu ModelQemu;
 
 /* Starts one with these options after its socket's; the list ends with NULL. Waits for the socket. */
 ModelQemu *model_qemu_start(const char *option, ...) G_GNUC_NULL_TERMINATED;
+ModelQemu *model_qemu_startv(const char *const *options);
 const char *model_qemu_get_path(ModelQemu *self);
 pid_t model_qemu_get_pid(ModelQemu *self);
+gboolean model_qemu_has_ended(ModelQemu *self);
 /* Waits until it has ended, 10 s at most. Returns: the wait status, or -1 */
 int model_qemu_wait(ModelQemu *self);
 /* Kills it if it lives. */

@@ -94,9 +94,11 @@ fail(Model *self, const char *desc)
 	}
 	close_stream(self);
 	/* As in QEMU, the reason is often missing when it failed in the switchover. */
-	self->error_desc = stopped ? NULL : g_strdup(desc);
+	self->error_desc = stopped || *desc == '\0' ? NULL : g_strdup(desc);
 	model_set_status(self, "failed");
-	if (stopped)
+	if (stopped && self->options.resume_ms > 0)
+		self->next_us = model_now_us() + self->options.resume_ms * 1000;
+	else if (stopped)
 		resume(self);
 }
 
@@ -172,16 +174,20 @@ go_device(Model *self)
 static void
 stop_guest(Model *self)
 {
+	gboolean swap = self->options.swap_events;
+
 	self->pages_us = 0;
-	if (self->was_running)
+	if (self->was_running && !swap)
 		model_event(self, "\"STOP\"");
 	model_set_running(self, FALSE, "finish-migrate");
 	if (model_capability(self, "pause-before-switchover")) {
 		self->next_us = 0;
 		model_set_status(self, "pre-switchover");
-		return;
 	}
-	go_device(self);
+	if (self->was_running && swap)
+		model_event(self, "\"STOP\"");
+	if (!model_capability(self, "pause-before-switchover"))
+		go_device(self);
 }
 
 static void
@@ -218,6 +224,8 @@ model_cancel(Model *self)
 {
 	if (!model_is_migrating(self) || self->incoming_begun)
 		return;
+	if (self->options.cancel_late && is(self, "device"))
+		return;
 	model_set_status(self, "cancelling");
 	shutdown(self->stream, SHUT_RDWR);
 	self->next_us = model_now_us() + 1000;
@@ -238,6 +246,8 @@ send_pages(Model *self)
 
 	text[999] = '\n';
 	self->pages_us += PAGES_MS * 1000;
+	for (gint64 i = 0; i < self->options.passes_per_s * PAGES_MS / 1000; i++)
+		pass(self, 1);
 	put(self, text);
 }
 
@@ -260,6 +270,8 @@ model_tick(Model *self)
 		finish_cancel(self);
 	else
 		self->next_us = 0;
+	if (is(self, "failed") && g_str_equal(self->run_state, "finish-migrate"))
+		resume(self);
 }
 
 /* ---- the destination ---- */
