@@ -4,7 +4,7 @@
  * The record of one run: phases, samples and events in the report that it becomes. Memory is bounded
  * however long the run lasts: when the samples are many every second one goes and from then on only every
  * second is kept, and of a kind of event that comes by the thousand (a stuck migration's MIGRATION_PASS)
- * one in 100 ms stays.
+ * one in 100 ms stays. An event that finds no room is told to the listener and not kept.
  */
 #include "engine/recorder.h"
 
@@ -13,6 +13,12 @@
 #define MAX_SAMPLES  4096
 #define MAX_EVENTS   4096
 #define FLOOD_GAP_US (100 * 1000)
+
+/* Of the words of all events: a peer may put nearly a MiB into each. */
+#define MAX_EVENT_BYTES (4 * 1024 * 1024)
+
+/* Beyond any clock; within this no sum can overflow. */
+#define MAX_INSTANT_US (G_GINT64_CONSTANT(1) << 59)
 
 struct Recorder {
 	const RecorderListener *listener;
@@ -23,6 +29,7 @@ struct Recorder {
 	guint sample_stride;
 	guint sample_count;
 	gint64 last_pass_us;
+	gsize event_bytes;
 };
 
 Recorder *
@@ -63,7 +70,7 @@ recorder_now_us(Recorder *self)
 gint64
 recorder_at_us(Recorder *self, gint64 wall_clock_us)
 {
-	return wall_clock_us - self->start_wall_us;
+	return CLAMP(wall_clock_us, -MAX_INSTANT_US, MAX_INSTANT_US) - self->start_wall_us;
 }
 
 static GwPhase *
@@ -151,6 +158,16 @@ is_flood(Recorder *self, const char *name, gint64 time_us)
 	return FALSE;
 }
 
+static gboolean
+has_room(Recorder *self, const GwEvent *event)
+{
+	gsize bytes = strlen(event->name) + (event->data != NULL ? strlen(event->data) : 0);
+	if (self->report->events->len >= MAX_EVENTS || self->event_bytes + bytes > MAX_EVENT_BYTES)
+		return FALSE;
+	self->event_bytes += bytes;
+	return TRUE;
+}
+
 void
 recorder_event(Recorder *self, const char *host, const char *name, JsonObject *data,
 	       gint64 wall_clock_us)
@@ -166,6 +183,6 @@ recorder_event(Recorder *self, const char *host, const char *name, JsonObject *d
 	}
 	g_autoptr(GwEvent) event = gw_event_new(time_us, host, name, text);
 	self->listener->event(event, self->listener_data);
-	if (self->report->events->len < MAX_EVENTS)
+	if (has_room(self, event))
 		g_ptr_array_add(self->report->events, g_steal_pointer(&event));
 }
