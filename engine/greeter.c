@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <glib-unix.h>
+
 #include "engine/gw-error.h"
 #include "engine/net.h"
 
@@ -97,8 +99,9 @@ take_channel(Greeter *self)
 		return;
 	}
 	net_set_options(self->socket, NET_DATA);
-	g_socket_set_blocking(self->socket, TRUE); /* as QEMU's own sockets are */
 	int fd = fcntl(g_socket_get_fd(self->socket), F_DUPFD_CLOEXEC, 3);
+	if (fd >= 0) /* as QEMU's own sockets are; GSocket's never is, whatever it is told */
+		g_unix_set_fd_nonblocking(fd, FALSE, NULL);
 	if (fd >= 0 && self->set->listener->channel(&preamble, fd, self->set->data)) {
 		forget(self);
 		return;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <glib-unix.h>
+
 #include "engine/gw-error.h"
 #include "engine/negotiate.h"
 #include "engine/net.h"
@@ -297,8 +299,9 @@ open_channel(SourceRun *run, GError **error)
 	/* A new connection's buffer takes 28 bytes at once, so there is no half-sent case to handle. */
 	if (g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes)
 		return FALSE;
-	/* QEMU wants it blocking, as its own sockets are. */
-	g_socket_set_blocking(socket, TRUE);
+	/* QEMU wants it blocking, as its own sockets are; GSocket's never is, whatever it is told. */
+	if (!g_unix_set_fd_nonblocking(g_socket_get_fd(socket), FALSE, error))
+		return FALSE;
 	run->fd_given = qmp_getfd(run->qemu->qmp, "godwit", g_socket_get_fd(socket), error);
 	return run->fd_given;
 }
