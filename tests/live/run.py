@@ -6,7 +6,6 @@ import argparse
 import concurrent.futures
 import fnmatch
 import importlib
-import itertools
 import os
 import sys
 import time
@@ -72,24 +71,17 @@ def report(name, seconds, why, options):
         print("       | " + line, flush=True)
 
 
-def run_some(tests, jobs):
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(run_one, test) for test in tests]):
-            yield done.result()
-
-
 def run_all(tests, options):
-    """Runs them, a few at a time, for they mostly wait; but those whose class says `alone` one by one at the
-    end. Returns how many failed."""
-    together = [test for test in tests if not getattr(test, "alone", False)]
-    alone = [test for test in tests if getattr(test, "alone", False)]
+    """Runs them, a few at a time, for they mostly wait. Returns how many failed."""
     failed = count = 0
-    for name, seconds, why in itertools.chain(run_some(together, options.jobs), run_some(alone, 1)):
-        report(name, seconds, why, options)
-        failed += why is not None
-        count += 1
-        if options.compact and count % COMPACT_STEP == 0:
-            print("live       %4d of %d done" % (count, len(tests)), flush=True)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run_one, test) for test in tests]):
+            name, seconds, why = done.result()
+            report(name, seconds, why, options)
+            failed += why is not None
+            count += 1
+            if options.compact and count % COMPACT_STEP == 0:
+                print("live       %4d of %d done" % (count, len(tests)), flush=True)
     return failed
 
 

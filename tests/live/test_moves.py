@@ -66,7 +66,6 @@ class MoveTest(unittest.TestCase):
 
 
 class BackAndForthTest(unittest.TestCase):
-    alone = True  # see test_memory.py: a busy host makes QEMU's TCG lose pages
 
     def back_and_forth(self, qemu, machine):
         with Lab(self.id(), LinuxGuest(), qemu, machine=machine) as lab:

@@ -56,8 +56,8 @@ class DamageTest(unittest.TestCase):
             scratch.sides = [side]
             file = os.path.join(scratch.folder, "ram")
             side.extra = ["-machine", "memory-backend=ram", "-object",
-                          "memory-backend-file,id=ram,size=%dM,mem-path=%s,share=on" % (
-                              guest.ram_mib, file)]
+                          "memory-backend-file,id=ram,size=%d,mem-path=%s,share=on" % (
+                              guest.ram_bytes, file)]
             side.start_plainly()
             side.wait_beat()
             guest.check(guest.read(side.clock_path))
