@@ -10,6 +10,7 @@
 
 #include <glib/gstdio.h>
 
+#include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/recover.h"
 #include "qmp/await.h"
@@ -143,7 +144,7 @@ gboolean
 agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	const char *reason = json_object_get_string_member(body, "reason");
-	const char *code = json_object_get_string_member_with_default(body, "code", "failed");
+	const char *code = fields_peek_string(body, "code", "failed");
 	/* What failed here meanwhile failed because the source took its hands off. */
 	g_clear_error(&self->error);
 	self->error = g_error_new(GW_ERROR, (gint)gw_error_code_from_string(code),

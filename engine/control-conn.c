@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "qmp/await.h"
 #include "qmp/json-frame.h"
@@ -152,7 +153,7 @@ ping(ControlConn *self)
 static void
 take_pong(ControlConn *self, ControlMessage *message)
 {
-	gint64 time_us = json_object_get_int_member_with_default(message->body, "time_us", -1);
+	gint64 time_us = fields_peek_int(message->body, "time_us", -1);
 	clock_add(&self->clock, self->ping_sent_us, time_us, g_get_real_time());
 	self->ping_id = 0;
 	if (++self->n_pongs < FIRST_PINGS)

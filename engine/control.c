@@ -29,6 +29,7 @@
 
 #include <string.h>
 
+#include "engine/fields.h"
 #include "engine/gw-error.h"
 
 typedef struct {
@@ -152,21 +153,6 @@ check_fields(const TypeInfo *info, JsonObject *body, GError **error)
 	return TRUE;
 }
 
-static const char *
-get_string(JsonObject *object, const char *name)
-{
-	JsonNode *node = json_object_get_member(object, name);
-	return node != NULL && node_has_type(node, G_TYPE_STRING) ? json_node_get_string(node)
-								  : NULL;
-}
-
-static gint64
-get_int(JsonObject *object, const char *name)
-{
-	JsonNode *node = json_object_get_member(object, name);
-	return node != NULL && node_has_type(node, G_TYPE_INT64) ? json_node_get_int(node) : 0;
-}
-
 static gboolean
 find_type(const char *name, ControlType *ret_type, GError **error)
 {
@@ -205,10 +191,10 @@ control_parse(const char *text, gsize len, GError **error)
 
 	g_autoptr(ControlMessage) message = g_new0(ControlMessage, 1);
 	message->body = json_object_ref(json_node_get_object(root));
-	if (!find_type(get_string(message->body, "type"), &message->type, error))
+	if (!find_type(fields_peek_string(message->body, "type", NULL), &message->type, error))
 		return NULL;
 	const TypeInfo *info = &types[message->type];
-	gint64 id = get_int(message->body, "id");
+	gint64 id = fields_peek_int(message->body, "id", 0);
 	if (info->is_request && id <= 0) {
 		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
 			    "control message '%s' without a positive id", info->name);
@@ -247,11 +233,9 @@ control_error_to_object(const GError *error)
 GError *
 control_error_from_object(JsonObject *object)
 {
-	const char *code = get_string(object, "code");
-	const char *message = get_string(object, "message");
-	return g_error_new_literal(GW_ERROR,
-				   (gint)gw_error_code_from_string(code != NULL ? code : "failed"),
-				   message != NULL ? message : "the peer gives no reason");
+	const char *code = fields_peek_string(object, "code", "failed");
+	const char *message = fields_peek_string(object, "message", "the peer gives no reason");
+	return g_error_new_literal(GW_ERROR, (gint)gw_error_code_from_string(code), message);
 }
 
 static const guint8 preamble_magic[8] = { 'g', 'w', 'd', 'a', 't', 'a', 0, 1 };

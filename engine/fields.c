@@ -175,6 +175,37 @@ fields_object(Fields *self, const char *name, FieldsNeed need)
 }
 
 /* QEMU's own words may hold any bytes; JSON may not. */
+/* (transfer none): the member if it is a value of @type, else NULL. */
+static JsonNode *
+peek(JsonObject *object, const char *name, GType type)
+{
+	JsonNode *node = object != NULL ? json_object_get_member(object, name) : NULL;
+	if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != type)
+		return NULL;
+	return node;
+}
+
+const char *
+fields_peek_string(JsonObject *object, const char *name, const char *fallback)
+{
+	JsonNode *node = peek(object, name, G_TYPE_STRING);
+	return node != NULL ? json_node_get_string(node) : fallback;
+}
+
+gint64
+fields_peek_int(JsonObject *object, const char *name, gint64 fallback)
+{
+	JsonNode *node = peek(object, name, G_TYPE_INT64);
+	return node != NULL ? json_node_get_int(node) : fallback;
+}
+
+gboolean
+fields_peek_boolean(JsonObject *object, const char *name, gboolean fallback)
+{
+	JsonNode *node = peek(object, name, G_TYPE_BOOLEAN);
+	return node != NULL ? json_node_get_boolean(node) : fallback;
+}
+
 void
 fields_add_string(JsonObject *object, const char *name, const char *value)
 {

@@ -41,6 +41,12 @@ JsonArray *fields_array(Fields *self, const char *name, FieldsNeed need, guint m
 /* (transfer none): an object; NULL when absent or wrong. */
 JsonNode *fields_object(Fields *self, const char *name, FieldsNeed need);
 
+/* One member by itself: @fallback when it is absent or something else. @object is nullable. The string is
+ * (transfer none). json-glib's own getters take a member of the wrong type for a programmer's mistake. */
+const char *fields_peek_string(JsonObject *object, const char *name, const char *fallback);
+gint64 fields_peek_int(JsonObject *object, const char *name, gint64 fallback);
+gboolean fields_peek_boolean(JsonObject *object, const char *name, gboolean fallback);
+
 /* The writers leave out what is not known: NULL, or a negative number. */
 void fields_add_string(JsonObject *object, const char *name, const char *value);
 void fields_add_known(JsonObject *object, const char *name, gint64 value);

@@ -6,6 +6,7 @@
  */
 #include "engine/peer.h"
 
+#include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/net.h"
 
@@ -37,8 +38,8 @@ say_hello(Peer *self, GCancellable *cancellable, GError **error)
 							HELLO_TIMEOUT_MS, cancellable, error);
 	if (reply == NULL)
 		return FALSE;
-	self->agent_id = g_strdup(json_object_get_string_member_with_default(reply, "agent", NULL));
-	self->host_name = g_strdup(json_object_get_string_member_with_default(reply, "host", NULL));
+	self->agent_id = g_strdup(fields_peek_string(reply, "agent", NULL));
+	self->host_name = g_strdup(fields_peek_string(reply, "host", NULL));
 	if (self->agent_id != NULL && self->host_name != NULL)
 		return TRUE;
 	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
@@ -77,7 +78,7 @@ peer_outcome_to_string(PeerOutcome outcome)
 PeerOutcome
 peer_outcome_from_reply(JsonObject *reply)
 {
-	const char *word = json_object_get_string_member_with_default(reply, "outcome", "unknown");
+	const char *word = fields_peek_string(reply, "outcome", "unknown");
 	for (guint i = 0; i < G_N_ELEMENTS(outcome_words); i++)
 		if (g_strcmp0(word, outcome_words[i]) == 0)
 			return i;
@@ -120,8 +121,7 @@ peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *s
 	PeerOutcome outcome = peer_outcome_from_reply(reply);
 	if (outcome == PEER_OUTCOME_UNKNOWN)
 		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "the agent cannot tell: %s",
-			    json_object_get_string_member_with_default(reply, "text",
-								       "no reason given"));
+			    fields_peek_string(reply, "text", "no reason given"));
 	return outcome;
 }
 

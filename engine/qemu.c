@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "qmp/await.h"
 
@@ -27,9 +28,7 @@
 static void
 take_migration(Qemu *self, JsonObject *data, gint64 timestamp_us)
 {
-	const char *word =
-		data != NULL ? json_object_get_string_member_with_default(data, "status", NULL)
-			     : NULL;
+	const char *word = fields_peek_string(data, "status", NULL);
 	if (word == NULL)
 		return;
 	self->status = qmp_migrate_status_from_string(word);
@@ -49,8 +48,8 @@ on_event(QmpClient *qmp, const char *name, JsonObject *data, gint64 timestamp_us
 		self->stop_us = timestamp_us;
 	else if (strcmp(name, "RESUME") == 0)
 		self->resume_us = timestamp_us;
-	else if (strcmp(name, "MIGRATION_PASS") == 0 && data != NULL)
-		self->pass = json_object_get_int_member_with_default(data, "pass", self->pass);
+	else if (strcmp(name, "MIGRATION_PASS") == 0)
+		self->pass = fields_peek_int(data, "pass", self->pass);
 
 	if (self->on_event != NULL)
 		self->on_event(self, name, data, timestamp_us, self->on_event_data);

@@ -9,6 +9,7 @@
  */
 #include "engine/recover.h"
 
+#include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/source-run.h"
 
@@ -58,8 +59,8 @@ restore(SourceRecovery *self)
 	g_autoptr(GList) names = json_object_get_members(json_node_get_object(node));
 	for (GList *n = names; n != NULL; n = n->next)
 		g_hash_table_insert(capabilities, g_strdup(n->data),
-				    GINT_TO_POINTER(json_object_get_boolean_member_with_default(
-					    json_node_get_object(node), n->data, FALSE)));
+				    GINT_TO_POINTER(fields_peek_boolean(json_node_get_object(node),
+									n->data, FALSE)));
 	QmpMigrateParameters parameters = QMP_MIGRATE_PARAMETERS_INIT;
 	parameters.downtime_limit_us = journal_get_int(self->journal, "downtime_limit_us", -1);
 	parameters.max_bandwidth_bytes_per_s =

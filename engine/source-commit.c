@@ -10,6 +10,7 @@
  */
 #include "engine/source-run.h"
 
+#include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "qmp/await.h"
 
@@ -88,8 +89,7 @@ source_commit(SourceRun *run, GError **error)
 	if (reply == NULL)
 		return commit_after_loss(run, loss, error);
 	PeerOutcome outcome = peer_outcome_from_reply(reply);
-	const char *text =
-		json_object_get_string_member_with_default(reply, "text", "no reason given");
+	const char *text = fields_peek_string(reply, "text", "no reason given");
 	if (outcome != PEER_OUTCOME_UNKNOWN)
 		return take_answer(run, outcome, text, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "destination: %s", text);

@@ -10,6 +10,7 @@
 
 #include <glib-unix.h>
 
+#include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/negotiate.h"
 #include "engine/net.h"
@@ -78,9 +79,7 @@ take_peer_event(SourceRun *run, JsonObject *body)
 	recorder_event(run->recorder, "destination", name, data, clock_to_ours(clock, peer_us));
 	if (strcmp(name, "RESUME") == 0)
 		run->resume_peer_us = peer_us;
-	const char *status =
-		data != NULL ? json_object_get_string_member_with_default(data, "status", NULL)
-			     : NULL;
+	const char *status = fields_peek_string(data, "status", NULL);
 	if (strcmp(name, "MIGRATION") == 0 && g_strcmp0(status, "completed") == 0)
 		run->destination_completed = TRUE;
 }
@@ -228,7 +227,7 @@ source_prepare(SourceRun *run, GError **error)
 	g_autoptr(JsonObject) reply = call(run, CONTROL_PREPARE, request, CALL_TIMEOUT_MS, error);
 	if (reply == NULL)
 		return FALSE;
-	run->token = g_strdup(json_object_get_string_member_with_default(reply, "token", ""));
+	run->token = g_strdup(fields_peek_string(reply, "token", ""));
 	return TRUE;
 }
 
