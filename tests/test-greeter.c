@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * New connections by real sockets: told apart by their first bytes, none of which is lost to whom it
+ * belongs.
+ */
+#include <CUnit/CUnit.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/gw-error.h"
+#include "engine/greeter.h"
+#include "tests/tcp-pair.h"
+#include "tests/test-util.h"
+
+typedef struct {
+	GreeterSet *set;
+	GSocket *dialled; /* what the stranger holds */
+	gboolean waits_for_channel;
+	GSocket *control;
+	ControlPreamble preamble;
+	int channel_fd;
+	char *rejected; /* the reason */
+	char *rejected_peer;
+	gboolean decided;
+} Door;
+
+static void
+on_control(GSocket *socket, gpointer data)
+{
+	Door *door = data;
+
+	g_set_object(&door->control, socket);
+	door->decided = TRUE;
+}
+
+static gboolean
+on_channel(const ControlPreamble *preamble, int fd, gpointer data)
+{
+	Door *door = data;
+
+	door->preamble = *preamble;
+	if (!door->waits_for_channel)
+		return FALSE;
+	door->channel_fd = fd;
+	door->decided = TRUE;
+	return TRUE;
+}
+
+static void
+on_rejected(const char *peer, const GError *error, gpointer data)
+{
+	Door *door = data;
+
+	CU_ASSERT_TRUE(g_error_matches(error, GW_ERROR, GW_ERROR_PROTOCOL));
+	door->rejected = g_strdup(error->message);
+	door->rejected_peer = g_strdup(peer);
+	door->decided = TRUE;
+}
+
+static const GreeterListener listener = { on_control, on_channel, on_rejected };
+
+static void
+door_open(Door *door, gboolean waits_for_channel)
+{
+	g_autoptr(GSocket) accepted = NULL;
+
+	*door = (Door){ .channel_fd = -1, .waits_for_channel = waits_for_channel };
+	door->set = greeter_set_new(&listener, door);
+	tcp_pair(&door->dialled, &accepted);
+	CU_ASSERT_TRUE_FATAL(greeter_set_add(door->set, accepted));
+}
+
+static void
+door_clear(Door *door)
+{
+	greeter_set_free(door->set);
+	g_clear_object(&door->dialled);
+	g_clear_object(&door->control);
+	if (door->channel_fd >= 0)
+		close(door->channel_fd);
+	g_free(door->rejected);
+	g_free(door->rejected_peer);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Door, door_clear)
+
+static const guint8 preamble_bytes[CONTROL_PREAMBLE_BYTES] = {
+	'g', 'w', 'd', 'a', 't', 'a', 0,  1,  1,  2,  3, 4, 5, 6,
+	7,   8,	  9,   10,  11,	 12,  13, 14, 15, 16, 0, 0, 0, 3,
+};
+
+/* The stranger was told @text in a line of JSON and the connection has ended. */
+static void
+check_shown_out(GSocket *dialled, const char *text)
+{
+	char line[512];
+	gsize have = 0;
+	gssize n = 0;
+
+	g_socket_set_blocking(dialled, TRUE);
+	g_socket_set_timeout(dialled, 10);
+	while ((n = g_socket_receive(dialled, line + have, sizeof line - have, NULL, NULL)) > 0)
+		have += (gsize)n;
+	CU_ASSERT_EQUAL(n, 0);
+	g_autoptr(ControlMessage) message = control_parse(line, have, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+	CU_ASSERT_EQUAL(message->type, CONTROL_FAILED);
+	g_autoptr(GError) error =
+		control_error_from_object(json_object_get_object_member(message->body, "error"));
+	CU_ASSERT_TRUE(g_error_matches(error, GW_ERROR, GW_ERROR_PROTOCOL));
+	TEST_STRING(error->message, text);
+}
+
+static void
+control_is_known_without_a_byte_read(void)
+{
+	g_auto(Door) door;
+	char text[16] = "";
+
+	door_open(&door, TRUE);
+	tcp_send(door.dialled, "{\"type\":\n", 9);
+	CU_ASSERT_TRUE(test_wait(&door.decided));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(door.control);
+	CU_ASSERT_PTR_NULL(door.rejected);
+	gssize n =
+		g_socket_receive_with_blocking(door.control, text, sizeof text, FALSE, NULL, NULL);
+	CU_ASSERT_EQUAL(n, 9);
+	TEST_STRING(text, "{\"type\":\n");
+}
+
+static void
+check_channel(Door *door, const char *stream)
+{
+	char text[16] = "";
+
+	CU_ASSERT_TRUE_FATAL(door->channel_fd >= 0);
+	CU_ASSERT_PTR_NULL(door->rejected);
+	CU_ASSERT_PTR_NULL(door->control);
+	CU_ASSERT_EQUAL(memcmp(door->preamble.token, preamble_bytes + 8, CONTROL_TOKEN_BYTES), 0);
+	CU_ASSERT_EQUAL(door->preamble.index, 3);
+	CU_ASSERT_EQUAL(read(door->channel_fd, text, strlen(stream)), (gssize)strlen(stream));
+	TEST_STRING(text, stream);
+	/* QEMU wants it blocking; no process that is started meanwhile may inherit it. */
+	CU_ASSERT_EQUAL(fcntl(door->channel_fd, F_GETFL) & O_NONBLOCK, 0);
+	CU_ASSERT_EQUAL(fcntl(door->channel_fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+
+static void
+a_channel_is_known_and_its_stream_left_alone(void)
+{
+	g_auto(Door) door;
+	guint8 bytes[CONTROL_PREAMBLE_BYTES + 5];
+
+	door_open(&door, TRUE);
+	memcpy(bytes, preamble_bytes, sizeof preamble_bytes);
+	memcpy(bytes + sizeof preamble_bytes, "QEVM\n", 5);
+	tcp_send(door.dialled, bytes, sizeof bytes);
+	CU_ASSERT_TRUE(test_wait(&door.decided));
+	check_channel(&door, "QEVM\n");
+}
+
+static void
+a_preamble_may_come_in_pieces(void)
+{
+	g_auto(Door) door;
+
+	door_open(&door, TRUE);
+	for (gsize i = 0; i < CONTROL_PREAMBLE_BYTES; i++) {
+		CU_ASSERT_FALSE(door.decided);
+		tcp_send(door.dialled, preamble_bytes + i, 1);
+		test_turn(2);
+	}
+	tcp_send(door.dialled, "{}", 2); /* QEMU's, whatever it looks like */
+	CU_ASSERT_TRUE(test_wait(&door.decided));
+	check_channel(&door, "{}");
+}
+
+static void
+garbage_is_turned_away(void)
+{
+	static const struct {
+		const char *text;
+		gsize len;
+	} rows[] = {
+		{ "GET / HTTP/1.1\r\n\r\n", 18 },
+		{ "\0", 1 },
+		{ "\n{}", 3 },
+		{ "\xff", 1 },
+		{ "SSH-2.0-x\r\n", 11 },
+		{ "[", 1 },
+		{ " ", 1 },
+		{ "QEVM", 4 },
+		{ "gwdata\0\2aaaaaaaaaaaaaaaaaaaa", 28 },
+		{ "gwDATA\0\1aaaaaaaaaaaaaaaaaaaa", 28 },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_auto(Door) door;
+		door_open(&door, TRUE);
+		tcp_send(door.dialled, rows[i].text, rows[i].len);
+		CU_ASSERT_TRUE(test_wait(&door.decided));
+		TEST_STRING(door.rejected,
+			    "neither a control connection nor a data channel of ours");
+		CU_ASSERT_TRUE(g_str_has_prefix(door.rejected_peer, "127.0.0.1:"));
+		CU_ASSERT_PTR_NULL(door.control);
+		CU_ASSERT_EQUAL(door.channel_fd, -1);
+		check_shown_out(door.dialled, door.rejected);
+	}
+}
+
+static void
+a_channel_nobody_waits_for_is_turned_away(void)
+{
+	g_auto(Door) door;
+
+	door_open(&door, FALSE);
+	tcp_send(door.dialled, preamble_bytes, sizeof preamble_bytes);
+	CU_ASSERT_TRUE(test_wait(&door.decided));
+	TEST_STRING(door.rejected, "no session waits for this data channel");
+	check_shown_out(door.dialled, door.rejected);
+}
+
+/* A port scan: not worth a word, and its place is free again. */
+static void
+who_leaves_without_a_word_is_forgotten(void)
+{
+	static const gsize said[] = { 0, 1, CONTROL_PREAMBLE_BYTES - 1 };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(said); i++) {
+		g_auto(Door) door;
+		door_open(&door, TRUE);
+		tcp_send(door.dialled, preamble_bytes, said[i]);
+		test_turn(10);
+		g_socket_close(door.dialled, NULL);
+		test_turn(30);
+		CU_ASSERT_FALSE(door.decided);
+	}
+}
+
+static void
+only_so_many_may_be_undecided(void)
+{
+	g_auto(Door) door;
+	g_autoptr(GSocket) listening = tcp_listen("127.0.0.1");
+	g_autoptr(GPtrArray) strangers = g_ptr_array_new_with_free_func(g_object_unref);
+	guint taken = 1; /* the door's own */
+
+	door_open(&door, TRUE);
+	for (guint i = 0; i < 200; i++) {
+		g_ptr_array_add(strangers, tcp_dial(listening));
+		g_autoptr(GSocket) accepted = g_socket_accept(listening, NULL, NULL);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(accepted);
+		if (!greeter_set_add(door.set, accepted))
+			break;
+		taken++;
+	}
+	CU_ASSERT_EQUAL(taken, 128);
+	/* One of them says what it is: there is a place again. */
+	tcp_send(door.dialled, "{", 1);
+	CU_ASSERT_TRUE(test_wait(&door.decided));
+	g_ptr_array_add(strangers, tcp_dial(listening));
+	g_autoptr(GSocket) late = g_socket_accept(listening, NULL, NULL);
+	CU_ASSERT_TRUE(greeter_set_add(door.set, late));
+}
+
+static void
+who_says_nothing_is_turned_away_in_time(void)
+{
+	g_auto(Door) door;
+	gint64 begun_us = g_get_monotonic_time();
+
+	door_open(&door, TRUE);
+	tcp_send(door.dialled, preamble_bytes, 5);
+	CU_ASSERT_TRUE(test_wait(&door.decided));
+	gint64 waited_us = g_get_monotonic_time() - begun_us;
+	CU_ASSERT_TRUE(waited_us >= 4900000);
+	TEST_STRING(door.rejected, "said neither hello nor whose channel it is in time");
+	check_shown_out(door.dialled, door.rejected);
+}
+
+CU_TestInfo suite_greeter[] = {
+	{ "control is known without a byte read", control_is_known_without_a_byte_read },
+	{ "a channel is known and its stream left alone",
+	  a_channel_is_known_and_its_stream_left_alone },
+	{ "a preamble may come in pieces", a_preamble_may_come_in_pieces },
+	{ "garbage is turned away", garbage_is_turned_away },
+	{ "a channel nobody waits for is turned away", a_channel_nobody_waits_for_is_turned_away },
+	{ "who leaves without a word is forgotten", who_leaves_without_a_word_is_forgotten },
+	{ "only so many may be undecided", only_so_many_may_be_undecided },
+	{ "who says nothing is turned away in time", who_says_nothing_is_turned_away_in_time },
+	CU_TEST_INFO_NULL,
+};
