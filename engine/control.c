@@ -134,7 +134,8 @@ node_has_type(JsonNode *node, GType type)
 		return JSON_NODE_HOLDS_OBJECT(node);
 	if (type == T_ARRAY)
 		return JSON_NODE_HOLDS_ARRAY(node);
-	return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == type;
+	return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == type &&
+	       (type != G_TYPE_STRING || g_utf8_validate(json_node_get_string(node), -1, NULL));
 }
 
 static gboolean
@@ -179,8 +180,9 @@ control_parse(const char *text, gsize len, GError **error)
 	g_autoptr(GError) local_error = NULL;
 	g_autoptr(JsonParser) parser = json_parser_new_immutable();
 	if (!json_parser_load_from_data(parser, text, (gssize)len, &local_error)) {
+		g_autofree char *why = g_utf8_make_valid(local_error->message, -1); /* it quotes */
 		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message is not JSON: %s",
-			    local_error->message);
+			    why);
 		return NULL;
 	}
 	JsonNode *root = json_parser_get_root(parser);

@@ -58,10 +58,13 @@ member(Fields *self, const char *name, FieldsNeed need)
 	return node;
 }
 
+/* json-glib makes half a surrogate pair ("\ud83d") bytes that are no UTF-8: written again they would be no
+ * JSON. */
 static gboolean
 is_text(JsonNode *node)
 {
-	return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING;
+	return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING &&
+	       g_utf8_validate(json_node_get_string(node), -1, NULL);
 }
 
 char *
@@ -189,7 +192,7 @@ const char *
 fields_peek_string(JsonObject *object, const char *name, const char *fallback)
 {
 	JsonNode *node = peek(object, name, G_TYPE_STRING);
-	return node != NULL ? json_node_get_string(node) : fallback;
+	return node != NULL && is_text(node) ? json_node_get_string(node) : fallback;
 }
 
 gint64

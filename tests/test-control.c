@@ -231,6 +231,8 @@ nonsense_is_refused(void)
 	check_refused("{\"type\":{\"type\":\"ping\"},\"id\":1}", "control message without a type");
 	check_refused("{\"type\":\"\",\"id\":1}", "control message of unknown type ''");
 	check_refused("{\"type\":\"Ping\",\"id\":1}", "control message of unknown type 'Ping'");
+	check_refused("{\"type\":\"done\",\"id\":1,\"session\":\"\\ud83d{ude00\"}",
+		      "control message 'done': field 'session' has the wrong type");
 	check_refused("[]", "control message is not an object");
 	check_refused("7", "control message is not an object");
 	check_refused("", "control message is not an object");
