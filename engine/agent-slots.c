@@ -21,8 +21,9 @@ struct AgentSlots {
 	const AgentConfig *config;
 	const AgentSlotsListener *listener;
 	GMainContext *context;
-	GMutex lock;	  /* of @runs, which the threads change */
+	GMutex lock;	  /* of @runs and @n_ending, which the threads change */
 	GPtrArray *runs;  /* of Slot, under way */
+	guint n_ending;	  /* threads that are done, of which on_run_ended() has not told yet */
 	GPtrArray *ended; /* of Slot: the source has not said that it knows yet */
 	gboolean stopping;
 };
@@ -126,7 +127,7 @@ gboolean
 agent_slots_is_idle(AgentSlots *self)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	return self->runs->len == 0 && self->ended->len == 0;
+	return self->runs->len == 0 && self->n_ending == 0 && self->ended->len == 0;
 }
 
 static void
@@ -183,6 +184,9 @@ on_run_ended(gpointer data)
 	AgentSlots *self = slot->set;
 	g_thread_join(slot->thread);
 	g_ptr_array_add(self->ended, slot);
+	g_mutex_lock(&self->lock);
+	self->n_ending--;
+	g_mutex_unlock(&self->lock);
 	watch_guest(slot);
 	if (slot->run->session == NULL &&
 	    g_error_matches(slot->run->error, GW_ERROR, GW_ERROR_PROTOCOL))
@@ -204,8 +208,14 @@ thread_main(gpointer data)
 	slot->report = agent_run_serve(slot->run);
 	g_mutex_lock(&slot->set->lock);
 	g_ptr_array_remove(slot->set->runs, slot);
+	slot->set->n_ending++;
 	g_mutex_unlock(&slot->set->lock);
-	g_main_context_invoke(slot->set->context, on_run_ended, slot);
+	/* Not g_main_context_invoke(): while nobody turns the loop that would call it here, and a thread
+	 * cannot join itself. */
+	g_autoptr(GSource) source = g_idle_source_new();
+	g_source_set_priority(source, G_PRIORITY_DEFAULT);
+	g_source_set_callback(source, on_run_ended, slot, NULL);
+	g_source_attach(source, slot->set->context);
 	return NULL;
 }
 
