@@ -253,7 +253,8 @@ qemu_wait_status(Qemu *self, QmpMigrateStatus status, int timeout_ms, GError **e
 			error);
 }
 
-/* What QEMU says now, in place of what its events have said. */
+/* What QEMU says now, in place of what its events have said. A word that is not final may be older than an
+ * event that overtook the reply. */
 static gboolean
 refresh_status(Qemu *self, GError **error)
 {
@@ -261,7 +262,8 @@ refresh_status(Qemu *self, GError **error)
 	qmp_migrate_info_init(&info);
 	if (!qmp_query_migrate(self->qmp, &info, error))
 		return FALSE;
-	self->status = info.status;
+	if (qmp_migrate_status_is_final(info.status))
+		self->status = info.status;
 	return TRUE;
 }
 
@@ -281,6 +283,9 @@ qemu_cancel_migration(Qemu *self, GError **error)
 		g_prefix_error(error, "%s: QEMU is deaf: ", self->host);
 		return FALSE;
 	}
+	/* Where nothing was under way there is nothing to cancel, and no event tells so. */
+	if (asked && !refresh_status(self, error))
+		return FALSE;
 	return qemu_wait_final(self, FINAL_TIMEOUT_MS, error) && refresh_status(self, error);
 }
 

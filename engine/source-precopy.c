@@ -10,6 +10,7 @@
 
 #include "engine/gw-error.h"
 #include "qmp/await.h"
+#include "qmp/qmp-error.h"
 
 #define SAMPLE_INTERVAL_MS    100
 #define GO_TIMEOUT_MS	      5000
@@ -139,6 +140,8 @@ source_precopy(SourceRun *run, GError **error)
 		return FALSE;
 	run->migrate_sent = TRUE;
 	if (!qmp_migrate(run->qemu->qmp, "fd:godwit", error)) {
+		/* Refused, nothing has begun; the channel may still be QEMU's. */
+		run->migrate_sent = !qmp_error_is_refusal(*error);
 		g_prefix_error(error, "source: ");
 		return FALSE;
 	}
