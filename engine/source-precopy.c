@@ -18,6 +18,13 @@
 #define DEATH_TIMEOUT_MS      2000
 #define LAST_WORDS_TIMEOUT_MS 2000
 
+/* Before its second look at the bitmap QEMU says 0 for the dirty rate, and its own limit for the downtime. */
+static gboolean
+has_measured_rates(const QmpMigrateInfo *info)
+{
+	return info->ram_dirty_bytes_per_s > 0 || info->passes > 2;
+}
+
 static void
 take_sample(SourceRun *run)
 {
@@ -33,11 +40,13 @@ take_sample(SourceRun *run)
 	sample.ram_total_bytes = info->ram_total_bytes;
 	sample.ram_transferred_bytes = info->ram_transferred_bytes;
 	sample.ram_remaining_bytes = info->ram_remaining_bytes;
-	sample.ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
 	sample.passes = info->passes;
 	sample.bandwidth_bytes_per_s = info->bandwidth_bytes_per_s;
 	sample.vfio_transferred_bytes = info->vfio_transferred_bytes;
-	sample.expected_downtime_us = info->expected_downtime_us;
+	if (has_measured_rates(info)) {
+		sample.ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
+		sample.expected_downtime_us = info->expected_downtime_us;
+	}
 	recorder_sample(run->recorder, &sample);
 	report->ram_total_bytes = info->ram_total_bytes;
 	report->ram_transferred_bytes = info->ram_transferred_bytes;
