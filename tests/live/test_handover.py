@@ -54,9 +54,11 @@ class Case:
         if self.code == KILLED:
             return
         report = self.lab.report()
-        places = {0: ("destination",), 1: ("source", "none"), 5: ("source",), 6: ("unknown",)}
+        places = {0: ("destination",), 1: ("source",), 5: ("source",), 6: ("unknown", "none")}
         if report["vm_runs_on"] not in places[self.code]:
             raise AssertionError("exit code %d, but '%s'" % (self.code, report["vm_runs_on"]))
+        if self.name == "kill_source_qemu" and report["vm_runs_on"] == "unknown":
+            raise AssertionError("that QEMU is dead, and can be known to be")
         if self.code != 0 and not report["error"]["message"]:
             raise AssertionError("a failure without a word")
 
