@@ -92,7 +92,8 @@ source_commit(SourceRun *run, GError **error)
 	const char *text = fields_peek_string(reply, "text", "no reason given");
 	if (outcome != PEER_OUTCOME_UNKNOWN)
 		return take_answer(run, outcome, text, error);
-	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "destination: %s", text);
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s", text);
+	source_name_host(error, "destination");
 	return FALSE;
 }
 

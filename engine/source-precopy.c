@@ -185,8 +185,8 @@ ask_go(SourceRun *run, GError **error)
 {
 	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_SWITCHOVER, NULL,
 							GO_TIMEOUT_MS, run->cancellable, error);
-	if (reply == NULL && !g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-		g_prefix_error(error, "destination: ");
+	if (reply == NULL)
+		source_name_host(error, "destination");
 	return reply != NULL;
 }
 

@@ -127,6 +127,26 @@ report_error(SourceRun *run, const char *phase, const GError *error, const GErro
 		report->error_qemu_destination = g_strdup(run->peer_failure->message);
 }
 
+/* Our QEMU has died: what broke at the other end because of it, and was heard of first, is not the reason. */
+static gboolean
+is_consequence(SourceRun *run, const GError *error)
+{
+	GwReport *report = recorder_get_report(run->recorder);
+	return report->vm_runs_on == GW_PLACE_NONE && report->outcome == GW_OUTCOME_FAILED &&
+	       !g_error_matches(error, GW_ERROR, GW_ERROR_REFUSED) &&
+	       g_str_has_prefix(error->message, "destination: ");
+}
+
+static void
+report_failure(SourceRun *run, const char *phase, const GError *error, const GError *undo_error)
+{
+	g_autoptr(GError) death = NULL;
+	if (is_consequence(run, error))
+		death = g_error_new(GW_ERROR, GW_ERROR_MONITOR_LOST, "source: QEMU has died (%s)",
+				    error->message);
+	report_error(run, phase, death != NULL ? death : error, undo_error);
+}
+
 static void
 fail(SourceRun *run, guint failed_step, const GError *error)
 {
@@ -143,7 +163,7 @@ fail(SourceRun *run, guint failed_step, const GError *error)
 	report->vm_runs_on = place_after_failure(run, undone);
 	if (report->vm_runs_on == GW_PLACE_UNKNOWN)
 		report->outcome = GW_OUTCOME_UNKNOWN;
-	report_error(run, steps[failed_step].phase, error, undo_error);
+	report_failure(run, steps[failed_step].phase, error, undo_error);
 	if (run->journal != NULL && report->vm_runs_on != GW_PLACE_UNKNOWN)
 		journal_remove(run->journal);
 	run->failure = NULL;

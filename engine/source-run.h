@@ -81,6 +81,8 @@ gboolean source_cleanup(SourceRun *run, GError **error);
 
 /* Is everything that this run rests on still there? To be asked after every wait. */
 gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Puts "@host: " before *@error unless it names a host already, or is a cancel. */
+void source_name_host(GError **error, const char *host);
 /* (transfer full): the error of a migration that QEMU failed, with the words of both ends. */
 GError *source_migration_error(SourceRun *run);
 /* Puts capabilities and parameters back as they were. Shared with recovery. */

@@ -40,13 +40,21 @@ source_check(SourceRun *run, GError **error)
 	return FALSE;
 }
 
+void
+source_name_host(GError **error, const char *host)
+{
+	const char *message = (*error)->message;
+	if (!g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
+	    !g_str_has_prefix(message, "source: ") && !g_str_has_prefix(message, "destination: "))
+		g_prefix_error(error, "%s: ", host);
+}
+
 static JsonObject *
 finish_call(SourceRun *run, ControlCall *call, int timeout_ms, GError **error)
 {
 	JsonObject *reply = control_call_finish(call, timeout_ms, run->cancellable, error);
-	if (reply == NULL && !g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
-	    !g_str_has_prefix((*error)->message, "destination: "))
-		g_prefix_error(error, "destination: ");
+	if (reply == NULL)
+		source_name_host(error, "destination");
 	return reply;
 }
 
@@ -93,7 +101,7 @@ on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
 	} else if (message->type == CONTROL_FAILED && run->peer_failure == NULL) {
 		run->peer_failure = control_error_from_object(
 			json_object_get_object_member(message->body, "error"));
-		g_prefix_error(&run->peer_failure, "destination: ");
+		source_name_host(&run->peer_failure, "destination");
 	}
 }
 
@@ -106,8 +114,7 @@ source_connect(SourceRun *run, GError **error)
 	qemu_set_event_func(run->qemu, on_source_event, run);
 	run->peer = peer_connect(&run->options->peer, on_peer_notice, run, run->cancellable, error);
 	if (run->peer == NULL) {
-		if (!g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-			g_prefix_error(error, "destination: ");
+		source_name_host(error, "destination");
 		return FALSE;
 	}
 	run->agent_id = g_strdup(run->peer->agent_id);
@@ -293,11 +300,12 @@ open_channel(SourceRun *run, GError **error)
 
 	g_autoptr(GSocket) socket = net_connect(peer->host, peer->port, NET_DATA, peer->insecure,
 						run->cancellable, error);
-	if (socket == NULL)
-		return FALSE;
 	/* A new connection's buffer takes 28 bytes at once, so there is no half-sent case to handle. */
-	if (g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes)
+	if (socket == NULL ||
+	    g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes) {
+		source_name_host(error, "destination");
 		return FALSE;
+	}
 	/* QEMU wants it blocking, as its own sockets are; GSocket's never is, whatever it is told. */
 	if (!g_unix_set_fd_nonblocking(g_socket_get_fd(socket), FALSE, error))
 		return FALSE;
@@ -328,8 +336,10 @@ source_setup(SourceRun *run, GError **error)
 {
 	if (!apply_settings(run, error) ||
 	    !journal_append(run->journal, "setup", settings_facts(run), error) ||
-	    !open_channel(run, error))
+	    !open_channel(run, error)) {
+		source_name_host(error, "source");
 		return FALSE;
+	}
 	g_autoptr(JsonObject) reply = call(run, CONTROL_SETUP, NULL, CALL_TIMEOUT_MS, error);
 	return reply != NULL && source_check(run, error);
 }
