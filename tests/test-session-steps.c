@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Every step of a migration, and what goes wrong in it: a QEMU refuses a command of it, the user cancels,
+ * the agent goes away, the connection breaks, a QEMU dies. Up to the commit the guest has to run on the
+ * source as if nothing had been tried; from the commit on at the destination.
+ */
+#include "tests/session-rig.h"
+#include "tests/test-util.h"
+
+#define HERE .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE, .source_guest = RIG_RUNNING
+#define THERE                                                                                     \
+	.outcome = GW_OUTCOME_COMPLETED, .place = GW_PLACE_DESTINATION, .source_guest = RIG_GONE, \
+	.destination_guest = RIG_RUNNING
+/* A QEMU that somebody else started goes on waiting if it has not begun to load. */
+#define WAITS .destination_guest = RIG_STOPPED
+#define ENDED .destination_guest = RIG_GONE
+
+static void
+test_success(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "plain",
+		  THERE,
+		  .source_saw = "migrate<migrate-continue migrate-continue<quit !migrate_cancel "
+				"!cont !stop !closefd",
+		  .destination_saw = "getfd<migrate-incoming migrate-incoming<cont" },
+		{ .name = "a QEMU that the agent starts", .flags = RIG_VM_FILE, THERE },
+		{ .name = "through the proxy", .flags = RIG_PROXY, THERE },
+		{ .name = "as QEMU 10 does it",
+		  .source = "--modern",
+		  .destination = "--modern -S",
+		  THERE },
+		{ .name = "the source is kept",
+		  .flags = RIG_KEEP_SOURCE,
+		  .outcome = GW_OUTCOME_COMPLETED,
+		  .place = GW_PLACE_DESTINATION,
+		  .source_guest = RIG_STOPPED,
+		  .destination_guest = RIG_RUNNING,
+		  .source_saw = "!quit !cont" },
+		{ .name = "it stays paused",
+		  .flags = RIG_PAUSED,
+		  .outcome = GW_OUTCOME_COMPLETED,
+		  .place = GW_PLACE_DESTINATION,
+		  .source_guest = RIG_GONE,
+		  .destination_guest = RIG_STOPPED,
+		  .destination_saw = "!cont" },
+		{ .name = "a paused guest stays so",
+		  .source = "-S",
+		  .outcome = GW_OUTCOME_COMPLETED,
+		  .place = GW_PLACE_DESTINATION,
+		  .source_guest = RIG_GONE,
+		  .destination_guest = RIG_STOPPED,
+		  .source_saw = "!cont",
+		  .destination_saw = "!cont" },
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+		rig_run(&rows[i]);
+}
+
+static void
+test_check(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "a check",
+		  .flags = RIG_CHECK_ONLY,
+		  .outcome = GW_OUTCOME_COMPLETED,
+		  .place = GW_PLACE_SOURCE,
+		  .source_guest = RIG_RUNNING,
+		  WAITS,
+		  .source_saw = "!migrate-set-capabilities !migrate-set-parameters !stop !cont "
+				"!migrate !getfd !quit",
+		  .destination_saw = "!migrate-set-capabilities !stop !cont !migrate-incoming "
+				     "!quit" },
+		{ .name = "a check of a QEMU that is started for it",
+		  .flags = RIG_CHECK_ONLY | RIG_VM_FILE,
+		  .outcome = GW_OUTCOME_COMPLETED,
+		  .place = GW_PLACE_SOURCE,
+		  .source_guest = RIG_RUNNING,
+		  ENDED,
+		  .destination_saw = "quit !migrate-set-capabilities !cont !migrate-incoming" },
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+		rig_run(&rows[i]);
+}
+
+#define REFUSES(command) "--on '" command "=fail:not today'"
+#define REFUSED(step)	 HERE, .phase = step, .text = "not today"
+
+static void
+test_source_refuses(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "source refuses query-status",
+		  .source = REFUSES("query-status"),
+		  REFUSED("survey"),
+		  WAITS,
+		  .code = GW_ERROR_MONITOR_LOST,
+		  .source_saw = "!migrate-set-capabilities" },
+		{ .name = "source refuses query-name",
+		  .source = REFUSES("query-name"),
+		  REFUSED("survey"),
+		  WAITS,
+		  .code = GW_ERROR_MONITOR_LOST },
+		{ .name = "source refuses query-migrate-parameters",
+		  .source = REFUSES("query-migrate-parameters#1"),
+		  REFUSED("setup"),
+		  WAITS,
+		  .code = GW_ERROR_FAILED },
+		{ .name = "source refuses migrate-set-capabilities",
+		  .source = REFUSES("migrate-set-capabilities#1"),
+		  REFUSED("setup"),
+		  WAITS,
+		  .code = GW_ERROR_FAILED },
+		{ .name = "source refuses migrate-set-parameters",
+		  .source = REFUSES("migrate-set-parameters#1"),
+		  REFUSED("setup"),
+		  WAITS,
+		  .code = GW_ERROR_FAILED,
+		  .source_saw = "!getfd" },
+		{ .name = "source refuses getfd",
+		  .source = REFUSES("getfd"),
+		  REFUSED("setup"),
+		  WAITS,
+		  .code = GW_ERROR_FAILED,
+		  .source_saw = "!migrate !closefd" },
+		{ .name = "source refuses migrate",
+		  .source = REFUSES("migrate"),
+		  REFUSED("precopy"),
+		  ENDED,
+		  .code = GW_ERROR_FAILED,
+		  .source_saw = "getfd<closefd !migrate-continue" },
+		{ .name = "source refuses migrate-continue",
+		  .source = REFUSES("migrate-continue"),
+		  REFUSED("switchover"),
+		  ENDED,
+		  .code = GW_ERROR_FAILED,
+		  .source_saw = "migrate_cancel",
+		  .destination_saw = "!cont" },
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+		rig_run(&rows[i]);
+}
+
+static void
+test_destination_refuses(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "destination refuses query-migrate",
+		  .destination = REFUSES("query-migrate"),
+		  REFUSED("survey"),
+		  WAITS,
+		  .code = GW_ERROR_MONITOR_LOST },
+		{ .name = "destination refuses stop",
+		  .destination = REFUSES("stop"),
+		  REFUSED("prepare"),
+		  WAITS,
+		  .code = GW_ERROR_FAILED,
+		  .destination_saw = "!migrate-incoming" },
+		{ .name = "destination refuses migrate-set-capabilities",
+		  .destination = REFUSES("migrate-set-capabilities#1"),
+		  REFUSED("prepare"),
+		  WAITS,
+		  .code = GW_ERROR_FAILED },
+		{ .name = "destination refuses getfd",
+		  .destination = REFUSES("getfd"),
+		  REFUSED("setup"),
+		  WAITS,
+		  .code = GW_ERROR_FAILED,
+		  .source_saw = "getfd<closefd !migrate" },
+		{ .name = "destination refuses migrate-incoming",
+		  .destination = REFUSES("migrate-incoming"),
+		  REFUSED("setup"),
+		  ENDED,
+		  .code = GW_ERROR_FAILED,
+		  .source_saw = "getfd<closefd !migrate" },
+		{ .name = "destination fails while it loads",
+		  .destination = "--modern --at active=fail:broken",
+		  .source = "--modern --active-ms 1000",
+		  HERE,
+		  ENDED,
+		  .phase = "precopy",
+		  .text = "QEMU failed to load the stream: broken",
+		  .code = GW_ERROR_MIGRATION,
+		  .destination_saw = "!cont" },
+		{ .name = "destination refuses cont",
+		  .destination = REFUSES("cont"),
+		  REFUSED("commit"),
+		  ENDED,
+		  .code = GW_ERROR_REFUSED,
+		  .source_saw = "migrate-continue<cont !quit" },
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+		rig_run(&rows[i]);
+}
+
+#define CANCELLED                                                                     \
+	.act = RIG_CANCEL, .outcome = GW_OUTCOME_CANCELLED, .place = GW_PLACE_SOURCE, \
+	.code = GW_ERROR_CANCELLED, .source_guest = RIG_RUNNING
+
+static void
+test_cancel(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "cancel in connect", .when = "source:connect", CANCELLED, WAITS },
+		{ .name = "cancel in survey", .when = "source:survey", CANCELLED, WAITS },
+		{ .name = "cancel in plan", .when = "source:plan", CANCELLED, WAITS },
+		{ .name = "cancel in prepare", .when = "source:prepare", CANCELLED, WAITS },
+		{ .name = "cancel in setup",
+		  .when = "source:setup",
+		  CANCELLED,
+		  WAITS,
+		  .source_saw = "!migrate" },
+		{ .name = "cancel while the agent is in setup",
+		  .when = "agent:load",
+		  CANCELLED,
+		  ENDED,
+		  .source_saw = "closefd !migrate" },
+		{ .name = "cancel in precopy",
+		  .when = "source:precopy",
+		  CANCELLED,
+		  ENDED,
+		  .source_saw = "!migrate-continue" },
+		{ .name = "cancel when active",
+		  .source = "--active-ms 60000",
+		  .when = "event:active",
+		  CANCELLED,
+		  ENDED,
+		  .source_saw = "migrate<migrate_cancel !migrate-continue" },
+		{ .name = "cancel in switchover",
+		  .when = "source:switchover",
+		  CANCELLED,
+		  ENDED,
+		  .source_saw = "migrate<migrate_cancel !migrate-continue !cont",
+		  .destination_saw = "!cont" },
+		{ .name = "cancel while the agent is asked once more",
+		  .when = "agent:switchover",
+		  CANCELLED,
+		  ENDED,
+		  .source_saw = "migrate_cancel !migrate-continue",
+		  .destination_saw = "!cont" },
+		{ .name = "cancel in device",
+		  .source = "--device-ms 60000",
+		  .when = "event:device",
+		  CANCELLED,
+		  ENDED,
+		  .source_saw = "migrate-continue<migrate_cancel",
+		  .destination_saw = "!cont" },
+		{ .name = "cancel a started one",
+		  .source = "--active-ms 60000",
+		  .flags = RIG_VM_FILE,
+		  .when = "event:active",
+		  CANCELLED,
+		  ENDED },
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+		rig_run(&rows[i]);
+}
+
+/* In the commit's step the hook is before COMMIT: there a cancel still counts. */
+static void
+test_cancel_late(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "cancel when the agent has the commit",
+		  .when = "agent:commit",
+		  .act = RIG_CANCEL,
+		  THERE },
+		{ .name = "cancel when the guest runs there",
+		  .when = "agent:running",
+		  .act = RIG_CANCEL,
+		  THERE },
+		{ .name = "cancel in cleanup", .when = "source:cleanup", .act = RIG_CANCEL, THERE },
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+		rig_run(&rows[i]);
+}
+
+static void
+test_timeout(void)
+{
+	static const RigCase row = {
+		.name = "not converged in time",
+		.source = "--active-ms 60000",
+		.flags = RIG_SHORT_TIMEOUT,
+		.outcome = GW_OUTCOME_NO_CONVERGENCE,
+		.place = GW_PLACE_SOURCE,
+		.code = GW_ERROR_NO_CONVERGENCE,
+		.phase = "precopy",
+		.text = "not converged within 0.3 s",
+		.source_guest = RIG_RUNNING,
+		ENDED,
+		.source_saw = "migrate_cancel",
+	};
+
+	rig_run(&row);
+}
+
+CU_TestInfo suite_session_steps[] = {
+	{ "nothing goes wrong", test_success },
+	{ "a check changes nothing", test_check },
+	{ "the source's QEMU refuses", test_source_refuses },
+	{ "the destination's QEMU refuses", test_destination_refuses },
+	{ "cancelled before the commit", test_cancel },
+	{ "cancelled too late", test_cancel_late },
+	{ "not converged in time", test_timeout },
+	CU_TEST_INFO_NULL,
+};
