@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What scripts/lab does once the root and the modules are built. Not to be run by hand.
+
+The environment has LAB_CHECKOUT, LAB_ROOT, LAB_CACHE, LAB_STATE (a folder of this checkout's lab) and LAB_BUILD.
+"""
+
+import argparse
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+from tests.lab import channel, vm as lab_vm  # noqa: E402 (the path first)
+
+CHECKOUT = os.environ.get("LAB_CHECKOUT", "")
+STATE = os.environ.get("LAB_STATE", "")
+ADDRESSES = {"one": None, "two": None}
+PAIR = {"one": ("10.78.0.1/24", 0), "two": ("10.78.0.2/24", 1)}
+
+
+def vms():
+    return [lab_vm.Vm(STATE, "one"), lab_vm.Vm(STATE, "two")]
+
+
+def shares():
+    """What the VM sees of the host, each at its own path: (folder, writable)."""
+    wanted = [(CHECKOUT, False), (os.environ["LAB_CACHE"], False), (os.environ["LAB_BUILD"], False),
+              (os.path.join(STATE, "modules"), False), (os.path.join(STATE, "out"), True)]
+    for folder, _ in wanted:
+        os.makedirs(folder, exist_ok=True)
+    return [(folder, writable) for folder, writable in wanted if not is_inside(folder, CHECKOUT)
+            or folder == CHECKOUT]
+
+
+def is_inside(folder, other):
+    return os.path.commonpath([folder, other]) == other
+
+
+def append(vm, pair, version):
+    """The kernel's words for our own scripts."""
+    modules = os.path.join(STATE, "modules", version)
+    words = ["lab.checkout=" + CHECKOUT, "lab.modules=" + modules,
+             "lab.env=BUILD=" + os.environ["LAB_BUILD"], "lab.env=GUESTS=" + os.environ["LAB_CACHE"] + "/guests",
+             "lab.env=LAB_OUT=" + os.path.join(STATE, "out")]
+    return words + (["lab.address=" + PAIR[vm.name][0]] if pair else [])
+
+
+def wire(vm, pair):
+    """The virtual network between the two: datagrams over UNIX sockets, seen by nobody else."""
+    if not pair:
+        return None
+    other = "two" if vm.name == "one" else "one"
+    return ("dgram,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s"
+            % (os.path.join(STATE, "wire-" + vm.name), os.path.join(STATE, "wire-" + other)))
+
+
+def up(pair, versions):
+    """Starts what is not up, and waits for it. Returns the VMs that were started."""
+    wanted = vms() if pair else vms()[:1]
+    if pair and wanted[0].is_up() and not wanted[1].is_up():
+        raise lab_vm.LabError("the lab is up with one VM only: 'scripts/lab down' first")
+    started = [vm for vm in wanted if not vm.is_up()]
+    for vm in started:
+        if pair and os.path.exists(os.path.join(STATE, "wire-" + vm.name)):
+            os.unlink(os.path.join(STATE, "wire-" + vm.name))
+        vm.start(os.environ["LAB_ROOT"], shares(), append(vm, pair, versions[vm.name]), wire(vm, pair))
+    try:
+        for vm in started:
+            seconds = vm.wait_ready(lambda vm=vm: channel.ask(vm, ["true"]))
+            print("lab: the VM '%s' is up (%.0f s)" % (vm.name, seconds), file=sys.stderr)
+    except BaseException:
+        for vm in started:
+            vm.stop()
+        raise
+    return started
+
+
+def command_test(options):
+    """The tests inside the VM; the VM is ended after them if it was we who started it."""
+    started = up(False, versions(options))
+    out = os.path.join(STATE, "out")
+    argv = ["python3", os.path.join(CHECKOUT, "tests/lab/run.py")] + options.rest
+    try:
+        code = channel.run(vms()[0], argv, timeout_s=options.timeout, env={"GODWIT_LAB_OUT": out})
+    finally:
+        if not options.keep:
+            for vm in started:
+                vm.stop()
+    return code
+
+
+def versions(options):
+    return {"one": "now", "two": "next" if getattr(options, "other_driver", False) else "now"}
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="scripts/lab")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    one = verbs.add_parser("up", help="boot the VM, or both, and wait until they answer")
+    one.add_argument("--two", action="store_true", help="two VMs, 10.78.0.1 and 10.78.0.2")
+    one.add_argument("--other-driver", action="store_true", help="the second has another driver version")
+    one = verbs.add_parser("run", help="run a command in the VM; its output and exit code are passed through")
+    one.add_argument("--vm", choices=("one", "two"), default="one")
+    one.add_argument("--timeout", type=float, default=600.0, help="seconds")
+    one.add_argument("rest", nargs=argparse.REMAINDER)
+    one = verbs.add_parser("shell", help="a shell in the VM")
+    one.add_argument("--vm", choices=("one", "two"), default="one")
+    one.add_argument("rest", nargs=argparse.REMAINDER)
+    one = verbs.add_parser("test", help="run the lab's tests in the VM")
+    one.add_argument("--timeout", type=float, default=1500.0, help="seconds for all of them")
+    one.add_argument("--keep", action="store_true", help="leave the VM up")
+    one.add_argument("rest", nargs=argparse.REMAINDER, metavar="NAME...")
+    verbs.add_parser("down", help="end what is up")
+    verbs.add_parser("status", help="what is up")
+    return parser.parse_args()
+
+
+def act(options):
+    """Does what was asked for; returns the exit code."""
+    if options.verb == "up":
+        up(options.two, versions(options))
+        return 0
+    if options.verb == "down":
+        for vm in vms():
+            vm.stop()
+        return 0
+    if options.verb == "status":
+        for vm in vms():
+            print("%s: %s" % (vm.name, "up, pid %d" % vm.pid() if vm.is_up() else "down"))
+        return 0
+    if options.verb == "test":
+        return command_test(options)
+    vm = lab_vm.Vm(STATE, options.vm)
+    if options.vm == "one" and not vm.is_up():
+        up(False, versions(options))
+    if not vm.is_up():
+        raise lab_vm.LabError("the VM '%s' is not up" % vm.name)
+    rest = options.rest[1:] if options.rest[:1] == ["--"] else options.rest
+    if options.verb == "shell":
+        return channel.shell(vm, rest or ["bash", "-l"])
+    if not rest:
+        raise lab_vm.LabError("run what?")
+    return channel.run(vm, rest, options.timeout)
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        sys.exit(act(parse()))
+    except (lab_vm.LabError, EOFError) as error:
+        sys.exit("lab: %s" % error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
