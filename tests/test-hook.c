@@ -92,8 +92,8 @@ open_recorded_in(const char *path, Process *ret_process)
 	g_autofree char *text = NULL;
 
 	CU_ASSERT_TRUE_FATAL(g_file_get_contents(path, &text, NULL, NULL));
+	CU_ASSERT_TRUE_FATAL(atoi(text) > 1);
 	process_open(ret_process, atoi(text));
-	CU_ASSERT_TRUE(process_is_known(ret_process));
 }
 
 static void
@@ -110,7 +110,8 @@ a_hook_that_takes_too_long_is_killed(void)
 	CU_ASSERT_TRUE(g_get_monotonic_time() - begun_us < 30 * G_USEC_PER_SEC);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_HOOK, "takes longer than 0.5 s");
 	open_recorded_in(out, &shell);
-	CU_ASSERT_TRUE(process_await_gone(&shell, 10000));
+	if (!test_under_valgrind()) /* it knows no pidfd */
+		CU_ASSERT_TRUE(process_await_gone(&shell, 10000));
 }
 
 /* The shell's own children hold addresses and leases too. */
@@ -124,6 +125,10 @@ nothing_of_it_outlives_its_time(void)
 
 	CU_ASSERT_FALSE(hook_run(command, "setup", "web1", "source", 500, NULL));
 	open_recorded_in(out, &child);
+	if (test_under_valgrind()) {
+		test_skip("valgrind 3.19 knows no pidfd");
+		return;
+	}
 	gboolean gone = process_await_gone(&child, 5000);
 	CU_ASSERT_TRUE(gone);
 	if (!gone && process_kill(&child, 5000))

@@ -141,14 +141,16 @@ samples_are_bounded_however_long_it_takes(void)
 	g_auto(Heard) heard = { .phases = g_string_new(NULL) };
 	g_autoptr(Recorder) recorder = recorder_new(&listener, &heard);
 	GwSample sample;
+	guint most = 0;
 
 	gw_sample_init(&sample);
 	recorder_phase(recorder, "precopy");
 	for (gint64 i = 0; i < N; i++) {
 		sample.passes = i;
 		recorder_sample(recorder, &sample);
-		CU_ASSERT_TRUE_FATAL(recorder_get_report(recorder)->samples->len <= 4096);
+		most = MAX(most, recorder_get_report(recorder)->samples->len);
 	}
+	CU_ASSERT_TRUE(most <= 4096);
 	CU_ASSERT_EQUAL(heard.n_samples, N);
 
 	const GPtrArray *kept = recorder_get_report(recorder)->samples;
