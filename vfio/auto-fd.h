@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <unistd.h>
+
+/* A descriptor that is closed where its name ends; -1 is none. */
+typedef int AutoFd;
+
+static inline void
+auto_fd_clear(AutoFd *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AutoFd, auto_fd_clear)

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "vfio/vfio-device.h"
+
+typedef enum {
+	VFIO_SEVERITY_WARNING,
+	VFIO_SEVERITY_ERROR, /* it cannot migrate so */
+} VfioSeverity;
+
+/* One thing that stands in the way of moving a vGPU. */
+typedef struct {
+	VfioSeverity severity;
+	const char *code; /* a stable word: "vgpu-driver-version" */
+	char *text;
+	char *remedy; /* what to do about it */
+} VfioIssue;
+
+void vfio_issue_free(VfioIssue *self);
+
+/* What the kernel's VFIO says a device can do, as its bits are. */
+#define VFIO_FLAG_STOP_COPY 1
+#define VFIO_FLAG_P2P	    2
+#define VFIO_FLAG_PRE_COPY  4
+
+/* What is known of a vGPU at one end: the one that is there, or the one that would be made. All is
+ * (borrowed), and NULL or -1 where it is not known, so that it can be filled from another host's survey. */
+typedef struct {
+	const char *id;	       /* what people know it by; only for texts */
+	const char *framework; /* NULL: that host makes no vGPUs, or not where it was asked to */
+	const char *vendor;
+	const char *driver;
+	const char *driver_version;
+	const char *type; /* NULL: there is no such type */
+	const char *type_name;
+	const char *description;
+	gint64 vram_bytes;
+	const char *params;
+	gint64 migration_flags; /* VFIO_FLAG_… */
+	/* Of the destination only. */
+	gint64 available;	 /* free instances of the type */
+	const char *taken_type;	 /* the type of the vGPU that has the UUID there already */
+	VfioLive live;		 /* what the vendor's library says */
+	const char *live_reason; /* why not */
+} VfioSide;
+
+/* Nothing is known. */
+void vfio_side_init(VfioSide *self);
+void vfio_side_from_device(VfioSide *self, const VfioDevice *device);
+/* @parent: (nullable) */
+void vfio_side_from_parent(VfioSide *self, const VfioParent *parent, const char *type);
+
+/* (transfer full): of VfioIssue, all at once; empty when nothing stands in the way. */
+GPtrArray *vfio_compat_check(const VfioSide *source, const VfioSide *destination);
+/* The same for what the vGPUs of one VM ask of each other. @where: "source" or "destination". */
+GPtrArray *vfio_compat_check_set(const VfioSide *sides, guint n, const char *where);

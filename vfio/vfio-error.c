@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The error domain of vfio/, and how an errno of the kernel becomes an error. The same errno means
+ * different things in different files of sysfs, so the meaning comes in a table from whoever wrote there.
+ */
+#include "vfio/vfio-error.h"
+
+#define QUOTE_BYTES 64
+
+G_DEFINE_QUARK(vfio - error - quark, vfio_error)
+
+gboolean
+vfio_error_set_errno(GError **error, const VfioErrnoRow *rows, int number, const char *subject)
+{
+	for (; rows->number != 0; rows++) {
+		if (rows->number != number)
+			continue;
+		g_set_error(error, VFIO_ERROR, rows->code, "%s: %s (%s)", subject, rows->text,
+			    g_strerror(number));
+		return FALSE;
+	}
+	g_set_error(error, VFIO_ERROR, VFIO_ERROR_SYSFS,
+		    "%s: %s: the kernel log ('dmesg') may tell why", subject, g_strerror(number));
+	return FALSE;
+}
+
+char *
+vfio_error_quote(const char *text)
+{
+	if (text == NULL)
+		return g_strdup("");
+	gsize n = 0;
+	while (n < QUOTE_BYTES && text[n] != '\0')
+		n++;
+	char *quote = g_utf8_make_valid(text, (gssize)n);
+	for (char *p = quote; *p != '\0'; p++)
+		if (g_ascii_iscntrl(*p))
+			*p = '?';
+	return quote;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "vfio/vfio-backend.h"
+#include "vfio/vfio-vendor.h"
+
+/* Something that vGPUs can be made on: a board, a virtual function of one, or a device of a lab. */
+typedef struct {
+	const VfioBackend *backend;
+	const VfioVendor *vendor;
+	char *name;	      /* "0000:3b:00.0" */
+	char *board;	      /* (nullable): the physical function that it is a virtual one of */
+	char *driver;	      /* (nullable) */
+	char *driver_version; /* (nullable) */
+	VfioPciId *pci;	      /* (nullable): it may be no PCI device */
+	GPtrArray *types;     /* of VfioType */
+} VfioParent;
+
+/* (transfer full): NULL when there is no such parent. */
+VfioParent *vfio_parent_new(const VfioHost *host, const char *name);
+/* (transfer full): of VfioParent, sorted by framework and name; empty when there are none. */
+GPtrArray *vfio_parents_list(const VfioHost *host);
+void vfio_parent_free(VfioParent *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioParent, vfio_parent_free)
+
+/* (transfer none), (nullable) */
+const VfioType *vfio_parent_find_type(const VfioParent *self, const char *type);
+/* Is it meant by @name: its own, or its board's, in any form that people write? */
+gboolean vfio_parent_is_called(const VfioParent *self, const char *name);
+
+/**
+ * vfio_parents_choose:
+ * @parents: of VfioParent
+ * @wanted: (nullable): a parent's or a board's name; NULL for any
+ *
+ * Returns: (transfer none): where a vGPU of @type would best be made: a free instance first, then one that
+ * has the type, then whatever is called so. NULL when nothing is.
+ */
+const VfioParent *
+vfio_parents_choose(const GPtrArray *parents, const char *type, const char *wanted);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "vfio/vfio-host.h"
+
+/**
+ * vfio_device_remove:
+ * @id: a UUID or the PCI address of a virtual function, in any form
+ * @timeout_us: how long to wait until it has gone
+ *
+ * Removes a vGPU; that it is not there is success. Close every descriptor of it first: the kernel waits for
+ * the last one. When it is still open at the deadline, the error is %VFIO_ERROR_BUSY, and the kernel
+ * removes it by itself once it is closed; that goes on in a process apart and holds up nothing.
+ *
+ * Blocks for @timeout_us at most.
+ */
+gboolean vfio_device_remove(const VfioHost *host, const char *id, gint64 timeout_us,
+			    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same in a thread: @callback is called in the thread-default context of the caller. A cancel ends the
+ * waiting and not the removal. */
+void
+vfio_device_remove_async(VfioHost *host, const char *id, gint64 timeout_us,
+			 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+gboolean vfio_device_remove_finish(GAsyncResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;

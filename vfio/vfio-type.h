@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* One kind of vGPU that a parent can make. Texts are NULL where the driver does not give them. */
+typedef struct {
+	char *id;	   /* "nvidia-63" */
+	char *name;	   /* "GRID P4-2Q" */
+	char *description; /* may have several lines */
+	char *device_api;  /* "vfio-pci" */
+	gint64 vram_bytes; /* -1: not known */
+	gint64 available;  /* instances that can be made now; -1: not known */
+} VfioType;
+
+VfioType *vfio_type_new(const char *id);
+/* (transfer full) */
+VfioType *vfio_type_copy(const VfioType *self);
+void vfio_type_free(VfioType *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioType, vfio_type_free)
+
+/* The size that "…, framebuffer=8192M, …" names, in bytes; -1 when it names none or nonsense. */
+gint64 vfio_type_framebuffer_bytes(const char *description);
+/* (transfer full): what the driver calls itself in "nvidia-63"; NULL when there is no such part. */
+char *vfio_type_driver(const char *id);
