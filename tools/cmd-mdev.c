@@ -27,6 +27,7 @@ typedef struct {
 	GPtrArray *cells; /* (owned) */
 } Table;
 
+/* A cell that is NULL shows the size. */
 static void
 table_add(Table *self, gint64 vram_bytes, const char *const cells[COLUMNS])
 {
@@ -73,10 +74,10 @@ add_types(Table *table, const GwMdevParent *parent)
 		g_strjoin(" ", known(parent->driver), parent->driver_version, NULL);
 	for (guint i = 0; i < parent->types->len; i++) {
 		const GwMdevType *type = g_ptr_array_index(parent->types, i);
-		g_autofree char *free =
+		g_autofree char *available =
 			type->available >= 0 ? g_strdup_printf("%" G_GINT64_FORMAT, type->available)
 					     : g_strdup("?");
-		const char *cells[COLUMNS] = { parent->name, type->id, free,
+		const char *cells[COLUMNS] = { parent->name, type->id, available,
 					       NULL,	     driver,   known(type->name) };
 		table_add(table, type->vram_bytes, cells);
 	}
