@@ -158,8 +158,8 @@ overlap(const Span *a, const Span *b)
 	return a->from_us < b->to_us && b->from_us < a->to_us;
 }
 
-static void
-check_never_two(Rig *self)
+void
+rig_check_never_two(Rig *self)
 {
 	g_autoptr(GArray) here = read_spans(self->source_log, rig_source_guest(self) == RIG_GONE);
 	g_autoptr(GArray) there =
@@ -356,7 +356,7 @@ rig_check(Rig *self)
 	rig_expect_saw(self, self->source_commands, row->source_saw);
 	rig_expect_saw(self, self->destination_commands, row->destination_saw);
 	rig_expect_journals(self, row->journals);
-	check_never_two(self);
+	rig_check_never_two(self);
 	check_agent_report(self);
 	if (row->place == GW_PLACE_SOURCE && row->source_guest != RIG_GONE)
 		check_settings(self);

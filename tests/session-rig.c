@@ -355,8 +355,8 @@ run_rows(const RigCase *rows, guint n_rows)
 }
 
 /* The first run of all leaves things behind that GLib makes once. */
-static void
-warm_up(void)
+guint
+rig_warm_up(void)
 {
 	static gboolean is_warm;
 	static const RigCase row = {
@@ -370,13 +370,13 @@ warm_up(void)
 	if (!is_warm)
 		run_rows(&row, 1);
 	is_warm = TRUE;
+	return rig_count_fds();
 }
 
 void
 rig_run_all(const RigCase *rows, guint n_rows)
 {
-	warm_up();
-	const guint before = rig_count_fds();
+	const guint before = rig_warm_up();
 	run_rows(rows, n_rows);
 	const guint after = rig_count_fds();
 	CU_ASSERT_EQUAL(before, after);

@@ -109,8 +109,11 @@ RigGuest rig_destination_guest(Rig *self);
 void rig_expect_guests(Rig *self, RigGuest source, RigGuest destination);
 void rig_expect_journals(Rig *self, const char *journals);
 void rig_expect_saw(Rig *self, const char *commands_path, const char *words);
+void rig_check_never_two(Rig *self);
 void rig_check(Rig *self);
 void rig_clear(Rig *self);
 
+/* Has one migration made, for what is made once. Returns: rig_count_fds() */
+guint rig_warm_up(void);
 /* How many descriptors this process has open. */
 guint rig_count_fds(void);

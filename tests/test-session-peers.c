@@ -398,6 +398,16 @@ test_slow(void)
 		  .code = GW_ERROR_MONITOR_LOST,
 		  .phase = "precopy",
 		  .text = "frozen" },
+		{ .name = "the source's QEMU is frozen for good",
+		  .source = "--at active=freeze",
+		  .outcome = GW_OUTCOME_UNKNOWN,
+		  .place = GW_PLACE_UNKNOWN,
+		  .code = GW_ERROR_MONITOR_LOST,
+		  .text = "frozen",
+		  .source_guest = RIG_RUNNING, /* by its log: it would run if it woke up */
+		  ENDED,
+		  .destination_saw = "!cont",
+		  .journals = "s" },
 	};
 
 	rig_run_all(rows, G_N_ELEMENTS(rows));

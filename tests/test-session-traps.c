@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The traps of QMP that a migration can fall into, one test each. The numbers are those of the list of
+ * traps that the design rests on.
+ */
+#include <string.h>
+
+#include "tests/session-rig.h"
+#include "tests/test-util.h"
+
+#define HERE .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE, .source_guest = RIG_RUNNING
+#define THERE                                                                                     \
+	.outcome = GW_OUTCOME_COMPLETED, .place = GW_PLACE_DESTINATION, .source_guest = RIG_GONE, \
+	.destination_guest = RIG_RUNNING
+#define REFUSED_PLAN                                                                             \
+	.outcome = GW_OUTCOME_INCOMPATIBLE, .place = GW_PLACE_SOURCE,                            \
+	.code = GW_ERROR_INCOMPATIBLE, .phase = "plan", WAITS,                                   \
+	.source_saw = "!migrate-set-capabilities !migrate-set-parameters !getfd !migrate !stop " \
+		      "!cont",                                                                   \
+	.destination_saw = "!migrate-set-capabilities !stop !getfd !migrate-incoming"
+#define CANCELLED                                                                     \
+	.act = RIG_CANCEL, .outcome = GW_OUTCOME_CANCELLED, .place = GW_PLACE_SOURCE, \
+	.code = GW_ERROR_CANCELLED
+#define WAITS .destination_guest = RIG_STOPPED
+#define ENDED .destination_guest = RIG_GONE
+
+#define TRAP(function, ...)                                                    \
+	static void function(void)                                             \
+	{                                                                      \
+		static const RigCase row = { .name = #function, __VA_ARGS__ }; \
+		rig_run(&row);                                                 \
+	}
+
+/* 28 */
+TRAP(unknown_status_is_waited_through, .source = "--word active=simmering --active-ms 300", THERE)
+TRAP(unknown_status_in_the_switchover, .source = "--word device=simmering --device-ms 300", THERE)
+TRAP(unknown_status_at_the_destination, .destination = "--word active=simmering", THERE)
+
+/* 31 */
+TRAP(failed_comes_before_the_guest_runs, .source = "--resume-ms 500 --at device=fail:whatever",
+     HERE, ENDED, .code = GW_ERROR_MIGRATION, .phase = "switchover")
+TRAP(no_resume_after_the_cancel_of_a_paused_guest, .source = "-S --active-ms 60000",
+     .when = "event:active", CANCELLED, .source_guest = RIG_STOPPED, ENDED,
+     .source_saw = "migrate_cancel !cont")
+TRAP(no_resume_after_the_failure_of_a_paused_guest, .source = "-S --at device=fail:whatever",
+     .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE, .code = GW_ERROR_MIGRATION,
+     .source_guest = RIG_STOPPED, ENDED, .source_saw = "!cont")
+TRAP(without_error_desc_the_destination_is_quoted, .source = "--modern --device-ms 60000",
+     .destination = "--modern --at completed=fail:unknown-section", HERE, ENDED,
+     .code = GW_ERROR_MIGRATION, .text = "unknown-section")
+TRAP(neither_gives_a_reason, .source = "--modern --at active=fail:", .destination = "--modern",
+     HERE, ENDED, .code = GW_ERROR_MIGRATION, .text = "it gives no reason")
+
+/* 30 */
+TRAP(stop_comes_after_pre_switchover, .source = "--swap-events", THERE)
+
+/* 32, 33 */
+TRAP(a_cancel_that_loses_the_race, .source = "--cancel-late --device-ms 300",
+     .when = "event:device", CANCELLED, .source_guest = RIG_RUNNING, ENDED,
+     .source_saw = "migrate_cancel migrate-continue<cont !quit", .destination_saw = "!cont")
+TRAP(a_cancelled_source_never_starts_a_complete_destination, .source = "--device-ms 60000",
+     .when = "event:device", CANCELLED, .source_guest = RIG_RUNNING, ENDED,
+     .source_saw = "migrate-continue<migrate_cancel !quit", .destination_saw = "!cont")
+
+/* 34 */
+TRAP(migrate_continue_in_another_state,
+     .source = "--on 'migrate-continue=fail:Migration not in expected state: device'", HERE, ENDED,
+     .code = GW_ERROR_FAILED, .phase = "switchover", .text = "Migration not in expected state",
+     .source_saw = "migrate_cancel !quit", .destination_saw = "!cont")
+
+/* 7, 42 */
+TRAP(an_earlier_completed_does_not_count, .source = "--earlier completed --active-ms 200", THERE,
+     .source_saw = "migrate<migrate-continue")
+TRAP(an_earlier_failure_does_not_count, .source = "--earlier failed --active-ms 200", THERE)
+TRAP(an_earlier_completed_and_a_refused_migrate,
+     .source = "--earlier completed --on 'migrate=fail:not today'", HERE, ENDED,
+     .code = GW_ERROR_FAILED, .text = "not today", .source_saw = "!cont !quit",
+     .destination_saw = "!cont")
+
+/* 23 */
+TRAP(capabilities_of_an_earlier_user_are_off, .source = "--capability multifd --capability xbzrle",
+     .destination = "--capability multifd --capability validate-uuid", .flags = RIG_KEEP_SOURCE,
+     .outcome = GW_OUTCOME_COMPLETED, .place = GW_PLACE_DESTINATION, .source_guest = RIG_STOPPED,
+     .destination_guest = RIG_RUNNING,
+     .source_saw = "migrate-set-capabilities={\"capability\":\"multifd\",\"state\":false} "
+		   "migrate-set-capabilities={\"capability\":\"xbzrle\",\"state\":false} "
+		   "migrate-set-capabilities={\"capability\":\"multifd\",\"state\":true}",
+     .destination_saw =
+	     "migrate-set-capabilities={\"capability\":\"multifd\",\"state\":false} "
+	     "migrate-set-capabilities={\"capability\":\"validate-uuid\",\"state\":false}")
+TRAP(capabilities_of_an_earlier_user_come_back, .source = "--capability multifd --active-ms 60000",
+     .when = "event:active", CANCELLED, .source_guest = RIG_RUNNING, ENDED)
+TRAP(capabilities_of_a_waiting_destination_come_back,
+     .destination = "--capability multifd --on getfd=fail:no", HERE, WAITS, .code = GW_ERROR_FAILED,
+     .destination_saw = "migrate-set-capabilities={\"capability\":\"multifd\",\"state\":false} "
+			"migrate-set-capabilities={\"capability\":\"multifd\",\"state\":true}")
+
+/* 22 */
+TRAP(post_copy_is_refused, .source = "--capability postcopy-ram", REFUSED_PLAN,
+     .source_guest = RIG_RUNNING, .text = "source: the migration capability 'postcopy-ram'")
+TRAP(post_copy_at_the_destination_is_refused, .destination = "--capability postcopy-ram",
+     REFUSED_PLAN, .source_guest = RIG_RUNNING,
+     .text = "destination: the migration capability 'postcopy-ram'")
+TRAP(background_snapshot_is_refused, .source = "--capability background-snapshot", REFUSED_PLAN,
+     .source_guest = RIG_RUNNING, .text = "background-snapshot")
+TRAP(blocked_reasons_are_told, .source = "--blocked \"a vIOMMU\"", REFUSED_PLAN,
+     .source_guest = RIG_RUNNING, .text = "QEMU would not migrate it: a vIOMMU")
+
+/* 25 */
+TRAP(paused_due_to_a_previous_migration,
+     .source =
+	     "--on \"migrate=fail:Can't migrate the vm that was paused due to previous migration\"",
+     HERE, ENDED, .code = GW_ERROR_FAILED, .phase = "precopy",
+     .text = "source: migrate: GenericError: Can't migrate the vm that was paused",
+     .source_saw = "closefd !migrate_cancel")
+
+/* 17 */
+TRAP(exit_on_error_where_the_schema_has_it, .source = "--modern", .destination = "--modern", THERE,
+     .destination_saw = "migrate-incoming=\"exit-on-error\":false")
+TRAP(no_exit_on_error_elsewhere, THERE, .destination_saw = "!migrate-incoming=exit-on-error")
+
+/* 24 */
+TRAP(migrate_is_accepted_and_fails_in_setup, .source = "--at setup=fail:unreachable", HERE, ENDED,
+     .code = GW_ERROR_MIGRATION, .phase = "precopy", .text = "unreachable",
+     .source_saw = "migrate !migrate-continue")
+
+/* 14: the models of these tests are started without -S but for one. */
+TRAP(a_destination_without_S_is_stopped_first, THERE,
+     .destination_saw = "stop<migrate-incoming migrate-incoming<cont")
+TRAP(a_destination_without_S_that_is_refused, .destination = "--on cont=fail:no", HERE, ENDED,
+     .code = GW_ERROR_REFUSED, .destination_saw = "stop<migrate-incoming")
+
+/* 9 */
+TRAP(the_descriptor_is_taken_back, .destination = "--on migrate-incoming=fail:no", HERE, ENDED,
+     .code = GW_ERROR_FAILED, .source_saw = "getfd<closefd closefd=godwit !migrate")
+
+/* 8, 50 */
+TRAP(the_monitor_goes_before_the_answer_to_quit, .source = "--on quit=die", THERE)
+
+/* 49 */
+TRAP(a_source_that_dies_with_all_sent, .source = "--at completed=die", THERE)
+TRAP(a_source_that_dies_in_device, .source = "--at device=die", .outcome = GW_OUTCOME_FAILED,
+     .place = GW_PLACE_NONE, .code = GW_ERROR_MONITOR_LOST, .phase = "switchover",
+     .text = "source: ", .source_guest = RIG_GONE, ENDED, .destination_saw = "!cont")
+TRAP(a_source_that_dies_in_pre_switchover, .source = "--at pre-switchover=die",
+     .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_NONE, .code = GW_ERROR_MONITOR_LOST,
+     .text = "source: QEMU", .source_guest = RIG_GONE, ENDED, .destination_saw = "!cont")
+TRAP(a_source_that_only_closes_its_monitor, .source = "--on migrate-continue=close",
+     .outcome = GW_OUTCOME_UNKNOWN, .place = GW_PLACE_UNKNOWN, .code = GW_ERROR_MONITOR_LOST,
+     .source_guest = RIG_STOPPED, ENDED, .destination_saw = "!cont", .journals = "s")
+
+/* 4, 7 */
+static void
+test_pass_storm(void)
+{
+	static const RigCase row = {
+		.name = "30,000 MIGRATION_PASS a second",
+		.source = "--active-ms 2000 --passes-per-s 30000",
+		THERE,
+	};
+	Rig rig;
+
+	rig_begin(&rig, &row);
+	rig_await_report(&rig);
+	rig_check(&rig);
+	rig_expect(&rig, rig.report->events->len < 5000, "%u events kept", rig.report->events->len);
+	rig_expect(&rig, rig.report->samples->len >= 10, "only %u samples",
+		   rig.report->samples->len);
+	rig_expect(&rig, rig.report->total_us < 4 * G_USEC_PER_SEC,
+		   "it took %" G_GINT64_FORMAT " us", rig.report->total_us);
+	rig_clear(&rig);
+}
+
+/* 6, and 33 by the way: the yank makes it "failed" here where all is "completed" there. These wait for a
+ * while: at the same time. */
+static void
+test_deaf(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "deaf for as long as it sends device state",
+		  .source = "--deaf --device-ms 8000",
+		  THERE },
+		{ .name = "a cancel while it is deaf",
+		  .source = "--deaf --device-ms 60000",
+		  .when = "event:device",
+		  CANCELLED,
+		  .source_guest = RIG_RUNNING,
+		  ENDED,
+		  .source_saw = "yank",
+		  .destination_saw = "!cont" },
+	};
+
+	rig_run_all(rows, G_N_ELEMENTS(rows));
+}
+
+CU_TestInfo suite_session_traps[] = {
+	{ "28: an unknown status is waited through", unknown_status_is_waited_through },
+	{ "28: also in the switchover", unknown_status_in_the_switchover },
+	{ "28: also at the destination", unknown_status_at_the_destination },
+	{ "31: failed comes before the guest runs", failed_comes_before_the_guest_runs },
+	{ "31: no RESUME after the cancel of a paused guest",
+	  no_resume_after_the_cancel_of_a_paused_guest },
+	{ "31: nor after its failure", no_resume_after_the_failure_of_a_paused_guest },
+	{ "31: without error-desc the destination is quoted",
+	  without_error_desc_the_destination_is_quoted },
+	{ "31: neither gives a reason", neither_gives_a_reason },
+	{ "30: STOP comes after pre-switchover", stop_comes_after_pre_switchover },
+	{ "32: a cancel that loses the race", a_cancel_that_loses_the_race },
+	{ "33: cancelled here, completed there",
+	  a_cancelled_source_never_starts_a_complete_destination },
+	{ "34: migrate-continue in another state", migrate_continue_in_another_state },
+	{ "7: an earlier completed does not count", an_earlier_completed_does_not_count },
+	{ "7: nor an earlier failure", an_earlier_failure_does_not_count },
+	{ "7: nor when migrate is refused", an_earlier_completed_and_a_refused_migrate },
+	{ "23: capabilities of an earlier user are off", capabilities_of_an_earlier_user_are_off },
+	{ "23: and come back", capabilities_of_an_earlier_user_come_back },
+	{ "23: at a waiting destination too", capabilities_of_a_waiting_destination_come_back },
+	{ "22: post-copy is refused", post_copy_is_refused },
+	{ "22: at the destination too", post_copy_at_the_destination_is_refused },
+	{ "22: background-snapshot is refused", background_snapshot_is_refused },
+	{ "22: blocked-reasons are told", blocked_reasons_are_told },
+	{ "25: paused due to a previous migration", paused_due_to_a_previous_migration },
+	{ "17: exit-on-error where the schema has it", exit_on_error_where_the_schema_has_it },
+	{ "17: and not elsewhere", no_exit_on_error_elsewhere },
+	{ "24: migrate is accepted and fails in setup", migrate_is_accepted_and_fails_in_setup },
+	{ "14: a destination without -S is stopped first",
+	  a_destination_without_S_is_stopped_first },
+	{ "14: and never started by a refusal", a_destination_without_S_that_is_refused },
+	{ "9: the descriptor is taken back", the_descriptor_is_taken_back },
+	{ "50: the monitor goes before the answer to quit",
+	  the_monitor_goes_before_the_answer_to_quit },
+	{ "49: the source dies with all sent", a_source_that_dies_with_all_sent },
+	{ "49: it dies in device", a_source_that_dies_in_device },
+	{ "49: it dies in pre-switchover", a_source_that_dies_in_pre_switchover },
+	{ "49: it only closes its monitor", a_source_that_only_closes_its_monitor },
+	{ "4, 7: 30,000 MIGRATION_PASS a second", test_pass_storm },
+	{ "6: deaf is not dead", test_deaf },
+	CU_TEST_INFO_NULL,
+};
