@@ -109,10 +109,14 @@ def parse():
     one = verbs.add_parser("test", help="run the lab's tests in the VM")
     one.add_argument("--timeout", type=float, default=1500.0, help="seconds for all of them")
     one.add_argument("--keep", action="store_true", help="leave the VM up")
-    one.add_argument("rest", nargs=argparse.REMAINDER, metavar="NAME...")
     verbs.add_parser("down", help="end what is up")
     verbs.add_parser("status", help="what is up")
-    return parser.parse_args()
+    options, more = parser.parse_known_args()
+    if options.verb == "test":
+        options.rest = more
+    elif more:
+        parser.error("what is '%s'?" % more[0])
+    return options
 
 
 def act(options):
