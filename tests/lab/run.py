@@ -14,7 +14,8 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
-from tests.live import run as live_run  # noqa: E402 (the path first)
+from tests.lab import vgpus  # noqa: E402 (the path first)
+from tests.live import run as live_run  # noqa: E402
 
 
 def all_tests():
@@ -45,6 +46,8 @@ def main():
     if options.list:
         print("\n".join(live_run.short_name(test) for test in tests))
         return 0
+    # A VM that has been up for long may have an older driver than the checkout.
+    vgpus.reload()
     failed = 0
     for test in tests * options.repeat:
         name, seconds, why = live_run.run_one(test)

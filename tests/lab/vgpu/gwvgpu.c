@@ -273,6 +273,10 @@ struct gw_vgpu {
 
 	struct delayed_work engine;
 	u64 engine_last_ns, carry_bytes;
+	struct work_struct dma;
+	u64 dma_iova;
+	u8 dma_value;
+	int dma_result;
 	u64 rate, working_set, position, generation, seed;
 
 	u8 config[CONFIG_BYTES], writable[CONFIG_BYTES];
@@ -283,6 +287,7 @@ struct gw_vgpu {
 };
 
 static struct workqueue_struct *gw_queue;
+static void gw_dma_work(struct work_struct *work);
 static struct gw_parent *gw_parents[PARENTS_MAX];
 static const struct class gw_class = { .name = "gwvgpu" };
 
@@ -1251,6 +1256,7 @@ gw_init(struct vfio_device *vdev)
 	mutex_init(&vgpu->lock);
 	init_waitqueue_head(&vgpu->readable);
 	INIT_DELAYED_WORK(&vgpu->engine, gw_engine_tick);
+	INIT_WORK(&vgpu->dma, gw_dma_work);
 	vgpu->vram = vzalloc(vgpu->vram_bytes);
 	vgpu->used = bitmap_zalloc(vgpu->n_chunks, GFP_KERNEL);
 	vgpu->dirty = bitmap_zalloc(vgpu->n_chunks, GFP_KERNEL);
@@ -1495,25 +1501,44 @@ fill_store(struct device *dev, struct device_attribute *attr, const char *text, 
 	return bytes;
 }
 
-/* "IOVA BYTE": the GPU writes a page of that byte into the guest's memory. */
+/* type1 takes a write from the user's own process or from a kernel thread: here it is the latter. */
+static void
+gw_dma_work(struct work_struct *work)
+{
+	struct gw_vgpu *vgpu = container_of(work, struct gw_vgpu, dma);
+	u8 *page __free(kfree) = kmalloc(CHUNK_BYTES, GFP_KERNEL);
+
+	guard(mutex)(&vgpu->lock);
+	if (page == NULL) {
+		vgpu->dma_result = -ENOMEM;
+	} else if (!vgpu->open || !gw_may_dma(vgpu->state)) {
+		vgpu->dma_result = -EBUSY;
+	} else {
+		memset(page, vgpu->dma_value, CHUNK_BYTES);
+		vgpu->dma_result =
+			vfio_dma_rw(&vgpu->vdev, vgpu->dma_iova, page, CHUNK_BYTES, true);
+	}
+}
+
+/* "IOVA BYTE": the GPU writes a page of that byte into the guest's memory. One writer at a time. */
 static ssize_t
 dma_store(struct device *dev, struct device_attribute *attr, const char *text, size_t bytes)
 {
 	struct gw_vgpu *vgpu = dev_get_drvdata(dev);
-	u8 *page __free(kfree) = kmalloc(CHUNK_BYTES, GFP_KERNEL);
 	unsigned int value;
 	long long iova;
 	int ret;
 
-	if (page == NULL)
-		return -ENOMEM;
 	if (sscanf(text, "%lli %u", &iova, &value) != 2 || value > 255)
 		return -EINVAL;
-	memset(page, value, CHUNK_BYTES);
-	guard(mutex)(&vgpu->lock);
-	if (!vgpu->open || !gw_may_dma(vgpu->state))
-		return -EBUSY;
-	ret = vfio_dma_rw(&vgpu->vdev, iova, page, CHUNK_BYTES, true);
+	scoped_guard(mutex, &vgpu->lock)
+	{
+		vgpu->dma_iova = iova;
+		vgpu->dma_value = value;
+	}
+	queue_work(gw_queue, &vgpu->dma);
+	flush_work(&vgpu->dma);
+	scoped_guard(mutex, &vgpu->lock) ret = vgpu->dma_result;
 	return ret != 0 ? ret : bytes;
 }
 
