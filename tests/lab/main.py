@@ -5,6 +5,8 @@ The environment has LAB_CHECKOUT, LAB_ROOT, LAB_CACHE, LAB_STATE (a folder of th
 """
 
 import argparse
+import contextlib
+import fcntl
 import os
 import signal
 import sys
@@ -14,8 +16,7 @@ from tests.lab import channel, vm as lab_vm  # noqa: E402 (the path first)
 
 CHECKOUT = os.environ.get("LAB_CHECKOUT", "")
 STATE = os.environ.get("LAB_STATE", "")
-ADDRESSES = {"one": None, "two": None}
-PAIR = {"one": ("10.78.0.1/24", 0), "two": ("10.78.0.2/24", 1)}
+ADDRESSES = {"one": "10.78.0.1/24", "two": "10.78.0.2/24"}
 
 
 def vms():
@@ -42,7 +43,7 @@ def append(vm, pair, version):
     words = ["lab.checkout=" + CHECKOUT, "lab.modules=" + modules,
              "lab.env=BUILD=" + os.environ["LAB_BUILD"], "lab.env=GUESTS=" + os.environ["LAB_CACHE"] + "/guests",
              "lab.env=LAB_OUT=" + os.path.join(STATE, "out")]
-    return words + (["lab.address=" + PAIR[vm.name][0]] if pair else [])
+    return words + (["lab.address=" + ADDRESSES[vm.name]] if pair else [])
 
 
 def wire(vm, pair):
@@ -54,7 +55,20 @@ def wire(vm, pair):
             % (os.path.join(STATE, "wire-" + vm.name), os.path.join(STATE, "wire-" + other)))
 
 
-def up(pair, versions):
+@contextlib.contextmanager
+def only_one():
+    """Two callers at once would both start a VM; the second finds the first's."""
+    with open(os.path.join(STATE, "lock"), "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def up(pair, driver):
+    with only_one():
+        return start(pair, driver)
+
+
+def start(pair, driver):
     """Starts what is not up, and waits for it. Returns the VMs that were started."""
     wanted = vms() if pair else vms()[:1]
     if pair and wanted[0].is_up() and not wanted[1].is_up():
@@ -63,7 +77,7 @@ def up(pair, versions):
     for vm in started:
         if pair and os.path.exists(os.path.join(STATE, "wire-" + vm.name)):
             os.unlink(os.path.join(STATE, "wire-" + vm.name))
-        vm.start(os.environ["LAB_ROOT"], shares(), append(vm, pair, versions[vm.name]), wire(vm, pair))
+        vm.start(os.environ["LAB_ROOT"], shares(), append(vm, pair, driver[vm.name]), wire(vm, pair))
     try:
         for vm in started:
             seconds = vm.wait_ready(lambda vm=vm: channel.ask(vm, ["true"]))

@@ -62,22 +62,25 @@ lab_root()
 	printf '%s/lab\n' "$lab_cache"
 }
 
-# lab_module ROOT FOLDER NAME [VERSION]: FOLDER/NAME.ko, built in the root, if its source is younger.
+# lab_module ROOT FOLDER NAME [VERSION]: FOLDER/NAME.ko, built in the root, if it is not of this source and kernel.
 lab_module()
 {
 	made=$2/$3.ko
-	newest=$(ls -t "$lab_source"/vgpu/gwvgpu.c "$lab_source"/vgpu/Kbuild "$1/stamp" | head -n 1)
-	if [ -e "$made" ] && [ ! "$newest" -nt "$made" ]; then
+	release=$(ls "$1/tree/lib/modules")
+	sum=$(cat "$lab_source/vgpu/gwvgpu.c" "$lab_source/vgpu/Kbuild" | sha256sum | cut -c 1-16)
+	if [ "$(cat "$made.of" 2>/dev/null)" = "$release $sum" ]; then
 		return 0
 	fi
 	scratch=$(as_root mktemp -d "$1/tree/root/vgpu.XXXXXX")
 	as_root cp "$lab_source/vgpu/gwvgpu.c" "$lab_source/vgpu/Kbuild" "$lab_source/vgpu/Makefile" "$scratch/"
 	inside=/root/${scratch##*/}
-	release=$(ls "$1/tree/lib/modules")
 	built=0
 	quietly "$2/$3.log" as_root chroot "$1/tree" make -C "$inside" "KDIR=/lib/modules/$release/build" \
 		${4:+"GWVGPU_VERSION=$4"} || built=1
-	[ "$built" -ne 0 ] || cp "$scratch/gwvgpu.ko" "$made"
+	if [ "$built" -eq 0 ]; then
+		cp "$scratch/gwvgpu.ko" "$made"
+		echo "$release $sum" >"$made.of"
+	fi
 	as_root rm -rf "$scratch"
 	return "$built"
 }
