@@ -201,15 +201,18 @@ a_process_ends_while_the_kernel_is_stuck(void)
 	g_autoptr(VfioHost) host = open_host(fake, blocking_write);
 	pid_t child = fork();
 	if (child == 0) {
-		gboolean removed = vfio_device_remove(host, UUID, SHORT, NULL);
-		_exit(removed ? 1 : 0);
+		if (!vfio_device_remove(host, UUID, SHORT, NULL))
+			fake_sysfs_file(fake, "gave-up", "");
+		/* The code is no answer: valgrind sets its own when it takes what is ours for a leak. */
+		_exit(0);
 	}
 	CU_ASSERT_TRUE_FATAL(child > 0);
 	gint64 begun_us = g_get_monotonic_time();
 	int status = -1;
 	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
-	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_TRUE(WIFEXITED(status));
 	CU_ASSERT_TRUE(g_get_monotonic_time() - begun_us < 10 * SHORT);
+	CU_ASSERT_TRUE(fake_sysfs_exists(fake, "gave-up"));
 	CU_ASSERT_TRUE(fake_sysfs_exists(fake, DEVICE));
 	fake_sysfs_file(fake, "closed", "");
 	CU_ASSERT_TRUE(wait_for(fake, DEVICE, FALSE));

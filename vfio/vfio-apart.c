@@ -47,14 +47,35 @@ keep_only(int a, int b)
 	close_between(high + 1, G_MAXUINT);
 }
 
-static void
+/* Tells @number to whoever waits. What the process exits with tells nothing: a tool that watches it, such
+ * as valgrind, may have a word in that. */
+static void G_GNUC_NORETURN
+tell_and_end(const Job *job, int number)
+{
+	gssize told;
+	do
+		told = write(job->answer, &number, sizeof number);
+	while (told < 0 && errno == EINTR);
+	_exit(0);
+}
+
+static void G_GNUC_NORETURN
 run_grandchild(const Job *job)
 {
 	setsid();
 	keep_only(job->attribute, job->answer);
-	int number = vfio_sysfs_write_fd(job->sysfs, job->attribute, job->path, job->text);
-	gssize told = write(job->answer, &number, sizeof number);
-	_exit(told == sizeof number ? 0 : 1);
+	tell_and_end(job, vfio_sysfs_write_fd(job->sysfs, job->attribute, job->path, job->text));
+}
+
+static void G_GNUC_NORETURN
+run_child(const Job *job)
+{
+	pid_t grandchild = fork();
+	if (grandchild == 0)
+		run_grandchild(job);
+	if (grandchild < 0)
+		tell_and_end(job, -errno);
+	_exit(0);
 }
 
 /* Returns 0 or an errno. The child has ended when this returns; the grandchild is init's. */
@@ -64,19 +85,12 @@ start(const Job *job)
 	pid_t child = fork();
 	if (child < 0)
 		return errno;
-	if (child == 0) {
-		pid_t grandchild = fork();
-		if (grandchild == 0)
-			run_grandchild(job);
-		_exit(grandchild < 0 ? errno : 0);
-	}
-	int status = 0;
-	pid_t ended;
-	do
-		ended = waitpid(child, &status, 0);
-	while (ended < 0 && errno == EINTR);
-	/* Somebody else may reap our children; then the pipe tells in the end. */
-	return ended == child && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	if (child == 0)
+		run_child(job);
+	/* How it ended does not matter, for the pipe tells; and somebody else may have reaped it. */
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	return 0;
 }
 
 static gboolean
@@ -104,8 +118,9 @@ wait_answer(int fd, gint64 deadline_us, int *ret_errno)
 	do
 		n = read(fd, &number, sizeof number);
 	while (n < 0 && errno == EINTR);
-	*ret_errno = n == sizeof number ? number : ECHILD;
-	return n == sizeof number ? VFIO_APART_DONE : VFIO_APART_LOST;
+	gboolean told = n == sizeof number;
+	*ret_errno = told ? ABS(number) : ECHILD;
+	return told && number >= 0 ? VFIO_APART_DONE : VFIO_APART_LOST;
 }
 
 VfioApart
