@@ -72,9 +72,10 @@ fail_lost(const Removal *self, int number, GError **error)
 	return -1;
 }
 
-/* One write. Returns 0, or an errno that is worth another try; -1 with @error. */
+/* One write. @before: what the last one has returned. Returns 0, or an errno that is worth another try; -1
+ * with @error. */
 static int
-remove_once(const Removal *self, GError **error)
+remove_once(const Removal *self, int before, GError **error)
 {
 	g_autofree char *folder = self->backend->device_folder(self->id);
 	int number = 0;
@@ -82,7 +83,7 @@ remove_once(const Removal *self, GError **error)
 		vfio_apart_write(self->host->sysfs, folder, self->backend->remove_attribute,
 				 self->backend->remove_text, self->deadline_us, &number);
 	if (apart == VFIO_APART_STUCK)
-		return fail_in_use(self, error);
+		return before != 0 ? fail_errno(self, before, error) : fail_in_use(self, error);
 	if (apart == VFIO_APART_LOST)
 		return fail_lost(self, number, error);
 	const VfioErrnoRow *row = vfio_backend_find_row(self->backend->remove_rows, number);
@@ -96,10 +97,10 @@ remove_once(const Removal *self, GError **error)
 static gboolean
 remove_by_deadline(const Removal *self, GError **error)
 {
-	for (;;) {
+	for (int number = 0;;) {
 		if (!self->backend->exists(self->host->sysfs, self->id))
 			return TRUE;
-		int number = remove_once(self, error);
+		number = remove_once(self, number, error);
 		if (number <= 0)
 			return number == 0;
 		if (g_get_monotonic_time() + RETRY_US >= self->deadline_us)
