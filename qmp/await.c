@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Waiting as a plain call: turns the thread-default main context until a condition holds. It decides
- * nothing and keeps nothing. Two helper sources live for the length of the wait: one for the time-out
- * and one for the cancellable; all they do is to wake the loop and, for the time-out, set a flag.
+ * nothing and keeps nothing. A source for the time-out and a handler of the cancellable live for the
+ * length of the wait; all they do is to wake the loop and, for the time-out, set a flag.
  * A condition that holds wins over a cancel and over a time-out seen in the same turn.
  */
 #include "qmp/await.h"
@@ -18,10 +18,11 @@ on_timeout(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static gboolean
-on_cancelled(GCancellable *cancellable, gpointer data)
+/* In the thread that cancels. */
+static void
+on_cancelled(GCancellable *cancellable, gpointer context)
 {
-	return G_SOURCE_REMOVE;
+	g_main_context_wakeup(context);
 }
 
 static GSource *
@@ -30,16 +31,6 @@ attach_timeout(GMainContext *context, int timeout_ms, gboolean *timed_out)
 	GSource *source = g_timeout_source_new(timeout_ms);
 
 	g_source_set_callback(source, on_timeout, timed_out, NULL);
-	g_source_attach(source, context);
-	return source;
-}
-
-static GSource *
-attach_cancel(GMainContext *context, GCancellable *cancellable)
-{
-	GSource *source = g_cancellable_source_new(cancellable);
-
-	g_source_set_callback(source, G_SOURCE_FUNC(on_cancelled), NULL, NULL);
 	g_source_attach(source, context);
 	return source;
 }
@@ -66,15 +57,17 @@ await_until(AwaitReady ready, gpointer data, int timeout_ms, GCancellable *cance
 {
 	g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
 	GSource *timeout = NULL;
-	GSource *cancel = NULL;
+	gulong cancel_id = 0;
 	gboolean timed_out = FALSE;
 
 	if (timeout_ms >= 0)
 		timeout = attach_timeout(context, timeout_ms, &timed_out);
+	/* Not a GCancellableSource: GLib 2.74 leaks one that ends while another thread cancels. */
 	if (cancellable != NULL)
-		cancel = attach_cancel(context, cancellable);
+		cancel_id =
+			g_cancellable_connect(cancellable, G_CALLBACK(on_cancelled), context, NULL);
 	gboolean ok = turn_until(context, ready, data, &timed_out, cancellable, error);
 	source_end(&timeout);
-	source_end(&cancel);
+	g_cancellable_disconnect(cancellable, cancel_id);
 	return ok;
 }
