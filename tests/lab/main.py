@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -16,6 +17,7 @@ from tests.lab import channel, vm as lab_vm  # noqa: E402 (the path first)
 
 CHECKOUT = os.environ.get("LAB_CHECKOUT", "")
 STATE = os.environ.get("LAB_STATE", "")
+SUITES = {"11.1": "forky"}
 ADDRESSES = {"one": "10.78.0.1/24", "two": "10.78.0.2/24"}
 
 
@@ -89,13 +91,27 @@ def start(pair, driver):
     return started
 
 
+def other_qemu(version):
+    """The binary of another QEMU than the VM's own, unpacked into the cache, which the VM sees too."""
+    if version not in SUITES:
+        raise lab_vm.LabError("there is no QEMU '%s'; there are: %s" % (version, ", ".join(SUITES)))
+    made = subprocess.run([os.path.join(CHECKOUT, "scripts/qemu-root"), SUITES[version]],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    path = made.stdout.strip()
+    if made.returncode != 0 or not path.endswith("/qemu-" + version):
+        raise lab_vm.LabError("Debian %s has no QEMU %s now: '%s'" % (SUITES[version], version, path))
+    return path
+
+
 def command_test(options):
     """The tests inside the VM; the VM is ended after them if it was we who started it."""
+    more = {"GODWIT_LAB_OUT": os.path.join(STATE, "out")}
+    if options.qemu is not None:
+        more["GODWIT_LAB_QEMU"] = other_qemu(options.qemu)
     started = up(False, versions(options))
-    out = os.path.join(STATE, "out")
     argv = ["python3", os.path.join(CHECKOUT, "tests/lab/run.py")] + options.rest
     try:
-        code = channel.run(vms()[0], argv, timeout_s=options.timeout, env={"GODWIT_LAB_OUT": out})
+        code = channel.run(vms()[0], argv, timeout_s=options.timeout, env=more)
     finally:
         if not options.keep:
             for vm in started:
@@ -123,6 +139,7 @@ def parse():
     one = verbs.add_parser("test", help="run the lab's tests in the VM")
     one.add_argument("--timeout", type=float, default=1500.0, help="seconds for all of them")
     one.add_argument("--keep", action="store_true", help="leave the VM up")
+    one.add_argument("--qemu", metavar="VERSION", help="another QEMU than Debian 13's 10.0: 11.1")
     verbs.add_parser("down", help="end what is up")
     verbs.add_parser("status", help="what is up")
     options, more = parser.parse_known_args()

@@ -82,7 +82,10 @@ class Arrives(PlainCase):
             self.assertNotEqual(target.get("vram_checksum"), before)
 
     def test_one_idle(self):
-        self.assertEqual(self.move(63), ["pre-copy", "pre-copy-p2p", "stop-copy", "stop"])
+        states = self.move(63)
+        # QEMU 11 tells of one more, which is not the kernel's.
+        self.assertEqual([state for state in states if state != "pre-copy-p2p-prepare"],
+                         ["pre-copy", "pre-copy-p2p", "stop-copy", "stop"])
 
     def test_one_being_written(self):
         self.move(63, rate=1 * MIB)
@@ -173,7 +176,7 @@ class Without(PlainCase):
 
     def test_no_migration(self):
         self.lesser("no_migration")
-        self.refused_start((62,), "VFIO migration is not supported in kernel")
+        self.refused_start((62,), "migration is not supported in kernel")
 
     def test_no_data_size(self):
         """QEMU takes 100 GiB for granted: nothing but an absurd limit ends such a migration."""

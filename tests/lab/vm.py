@@ -38,6 +38,7 @@ class Vm:
     def __init__(self, folder, name):
         self.name = name
         self.folder = os.path.join(folder, name)
+        self.process = None
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -51,7 +52,7 @@ class Vm:
                 words = file.read().split(b"\0")
         except (OSError, ValueError):
             return None
-        return pid if self.path("pid").encode() in words else None
+        return pid if ("file:" + self.path("console")).encode() in words else None
 
     def is_up(self):
         return self.pid() is not None
@@ -70,7 +71,7 @@ class Vm:
         argv = ["qemu-system-x86_64", "-name", "godwit-lab-" + self.name, "-machine", "q35,i8042=off",
                 "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048",
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                "-pidfile", self.path("pid"), "-serial", "file:" + self.path("console"),
+                "-serial", "file:" + self.path("console"),
                 "-qmp", "unix:%s,server=on,wait=off" % self.path("qmp"),
                 "-kernel", root + "/kernel", "-initrd", root + "/initrd",
                 "-drive", "file=%s/root.img,format=raw,if=none,id=root,snapshot=on" % root,
@@ -98,18 +99,19 @@ class Vm:
         os.makedirs(self.folder, exist_ok=True)
         for name in os.listdir(self.folder):
             os.unlink(self.path(name))
-        # Relative socket paths would be QEMU's business; the folder's descriptor keeps long ones short.
         with open(self.path("qemu.log"), "wb") as log:
-            subprocess.Popen(self.command(root, shares, append, network), stdin=subprocess.DEVNULL,
-                             stdout=log, stderr=log, start_new_session=True, cwd=self.folder,
-                             env={**os.environ, "TMPDIR": self.folder})
+            self.process = subprocess.Popen(
+                self.command(root, shares, append, network), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, env={**os.environ, "TMPDIR": self.folder})
+        with open(self.path("pid"), "w", encoding="ascii") as file:
+            file.write("%d\n" % self.process.pid)
 
     def wait_ready(self, ask, timeout_s=BOOT_S):
-        """Waits until ASK(), which runs a command in it, succeeds."""
+        """Waits until ASK(), which runs a command in it that start() booted, succeeds."""
         deadline = time.monotonic() + timeout_s
         begun = time.monotonic()
         while time.monotonic() < deadline:
-            if not self.is_up() and time.monotonic() - begun > 5:
+            if self.process.poll() is not None:
                 with open(self.path("qemu.log"), encoding="utf-8", errors="replace") as file:
                     raise LabError("the VM '%s' has ended:\n%s%s"
                                    % (self.name, file.read(), self.console()))
@@ -134,6 +136,8 @@ class Vm:
                 os.kill(pid, number)
             deadline = time.monotonic() + QUIT_S
             while self.pid() == pid and time.monotonic() < deadline:
+                if self.process is not None:
+                    self.process.poll()
                 time.sleep(0.05)
             if self.pid() != pid:
                 return
