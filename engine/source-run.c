@@ -16,7 +16,8 @@
 #include "engine/hook.h"
 #include "engine/private-context.h"
 
-#define HOOK_TIMEOUT_MS 60000
+#define HOOK_TIMEOUT_MS	 60000
+#define DEATH_TIMEOUT_MS 2000
 
 static const SourceStep steps[] = {
 	{ "connect", source_connect, NULL },
@@ -85,7 +86,8 @@ place_after_failure(SourceRun *run, gboolean undone)
 {
 	if (run->qemu == NULL)
 		return GW_PLACE_SOURCE; /* we never touched it */
-	if (qemu_is_proven_gone(run->qemu, 0))
+	/* A dying process closes its monitor a moment before it is dead. */
+	if (qemu_is_proven_gone(run->qemu, run->qemu->closed != NULL ? DEATH_TIMEOUT_MS : 0))
 		return GW_PLACE_NONE;
 	return undone && run->qemu->closed == NULL ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
 }
