@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "qmp/qmp-client.h"
+
+/* The devices that a QEMU was given (-device), as its object tree has them. */
+typedef struct {
+	char *id;   /* (nullable): what the user called it */
+	char *path; /* "/machine/peripheral/gpu0" */
+	char *type; /* "vfio-pci" */
+} QmpDevice;
+
+void qmp_device_free(QmpDevice *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpDevice, qmp_device_free)
+
+/* (transfer full): of QmpDevice, in QEMU's order; NULL with %QMP_ERROR. */
+GPtrArray *qmp_list_devices(QmpClient *client, GError **error);
+
+/* (transfer full): a property that is a text; NULL with %QMP_ERROR, also when it is something else. */
+char *qmp_device_get_string(QmpClient *client, const QmpDevice *device, const char *property,
+			    GError **error);
