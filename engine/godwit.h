@@ -13,4 +13,5 @@
 #include "engine/gw-session.h"
 #include "engine/gw-survey.h"
 #include "engine/gw-version.h"
+#include "engine/gw-vgpu.h"
 #include "engine/gw-vm.h"

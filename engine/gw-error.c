@@ -29,6 +29,7 @@ static const char *const words[] = {
 	[GW_ERROR_UNKNOWN] = "unknown",
 	[GW_ERROR_HOOK] = "hook",
 	[GW_ERROR_STATE_DIR] = "state-dir",
+	[GW_ERROR_VGPU] = "vgpu",
 	[GW_ERROR_CANCELLED] = "cancelled",
 };
 

@@ -24,6 +24,7 @@ typedef enum {
 	GW_ERROR_UNKNOWN,   /* nobody can know where the guest runs: see rule 4 of the design */
 	GW_ERROR_HOOK,	    /* the user's hook said no */
 	GW_ERROR_STATE_DIR, /* the journal cannot be written */
+	GW_ERROR_VGPU,	    /* a vGPU could not be made, found or removed */
 	GW_ERROR_CANCELLED, /* only as a code in reports */
 } GwError;
 

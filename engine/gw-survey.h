@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#include "engine/gw-version.h"
+#include "engine/gw-vgpu.h"
 
 /* What one QEMU says of itself and its guest. Fields are NULL (or 0) where it did not say. */
 typedef struct {
@@ -22,6 +22,10 @@ typedef struct {
 	GStrv capabilities_on;	    /* those that are switched on now, sorted */
 	gboolean has_exit_on_error; /* migrate-incoming takes exit-on-error */
 	gboolean has_oob;
+	gboolean has_vfio_migration; /* vfio-pci can migrate by the kernel's v2 interface */
+	GStrv viommus;		     /* virtual IOMMUs, by QEMU's names of their types */
+	GPtrArray *vgpus;	     /* (nullable): of GwVgpu: what it was given through VFIO */
+	gboolean is_absent;	     /* only @vgpus is known: QEMU was not started for their sake */
 } GwSurvey;
 
 /* What this host is; no QEMU needed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The VM file: a GKeyFile with one group [vm] and the keys name, qmp and argv; the same file serves both
- * hosts. Values are taken as they stand, with no escapes of GKeyFile's: argv is quoted as in a shell.
+ * The VM file: a GKeyFile with one group [vm], its keys name, qmp and argv, and a group [vgpu NAME] for each
+ * vGPU, its keys type, parent and uuid; the same file serves both hosts. Values are taken as they stand, with no escapes of GKeyFile's: argv is quoted as in a shell.
  *
  * Whatever is not known here is an error that names the file, the group and the key: a word that is
  * misspelt must not be passed over in silence. argv is never taken from anywhere but a file on this host.
@@ -14,8 +14,11 @@
 #include <sys/un.h>
 
 #include "engine/gw-error.h"
+#include "engine/vm-argv.h"
 
 #define MAX_FILE_BYTES	(1024 * 1024)
+#define VGPU_PREFIX	"vgpu "
+#define NAME_LETTERS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 #define MAX_NAME_BYTES	64
 #define MAX_WORDS_BYTES 400
 
@@ -28,6 +31,7 @@ gw_vm_free(GwVm *self)
 	g_free(self->name);
 	g_free(self->qmp_path);
 	g_free(self->argv);
+	g_clear_pointer(&self->vgpus, g_ptr_array_unref);
 	g_free(self);
 }
 
@@ -48,44 +52,47 @@ make_printable(const char *text)
 }
 
 /* @what may quote whatever the file holds. */
-static gboolean
-fail(GError **error, const char *path, const char *what)
+gboolean
+vm_file_fail(GError **error, const char *path, const char *what)
 {
 	g_autofree char *words = make_printable(what);
 	g_set_error(error, GW_ERROR, GW_ERROR_VM_FILE, "VM file '%s': %s", path, words);
 	return FALSE;
 }
 
+static const char *const vm_keys[] = { "name", "qmp", "argv", NULL };
+static const char *const vgpu_keys[] = { "type", "parent", "uuid", NULL };
+
 static gboolean
 check_groups(GKeyFile *file, const char *path, GError **error)
 {
 	g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
 	for (guint i = 0; groups[i] != NULL; i++) {
-		if (strcmp(groups[i], "vm") == 0)
+		if (strcmp(groups[i], "vm") == 0 || g_str_has_prefix(groups[i], VGPU_PREFIX))
 			continue;
-		gboolean vgpu = g_str_has_prefix(groups[i], "vgpu ");
 		g_autofree char *what =
-			g_strdup_printf(vgpu ? "group [%s]: vGPUs are not supported yet"
-					     : "group [%s] is not known; there is only [vm]",
+			g_strdup_printf("group [%s] is not known; there are [vm] and [vgpu NAME]",
 					groups[i]);
-		return fail(error, path, what);
+		return vm_file_fail(error, path, what);
 	}
 	if (!g_key_file_has_group(file, "vm"))
-		return fail(error, path, "there is no group [vm]");
+		return vm_file_fail(error, path, "there is no group [vm]");
 	return TRUE;
 }
 
 static gboolean
-check_keys(GKeyFile *file, const char *path, GError **error)
+check_keys(GKeyFile *file, const char *path, const char *group, const char *const *known,
+	   GError **error)
 {
-	static const char *const known[] = { "name", "qmp", "argv", NULL };
-	g_auto(GStrv) keys = g_key_file_get_keys(file, "vm", NULL, NULL);
+	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
+	g_autofree char *all = g_strjoinv(", ", (char **)known);
 	for (guint i = 0; keys != NULL && keys[i] != NULL; i++) {
 		if (g_strv_contains(known, keys[i]))
 			continue;
-		g_autofree char *what = g_strdup_printf(
-			"group [vm]: key '%s' is not known; there are name, qmp and argv", keys[i]);
-		return fail(error, path, what);
+		g_autofree char *what =
+			g_strdup_printf("group [%s]: key '%s' is not known; there are %s", group,
+					keys[i], all);
+		return vm_file_fail(error, path, what);
 	}
 	return TRUE;
 }
@@ -102,7 +109,7 @@ read_key(GKeyFile *file, const char *path, const char *key, GError **error)
 		what = g_strdup_printf("group [vm]: key '%s' is not UTF-8", key);
 	if (what == NULL)
 		return g_steal_pointer(&value);
-	fail(error, path, what);
+	vm_file_fail(error, path, what);
 	return NULL;
 }
 
@@ -118,7 +125,7 @@ check_name(const char *name, const char *path, GError **error)
 		"group [vm]: name '%s': a name is at most %d letters, digits, '.', '_' and '-', "
 		"and begins with a letter or a digit",
 		name, MAX_NAME_BYTES);
-	return fail(error, path, what);
+	return vm_file_fail(error, path, what);
 }
 
 static gboolean
@@ -129,7 +136,7 @@ check_qmp(const char *qmp_path, const char *path, GError **error)
 		what = g_strdup_printf("group [vm]: qmp '%s' is not an absolute path", qmp_path);
 	else if (strlen(qmp_path) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
 		what = g_strdup_printf("group [vm]: qmp '%s' is too long for a socket", qmp_path);
-	return what == NULL ? TRUE : fail(error, path, what);
+	return what == NULL ? TRUE : vm_file_fail(error, path, what);
 }
 
 static GKeyFile *
@@ -137,26 +144,83 @@ load_key_file(const char *path, GError **error)
 {
 	struct stat status;
 	if (stat(path, &status) == 0 && status.st_size > MAX_FILE_BYTES) {
-		fail(error, path, "it is larger than 1 MiB");
+		vm_file_fail(error, path, "it is larger than 1 MiB");
 		return NULL;
 	}
 	g_autoptr(GKeyFile) file = g_key_file_new();
 	g_autoptr(GError) cause = NULL;
 	if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause)) {
-		fail(error, path, cause->message);
+		vm_file_fail(error, path, cause->message);
 		return NULL;
 	}
 	return g_steal_pointer(&file);
+}
+
+static void
+vgpu_free(gpointer data)
+{
+	GwVmVgpu *self = data;
+	g_free(self->name);
+	g_free(self->type);
+	g_free(self->parent);
+	g_free(self->uuid);
+	g_free(self->id);
+	g_free(self->sysfs_path);
+	g_free(self);
+}
+
+static gboolean
+check_vgpu(const GwVmVgpu *vgpu, const char *path, const char *group, GError **error)
+{
+	g_autofree char *what = NULL;
+	if (!g_ascii_isalpha(vgpu->name[0]) ||
+	    strspn(vgpu->name, NAME_LETTERS) != strlen(vgpu->name) ||
+	    strcmp(vgpu->name, "qmp") == 0)
+		what = g_strdup_printf(
+			"group [%s]: a vGPU's name is a word that argv can name, and "
+			"not 'qmp'",
+			group);
+	else if (vgpu->type == NULL)
+		what = g_strdup_printf("group [%s]: key 'type' is missing", group);
+	else if (vgpu->uuid != NULL && !g_uuid_string_is_valid(vgpu->uuid))
+		what = g_strdup_printf("group [%s]: uuid '%s' is not a UUID", group, vgpu->uuid);
+	return what == NULL ? TRUE : vm_file_fail(error, path, what);
+}
+
+static gboolean
+read_vgpu(GKeyFile *file, GwVm *vm, const char *group, GError **error)
+{
+	GwVmVgpu *vgpu = g_new0(GwVmVgpu, 1);
+	g_ptr_array_add(vm->vgpus, vgpu);
+	vgpu->name = g_strdup(group + strlen(VGPU_PREFIX));
+	vgpu->type = g_key_file_get_value(file, group, "type", NULL);
+	vgpu->parent = g_key_file_get_value(file, group, "parent", NULL);
+	vgpu->uuid = g_key_file_get_value(file, group, "uuid", NULL);
+	return check_keys(file, vm->path, group, vgpu_keys, error) &&
+	       check_vgpu(vgpu, vm->path, group, error);
+}
+
+static gboolean
+read_vgpus(GKeyFile *file, GwVm *vm, GError **error)
+{
+	g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
+	for (guint i = 0; groups[i] != NULL; i++)
+		if (g_str_has_prefix(groups[i], VGPU_PREFIX) &&
+		    !read_vgpu(file, vm, groups[i], error))
+			return FALSE;
+	return TRUE;
 }
 
 GwVm *
 gw_vm_load(const char *path, GError **error)
 {
 	g_autoptr(GKeyFile) file = load_key_file(path, error);
-	if (file == NULL || !check_groups(file, path, error) || !check_keys(file, path, error))
+	if (file == NULL || !check_groups(file, path, error) ||
+	    !check_keys(file, path, "vm", vm_keys, error))
 		return NULL;
 	g_autoptr(GwVm) self = g_new0(GwVm, 1);
 	self->path = g_strdup(path);
+	self->vgpus = g_ptr_array_new_with_free_func(vgpu_free);
 	self->name = read_key(file, path, "name", error);
 	if (self->name == NULL || !check_name(self->name, path, error))
 		return NULL;
@@ -164,79 +228,8 @@ gw_vm_load(const char *path, GError **error)
 	if (self->qmp_path == NULL || !check_qmp(self->qmp_path, path, error))
 		return NULL;
 	self->argv = read_key(file, path, "argv", error);
-	if (self->argv == NULL)
+	if (self->argv == NULL || !read_vgpus(file, self, error))
 		return NULL;
-	g_auto(GStrv) argv = gw_vm_expand_argv(self, error);
+	g_auto(GStrv) argv = vm_argv_expand(self, VM_ARGV_CHECK, error);
 	return argv != NULL ? g_steal_pointer(&self) : NULL;
-}
-
-/* (transfer full): @word with each ${qmp} replaced; a '$' with no brace stands for itself. */
-static char *
-expand_word(const GwVm *self, const char *word, GError **error)
-{
-	g_autoptr(GString) out = g_string_new(NULL);
-	const char *open;
-	while ((open = strstr(word, "${")) != NULL) {
-		const char *close = strchr(open, '}');
-		if (close == NULL || strncmp(open, "${qmp}", (gsize)(close + 1 - open)) != 0) {
-			int len = close != NULL ? (int)(close + 1 - open) : (int)strlen(open);
-			g_autofree char *what = g_strdup_printf(
-				"group [vm]: argv: '%.*s' is not known; there is only '${qmp}'",
-				len, open);
-			fail(error, self->path, what);
-			return NULL;
-		}
-		g_string_append_len(out, word, open - word);
-		g_string_append(out, self->qmp_path);
-		word = close + 1;
-	}
-	g_string_append(out, word);
-	return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
-/* QEMU takes each option with one dash or with two. */
-static gboolean
-check_word(const GwVm *self, const char *word, GError **error)
-{
-	static const struct {
-		const char *option;
-		const char *reason;
-	} refused[] = {
-		{ "-daemonize", "Godwit starts QEMU in the background by itself and watches it" },
-		{ "-incoming", "Godwit adds it where it is needed" },
-		{ "-S", "to start a guest paused, say --paused" },
-	};
-	const char *option = g_str_has_prefix(word, "--") ? word + 1 : word;
-	for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
-		if (strcmp(option, refused[i].option) != 0)
-			continue;
-		g_autofree char *what =
-			g_strdup_printf("group [vm]: argv: '%s' must not stand there: %s", word,
-					refused[i].reason);
-		return fail(error, self->path, what);
-	}
-	return TRUE;
-}
-
-GStrv
-gw_vm_expand_argv(const GwVm *self, GError **error)
-{
-	g_auto(GStrv) words = NULL;
-	int n;
-	g_autoptr(GError) cause = NULL;
-	if (!g_shell_parse_argv(self->argv, &n, &words, &cause)) {
-		g_autofree char *what = g_strdup_printf("group [vm]: argv: %s", cause->message);
-		fail(error, self->path, what);
-		return NULL;
-	}
-	for (int i = 0; i < n; i++) {
-		char *word = expand_word(self, words[i], error);
-		if (word == NULL)
-			return NULL;
-		g_free(words[i]);
-		words[i] = word;
-		if (!check_word(self, word, error))
-			return NULL;
-	}
-	return g_steal_pointer(&words);
 }

@@ -33,6 +33,20 @@ print_started(const GwVm *vm, GPid pid, const char *log_path, const RunOptions *
 	printf("%s}\n", object->str);
 }
 
+/* All or nothing: a vGPU that was made for a QEMU that does not start goes away again. */
+static gboolean
+start(GwVm *vm, const char *const *extra, const char *log_path, GPid *ret_pid, GError **error)
+{
+	if (!gw_vm_make_vgpus(vm, error))
+		return FALSE;
+	if (gw_vm_start(vm, extra, log_path, ret_pid, error))
+		return TRUE;
+	g_autoptr(GError) left = NULL;
+	if (!gw_vm_remove_vgpus(vm, &left))
+		g_prefix_error(error, "%s; and before that: ", left->message);
+	return FALSE;
+}
+
 static int
 run(gpointer data, char **arguments)
 {
@@ -52,7 +66,7 @@ run(gpointer data, char **arguments)
 	g_autofree char *log_path = g_build_filename(state_dir, log_name, NULL);
 	const char *const extra[] = { options->paused ? "-S" : NULL, NULL };
 	GPid pid;
-	if (!gw_vm_start(vm, extra, log_path, &pid, &error))
+	if (!start(vm, extra, log_path, &pid, &error))
 		return cmd_fail(EXIT_FAILURE, error);
 	print_started(vm, pid, log_path, options);
 	return 0;

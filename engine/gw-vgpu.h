@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "engine/gw-version.h"
+
+/* One vGPU of a VM, as the host it is on describes it; or, on a host where it is still to be made, what
+ * would be made. Texts are NULL and numbers -1 where the host does not tell. */
+typedef struct {
+	char *name;	 /* in the VM file, or QEMU's id of the device */
+	char *id;	 /* its UUID; for a virtual function its PCI address; NULL: not made yet */
+	char *type;	 /* "nvidia-63" */
+	char *type_name; /* "GRID P4-2Q" */
+	char *description;    /* the driver's text about the type */
+	char *parent;	      /* "0000:3b:00.0" */
+	char *framework;      /* "mdev" or "vf"; NULL: that host cannot make it */
+	char *vendor;	      /* the rules it goes by: "nvidia" */
+	char *driver;	      /* that makes it */
+	char *driver_version; /* of the module that runs now */
+	char *params;	      /* the vendor's settings, as they are written there */
+	gint64 vram_bytes;
+	gint64 available; /* instances of its type that can still be made */
+	char *taken_type; /* the type of the vGPU that has this one's UUID there already */
+} GwVgpu;
+
+GW_API void gw_vgpu_free(GwVgpu *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwVgpu, gw_vgpu_free)

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * This host's vGPUs, described for the survey and removed at the end. Which vGPUs a running VM has is asked
+ * of its QEMU, not read from its VM file: a QEMU that somebody else started has none.
+ */
+#include "engine/vgpu-host.h"
+
+#include <string.h>
+
+#include "engine/gw-error.h"
+#include "qmp/await.h"
+#include "qmp/qmp-devices.h"
+#include "vfio/vfio-device.h"
+#include "vfio/vfio-remove.h"
+
+#define REMOVE_TIMEOUT_US (10 * G_USEC_PER_SEC)
+
+VfioHost *
+vgpu_host_open(GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	VfioHost *host = vfio_host_new(NULL, NULL, &cause);
+	if (host == NULL)
+		g_set_error(error, GW_ERROR, GW_ERROR_VGPU, "%s", cause->message);
+	return host;
+}
+
+static void
+take_type(GwVgpu *vgpu, const VfioType *type)
+{
+	g_free(vgpu->type);
+	vgpu->type = g_strdup(type->id);
+	vgpu->type_name = g_strdup(type->name);
+	vgpu->description = g_strdup(type->description);
+	vgpu->vram_bytes = type->vram_bytes;
+}
+
+static GwVgpu *
+vgpu_new(const char *name)
+{
+	GwVgpu *vgpu = g_new0(GwVgpu, 1);
+	vgpu->name = g_strdup(name);
+	vgpu->vram_bytes = vgpu->available = -1;
+	return vgpu;
+}
+
+GwVgpu *
+vgpu_describe(const VfioHost *host, const char *name, const char *sysfs_path)
+{
+	GwVgpu *vgpu = vgpu_new(name);
+	g_autofree char *id = g_path_get_basename(sysfs_path);
+	g_autoptr(VfioDevice) device = vfio_device_new(host, id, NULL);
+	vgpu->id = g_strdup(id);
+	if (device == NULL)
+		return vgpu;
+	vgpu->framework = g_strdup(device->backend->name);
+	vgpu->vendor = g_strdup(device->vendor->name);
+	vgpu->parent = g_strdup(device->parent);
+	vgpu->driver = g_strdup(device->parent_driver);
+	vgpu->driver_version = g_strdup(device->driver_version);
+	vgpu->params = g_strdup(device->params);
+	if (device->type != NULL)
+		take_type(vgpu, device->type);
+	return vgpu;
+}
+
+static void
+take_parent(GwVgpu *vgpu, const VfioParent *parent)
+{
+	if (vgpu->framework != NULL)
+		return;
+	vgpu->framework = g_strdup(parent->backend->name);
+	vgpu->vendor = g_strdup(parent->vendor->name);
+	vgpu->parent = g_strdup(parent->name);
+	vgpu->driver = g_strdup(parent->driver);
+	vgpu->driver_version = g_strdup(parent->driver_version);
+}
+
+/* Is @parent where @wanted may be made: the one that is named, else any of the type's driver. */
+static gboolean
+is_meant(const VfioParent *parent, const GwVmVgpu *wanted)
+{
+	if (wanted->parent != NULL)
+		return vfio_parent_is_called(parent, wanted->parent);
+	g_autofree char *driver = vfio_type_driver(wanted->type);
+	return driver == NULL || parent->driver == NULL || strcmp(driver, parent->driver) == 0 ||
+	       vfio_parent_find_type(parent, wanted->type) != NULL;
+}
+
+/* All parents that may be meant count together: where one is full the next is tried. */
+static void
+find_wanted(const VfioHost *host, const GwVmVgpu *wanted, GwVgpu *vgpu)
+{
+	g_autoptr(GPtrArray) parents = vfio_parents_list(host);
+	for (guint i = 0; i < parents->len; i++) {
+		const VfioParent *parent = g_ptr_array_index(parents, i);
+		if (!is_meant(parent, wanted))
+			continue;
+		take_parent(vgpu, parent);
+		const VfioType *type = vfio_parent_find_type(parent, wanted->type);
+		if (type != NULL && vgpu->type == NULL)
+			take_type(vgpu, type);
+		if (type != NULL && type->available >= 0)
+			vgpu->available = MAX(vgpu->available, 0) + type->available;
+	}
+}
+
+GwVgpu *
+vgpu_describe_wanted(const VfioHost *host, const GwVmVgpu *wanted)
+{
+	GwVgpu *vgpu = vgpu_new(wanted->name);
+	find_wanted(host, wanted, vgpu);
+	g_autoptr(VfioDevice) there =
+		wanted->uuid != NULL ? vfio_device_new(host, wanted->uuid, NULL) : NULL;
+	if (there == NULL)
+		return vgpu;
+	/* It is there already: if it is the right one it needs no instance any more. */
+	vgpu->id = g_strdup(there->id);
+	vgpu->taken_type = g_strdup(there->type != NULL ? there->type->id : "unknown");
+	if (strcmp(vgpu->taken_type, wanted->type) == 0) {
+		g_clear_pointer(&vgpu->taken_type, g_free);
+		vgpu->available = MAX(vgpu->available, 0) + 1;
+		vgpu->params = g_strdup(there->params);
+	}
+	return vgpu;
+}
+
+static gboolean
+add_qemu_device(const VfioHost *host, Qemu *qemu, const QmpDevice *device, GPtrArray *vgpus,
+		GError **error)
+{
+	if (strcmp(device->type, "vfio-pci") != 0)
+		return TRUE;
+	g_autofree char *path = qmp_device_get_string(qemu->qmp, device, "sysfsdev", error);
+	if (path == NULL)
+		return FALSE;
+	g_ptr_array_add(vgpus, vgpu_describe(host, device->id, path));
+	return TRUE;
+}
+
+GPtrArray *
+vgpu_list_of_qemu(const VfioHost *host, Qemu *qemu, GError **error)
+{
+	g_autoptr(GPtrArray) devices = qmp_list_devices(qemu->qmp, error);
+	if (devices == NULL)
+		return NULL;
+	g_autoptr(GPtrArray) vgpus = g_ptr_array_new_with_free_func((GDestroyNotify)gw_vgpu_free);
+	for (guint i = 0; i < devices->len; i++)
+		if (!add_qemu_device(host, qemu, g_ptr_array_index(devices, i), vgpus, error))
+			return NULL;
+	return g_steal_pointer(&vgpus);
+}
+
+GPtrArray *
+vgpu_list_of_vm(const VfioHost *host, const GwVm *vm)
+{
+	GPtrArray *vgpus = g_ptr_array_new_with_free_func((GDestroyNotify)gw_vgpu_free);
+	for (guint i = 0; i < vm->vgpus->len; i++)
+		g_ptr_array_add(vgpus, vgpu_describe_wanted(host, g_ptr_array_index(vm->vgpus, i)));
+	return vgpus;
+}
+
+typedef struct {
+	guint n_left;
+	GError *error;
+} Removal;
+
+static void
+on_removed(GObject *source, GAsyncResult *result, gpointer data)
+{
+	Removal *removal = data;
+	g_autoptr(GError) error = NULL;
+	if (!vfio_device_remove_finish(result, &error) && removal->error == NULL)
+		removal->error = g_error_new_literal(GW_ERROR, GW_ERROR_VGPU, error->message);
+	removal->n_left--;
+}
+
+static gboolean
+is_over(gpointer data)
+{
+	return ((Removal *)data)->n_left == 0;
+}
+
+gboolean
+vgpu_remove_ids(const char *const *ids, GError **error)
+{
+	Removal removal = { 0 };
+	if (ids == NULL || ids[0] == NULL)
+		return TRUE;
+	g_autoptr(VfioHost) host = vgpu_host_open(error);
+	if (host == NULL)
+		return FALSE;
+	for (guint i = 0; ids[i] != NULL; i++, removal.n_left++)
+		vfio_device_remove_async(host, ids[i], REMOVE_TIMEOUT_US, NULL, on_removed,
+					 &removal);
+	/* Each has a deadline of its own, so this ends. */
+	gboolean ended = await_until(is_over, &removal, -1, NULL, NULL);
+	g_warn_if_fail(ended);
+	if (removal.error == NULL)
+		return TRUE;
+	g_propagate_error(error, removal.error);
+	return FALSE;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The command line that a VM file gives: split as a shell does, ${qmp} and the ${NAME}s of vGPUs replaced,
+ * and looked through for what Godwit must say itself. No other expansion, and no shell, ever.
+ */
+#include "engine/vm-argv.h"
+
+#include <string.h>
+
+/* (transfer none): what ${@name} stands for; NULL when it is not known. */
+static const char *
+find_value(const GwVm *self, const char *name, VmArgvUse use, gboolean *ret_unmade)
+{
+	if (strcmp(name, "qmp") == 0)
+		return self->qmp_path;
+	for (guint i = 0; self->vgpus != NULL && i < self->vgpus->len; i++) {
+		const GwVmVgpu *vgpu = g_ptr_array_index(self->vgpus, i);
+		if (strcmp(vgpu->name, name) != 0)
+			continue;
+		*ret_unmade = vgpu->sysfs_path == NULL && use == VM_ARGV_RUN;
+		return vgpu->sysfs_path != NULL ? vgpu->sysfs_path : vgpu->name;
+	}
+	return NULL;
+}
+
+static gboolean
+append_value(const GwVm *self, const char *name, VmArgvUse use, GString *out, GError **error)
+{
+	gboolean is_unmade = FALSE;
+	const char *value = find_value(self, name, use, &is_unmade);
+	if (value != NULL && !is_unmade) {
+		g_string_append(out, value);
+		return TRUE;
+	}
+	g_autofree char *what =
+		g_strdup_printf(is_unmade ? "group [vm]: argv: '${%s}': that vGPU is not made yet"
+					  : "group [vm]: argv: '${%s}' is not known; there are "
+					    "${qmp} and the names of "
+					    "the [vgpu NAME] groups",
+				name);
+	return vm_file_fail(error, self->path, what);
+}
+
+/* (transfer full): @word with each ${…} replaced; a '$' with no brace stands for itself. */
+static char *
+expand_word(const GwVm *self, const char *word, VmArgvUse use, GError **error)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	const char *open;
+	while ((open = strstr(word, "${")) != NULL) {
+		const char *close = strchr(open, '}');
+		if (close == NULL) {
+			g_autofree char *what = g_strdup_printf(
+				"group [vm]: argv: '%s' is not known: it lacks a '}'", open);
+			vm_file_fail(error, self->path, what);
+			return NULL;
+		}
+		g_autofree char *name = g_strndup(open + 2, (gsize)(close - open - 2));
+		g_string_append_len(out, word, open - word);
+		if (!append_value(self, name, use, out, error))
+			return NULL;
+		word = close + 1;
+	}
+	g_string_append(out, word);
+	return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+/* QEMU takes each option with one dash or with two. */
+static gboolean
+check_word(const GwVm *self, const char *word, GError **error)
+{
+	static const struct {
+		const char *option;
+		const char *reason;
+	} refused[] = {
+		{ "-daemonize", "Godwit starts QEMU in the background by itself and watches it" },
+		{ "-incoming", "Godwit adds it where it is needed" },
+		{ "-S", "to start a guest paused, say --paused" },
+	};
+	const char *option = g_str_has_prefix(word, "--") ? word + 1 : word;
+	for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
+		if (strcmp(option, refused[i].option) != 0)
+			continue;
+		g_autofree char *what =
+			g_strdup_printf("group [vm]: argv: '%s' must not stand there: %s", word,
+					refused[i].reason);
+		return vm_file_fail(error, self->path, what);
+	}
+	return TRUE;
+}
+
+GStrv
+vm_argv_expand(const GwVm *self, VmArgvUse use, GError **error)
+{
+	g_auto(GStrv) words = NULL;
+	int n;
+	g_autoptr(GError) cause = NULL;
+	if (!g_shell_parse_argv(self->argv, &n, &words, &cause)) {
+		g_autofree char *what = g_strdup_printf("group [vm]: argv: %s", cause->message);
+		vm_file_fail(error, self->path, what);
+		return NULL;
+	}
+	for (int i = 0; i < n; i++) {
+		char *word = expand_word(self, words[i], use, error);
+		if (word == NULL)
+			return NULL;
+		g_free(words[i]);
+		words[i] = word;
+		if (!check_word(self, word, error))
+			return NULL;
+	}
+	return g_steal_pointer(&words);
+}
+
+GStrv
+gw_vm_expand_argv(const GwVm *self, GError **error)
+{
+	return vm_argv_expand(self, VM_ARGV_RUN, error);
+}

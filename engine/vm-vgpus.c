@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Makes and removes the vGPUs of a VM file. What was there already, just as the file wants it, is used and
+ * never removed; what was made here goes again when the next one cannot be made.
+ */
+#include "engine/gw-error.h"
+#include "engine/gw-vm.h"
+#include "engine/private-context.h"
+#include "engine/vgpu-host.h"
+#include "vfio/vfio-create.h"
+
+static gboolean
+make_one(const VfioHost *host, GwVmVgpu *vgpu, GError **error)
+{
+	VfioRequest request = { vgpu->type, vgpu->parent, vgpu->uuid };
+	g_autoptr(GError) cause = NULL;
+	gboolean was_there = FALSE;
+	g_autoptr(VfioDevice) device = vfio_device_create(host, &request, &was_there, &cause);
+	if (device == NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_VGPU, "vGPU '%s': %s", vgpu->name,
+			    cause->message);
+		return FALSE;
+	}
+	g_free(vgpu->id);
+	g_free(vgpu->sysfs_path);
+	vgpu->id = g_strdup(device->id);
+	vgpu->sysfs_path = g_strdup(device->path);
+	vgpu->is_made = !was_there;
+	return TRUE;
+}
+
+gboolean
+gw_vm_make_vgpus(GwVm *self, GError **error)
+{
+	if (self->vgpus == NULL || self->vgpus->len == 0)
+		return TRUE;
+	g_autoptr(VfioHost) host = vgpu_host_open(error);
+	if (host == NULL)
+		return FALSE;
+	for (guint i = 0; i < self->vgpus->len; i++) {
+		if (make_one(host, g_ptr_array_index(self->vgpus, i), error))
+			continue;
+		g_autoptr(GError) ignored = NULL;
+		if (!gw_vm_remove_vgpus(self, &ignored))
+			g_prefix_error(error, "%s; and then: ", ignored->message);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean
+gw_vm_remove_vgpus(GwVm *self, GError **error)
+{
+	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+	g_autoptr(GPtrArray) ids = g_ptr_array_new();
+	for (guint i = 0; self->vgpus != NULL && i < self->vgpus->len; i++) {
+		GwVmVgpu *vgpu = g_ptr_array_index(self->vgpus, i);
+		if (vgpu->is_made)
+			g_ptr_array_add(ids, vgpu->id);
+		vgpu->is_made = FALSE;
+	}
+	g_ptr_array_add(ids, NULL);
+	return vgpu_remove_ids((const char *const *)ids->pdata, error);
+}
