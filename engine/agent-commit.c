@@ -8,6 +8,8 @@
  */
 #include "engine/agent-run.h"
 
+#include <string.h>
+
 #include <glib/gstdio.h>
 
 #include "engine/fields.h"
@@ -51,6 +53,39 @@ resume_guest(AgentRun *self, GError **error)
 	return FALSE;
 }
 
+static void
+mark_log(AgentRun *self)
+{
+	GStatBuf status;
+	self->log_mark_bytes =
+		self->log_path != NULL && g_stat(self->log_path, &status) == 0 ? status.st_size : 0;
+}
+
+/*
+ * A VFIO driver looks at its image only when the device leaves RESUMING, inside 'cont'. Where it refuses, QEMU
+ * resets the device, starts the guest with a blank GPU, and tells nobody but its standard error.
+ */
+static gboolean
+check_vgpus(AgentRun *self, GError **error)
+{
+	static const char complaint[] = "Failed setting device state";
+	g_autofree char *text = NULL;
+	gsize len = 0;
+	if (self->vgpus == NULL || self->vgpus->len == 0 || self->log_path == NULL ||
+	    !g_file_get_contents(self->log_path, &text, &len, NULL))
+		return TRUE;
+	const char *news = text + MIN((gsize)self->log_mark_bytes, len);
+	const char *found = strstr(news, complaint);
+	if (found == NULL)
+		return TRUE;
+	while (found > news && found[-1] != '\n')
+		found--;
+	g_autofree char *line = g_strndup(found, strcspn(found, "\n"));
+	g_autofree char *valid = g_utf8_make_valid(line, -1);
+	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED, "a vGPU came up blank: %s", valid);
+	return FALSE;
+}
+
 /* The last look before the source is told to let go. A guest that went on to shut down or panic did run:
  * that is its own affair. */
 static gboolean
@@ -59,6 +94,8 @@ check_guest(AgentRun *self, GError **error)
 	QmpStatus status;
 	if (!qemu_check(self->qemu, RESUME_TIMEOUT_MS, error) ||
 	    !qmp_query_status(self->qemu->qmp, &status, error))
+		return FALSE;
+	if (!check_vgpus(self, error))
 		return FALSE;
 	if (self->plan->paused || status.running || status.run_state != QMP_RUN_PAUSED)
 		return TRUE;
@@ -76,6 +113,7 @@ take_over(AgentRun *self, GError **error)
 	    !journal_append(self->journal, "committed", NULL, error))
 		return FALSE;
 	self->is_committed = TRUE;
+	mark_log(self);
 	return (self->plan->paused || resume_guest(self, error)) &&
 	       agent_run_hook(self, "running", error) && check_guest(self, error) &&
 	       journal_append(self->journal, "running", NULL, error);
@@ -166,25 +204,6 @@ agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 	return TRUE;
 }
 
-static gboolean
-end_own_qemu(AgentRun *self, GError **error)
-{
-	if (self->qemu != NULL && !qemu_end(self->qemu, TRUE, error))
-		return FALSE;
-	if (self->qemu == NULL && process_is_known(&self->launched) &&
-	    !process_kill(&self->launched, KILL_TIMEOUT_MS)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "QEMU (pid %d) cannot be ended",
-			    (int)self->launched.pid);
-		return FALSE;
-	}
-	/* Killed, it leaves its socket behind; the next one would not mind, a person might. */
-	if (process_is_known(&self->launched)) {
-		g_unlink(self->vm->qmp_path);
-		g_unlink(self->log_path);
-	}
-	return TRUE;
-}
-
 /* One that was started by somebody else goes on waiting, unless it has begun to load: it can load once. */
 static gboolean
 release_foreign_qemu(AgentRun *self, GError **error)
@@ -208,7 +227,7 @@ agent_clean_up(AgentRun *self, GError **error)
 		return FALSE;
 	}
 	gboolean clean =
-		self->vm != NULL ? end_own_qemu(self, error) : release_foreign_qemu(self, error);
+		self->vm != NULL ? agent_end_vm(self, error) : release_foreign_qemu(self, error);
 	if (clean && self->journal != NULL)
 		journal_remove(self->journal);
 	self->is_clean = clean;

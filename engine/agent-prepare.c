@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The agent's answers up to the stream: survey (a QEMU is found or started), prepare (the plan is looked at
- * again and written down), setup (the channel is given to QEMU, which begins to load).
- *
- * A command line never comes over the network: the source names a VM, and what is run for it is in a file
- * of this host.
+ * The agent's answers up to the stream: survey (a QEMU is found, or started by agent-start.c), prepare (the
+ * plan is looked at again and written down), setup (the channel is given to QEMU, which begins to load).
  */
 #include "engine/agent-run.h"
 
@@ -20,6 +17,7 @@
 #include "engine/net.h"
 #include "engine/survey-data.h"
 #include "engine/survey-qemu.h"
+#include "engine/vgpu-data.h"
 #include "qmp/await.h"
 
 #define CHANNEL_TIMEOUT_MS 10000
@@ -47,117 +45,6 @@ on_qemu_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp_u
 	control_conn_notify(self->conn, CONTROL_EVENT, fields);
 }
 
-/* Names come over the network: they are compared with what is here, never made into a path. */
-static GwVm *
-find_in_dir(const char *vm_dir, const char *name, GError **error)
-{
-	g_autoptr(GDir) dir = g_dir_open(vm_dir, 0, error);
-	if (dir == NULL)
-		return NULL;
-	g_autoptr(GError) broken = NULL;
-	for (const char *file; (file = g_dir_read_name(dir)) != NULL;) {
-		g_autofree char *path = g_build_filename(vm_dir, file, NULL);
-		if (!g_file_test(path, G_FILE_TEST_IS_REGULAR))
-			continue;
-		g_autoptr(GError) local_error = NULL;
-		g_autoptr(GwVm) vm = gw_vm_load(path, &local_error);
-		if (vm != NULL && strcmp(vm->name, name) == 0)
-			return g_steal_pointer(&vm);
-		if (vm == NULL && broken == NULL)
-			broken = g_steal_pointer(&local_error);
-	}
-	g_set_error(error, GW_ERROR, GW_ERROR_VM_FILE, "no VM named '%s' in '%s'%s%s", name, vm_dir,
-		    broken != NULL ? "; not readable there: " : "",
-		    broken != NULL ? broken->message : "");
-	return NULL;
-}
-
-static GwVm *
-find_vm(const AgentConfig *config, const char *name, GError **error)
-{
-	if (config->vm_dir != NULL)
-		return find_in_dir(config->vm_dir, name, error);
-	g_autoptr(GwVm) vm = gw_vm_load(config->vm_file, error);
-	if (vm == NULL || *name == '\0' || strcmp(vm->name, name) == 0)
-		return g_steal_pointer(&vm);
-	g_set_error(error, GW_ERROR, GW_ERROR_VM_FILE,
-		    "this agent waits for the VM '%s', not for '%s'", vm->name, name);
-	return NULL;
-}
-
-typedef struct {
-	const GwVm *vm;
-	const char *log_path;
-	gboolean ended;
-	GError *error;
-	GPid pid;
-} Launch;
-
-static void
-launch_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
-{
-	static const char *const extra[] = { "-S", "-incoming", "defer", NULL };
-	Launch *launch = data;
-	g_task_return_boolean(task, gw_vm_start(launch->vm, extra, launch->log_path, &launch->pid,
-						&launch->error));
-}
-
-static void
-on_launched(GObject *source, GAsyncResult *result, gpointer data)
-{
-	((Launch *)data)->ended = TRUE;
-}
-
-static gboolean
-has_launched(gpointer data)
-{
-	return ((Launch *)data)->ended;
-}
-
-/* Starting takes a while, in which the source's pings want their answers: so not in this thread. */
-static gboolean
-start_qemu(AgentRun *self, GError **error)
-{
-	Launch launch = { .vm = self->vm, .log_path = self->log_path };
-	g_autoptr(GTask) task = g_task_new(NULL, NULL, on_launched, &launch);
-	g_task_set_task_data(task, &launch, NULL);
-	g_task_run_in_thread(task, launch_thread);
-	if (!await_until(has_launched, &launch, -1, NULL, error))
-		return FALSE;
-	if (launch.error == NULL) {
-		process_open(&self->launched, launch.pid);
-		return TRUE;
-	}
-	g_propagate_error(error, launch.error);
-	return FALSE;
-}
-
-static gboolean
-start_from_file(AgentRun *self, const char *name, GError **error)
-{
-	self->vm = find_vm(self->config, name, error);
-	if (self->vm == NULL)
-		return FALSE;
-	g_free(self->vm_name);
-	self->vm_name = g_strdup(self->vm->name);
-	g_autofree char *log_name = g_strconcat(self->vm->name, ".qemu.log", NULL);
-	self->log_path = g_build_filename(self->config->state_dir, log_name, NULL);
-
-	JsonObject *facts = json_object_new();
-	json_object_set_string_member(facts, "vm", self->vm->name);
-	json_object_set_string_member(facts, "qmp", self->vm->qmp_path);
-	json_object_set_string_member(facts, "log", self->log_path);
-	json_object_set_boolean_member(facts, "owned", TRUE);
-	self->journal = journal_create(self->config->state_dir, self->session, JOURNAL_DESTINATION,
-				       facts, error);
-	if (self->journal == NULL || !start_qemu(self, error))
-		return FALSE;
-	facts = json_object_new();
-	json_object_set_int_member(facts, "pid", self->launched.pid);
-	json_object_set_int_member(facts, "start_ticks", (gint64)self->launched.start_ticks);
-	return journal_append(self->journal, "started", facts, error);
-}
-
 static void
 set_session(AgentRun *self, const char *session)
 {
@@ -175,21 +62,9 @@ check_session(const char *session, GError **error)
 	return FALSE;
 }
 
-gboolean
-agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
+static gboolean
+attach(AgentRun *self, GError **error)
 {
-	const char *name = json_object_get_string_member(body, "vm");
-	const char *session = json_object_get_string_member(body, "session");
-	if (!check_session(session, error))
-		return FALSE;
-	set_session(self, session);
-	self->is_check = json_object_get_boolean_member(body, "check");
-	self->vm_name = g_strdup(name);
-	if (!agent_run_hook(self, "survey", error))
-		return FALSE;
-	if (self->config->qmp_path == NULL && !start_from_file(self, name, error))
-		return FALSE;
-
 	const char *path = self->vm != NULL ? self->vm->qmp_path : self->config->qmp_path;
 	self->qemu = qemu_attach(path, "destination", self->stop, error);
 	if (self->qemu == NULL)
@@ -197,8 +72,32 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	qemu_set_event_func(self->qemu, on_qemu_event, self);
 	qemu_start_heartbeat(self->qemu);
 	self->survey = survey_take(self->qemu, error);
-	if (self->survey == NULL)
+	return self->survey != NULL;
+}
+
+gboolean
+agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
+{
+	const char *name = json_object_get_string_member(body, "vm");
+	const char *session = json_object_get_string_member(body, "session");
+	/* They decide whether ours are made at all. */
+	g_autoptr(GPtrArray) vgpus =
+		vgpu_list_from_array(json_object_get_array_member(body, "vgpus"), error);
+	if (vgpus == NULL || !check_session(session, error))
 		return FALSE;
+	set_session(self, session);
+	self->is_check = json_object_get_boolean_member(body, "check");
+	self->vm_name = g_strdup(name);
+	if (!agent_run_hook(self, "survey", error))
+		return FALSE;
+	if (self->config->qmp_path == NULL && !agent_start_vm(self, name, vgpus, error))
+		return FALSE;
+	if (self->survey == NULL && !attach(self, error))
+		return FALSE;
+	if (self->vgpus != NULL) {
+		g_clear_pointer(&self->survey->vgpus, g_ptr_array_unref);
+		self->survey->vgpus = g_ptr_array_ref(self->vgpus);
+	}
 	json_object_set_member(reply, "survey", survey_to_node(self->survey));
 	return TRUE;
 }

@@ -80,6 +80,7 @@ agent_run_free(AgentRun *self)
 	journal_free(self->journal);
 	gw_plan_free(self->plan);
 	gw_survey_free(self->survey);
+	g_clear_pointer(&self->vgpus, g_ptr_array_unref);
 	gw_vm_free(self->vm);
 	g_clear_error(&self->error);
 	g_free(self->vm_name);

@@ -61,8 +61,11 @@ struct AgentRun {
 	Process launched; /* the QEMU that we started */
 	Qemu *qemu;
 	GwSurvey *survey;
+	GPtrArray
+		*vgpus; /* (nullable): of GwVgpu: what the VM file asked for, before it was made */
 	GwPlan *plan;
 	Journal *journal;
+	gint64 log_mark_bytes; /* how long QEMU's log was when COMMIT came */
 	GHashTable *former_capabilities; /* (nullable): of a QEMU that is not ours */
 	gboolean is_check;
 	gboolean incoming_sent;
@@ -87,6 +90,13 @@ GwReport *agent_run_serve(AgentRun *self);
 gboolean agent_run_has_session(AgentRun *self, const char *session);
 /* Takes over @fd if @token is this run's; %FALSE if it is not, or has come already. */
 gboolean agent_run_take_channel(AgentRun *self, const guint8 token[CONTROL_TOKEN_BYTES], int fd);
+
+/* agent-start.c: takes the VM file called @name and starts its QEMU; where @source_vgpus cannot become its vGPUs
+ * only an absent survey is left, and nothing started. */
+gboolean
+agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, GError **error);
+/* Ends what agent_start_vm() has started, and proves it. */
+gboolean agent_end_vm(AgentRun *self, GError **error);
 
 /* agent-prepare.c: each answers one message; on failure the error is sent. */
 gboolean agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);

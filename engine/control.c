@@ -7,7 +7,7 @@
  *
  *   source                                    agent
  *   hello {versions: [min, max]}         ->   reply {version, agent, host}
- *   survey {session, vm, check}          ->   (finds or starts its QEMU)   reply {survey}
+ *   survey {session, vm, check, vgpus}   ->   (finds or starts its QEMU)   reply {survey}
  *   prepare {plan}                       ->   (checks it again)            reply {token}
  *   data connection: preamble            ->   (held by token)
  *   setup {}                             ->   (capabilities, incoming)     reply {}
@@ -37,7 +37,7 @@ typedef struct {
 	GType type;
 } Field;
 
-#define MAX_FIELDS 3
+#define MAX_FIELDS 4
 #define IN(state)  (1u << CONTROL_STATE_##state)
 #define ANY_STATE  (~0u)
 
@@ -59,7 +59,8 @@ static const TypeInfo types[CONTROL_N_TYPES] = {
 			     IN(GREETED),
 			     { { "session", G_TYPE_STRING },
 			       { "vm", G_TYPE_STRING },
-			       { "check", G_TYPE_BOOLEAN } } },
+			       { "check", G_TYPE_BOOLEAN },
+			       { "vgpus", T_ARRAY } } },
 	[CONTROL_PREPARE] = { "prepare", TRUE, IN(SURVEYED), { { "plan", T_OBJECT } } },
 	[CONTROL_SETUP] = { "setup", TRUE, IN(PREPARED) },
 	[CONTROL_SWITCHOVER] = { "switchover", TRUE, IN(LOADING) },

@@ -11,6 +11,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/plan-json.h"
+#include "engine/vgpu-data.h"
 
 typedef struct {
 	const GwSurvey *source;
@@ -187,20 +188,67 @@ check_refused_capabilities(Negotiation *self)
 				    refused_capabilities[i]);
 }
 
-typedef void (*Rule)(Negotiation *self);
+static gboolean
+has_vgpus(const GwSurvey *survey)
+{
+	return survey->vgpus != NULL && survey->vgpus->len > 0;
+}
+
+static void
+check_vgpus(Negotiation *self)
+{
+	vgpu_compare(self->source->vgpus, self->destination->vgpus, self->plan->issues);
+}
+
+/* QEMU 7.2 and before speak an interface of VFIO's that no kernel of today has. */
+static void
+check_vfio_migration(Negotiation *self)
+{
+	const GwSurvey *surveys[] = { self->source, self->destination };
+	static const char *const hosts[] = { "source", "destination" };
+	for (guint host = 0; host < G_N_ELEMENTS(surveys); host++)
+		if (has_vgpus(self->source) && !surveys[host]->is_absent &&
+		    !surveys[host]->has_vfio_migration)
+			add(self, GW_SEVERITY_ERROR, "vfio-migration", hosts[host], "QEMU",
+			    "use QEMU 8.1 or later",
+			    "this QEMU's vfio-pci cannot migrate (it has no 'enable-migration')");
+}
+
+static void
+check_viommus(Negotiation *self)
+{
+	const GwSurvey *surveys[] = { self->source, self->destination };
+	static const char *const hosts[] = { "source", "destination" };
+	for (guint host = 0; has_vgpus(self->source) && host < G_N_ELEMENTS(surveys); host++)
+		for (guint i = 0;
+		     surveys[host]->viommus != NULL && surveys[host]->viommus[i] != NULL; i++)
+			add(self, GW_SEVERITY_ERROR, "viommu", hosts[host],
+			    surveys[host]->viommus[i], "take the virtual IOMMU away from the VM",
+			    "a vGPU does not migrate together with a virtual IOMMU ('%s')",
+			    surveys[host]->viommus[i]);
+}
+
+/* A rule for two QEMUs is passed over when the destination's was not started for the vGPUs' sake. */
+typedef struct {
+	void (*check)(Negotiation *self);
+	gboolean needs_both;
+} Rule;
 
 static const Rule rules[] = {
-	check_target,
-	check_machine,
-	check_uuid,
-	check_memory,
-	check_vcpus,
-	check_blocked_reasons,
-	check_source_state,
-	check_source_idle,
-	check_destination_state,
-	check_required_capabilities,
-	check_refused_capabilities,
+	{ check_vgpus, FALSE },
+	{ check_vfio_migration, FALSE },
+	{ check_viommus, FALSE },
+	{ check_target, TRUE },
+	{ check_machine, TRUE },
+	{ check_uuid, TRUE },
+	{ check_memory, TRUE },
+	{ check_vcpus, TRUE },
+	{ check_blocked_reasons, FALSE },
+	{ check_source_state, FALSE },
+	{ check_source_idle, FALSE },
+	{ check_destination_state, TRUE },
+	{ check_required_capabilities, TRUE },
+	{ check_refused_capabilities, FALSE },
 };
 
 /* Everything else is switched off: a capability stays on in a QEMU from one migration to the next. */
@@ -231,7 +279,8 @@ negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePo
 
 	Negotiation self = { source, destination, plan };
 	for (guint i = 0; i < G_N_ELEMENTS(rules); i++)
-		rules[i](&self);
+		if (!rules[i].needs_both || !destination->is_absent)
+			rules[i].check(&self);
 	return plan;
 }
 

@@ -20,6 +20,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/qemu.h"
+#include "engine/vgpu-host.h"
 
 #define RUN_TIMEOUT_MS	10000
 #define KILL_TIMEOUT_MS 5000
@@ -68,6 +69,29 @@ end_qemu(Journal *journal, GError **error)
 	return FALSE;
 }
 
+/* (transfer full): what the journal names under "vgpus". */
+static GStrv
+read_vgpus(Journal *journal)
+{
+	JsonNode *node = journal_get_node(journal, "vgpus");
+	g_autoptr(GStrvBuilder) ids = g_strv_builder_new();
+	JsonArray *array =
+		node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+	for (guint i = 0; array != NULL && i < json_array_get_length(array); i++) {
+		JsonNode *id = json_array_get_element(array, i);
+		if (JSON_NODE_HOLDS_VALUE(id) && json_node_get_string(id) != NULL)
+			g_strv_builder_add(ids, json_node_get_string(id));
+	}
+	return g_strv_builder_end(ids);
+}
+
+gboolean
+recover_remove_vgpus(Journal *journal, GError **error)
+{
+	g_auto(GStrv) ids = read_vgpus(journal);
+	return vgpu_remove_ids((const char *const *)ids, error);
+}
+
 static void
 remove_files(Journal *journal)
 {
@@ -87,7 +111,7 @@ settle_uncommitted(Journal *journal, char **ret_text, GError **error)
 	/* A QEMU of somebody else's that has loaded nothing goes on waiting. */
 	gboolean is_theirs =
 		!journal_get_boolean(journal, "owned") && !journal_has_phase(journal, "setup");
-	if (!is_theirs && !end_qemu(journal, error))
+	if (!is_theirs && (!end_qemu(journal, error) || !recover_remove_vgpus(journal, error)))
 		return PEER_OUTCOME_UNKNOWN;
 	remove_files(journal);
 	journal_remove(journal);
@@ -117,6 +141,8 @@ settle_committed(Journal *journal, char **ret_text, GError **error)
 	open_process(journal, &process);
 	if (!process_is_gone(&process))
 		return finish_commit(journal, ret_text, error);
+	if (!recover_remove_vgpus(journal, error))
+		return PEER_OUTCOME_UNKNOWN;
 	remove_files(journal);
 	journal_remove(journal);
 	say(ret_text, "it was committed, but its QEMU died before it was proven to run");

@@ -101,7 +101,8 @@ give_up_here(SourceRecovery *self, const char *text)
 	gboolean written = journal_has_phase(self->journal, "running") ||
 			   (journal_append(self->journal, "running", NULL, &error) &&
 			    journal_sync(self->journal, &error));
-	if (!written || (self->qemu != NULL && !keep && !qemu_end(self->qemu, TRUE, &error))) {
+	if (!written || (self->qemu != NULL && !keep && !qemu_end(self->qemu, TRUE, &error)) ||
+	    (!keep && !recover_remove_vgpus(self->journal, &error))) {
 		leave(self, GW_PLACE_DESTINATION, "the guest runs there, but", error->message);
 		return;
 	}

@@ -23,6 +23,9 @@ recover_destination(const char *state_dir, const char *session, char **ret_text,
 gboolean recover_forget(const char *state_dir, const char *session,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Removes the vGPUs that @journal names; their QEMU must have ended. %GW_ERROR_VGPU. */
+gboolean recover_remove_vgpus(Journal *journal, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Settles the source's side of @journal. Fills in all of @result but its names. */
 void recover_source(Journal *journal, GwAssume assume, GwRecovered *result);
 

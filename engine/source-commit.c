@@ -12,6 +12,7 @@
 
 #include "engine/fields.h"
 #include "engine/gw-error.h"
+#include "engine/vgpu-host.h"
 #include "qmp/await.h"
 
 #define COMMIT_TIMEOUT_MS 40000
@@ -158,11 +159,26 @@ tell_done(SourceRun *run)
 	return reply != NULL || peer_tell_done(&run->options->peer, run->session);
 }
 
+/* QEMU first: the kernel waits for it before it lets a vGPU go. */
+static gboolean
+end_source(SourceRun *run, GError **error)
+{
+	g_autoptr(GPtrArray) ids = g_ptr_array_new();
+	for (guint i = 0; run->source->vgpus != NULL && i < run->source->vgpus->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(run->source->vgpus, i);
+		if (vgpu->framework != NULL) /* a whole board is not ours to remove */
+			g_ptr_array_add(ids, vgpu->id);
+	}
+	g_ptr_array_add(ids, NULL);
+	return qemu_end(run->qemu, TRUE, error) &&
+	       vgpu_remove_ids((const char *const *)ids->pdata, error);
+}
+
 static gboolean
 let_go(SourceRun *run, GError **error)
 {
 	if (!run->options->keep_source)
-		return qemu_end(run->qemu, TRUE, error);
+		return end_source(run, error);
 	return run->qemu->closed != NULL ||
 	       source_restore_settings(run->qemu, run->former_capabilities, &run->former_parameters,
 				       error);

@@ -17,6 +17,8 @@
 #include "engine/plan-json.h"
 #include "engine/survey-data.h"
 #include "engine/survey-qemu.h"
+#include "engine/vgpu-data.h"
+#include "engine/vgpu-host.h"
 #include "qmp/await.h"
 
 #define QEMU_SILENCE_MS \
@@ -141,16 +143,44 @@ find_vm_name(SourceRun *run, GError **error)
 	return TRUE;
 }
 
+/* What vGPUs the VM has decides whether the agent makes any. */
+static JsonArray *
+list_vgpus(SourceRun *run, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(VfioHost) host = vgpu_host_open(error);
+	if (host == NULL)
+		return NULL;
+	g_autoptr(GPtrArray) vgpus = vgpu_list_of_qemu(host, run->qemu, &cause);
+	if (vgpus != NULL)
+		return vgpu_list_to_array(vgpus);
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "source: %s", cause->message);
+	return NULL;
+}
+
+static JsonObject *
+make_question(SourceRun *run, GError **error)
+{
+	JsonArray *vgpus = list_vgpus(run, error);
+	if (vgpus == NULL)
+		return NULL;
+	JsonObject *question = json_object_new();
+	json_object_set_string_member(question, "session", run->session);
+	json_object_set_string_member(question, "vm", run->vm_name);
+	json_object_set_boolean_member(question, "check", run->check_only);
+	json_object_set_array_member(question, "vgpus", vgpus);
+	return question;
+}
+
 /* Both sides at once: while the agent starts its QEMU ours can be asked. */
 gboolean
 source_survey(SourceRun *run, GError **error)
 {
 	if (!find_vm_name(run, error))
 		return FALSE;
-	JsonObject *question = json_object_new();
-	json_object_set_string_member(question, "session", run->session);
-	json_object_set_string_member(question, "vm", run->vm_name);
-	json_object_set_boolean_member(question, "check", run->check_only);
+	JsonObject *question = make_question(run, error);
+	if (question == NULL)
+		return FALSE;
 	g_autoptr(ControlCall) call = control_conn_begin(run->peer->conn, CONTROL_SURVEY, question);
 	run->source = survey_take(run->qemu, error);
 	if (run->source == NULL)
@@ -218,6 +248,7 @@ journal_facts(SourceRun *run)
 	json_object_set_boolean_member(facts, "insecure", run->options->peer.insecure);
 	json_object_set_boolean_member(facts, "was_running", run->source->running);
 	json_object_set_boolean_member(facts, "keep_source", run->options->keep_source);
+	json_object_set_array_member(facts, "vgpus", vgpu_ids(run->source->vgpus));
 	return facts;
 }
 

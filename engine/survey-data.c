@@ -6,8 +6,10 @@
 #include "engine/survey-data.h"
 
 #include "engine/fields.h"
+#include "engine/vgpu-data.h"
 
 #define MAX_CAPABILITIES 256
+#define MAX_VIOMMUS	 16
 #define MAX_REASONS	 64
 #define MAX_VCPUS	 65536
 
@@ -26,6 +28,8 @@ gw_survey_free(GwSurvey *self)
 	g_strfreev(self->blocked_reasons);
 	g_strfreev(self->capabilities);
 	g_strfreev(self->capabilities_on);
+	g_strfreev(self->viommus);
+	g_clear_pointer(&self->vgpus, g_ptr_array_unref);
 	g_free(self);
 }
 
@@ -56,6 +60,13 @@ survey_to_node(const GwSurvey *self)
 	fields_add_strv(object, "capabilities_on", self->capabilities_on);
 	json_object_set_boolean_member(object, "has_exit_on_error", self->has_exit_on_error);
 	json_object_set_boolean_member(object, "has_oob", self->has_oob);
+	if (self->has_vfio_migration)
+		json_object_set_boolean_member(object, "has_vfio_migration", TRUE);
+	if (self->is_absent)
+		json_object_set_boolean_member(object, "is_absent", TRUE);
+	fields_add_strv(object, "viommus", self->viommus);
+	if (self->vgpus != NULL)
+		json_object_set_array_member(object, "vgpus", vgpu_list_to_array(self->vgpus));
 	return fields_node(object);
 }
 
@@ -78,6 +89,17 @@ read_vcpus(Fields *fields)
 	if (vcpus > MAX_VCPUS)
 		fields_fail(fields, "vcpus", "is beyond all measure");
 	return (guint)CLAMP(vcpus, 0, MAX_VCPUS);
+}
+
+static GPtrArray *
+read_vgpus(Fields *fields)
+{
+	g_autoptr(GError) error = NULL;
+	JsonArray *array = fields_array(fields, "vgpus", FIELDS_OPTIONAL, VGPU_MAX);
+	GPtrArray *vgpus = array != NULL ? vgpu_list_from_array(array, &error) : NULL;
+	if (error != NULL)
+		fields_fail(fields, "vgpus", error->message);
+	return vgpus;
 }
 
 GwSurvey *
@@ -104,5 +126,9 @@ survey_from_node(JsonNode *node, GError **error)
 					    MAX_CAPABILITIES, FIELDS_WORD_BYTES);
 	self->has_exit_on_error = fields_boolean(&f, "has_exit_on_error", FIELDS_REQUIRED);
 	self->has_oob = fields_boolean(&f, "has_oob", FIELDS_REQUIRED);
+	self->has_vfio_migration = fields_boolean(&f, "has_vfio_migration", FIELDS_OPTIONAL);
+	self->is_absent = fields_boolean(&f, "is_absent", FIELDS_OPTIONAL);
+	self->viommus = fields_strv(&f, "viommus", FIELDS_OPTIONAL, MAX_VIOMMUS, FIELDS_WORD_BYTES);
+	self->vgpus = read_vgpus(&f);
 	return fields_end(&f, error) ? g_steal_pointer(&self) : NULL;
 }

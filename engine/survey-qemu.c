@@ -8,6 +8,8 @@
 
 #include "engine/gw-error.h"
 #include "engine/private-context.h"
+#include "engine/vgpu-host.h"
+#include "qmp/qmp-devices.h"
 
 typedef gboolean (*Question)(Qemu *qemu, GwSurvey *survey, GError **error);
 
@@ -122,9 +124,39 @@ ask_schema(Qemu *qemu, GwSurvey *survey, GError **error)
 	return TRUE;
 }
 
+static const char *const viommu_types[] = { "intel-iommu",	   "amd-iommu",	 "virtio-iommu-pci",
+					    "virtio-iommu-device", "arm-smmuv3", NULL };
+
+static gboolean
+ask_devices(Qemu *qemu, GwSurvey *survey, GError **error)
+{
+	g_autoptr(GPtrArray) devices = qmp_list_devices(qemu->qmp, error);
+	if (devices == NULL)
+		return FALSE;
+	g_autoptr(GStrvBuilder) viommus = g_strv_builder_new();
+	for (guint i = 0; i < devices->len; i++) {
+		const QmpDevice *device = g_ptr_array_index(devices, i);
+		if (g_strv_contains(viommu_types, device->type))
+			g_strv_builder_add(viommus, device->type);
+	}
+	survey->viommus = g_strv_builder_end(viommus);
+	return qmp_device_has_property(qemu->qmp, "vfio-pci", "enable-migration",
+				       &survey->has_vfio_migration, error);
+}
+
+static gboolean
+ask_vgpus(Qemu *qemu, GwSurvey *survey, GError **error)
+{
+	g_autoptr(VfioHost) host = vgpu_host_open(error);
+	if (host == NULL)
+		return FALSE;
+	survey->vgpus = vgpu_list_of_qemu(host, qemu, error);
+	return survey->vgpus != NULL;
+}
+
 static const Question questions[] = {
-	ask_status, ask_name,  ask_uuid,      ask_target,	ask_machine,
-	ask_memory, ask_vcpus, ask_migration, ask_capabilities, ask_schema,
+	ask_status, ask_name,	   ask_uuid,	     ask_target, ask_machine, ask_memory,
+	ask_vcpus,  ask_migration, ask_capabilities, ask_schema, ask_devices, ask_vgpus,
 };
 
 GwSurvey *

@@ -99,6 +99,13 @@ qom_get(Model *self, JsonObject *arguments, Reply *reply)
 		reply->result = g_strdup_printf("\"%s-machine\"", self->options.machine);
 }
 
+/* The folders of the devices: nothing was given to a model. */
+static void
+qom_list(Model *self, JsonObject *arguments, Reply *reply)
+{
+	reply->result = g_strdup("[{\"name\": \"type\", \"type\": \"string\"}]");
+}
+
 static void
 query_memory(Model *self, JsonObject *arguments, Reply *reply)
 {
@@ -382,6 +389,7 @@ static const struct {
 	{ "query-uuid", query_uuid, "0", FALSE },
 	{ "query-target", query_target, "0", FALSE },
 	{ "qom-get", qom_get, "0", FALSE },
+	{ "qom-list", qom_list, "0", FALSE },
 	{ "query-memory-size-summary", query_memory, "0", FALSE },
 	{ "query-cpus-fast", query_cpus, "0", FALSE },
 	{ "query-pci", query_nothing, "0", FALSE },

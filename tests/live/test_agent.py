@@ -18,7 +18,7 @@ TOKEN = bytes(range(16))
 
 
 def survey(vm):
-    return line(type="survey", id=2, vm=vm, session=SESSION, check=False)
+    return line(type="survey", id=2, vm=vm, session=SESSION, check=False, vgpus=[])
 
 
 STRANGER = "neither a control connection nor a data channel of ours"

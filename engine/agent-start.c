@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Starts the QEMU that a source's VM is to move into, vGPUs first, and takes both away again.
+ *
+ * A command line never comes over the network: the source names a VM, and what is run for it is in a file
+ * of this host. vGPUs are made only if the source's could become them; before any is made the journal says
+ * which.
+ */
+#include "engine/agent-run.h"
+
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "engine/gw-error.h"
+#include "engine/vgpu-data.h"
+#include "engine/vgpu-host.h"
+#include "qmp/await.h"
+#include "vfio/vfio-backend.h"
+#include "vfio/vfio-device.h"
+
+#define KILL_TIMEOUT_MS 5000
+
+/* Names come over the network: they are compared with what is here, never made into a path. */
+static GwVm *
+find_in_dir(const char *vm_dir, const char *name, GError **error)
+{
+	g_autoptr(GDir) dir = g_dir_open(vm_dir, 0, error);
+	if (dir == NULL)
+		return NULL;
+	g_autoptr(GError) broken = NULL;
+	for (const char *file; (file = g_dir_read_name(dir)) != NULL;) {
+		g_autofree char *path = g_build_filename(vm_dir, file, NULL);
+		if (!g_file_test(path, G_FILE_TEST_IS_REGULAR))
+			continue;
+		g_autoptr(GError) local_error = NULL;
+		g_autoptr(GwVm) vm = gw_vm_load(path, &local_error);
+		if (vm != NULL && strcmp(vm->name, name) == 0)
+			return g_steal_pointer(&vm);
+		if (vm == NULL && broken == NULL)
+			broken = g_steal_pointer(&local_error);
+	}
+	g_set_error(error, GW_ERROR, GW_ERROR_VM_FILE, "no VM named '%s' in '%s'%s%s", name, vm_dir,
+		    broken != NULL ? "; not readable there: " : "",
+		    broken != NULL ? broken->message : "");
+	return NULL;
+}
+
+static GwVm *
+find_vm(const AgentConfig *config, const char *name, GError **error)
+{
+	if (config->vm_dir != NULL)
+		return find_in_dir(config->vm_dir, name, error);
+	g_autoptr(GwVm) vm = gw_vm_load(config->vm_file, error);
+	if (vm == NULL || *name == '\0' || strcmp(vm->name, name) == 0)
+		return g_steal_pointer(&vm);
+	g_set_error(error, GW_ERROR, GW_ERROR_VM_FILE,
+		    "this agent waits for the VM '%s', not for '%s'", vm->name, name);
+	return NULL;
+}
+
+typedef struct {
+	GwVm *vm;
+	const char *log_path;
+	gboolean ended;
+	GError *error;
+	GPid pid;
+} Launch;
+
+static gboolean
+make_and_start(Launch *launch)
+{
+	static const char *const extra[] = { "-S", "-incoming", "defer", NULL };
+	if (!gw_vm_make_vgpus(launch->vm, &launch->error))
+		return FALSE;
+	if (gw_vm_start(launch->vm, extra, launch->log_path, &launch->pid, &launch->error))
+		return TRUE;
+	g_autoptr(GError) error = NULL;
+	if (!gw_vm_remove_vgpus(launch->vm, &error))
+		g_prefix_error(&launch->error, "%s; and before that: ", error->message);
+	return FALSE;
+}
+
+static void
+launch_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+	g_task_return_boolean(task, make_and_start(data));
+}
+
+static void
+on_launched(GObject *source, GAsyncResult *result, gpointer data)
+{
+	((Launch *)data)->ended = TRUE;
+}
+
+static gboolean
+has_launched(gpointer data)
+{
+	return ((Launch *)data)->ended;
+}
+
+/* Starting takes a while, in which the source's pings want their answers: so not in this thread. */
+static gboolean
+launch(AgentRun *self, GError **error)
+{
+	Launch launch = { .vm = self->vm, .log_path = self->log_path };
+	g_autoptr(GTask) task = g_task_new(NULL, NULL, on_launched, &launch);
+	g_task_set_task_data(task, &launch, NULL);
+	g_task_run_in_thread(task, launch_thread);
+	if (!await_until(has_launched, &launch, -1, NULL, error))
+		return FALSE;
+	if (launch.error == NULL) {
+		process_open(&self->launched, launch.pid);
+		return TRUE;
+	}
+	g_propagate_error(error, launch.error);
+	return FALSE;
+}
+
+/* The same UUID as at the source where it is free, since some drivers and people know a vGPU by it. */
+static void
+choose_uuid(const VfioHost *host, GwVmVgpu *vgpu, const GwVgpu *source)
+{
+	if (vgpu->uuid != NULL)
+		return;
+	g_autofree char *uuid = source->id != NULL ? vfio_uuid_normalize(source->id) : NULL;
+	g_autoptr(VfioDevice) there = uuid != NULL ? vfio_device_new(host, uuid, NULL) : NULL;
+	vgpu->uuid =
+		uuid != NULL && there == NULL ? g_steal_pointer(&uuid) : g_uuid_string_random();
+}
+
+/* Which of them are to be made: those whose UUID nobody has here. */
+static JsonObject *
+planned_vgpus(const VfioHost *host, const GwVm *vm)
+{
+	JsonObject *facts = json_object_new();
+	JsonArray *ids = json_array_new();
+	for (guint i = 0; i < vm->vgpus->len; i++) {
+		const GwVmVgpu *vgpu = g_ptr_array_index(vm->vgpus, i);
+		g_autoptr(VfioDevice) there = vfio_device_new(host, vgpu->uuid, NULL);
+		if (there == NULL)
+			json_array_add_string_element(ids, vgpu->uuid);
+	}
+	json_object_set_array_member(facts, "vgpus", ids);
+	return facts;
+}
+
+/* %TRUE with an absent survey when the source's vGPUs could not become ours: then nothing is made. */
+static gboolean
+look_at_vgpus(AgentRun *self, const GPtrArray *source, GError **error)
+{
+	g_autoptr(VfioHost) host = vgpu_host_open(error);
+	if (host == NULL)
+		return FALSE;
+	self->vgpus = vgpu_list_of_vm(host, self->vm);
+	g_autoptr(GwPlan) found = gw_plan_new();
+	vgpu_compare(source, self->vgpus, found->issues);
+	if (!gw_plan_is_possible(found)) {
+		self->survey = g_new0(GwSurvey, 1);
+		self->survey->is_absent = TRUE;
+		self->survey->capabilities = g_new0(char *, 1);
+		return TRUE;
+	}
+	for (guint i = 0; i < self->vm->vgpus->len; i++)
+		choose_uuid(host, g_ptr_array_index(self->vm->vgpus, i),
+			    g_ptr_array_index(source, i));
+	return journal_append(self->journal, "vgpus", planned_vgpus(host, self->vm), error);
+}
+
+static JsonObject *
+started_facts(AgentRun *self)
+{
+	JsonObject *facts = json_object_new();
+	JsonArray *ids = json_array_new();
+	for (guint i = 0; i < self->vm->vgpus->len; i++) {
+		const GwVmVgpu *vgpu = g_ptr_array_index(self->vm->vgpus, i);
+		if (vgpu->is_made)
+			json_array_add_string_element(ids, vgpu->id);
+	}
+	json_object_set_array_member(facts, "vgpus", ids);
+	json_object_set_int_member(facts, "pid", self->launched.pid);
+	json_object_set_int_member(facts, "start_ticks", (gint64)self->launched.start_ticks);
+	return facts;
+}
+
+static gboolean
+open_journal(AgentRun *self, GError **error)
+{
+	JsonObject *facts = json_object_new();
+	json_object_set_string_member(facts, "vm", self->vm->name);
+	json_object_set_string_member(facts, "qmp", self->vm->qmp_path);
+	json_object_set_string_member(facts, "log", self->log_path);
+	json_object_set_boolean_member(facts, "owned", TRUE);
+	self->journal = journal_create(self->config->state_dir, self->session, JOURNAL_DESTINATION,
+				       facts, error);
+	return self->journal != NULL;
+}
+
+gboolean
+agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, GError **error)
+{
+	self->vm = find_vm(self->config, name, error);
+	if (self->vm == NULL)
+		return FALSE;
+	g_free(self->vm_name);
+	self->vm_name = g_strdup(self->vm->name);
+	g_autofree char *log_name = g_strconcat(self->vm->name, ".qemu.log", NULL);
+	self->log_path = g_build_filename(self->config->state_dir, log_name, NULL);
+	if (!open_journal(self, error) || !look_at_vgpus(self, source_vgpus, error))
+		return FALSE;
+	if (self->survey != NULL)
+		return TRUE; /* absent: nothing is to be started */
+	return launch(self, error) &&
+	       journal_append(self->journal, "started", started_facts(self), error);
+}
+
+static gboolean
+remove_vgpus(AgentRun *self, GError **error)
+{
+	g_autoptr(GPtrArray) ids = g_ptr_array_new();
+	for (guint i = 0; i < self->vm->vgpus->len; i++) {
+		const GwVmVgpu *vgpu = g_ptr_array_index(self->vm->vgpus, i);
+		if (vgpu->is_made)
+			g_ptr_array_add(ids, vgpu->id);
+	}
+	g_ptr_array_add(ids, NULL);
+	return vgpu_remove_ids((const char *const *)ids->pdata, error);
+}
+
+gboolean
+agent_end_vm(AgentRun *self, GError **error)
+{
+	if (self->qemu != NULL && !qemu_end(self->qemu, TRUE, error))
+		return FALSE;
+	if (self->qemu == NULL && process_is_known(&self->launched) &&
+	    !process_kill(&self->launched, KILL_TIMEOUT_MS)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "QEMU (pid %d) cannot be ended",
+			    (int)self->launched.pid);
+		return FALSE;
+	}
+	if (!process_is_known(&self->launched))
+		return TRUE;
+	/* Killed, it leaves its socket behind; the next one would not mind, a person might. */
+	g_unlink(self->vm->qmp_path);
+	g_unlink(self->log_path);
+	return remove_vgpus(self, error);
+}
