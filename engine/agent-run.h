@@ -65,7 +65,7 @@ struct AgentRun {
 		*vgpus; /* (nullable): of GwVgpu: what the VM file asked for, before it was made */
 	GwPlan *plan;
 	Journal *journal;
-	gint64 log_mark_bytes; /* how long QEMU's log was when COMMIT came */
+	gint64 log_mark_bytes;		 /* how long QEMU's log was when COMMIT came */
 	GHashTable *former_capabilities; /* (nullable): of a QEMU that is not ours */
 	gboolean is_check;
 	gboolean incoming_sent;

@@ -97,6 +97,16 @@ part_free(gpointer data)
 	g_free(part);
 }
 
+static void
+vgpu_free(gpointer data)
+{
+	GwReportVgpu *vgpu = data;
+	g_free(vgpu->id);
+	g_free(vgpu->type);
+	g_free(vgpu->source);
+	g_free(vgpu);
+}
+
 GwReport *
 gw_report_new(void)
 {
@@ -114,6 +124,7 @@ gw_report_new(void)
 	self->ram_transferred_bytes = -1;
 	self->ram_passes = -1;
 	self->ram_dirty_bytes_per_s = -1;
+	self->vgpus = g_ptr_array_new_with_free_func(vgpu_free);
 	self->samples = g_ptr_array_new_with_free_func((GDestroyNotify)gw_sample_free);
 	self->events = g_ptr_array_new_with_free_func((GDestroyNotify)gw_event_free);
 	return self;
@@ -139,6 +150,37 @@ report_add_part(GwReport *self, const char *name, gint64 us)
 	g_ptr_array_add(self->downtime_parts, part);
 }
 
+GwReportVgpu *
+report_add_vgpu(GwReport *self, const char *id, const char *type, gint64 vram_bytes)
+{
+	GwReportVgpu *vgpu = g_new0(GwReportVgpu, 1);
+	vgpu->id = g_strdup(id);
+	vgpu->type = g_strdup(type);
+	vgpu->vram_bytes = vram_bytes;
+	vgpu->transferred_bytes = -1;
+	g_ptr_array_add(self->vgpus, vgpu);
+	return vgpu;
+}
+
+void
+report_set_vgpu_transferred(GwReportVgpu *vgpu, gint64 bytes, const char *source)
+{
+	g_free(vgpu->source);
+	vgpu->transferred_bytes = bytes;
+	vgpu->source = g_strdup(source);
+}
+
+static void
+copy_vgpus(GwReport *copy, const GwReport *from)
+{
+	for (guint i = 0; i < from->vgpus->len; i++) {
+		const GwReportVgpu *vgpu = g_ptr_array_index(from->vgpus, i);
+		report_set_vgpu_transferred(report_add_vgpu(copy, vgpu->id, vgpu->type,
+							    vgpu->vram_bytes),
+					    vgpu->transferred_bytes, vgpu->source);
+	}
+}
+
 static void
 copy_lists(GwReport *copy, const GwReport *from)
 {
@@ -150,6 +192,7 @@ copy_lists(GwReport *copy, const GwReport *from)
 		const GwPart *part = g_ptr_array_index(from->downtime_parts, i);
 		report_add_part(copy, part->name, part->us);
 	}
+	copy_vgpus(copy, from);
 	for (guint i = 0; i < from->samples->len; i++)
 		g_ptr_array_add(copy->samples, gw_sample_copy(g_ptr_array_index(from->samples, i)));
 	for (guint i = 0; i < from->events->len; i++)
@@ -170,6 +213,7 @@ gw_report_copy(const GwReport *self)
 	copy->plan = gw_plan_copy(self->plan);
 	copy->phases = lists.phases;
 	copy->downtime_parts = lists.downtime_parts;
+	copy->vgpus = lists.vgpus;
 	copy->samples = lists.samples;
 	copy->events = lists.events;
 	copy_lists(copy, self);
@@ -189,6 +233,7 @@ gw_report_free(GwReport *self)
 	gw_plan_free(self->plan);
 	g_ptr_array_unref(self->phases);
 	g_ptr_array_unref(self->downtime_parts);
+	g_ptr_array_unref(self->vgpus);
 	g_ptr_array_unref(self->samples);
 	g_ptr_array_unref(self->events);
 	g_free(self);

@@ -35,6 +35,15 @@ typedef struct {
 	gint64 us;
 } GwPart;
 
+/* One vGPU of the VM. */
+typedef struct {
+	char *id;		  /* QEMU's id of it, else its UUID or PCI address */
+	char *type;		  /* (nullable) */
+	gint64 vram_bytes;	  /* its frame buffer */
+	gint64 transferred_bytes; /* sent, as @source counts it */
+	char *source;		  /* (nullable): "query-migrate" */
+} GwReportVgpu;
+
 /* One migration from its first step to its last. Times in microseconds from the run's start, sizes in
  * bytes. What is not known is -1 or NULL here and absent from the JSON. */
 typedef struct {
@@ -61,6 +70,8 @@ typedef struct {
 	gint64 ram_transferred_bytes;
 	gint64 ram_passes;
 	gint64 ram_dirty_bytes_per_s; /* the last that was measured */
+
+	GPtrArray *vgpus; /* of GwReportVgpu */
 
 	GwPlan *plan;	    /* (nullable) */
 	GPtrArray *samples; /* of GwSample */

@@ -11,6 +11,7 @@
 #include "engine/fields.h"
 #include "engine/plan-json.h"
 #include "engine/sample-json.h"
+#include "engine/vgpu-data.h"
 #include "qmp/json-frame.h"
 
 #define MAX_REPORT_BYTES (512 * 1024 * 1024)
@@ -100,6 +101,23 @@ parts_to_array(const GwReport *self)
 	return array;
 }
 
+static JsonArray *
+vgpus_to_array(const GwReport *self)
+{
+	JsonArray *array = json_array_new();
+	for (guint i = 0; i < self->vgpus->len; i++) {
+		const GwReportVgpu *vgpu = g_ptr_array_index(self->vgpus, i);
+		JsonObject *object = json_object_new();
+		fields_add_string(object, "id", vgpu->id);
+		fields_add_string(object, "type", vgpu->type);
+		fields_add_known(object, "vram_bytes", vgpu->vram_bytes);
+		fields_add_known(object, "transferred_bytes", vgpu->transferred_bytes);
+		fields_add_string(object, "source", vgpu->source);
+		json_array_add_object_element(array, object);
+	}
+	return array;
+}
+
 static void
 add_records(JsonObject *object, const GwReport *self)
 {
@@ -128,6 +146,8 @@ gw_report_to_json(const GwReport *self)
 	JsonObject *ram = json_object_new();
 	add_numbers(ram, self, ram_numbers, G_N_ELEMENTS(ram_numbers));
 	json_object_set_object_member(object, "ram", ram);
+	if (self->vgpus->len > 0)
+		json_object_set_array_member(object, "vgpus", vgpus_to_array(self));
 	if (self->plan != NULL)
 		json_object_set_member(object, "plan", gw_plan_to_json_node(self->plan));
 	add_records(object, self);
@@ -192,6 +212,23 @@ read_part(GwReport *self, JsonNode *node, const char *path, GError **error)
 	if (!fields_end(&f, error))
 		return FALSE;
 	report_add_part(self, name, us);
+	return TRUE;
+}
+
+static gboolean
+read_vgpu(GwReport *self, JsonNode *node, const char *path, GError **error)
+{
+	Fields f;
+	fields_init(&f, node, path);
+	g_autofree char *id = fields_string(&f, "id", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
+	g_autofree char *type = fields_string(&f, "type", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	g_autofree char *source = fields_string(&f, "source", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	gint64 vram_bytes = fields_count(&f, "vram_bytes", FIELDS_OPTIONAL);
+	gint64 transferred_bytes = fields_count(&f, "transferred_bytes", FIELDS_OPTIONAL);
+	if (!fields_end(&f, error))
+		return FALSE;
+	report_set_vgpu_transferred(report_add_vgpu(self, id, type, vram_bytes), transferred_bytes,
+				    source);
 	return TRUE;
 }
 
@@ -263,12 +300,14 @@ report_from_node(JsonNode *node, GError **error)
 	JsonNode *plan = fields_object(&f, "plan", FIELDS_OPTIONAL);
 	JsonArray *phases = fields_array(&f, "phases", FIELDS_OPTIONAL, MAX_PHASES);
 	JsonArray *parts = fields_array(&f, "downtime_parts", FIELDS_OPTIONAL, MAX_PHASES);
+	JsonArray *vgpus = fields_array(&f, "vgpus", FIELDS_OPTIONAL, VGPU_MAX);
 	JsonArray *samples = fields_array(&f, "samples", FIELDS_OPTIONAL, MAX_RECORDS);
 	JsonArray *events = fields_array(&f, "events", FIELDS_OPTIONAL, MAX_RECORDS);
 	if (!fields_end(&f, error) || !read_error(self, failure, error) ||
 	    !read_ram(self, ram, error) || !read_plan(self, plan, error) ||
 	    !read_items(self, phases, "phases", read_phase, error) ||
 	    !read_items(self, parts, "downtime_parts", read_part, error) ||
+	    !read_items(self, vgpus, "vgpus", read_vgpu, error) ||
 	    !read_items(self, samples, "samples", read_sample, error) ||
 	    !read_items(self, events, "events", read_event, error))
 		return NULL;

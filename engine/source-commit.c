@@ -12,6 +12,7 @@
 
 #include "engine/fields.h"
 #include "engine/gw-error.h"
+#include "engine/report-json.h"
 #include "engine/vgpu-host.h"
 #include "qmp/await.h"
 
@@ -143,6 +144,10 @@ take_last_figures(SourceRun *run)
 		report->ram_total_bytes = info.ram_total_bytes;
 		report->ram_transferred_bytes = info.ram_transferred_bytes;
 		report->ram_passes = info.passes;
+		/* QEMU counts all devices together: with several none has a figure of its own. */
+		if (report->vgpus->len == 1 && info.vfio_transferred_bytes >= 0)
+			report_set_vgpu_transferred(g_ptr_array_index(report->vgpus, 0),
+						    info.vfio_transferred_bytes, "query-migrate");
 		if (info.total_us > 0)
 			return;
 	}

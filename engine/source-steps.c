@@ -15,6 +15,7 @@
 #include "engine/negotiate.h"
 #include "engine/net.h"
 #include "engine/plan-json.h"
+#include "engine/report-json.h"
 #include "engine/survey-data.h"
 #include "engine/survey-qemu.h"
 #include "engine/vgpu-data.h"
@@ -172,6 +173,17 @@ make_question(SourceRun *run, GError **error)
 	return question;
 }
 
+static void
+report_vgpus(SourceRun *run)
+{
+	GwReport *report = recorder_get_report(run->recorder);
+	for (guint i = 0; run->source->vgpus != NULL && i < run->source->vgpus->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(run->source->vgpus, i);
+		report_add_vgpu(report, vgpu->name != NULL ? vgpu->name : vgpu->id, vgpu->type,
+				vgpu->vram_bytes);
+	}
+}
+
 /* Both sides at once: while the agent starts its QEMU ours can be asked. */
 gboolean
 source_survey(SourceRun *run, GError **error)
@@ -192,6 +204,7 @@ source_survey(SourceRun *run, GError **error)
 	run->destination = survey_from_node(json_object_get_member(reply, "survey"), error);
 	if (run->destination == NULL)
 		g_prefix_error(error, "destination: ");
+	report_vgpus(run);
 	return run->destination != NULL;
 }
 

@@ -42,6 +42,9 @@ make_completed(void)
 	report_add_phase(report, "connect", 0, 20000);
 	report_add_phase(report, "precopy", 20000, 1100000);
 	report_add_phase(report, "cleanup", 1100000, -1);
+	report_set_vgpu_transferred(report_add_vgpu(report, "gpu0", "nvidia-63", 2147483648),
+				    2150000000, "query-migrate");
+	report_add_vgpu(report, "gpu1", NULL, -1);
 	report_add_part(report, "stop to pre-switchover", 1234);
 	report_add_part(report, "rest", 40000);
 	report->ram_total_bytes = 1 << 30;

@@ -89,6 +89,23 @@ add_ram(GString *out, const GwReport *report)
 }
 
 static void
+add_vgpus(GString *out, const GwReport *report)
+{
+	for (guint i = 0; i < report->vgpus->len; i++) {
+		const GwReportVgpu *vgpu = g_ptr_array_index(report->vgpus, i);
+		g_autofree char *sent = units_format_bytes(vgpu->transferred_bytes);
+		g_autofree char *vram = units_format_bytes(vgpu->vram_bytes);
+		g_autoptr(GString) text = g_string_new(vgpu->id);
+		g_string_append_printf(text, " (%s)", vgpu->type != NULL ? vgpu->type : "?");
+		if (vgpu->vram_bytes >= 0)
+			g_string_append_printf(text, " has %s", vram);
+		if (vgpu->transferred_bytes >= 0)
+			g_string_append_printf(text, ", %s sent", sent);
+		add_row(out, "vRAM", text->str);
+	}
+}
+
+static void
 add_duration(GString *out, const char *label, gint64 us)
 {
 	if (us >= 0)
@@ -182,6 +199,7 @@ add_summary(GString *out, const GwReport *report)
 	add_duration(out, "total", report->total_us);
 	add_downtime(out, report);
 	add_ram(out, report);
+	add_vgpus(out, report);
 	if (report->outcome == GW_OUTCOME_INCOMPATIBLE && report->plan != NULL)
 		add_issues(out, report->plan);
 }

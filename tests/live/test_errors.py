@@ -293,7 +293,6 @@ class UsageTest(unittest.TestCase):
         ("receive --vm /tmp/x", "--listen"),
         ("run", "VMFILE"),
         ("report", "FILE"),
-        ("mdev list", "not yet"),
         ("dirty-rate --qmp /tmp/x", "not yet"),
     )
 
@@ -322,5 +321,5 @@ class UsageTest(unittest.TestCase):
                 self.assertIn("godwit " + verb, done.out)
             code, done = lab.godwit("--help")
             self.assertEqual(code, 0)
-            for later in ("mdev", "dirty-rate", "stream"):
+            for later in ("dirty-rate", "stream"):
                 self.assertNotIn(later, done.out)
