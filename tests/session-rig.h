@@ -113,6 +113,8 @@ void rig_check_never_two(Rig *self);
 void rig_check(Rig *self);
 void rig_clear(Rig *self);
 
+/* Has this kernel pidfds, and are they let through? */
+gboolean rig_can_prove_death(void);
 /* Has one migration made, for what is made once. Returns: rig_count_fds() */
 guint rig_warm_up(void);
 /* How many descriptors this process has open. */

@@ -164,10 +164,12 @@ test_pass_storm(void)
 	rig_await_report(&rig);
 	rig_check(&rig);
 	rig_expect(&rig, rig.report->events->len < 5000, "%u events kept", rig.report->events->len);
-	rig_expect(&rig, rig.report->samples->len >= 10, "only %u samples",
-		   rig.report->samples->len);
-	rig_expect(&rig, rig.report->total_us < 4 * G_USEC_PER_SEC,
-		   "it took %" G_GINT64_FORMAT " us", rig.report->total_us);
+	if (!test_under_valgrind()) {
+		rig_expect(&rig, rig.report->samples->len >= 10, "only %u samples",
+			   rig.report->samples->len);
+		rig_expect(&rig, rig.report->total_us < 4 * G_USEC_PER_SEC,
+			   "it took %" G_GINT64_FORMAT " us", rig.report->total_us);
+	}
 	rig_clear(&rig);
 }
 
