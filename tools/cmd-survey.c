@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit survey: what this host is and, with --qmp, what one QEMU says of itself. Asks, and changes nothing.
+ * godwit survey: what this host is, its GPUs and vGPUs and, with --qmp, what one QEMU says of itself. Asks, and changes nothing.
  */
 #include <stdio.h>
 
+#include "engine/gw-mdev.h"
 #include "engine/gw-survey.h"
 #include "tools/cmd.h"
 #include "tools/json-text.h"
@@ -13,6 +14,30 @@ typedef struct {
 	char *qmp;
 	gboolean json;
 } SurveyOptions;
+
+/* What this host can make, and what is there. */
+typedef struct {
+	GPtrArray *parents; /* of GwMdevParent */
+	GPtrArray *vgpus;   /* of GwMdev */
+} Gpus;
+
+static void
+gpus_clear(Gpus *self)
+{
+	g_clear_pointer(&self->parents, g_ptr_array_unref);
+	g_clear_pointer(&self->vgpus, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Gpus, gpus_clear)
+
+static gboolean
+gpus_list(Gpus *self, GError **error)
+{
+	self->parents = gw_mdev_list_parents(NULL, error);
+	if (self->parents == NULL)
+		return FALSE;
+	self->vgpus = gw_mdev_list(NULL, error);
+	return self->vgpus != NULL;
+}
 
 static void
 print_row(const char *label, const char *value)
@@ -46,6 +71,52 @@ print_host(const GwHostSurvey *host)
 }
 
 static void
+print_parent(const GwMdevParent *parent)
+{
+	guint64 available = 0;
+	for (guint i = 0; i < parent->types->len; i++) {
+		const GwMdevType *type = g_ptr_array_index(parent->types, i);
+		available = MAX(available, (guint64)MAX(type->available, 0));
+	}
+	g_autofree char *text =
+		g_strdup_printf("%s%s%s, driver %s %s (%s), %u types, up to %" G_GUINT64_FORMAT
+				" more vGPUs",
+				parent->name, parent->model != NULL ? " " : "",
+				parent->model != NULL ? parent->model : "",
+				parent->driver != NULL ? parent->driver : "?",
+				parent->driver_version != NULL ? parent->driver_version : "?",
+				parent->framework, parent->types->len, available);
+	print_row("GPU", text);
+}
+
+static void
+print_gpus(const Gpus *gpus)
+{
+	for (guint i = 0; i < gpus->parents->len; i++)
+		print_parent(g_ptr_array_index(gpus->parents, i));
+	for (guint i = 0; i < gpus->vgpus->len; i++) {
+		const GwMdev *vgpu = g_ptr_array_index(gpus->vgpus, i);
+		g_autofree char *text = g_strdup_printf("%s on %s, type %s", vgpu->id,
+							vgpu->parent != NULL ? vgpu->parent : "?",
+							vgpu->type != NULL ? vgpu->type : "?");
+		print_row("vGPU", text);
+	}
+}
+
+static void
+print_vm_vgpus(const GwSurvey *vm)
+{
+	for (guint i = 0; vm->vgpus != NULL && i < vm->vgpus->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(vm->vgpus, i);
+		g_autofree char *text =
+			g_strdup_printf("%s (%s) %s", vgpu->name != NULL ? vgpu->name : "?",
+					vgpu->type != NULL ? vgpu->type : "?",
+					vgpu->id != NULL ? vgpu->id : "");
+		print_row("vGPU", text);
+	}
+}
+
+static void
 print_vm(const GwSurvey *vm)
 {
 	printf("vm %s\n", vm->name != NULL ? vm->name : "(no name)");
@@ -63,14 +134,20 @@ print_vm(const GwSurvey *vm)
 		print_row(i == 0 ? "blocked by" : "", vm->blocked_reasons[i]);
 	print_list("capabilities", vm->capabilities);
 	print_list("switched on", vm->capabilities_on);
+	print_list("virtual IOMMU", vm->viommus);
+	print_vm_vgpus(vm);
 }
 
 static void
-print_json(const GwHostSurvey *host, const GwSurvey *vm)
+print_json(const GwHostSurvey *host, const Gpus *gpus, const GwSurvey *vm)
 {
 	g_autoptr(GString) object = g_string_new("{");
 	g_autofree char *host_json = gw_host_survey_to_json(host);
 	json_text_raw(object, "host", host_json);
+	g_autofree char *gpus_json = gw_mdev_parents_to_json(gpus->parents);
+	json_text_raw(object, "gpus", gpus_json);
+	g_autofree char *vgpus_json = gw_mdev_array_to_json(gpus->vgpus);
+	json_text_raw(object, "vgpus", vgpus_json);
 	g_autofree char *vm_json = vm != NULL ? gw_survey_to_json(vm) : NULL;
 	if (vm_json != NULL)
 		json_text_raw(object, "vm", vm_json);
@@ -84,16 +161,20 @@ survey(gpointer data, char **arguments)
 	GError *error = NULL;
 	g_autoptr(GwHostSurvey) host = gw_survey_host();
 	g_autoptr(GwSurvey) vm = NULL;
+	g_auto(Gpus) gpus = { 0 };
+	if (!gpus_list(&gpus, &error))
+		return cmd_fail(EXIT_FAILURE, error);
 	if (options->qmp != NULL) {
 		vm = gw_survey_qemu(options->qmp, &error);
 		if (vm == NULL)
 			return cmd_fail(EXIT_FAILURE, error);
 	}
 	if (options->json) {
-		print_json(host, vm);
+		print_json(host, &gpus, vm);
 		return cmd_printed(0);
 	}
 	print_host(host);
+	print_gpus(&gpus);
 	if (vm != NULL)
 		print_vm(vm);
 	return cmd_printed(0);
