@@ -46,7 +46,9 @@ class PlainCase(VgpuCase):
 
     def assert_back(self, move, sources, checksums):
         """The guest runs on the source again, with the vRAM that it had, reset by nobody."""
-        self.assertEqual(move.source.qmp.status(PATIENCE_S), "running")
+        # QEMU says `failed` before it lets the guest run again.
+        procs.wait_until(lambda: move.source.qmp.status(PATIENCE_S) == "running", PATIENCE_S,
+                         "the guest to run again")
         move.source.wait_ticking()
         for source, checksum in zip(sources, checksums):
             self.assertEqual(source.get("migration_state"), "running")
@@ -242,7 +244,8 @@ class Breaks(PlainCase):
         with Move(self.sources, self.targets) as move:
             self.sources[0].fault("fail_arc", "pre-copy-p2p>stop-copy")
             checksum = self.broken(move)
-            self.assertEqual(move.source.qmp.status(PATIENCE_S), "running")
+            procs.wait_until(lambda: move.source.qmp.status(PATIENCE_S) == "running", PATIENCE_S,
+                             "the guest to run again")
             self.assertEqual(self.sources[0].number("resets"), 2)
             self.assertNotEqual(self.sources[0].get("vram_checksum"), checksum)
             self.assertIn("Failed setting device state", move.source.process.err)
