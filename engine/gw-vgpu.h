@@ -14,7 +14,7 @@ typedef struct {
 	char *type_name; /* "GRID P4-2Q" */
 	char *description;    /* the driver's text about the type */
 	char *parent;	      /* "0000:3b:00.0" */
-	char *framework;      /* "mdev" or "vf"; NULL: that host cannot make it */
+	char *framework;      /* "mdev" or "vendor-vf"; NULL: that host cannot make it */
 	char *vendor;	      /* the rules it goes by: "nvidia" */
 	char *driver;	      /* that makes it */
 	char *driver_version; /* of the module that runs now */
