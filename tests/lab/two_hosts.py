@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Two hosts for Godwit in one VM: one has the even parents, one the odd; both on loopback, or each in a network
+namespace of its own. The kernel is one, so a UUID that the source uses is never free at the destination."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+from tests.live import guests, procs
+from tests.live.qmp import Qmp
+
+from . import vgpus
+from .cases import VgpuCase
+from .qemu import PATIENCE_S, QEMU
+
+MIB = 1 << 20
+BUILD = os.environ["GODWIT_BUILD"]
+HOSTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest", "hosts")
+ADDRESSES = {"a": "10.77.0.1", "b": "10.77.0.2"}
+PARENTS = {"a": "gwvgpu0", "b": "gwvgpu1"}
+# The hook keeps them in the last moment in which the source's vGPUs are there and stopped.
+SUMS = ('for d in /sys/bus/mdev/devices/*; do echo "$(basename $d) $(cat $d/gwvgpu/stop_checksum)"; done '
+        '> %s/sums')
+RUNS_ON_DESTINATION, FAILED, USAGE, INCOMPATIBLE, NO_CONVERGENCE, CANCELLED, UNKNOWN = range(7)
+
+
+def godwit(*arguments, prefix=(), timeout_s=180):
+    """(exit code, output): of the command line."""
+    done = subprocess.run([*prefix, BUILD + "/tools/godwit", *arguments], capture_output=True, text=True,
+                          timeout=timeout_s, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+class Host:
+    """One of the two: its folder, its VM file, its parent. KINDS are the numbers of the vGPUs' types, UUIDS
+    theirs, where they matter."""
+
+    def __init__(self, folder, name, kinds, options=(), migration="on", uuids=()):
+        self.name = name
+        self.folder = os.path.join(folder, name)
+        self.state = self.folder + "/state"
+        self.parent = PARENTS[name]
+        os.makedirs(self.state)
+        self.guest = guests.TickGuest(ram_mib=32, pages=2048, dirty=4, interval_us=20000)
+        self.guest.prepare(self.folder)
+        self.clock = self.folder + "/clock"
+        self.vm = self.folder + "/vm/lab.vm"
+        os.mkdir(self.folder + "/vm")
+        with open(self.vm, "w", encoding="ascii") as file:
+            file.write("[vm]\nname=lab\nqmp=%s/qmp\nargv=%s\n" % (
+                self.folder, " ".join(self._argv(len(kinds), options, migration))))
+            for number, kind in enumerate(kinds):
+                file.write("[vgpu gpu%d]\ntype=gwvgpu-%d\nparent=%s\n" % (number, kind, self.parent))
+                if number < len(uuids):
+                    file.write("uuid=%s\n" % uuids[number])
+
+    def _argv(self, n_vgpus, options, migration):
+        argv = [QEMU, "-name", "lab", "-machine", "q35", "-accel", "tcg", "-nodefaults", "-no-user-config",
+                "-display", "none", "-boot", "strict=on", "-qmp", "unix:${qmp},server=on,wait=off",
+                "-qmp", "unix:%s/look,server=on,wait=off" % self.folder]
+        argv += self.guest.options(self.folder, self.clock)
+        argv += list(options)
+        for number in range(n_vgpus):
+            argv += ["-device", "vfio-pci,id=gpu%d,addr=%d,sysfsdev=${gpu%d},enable-migration=%s,"
+                     "migration-events=on" % (number, 8 + number, number, migration)]
+        return argv
+
+    def uuids(self):
+        """Of the vGPUs on this host's parent."""
+        def parent_of(name):
+            return os.path.basename(os.path.dirname(os.path.realpath(os.path.join(vgpus.DEVICES, name))))
+        return sorted(name for name in vgpus.all_uuids() if parent_of(name) == self.parent)
+
+    def get(self, uuid, name):
+        return vgpus.read(vgpus.DEVICES, uuid, "gwvgpu", name)
+
+    def set(self, uuid, name, value):
+        vgpus.write(value, vgpus.DEVICES, uuid, "gwvgpu", name)
+
+    def fault(self, uuid, name, value):
+        vgpus.write(value, vgpus.DEVICES, uuid, "fault", name)
+
+    def command(self, name, **arguments):
+        """Asks its QEMU beside Godwit's monitor."""
+        look = Qmp(self.folder + "/look", PATIENCE_S)
+        try:
+            return look.command(name, PATIENCE_S, **arguments)
+        finally:
+            look.close()
+
+    def status(self):
+        return self.command("query-status")["status"]
+
+    def has_qemu(self):
+        return bool(self.qemus())
+
+    def qemus(self):
+        # The shells that the tests' hooks are have no such argument.
+        return procs.mentioning("unix:%s/qmp" % self.folder)
+
+    def end_qemu(self):
+        for pid in self.qemus():
+            procs.kill_and_wait(pid)
+
+    def recover(self):
+        return godwit("recover", "--state-dir", self.state)
+
+    def journals(self):
+        return [name for name in os.listdir(self.state) if name.endswith((".source", ".destination"))]
+
+
+class GodwitCase(VgpuCase):
+    """A source host with a running VM, a destination host with an agent."""
+
+    apart = False  # each host in a network namespace of its own
+    versions = {}  # host: the driver version that it shows; only of hosts that are apart
+
+    def lab(self, *kinds, there=None, options=(), options_there=None, migration="on", uuids=(), uuids_there=()):
+        """THERE, OPTIONS_THERE: the destination's own; else they are the source's."""
+        self.hosts(kinds, there, options, options_there, migration, uuids, uuids_there)
+        code, output = self.run_vm()
+        self.assertEqual(code, 0, output)
+        self.start_agent()
+
+    def hosts(self, kinds, there=None, options=(), options_there=None, migration="on", uuids=(), uuids_there=()):
+        """The two, with nothing running yet."""
+        self.folder = tempfile.mkdtemp(prefix="gw-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.source = Host(self.folder, "a", kinds, options, migration, uuids)
+        self.target = Host(self.folder, "b", kinds if there is None else there,
+                           options if options_there is None else options_there, migration, uuids_there)
+        for host in (self.source, self.target):
+            self.addCleanup(host.end_qemu)
+
+    def prefix(self, host):
+        """What a program of HOST's is run by."""
+        if not self.apart:
+            return []
+        version = self.versions.get(host)
+        return (["env", "GWVGPU_HOST_VERSION=" + version] if version else []) + [HOSTS, host]
+
+    def run_vm(self):
+        return godwit("run", self.source.vm, "--state-dir", self.source.state, prefix=self.prefix("a"))
+
+    def start_agent(self):
+        listen = ADDRESSES["b"] if self.apart else "127.0.0.1"
+        self.agent = procs.Process(
+            [*self.prefix("b"), BUILD + "/tools/godwitd", "--listen", listen + ":0",
+             "--vm-dir", self.target.folder + "/vm", "--state-dir", self.target.state,
+             *(["--insecure"] if self.apart else [])], tempfile.mkdtemp(dir=self.folder) + "/agent")
+        self.addCleanup(self.stop_agent, self.agent)
+        self.address = self.agent.wait_line("listening on", PATIENCE_S)
+
+    @staticmethod
+    def stop_agent(agent):
+        if agent.is_alive():
+            agent.signal(15)
+            agent.wait(PATIENCE_S)
+
+    def fill(self, rate=0):
+        for number, uuid in enumerate(self.source.uuids()):
+            self.source.set(uuid, "fill", 1000 + number)
+            self.source.set(uuid, "dirty_rate", rate)
+
+    def note(self):
+        """Keeps what the source's vGPUs are now, for assert_stayed() and assert_moved()."""
+        self.before = self.source.uuids()
+        self.checksums = [self.source.get(uuid, "vram_checksum") for uuid in self.before]
+
+    def arguments(self, *options, hook=":"):
+        """Of `godwit migrate`. HOOK: shell commands at the start of each phase, $GODWIT_PHASE."""
+        hook = 'if [ "$GODWIT_PHASE" = commit ]; then %s; fi; %s' % (SUMS % self.folder, hook)
+        return ["migrate", "--vm", self.source.vm, "--to", self.address, "--state-dir", self.source.state,
+                "--downtime-limit", "1s", "--hook", hook, "--report", self.folder + "/report.json",
+                "--progress", "none", *(["--insecure"] if self.apart else []), *options]
+
+    def migrate(self, *options, timeout_s=180, **more):
+        """(exit code, output, report)"""
+        code, output = godwit(*self.arguments(*options, **more), prefix=self.prefix("a"), timeout_s=timeout_s)
+        with open(self.folder + "/report.json", encoding="utf-8") as file:
+            return code, output, json.load(file)
+
+    def check(self):
+        return godwit("check", "--vm", self.source.vm, "--to", self.address, "--state-dir", self.source.state,
+                      *(["--insecure"] if self.apart else []), prefix=self.prefix("a"))
+
+    def sums(self):
+        with open(self.folder + "/sums", encoding="ascii") as file:
+            return dict(line.split() for line in file)
+
+    def journals(self):
+        return self.source.journals() + self.target.journals()
+
+    def target_fault(self, name, value):
+        """A fault of all vGPUs that the destination makes."""
+        vgpus.parent_fault(self.parent_of_target, name, value)
+        self.addCleanup(vgpus.parent_fault, self.parent_of_target, name, 0)
+
+    parent_of_target = PARENTS["b"]
+
+    def both_fault(self, name, value):
+        for parent in PARENTS.values():
+            vgpus.parent_fault(parent, name, value)
+            self.addCleanup(vgpus.parent_fault, parent, name, 0)
+
+    def source_fault(self, name, value):
+        """Of the vGPUs that the source makes from now on."""
+        vgpus.parent_fault(PARENTS["a"], name, value)
+        self.addCleanup(vgpus.parent_fault, PARENTS["a"], name, 0)
+
+    def assert_ticking(self, host):
+        """The guest runs at HOST: its clock goes on, and on this host only."""
+        other = self.target if host is self.source else self.source
+        there = host.guest.read(other.clock)
+        before = len(host.guest.read(host.clock))
+        procs.wait_until(lambda: len(host.guest.read(host.clock)) > before + 2, PATIENCE_S, "a tick")
+        self.assertEqual(len(host.guest.read(other.clock)), len(there), "it runs on both sides")
+
+    def assert_whole(self):
+        """Each tick of the guest's came once, and its memory is as it wrote it."""
+        self.source.guest.check(self.source.guest.read(self.source.clock, self.target.clock))
+
+    def assert_moved(self, checksum="load_checksum"):
+        """The guest is there, each vGPU with what the source's had at its stop; the source's are gone."""
+        self.assertEqual(self.source.uuids(), [])
+        self.assertFalse(self.source.has_qemu())
+        self.assertEqual(len(self.target.uuids()), len(self.before))
+        sums = self.sums()
+        self.assertEqual(sorted(self.target.get(uuid, checksum) for uuid in self.target.uuids()),
+                         sorted(sums[uuid] for uuid in self.before))
+        self.assertEqual(self.journals(), [])
+
+    def assert_stayed(self, vram=True):
+        """The guest runs on the source with its vGPUs as they were, and nothing is left on the other host."""
+        self.assertEqual(self.source.status(), "running")
+        self.assertEqual(self.source.uuids(), self.before)
+        self.assertEqual(self.target.uuids(), [])
+        self.assertFalse(self.target.has_qemu())
+        if vram:
+            self.assertEqual([self.source.get(uuid, "vram_checksum") for uuid in self.before], self.checksums)
+        self.assertEqual(self.journals(), [])
+        self.assert_ticking(self.source)
+        self.assert_whole()
