@@ -81,7 +81,11 @@ json_is_for_programs(void)
 	g_string_append(all, list.out);
 	/* Where the tree is differs each time. */
 	g_string_replace(all, fake_sysfs_get_root(fake), "ROOT", 0);
-	golden_check("sysfs/verb.json", all->str);
+	/* The host's pci.ids, where it has one, gives the board its name. */
+	g_autoptr(GRegex) model = g_regex_new("\"model\" : \"[^\"]+\"", 0, 0, NULL);
+	g_autofree char *text =
+		g_regex_replace_literal(model, all->str, -1, 0, "\"model\" : \"MODEL\"", 0, NULL);
+	golden_check("sysfs/verb.json", text);
 }
 
 static void
