@@ -68,6 +68,19 @@ typedef struct {
 	GPid pid;
 } Launch;
 
+/* Whether a driver can do this is told to nobody but the program that opens the vGPU: QEMU, at its start. */
+static void
+explain_no_p2p(GError **error)
+{
+	if (strstr((*error)->message, "only if all of them support P2P") == NULL)
+		return;
+	g_autoptr(GError) cause = g_steal_pointer(error);
+	g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE,
+		    "the driver cannot stop several vGPUs together (no P2P support): give the VM "
+		    "one vGPU only, or use a driver release with peer-to-peer support: %s",
+		    cause->message);
+}
+
 static gboolean
 make_and_start(Launch *launch)
 {
@@ -77,7 +90,9 @@ make_and_start(Launch *launch)
 	if (gw_vm_start(launch->vm, extra, launch->log_path, &launch->pid, &launch->error))
 		return TRUE;
 	g_autoptr(GError) error = NULL;
-	if (!gw_vm_remove_vgpus(launch->vm, &error))
+	if (gw_vm_remove_vgpus(launch->vm, &error))
+		explain_no_p2p(&launch->error);
+	else
 		g_prefix_error(&launch->error, "%s; and before that: ", error->message);
 	return FALSE;
 }

@@ -8,6 +8,7 @@
 #include "engine/private-context.h"
 #include "engine/vgpu-host.h"
 #include "vfio/vfio-create.h"
+#include "vfio/vfio-error.h"
 
 static gboolean
 make_one(const VfioHost *host, GwVmVgpu *vgpu, GError **error)
@@ -17,8 +18,10 @@ make_one(const VfioHost *host, GwVmVgpu *vgpu, GError **error)
 	gboolean was_there = FALSE;
 	g_autoptr(VfioDevice) device = vfio_device_create(host, &request, &was_there, &cause);
 	if (device == NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_VGPU, "vGPU '%s': %s", vgpu->name,
-			    cause->message);
+		/* Only the making itself shows that several do not fit together. */
+		gboolean no_room = g_error_matches(cause, VFIO_ERROR, VFIO_ERROR_NO_INSTANCE);
+		g_set_error(error, GW_ERROR, no_room ? GW_ERROR_INCOMPATIBLE : GW_ERROR_VGPU,
+			    "vGPU '%s': %s", vgpu->name, cause->message);
 		return FALSE;
 	}
 	g_free(vgpu->id);
@@ -41,8 +44,11 @@ gw_vm_make_vgpus(GwVm *self, GError **error)
 		if (make_one(host, g_ptr_array_index(self->vgpus, i), error))
 			continue;
 		g_autoptr(GError) ignored = NULL;
-		if (!gw_vm_remove_vgpus(self, &ignored))
-			g_prefix_error(error, "%s; and then: ", ignored->message);
+		if (gw_vm_remove_vgpus(self, &ignored))
+			return FALSE;
+		g_prefix_error(error, "%s; and then: ", ignored->message);
+		if (error != NULL)
+			(*error)->code = GW_ERROR_VGPU; /* something was touched */
 		return FALSE;
 	}
 	return TRUE;

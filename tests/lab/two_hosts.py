@@ -144,12 +144,13 @@ class GodwitCase(VgpuCase):
     def run_vm(self):
         return godwit("run", self.source.vm, "--state-dir", self.source.state, prefix=self.prefix("a"))
 
-    def start_agent(self):
+    def start_agent(self, port=0, hook=None):
+        """HOOK: shell commands at the start of each of the agent's phases."""
         listen = ADDRESSES["b"] if self.apart else "127.0.0.1"
         self.agent = procs.Process(
-            [*self.prefix("b"), BUILD + "/tools/godwitd", "--listen", listen + ":0",
+            [*self.prefix("b"), BUILD + "/tools/godwitd", "--listen", "%s:%d" % (listen, port),
              "--vm-dir", self.target.folder + "/vm", "--state-dir", self.target.state,
-             *(["--insecure"] if self.apart else [])], tempfile.mkdtemp(dir=self.folder) + "/agent")
+             *(["--insecure"] if self.apart else []), *([] if hook is None else ["--hook", hook])], tempfile.mkdtemp(dir=self.folder) + "/agent")
         self.addCleanup(self.stop_agent, self.agent)
         self.address = self.agent.wait_line("listening on", PATIENCE_S)
 
@@ -193,22 +194,20 @@ class GodwitCase(VgpuCase):
     def journals(self):
         return self.source.journals() + self.target.journals()
 
-    def target_fault(self, name, value):
-        """A fault of all vGPUs that the destination makes."""
-        vgpus.parent_fault(self.parent_of_target, name, value)
-        self.addCleanup(vgpus.parent_fault, self.parent_of_target, name, 0)
-
-    parent_of_target = PARENTS["b"]
-
-    def both_fault(self, name, value):
-        for parent in PARENTS.values():
-            vgpus.parent_fault(parent, name, value)
-            self.addCleanup(vgpus.parent_fault, parent, name, 0)
+    def host_fault(self, host, name, value, none=0):
+        """A fault of all vGPUs that HOST makes from now on. NONE takes it back."""
+        vgpus.parent_fault(PARENTS[host], name, value)
+        self.addCleanup(vgpus.parent_fault, PARENTS[host], name, none)
 
     def source_fault(self, name, value):
-        """Of the vGPUs that the source makes from now on."""
-        vgpus.parent_fault(PARENTS["a"], name, value)
-        self.addCleanup(vgpus.parent_fault, PARENTS["a"], name, 0)
+        self.host_fault("a", name, value)
+
+    def target_fault(self, name, value, none=0):
+        self.host_fault("b", name, value, none)
+
+    def both_fault(self, name, value):
+        self.source_fault(name, value)
+        self.target_fault(name, value)
 
     def assert_ticking(self, host):
         """The guest runs at HOST: its clock goes on, and on this host only."""
