@@ -103,14 +103,24 @@ def other_qemu(version):
     return path
 
 
+def serve_far_host(env):
+    """Starts, in the second VM, what the tests in the first one ask for their destination."""
+    script = os.path.join(CHECKOUT, "tests/lab/far_host.py")
+    if channel.run(vms()[1], ["python3", script, "--fork"], timeout_s=60.0, env=env) != 0:
+        raise lab_vm.LabError("the VM 'two' does not serve as a far host")
+
+
 def command_test(options):
     """The tests inside the VM; the VM is ended after them if it was we who started it."""
     more = {"GODWIT_LAB_OUT": os.path.join(STATE, "out")}
     if options.qemu is not None:
         more["GODWIT_LAB_QEMU"] = other_qemu(options.qemu)
-    started = up(False, versions(options))
+    started = up(options.two, versions(options))
     argv = ["python3", os.path.join(CHECKOUT, "tests/lab/run.py")] + options.rest
     try:
+        if options.two:
+            argv += ["--files", "other_" if options.other_driver else "pair_"]
+            serve_far_host(more)
         code = channel.run(vms()[0], argv, timeout_s=options.timeout, env=more)
     finally:
         if not options.keep:
@@ -139,12 +149,16 @@ def parse():
     one = verbs.add_parser("test", help="run the lab's tests in the VM")
     one.add_argument("--timeout", type=float, default=1500.0, help="seconds for all of them")
     one.add_argument("--keep", action="store_true", help="leave the VM up")
+    one.add_argument("--two", action="store_true", help="the tests that want two VMs, and only those")
+    one.add_argument("--other-driver", action="store_true",
+                     help="those that want another driver version in the second")
     one.add_argument("--qemu", metavar="VERSION", help="another QEMU than Debian 13's 10.0: 11.1")
     verbs.add_parser("down", help="end what is up")
     verbs.add_parser("status", help="what is up")
     options, more = parser.parse_known_args()
     if options.verb == "test":
         options.rest = more
+        options.two = options.two or options.other_driver
     elif more:
         parser.error("what is '%s'?" % more[0])
     return options

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the lab's tests, inside the lab's VM: one line a test, and 'N passed, N failed' at the end.
 
-usage: run.py [-v] [--repeat N] [--list] [NAME...]   NAME is part of a test's name, or a glob
+usage: run.py [-v] [--repeat N] [--list] [--files PREFIX] [NAME...]   NAME is part of a test's name, or a glob
 """
 
 import argparse
@@ -18,10 +18,10 @@ from tests.lab import vgpus  # noqa: E402 (the path first)
 from tests.live import run as live_run  # noqa: E402
 
 
-def all_tests():
-    """Every test of every test_*.py here, in order."""
+def all_tests(prefix):
+    """Every test of every PREFIX*.py here, in order."""
     for name in sorted(os.listdir(HERE)):
-        if name.startswith("test_") and name.endswith(".py"):
+        if name.startswith(prefix) and name.endswith(".py"):
             module = importlib.import_module("tests.lab." + name[:-3])
             for case in vars(module).values():
                 if isinstance(case, type) and issubclass(case, unittest.TestCase) \
@@ -39,10 +39,12 @@ def main():
     parser.add_argument("-v", dest="verbose", action="store_true", help="show whole tracebacks")
     parser.add_argument("--repeat", type=int, default=1, help="run each so many times")
     parser.add_argument("--list", action="store_true", help="only print the names")
+    parser.add_argument("--files", default="test_", metavar="PREFIX",
+                        help="'pair_' and 'other_' want a second VM, with the same or another driver")
     parser.add_argument("patterns", nargs="*", metavar="NAME")
     options = parser.parse_args()
     options.compact = False
-    tests = [test for test in all_tests() if is_wanted(test, options.patterns)]
+    tests = [test for test in all_tests(options.files) if is_wanted(test, options.patterns)]
     if options.list:
         print("\n".join(live_run.short_name(test) for test in tests))
         return 0

@@ -2,6 +2,7 @@
 """Two hosts for Godwit in one VM: one has the even parents, one the odd; both on loopback, or each in a network
 namespace of its own. The kernel is one, so a UUID that the source uses is never free at the destination."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -93,6 +94,17 @@ class Host:
     def status(self):
         return self.command("query-status")["status"]
 
+    def ticks(self):
+        """The guest's clock, as far as it was this host's."""
+        return self.guest.read(self.clock)
+
+    def ram_sum(self):
+        """The checksum of the guest's RAM, which must be stopped."""
+        path = self.folder + "/ram"
+        self.command("pmemsave", val=0, size=self.guest.ram_bytes, filename=path)
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
     def has_qemu(self):
         return bool(self.qemus())
 
@@ -104,6 +116,12 @@ class Host:
         for pid in self.qemus():
             procs.kill_and_wait(pid)
 
+    def agent(self, listen, more=(), prefix=()):
+        """Starts its godwitd."""
+        argv = [*prefix, BUILD + "/tools/godwitd", "--listen", listen, "--vm-dir", self.folder + "/vm",
+                "--state-dir", self.state, *more]
+        return procs.Process(argv, tempfile.mkdtemp(dir=self.folder) + "/agent")
+
     def recover(self):
         return godwit("recover", "--state-dir", self.state)
 
@@ -114,7 +132,7 @@ class Host:
 class GodwitCase(VgpuCase):
     """A source host with a running VM, a destination host with an agent."""
 
-    apart = False  # each host in a network namespace of its own
+    apart = False  # each host in a network of its own
     versions = {}  # host: the driver version that it shows; only of hosts that are apart
 
     def lab(self, *kinds, there=None, options=(), options_there=None, migration="on", uuids=(), uuids_there=()):
@@ -147,10 +165,9 @@ class GodwitCase(VgpuCase):
     def start_agent(self, port=0, hook=None):
         """HOOK: shell commands at the start of each of the agent's phases."""
         listen = ADDRESSES["b"] if self.apart else "127.0.0.1"
-        self.agent = procs.Process(
-            [*self.prefix("b"), BUILD + "/tools/godwitd", "--listen", "%s:%d" % (listen, port),
-             "--vm-dir", self.target.folder + "/vm", "--state-dir", self.target.state,
-             *(["--insecure"] if self.apart else []), *([] if hook is None else ["--hook", hook])], tempfile.mkdtemp(dir=self.folder) + "/agent")
+        more = ["--insecure"] if self.apart else []
+        more += [] if hook is None else ["--hook", hook]
+        self.agent = self.target.agent("%s:%d" % (listen, port), more, self.prefix("b"))
         self.addCleanup(self.stop_agent, self.agent)
         self.address = self.agent.wait_line("listening on", PATIENCE_S)
 
@@ -212,14 +229,13 @@ class GodwitCase(VgpuCase):
     def assert_ticking(self, host):
         """The guest runs at HOST: its clock goes on, and on this host only."""
         other = self.target if host is self.source else self.source
-        there = host.guest.read(other.clock)
-        before = len(host.guest.read(host.clock))
-        procs.wait_until(lambda: len(host.guest.read(host.clock)) > before + 2, PATIENCE_S, "a tick")
-        self.assertEqual(len(host.guest.read(other.clock)), len(there), "it runs on both sides")
+        there, before = len(other.ticks()), len(host.ticks())
+        procs.wait_until(lambda: len(host.ticks()) > before + 2, PATIENCE_S, "a tick")
+        self.assertEqual(len(other.ticks()), there, "it runs on both sides")
 
     def assert_whole(self):
         """Each tick of the guest's came once, and its memory is as it wrote it."""
-        self.source.guest.check(self.source.guest.read(self.source.clock, self.target.clock))
+        self.source.guest.check(self.source.ticks() + self.target.ticks())
 
     def assert_moved(self, checksum="load_checksum"):
         """The guest is there, each vGPU with what the source's had at its stop; the source's are gone."""
