@@ -142,7 +142,7 @@ take_last_figures(SourceRun *run)
 		report->downtime_qemu_us = info.downtime_us;
 		report->setup_us = info.setup_us;
 		report->ram_total_bytes = info.ram_total_bytes;
-		report->ram_transferred_bytes = info.ram_transferred_bytes;
+		report->ram_transferred_bytes = source_ram_sent(&info);
 		report->ram_passes = info.passes;
 		/* QEMU counts all devices together: with several none has a figure of its own. */
 		if (report->vgpus->len == 1 && info.vfio_transferred_bytes >= 0)

@@ -25,6 +25,14 @@ has_measured_rates(const QmpMigrateInfo *info)
 	return info->ram_dirty_bytes_per_s > 0 || info->passes > 2;
 }
 
+gint64
+source_ram_sent(const QmpMigrateInfo *info)
+{
+	gint64 vfio_bytes = MAX(info->vfio_transferred_bytes, 0);
+	return info->ram_transferred_bytes < 0 ? -1
+					       : MAX(info->ram_transferred_bytes - vfio_bytes, 0);
+}
+
 static void
 take_sample(SourceRun *run)
 {
@@ -38,7 +46,7 @@ take_sample(SourceRun *run)
 	GwSample sample;
 	gw_sample_init(&sample);
 	sample.ram_total_bytes = info->ram_total_bytes;
-	sample.ram_transferred_bytes = info->ram_transferred_bytes;
+	sample.ram_transferred_bytes = source_ram_sent(info);
 	sample.ram_remaining_bytes = info->ram_remaining_bytes;
 	sample.passes = info->passes;
 	sample.bandwidth_bytes_per_s = info->bandwidth_bytes_per_s;
@@ -49,7 +57,7 @@ take_sample(SourceRun *run)
 	}
 	recorder_sample(run->recorder, &sample);
 	report->ram_total_bytes = info->ram_total_bytes;
-	report->ram_transferred_bytes = info->ram_transferred_bytes;
+	report->ram_transferred_bytes = source_ram_sent(info);
 	report->ram_passes = info->passes;
 	if (info->ram_dirty_bytes_per_s > 0)
 		report->ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;

@@ -83,6 +83,8 @@ gboolean source_cleanup(SourceRun *run, GError **error);
 gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Puts "@host: " before *@error unless it names a host already, or is a cancel. */
 void source_name_host(GError **error, const char *host);
+/* What went out for RAM; -1: not known. QEMU counts the whole stream under "ram", the vGPUs' part too. */
+gint64 source_ram_sent(const QmpMigrateInfo *info);
 /* (transfer full): the error of a migration that QEMU failed, with the words of both ends. */
 GError *source_migration_error(SourceRun *run);
 /* Puts capabilities and parameters back as they were. Shared with recovery. */
