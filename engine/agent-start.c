@@ -179,7 +179,7 @@ look_at_vgpus(AgentRun *self, const GPtrArray *source, GError **error)
 	}
 	for (guint i = 0; i < self->vm->vgpus->len; i++)
 		choose_uuid(host, g_ptr_array_index(self->vm->vgpus, i),
-			    g_ptr_array_index(source, i));
+			    vgpu_partner(source, self->vgpus, i));
 	return journal_append(self->journal, "vgpus", planned_vgpus(host, self->vm), error);
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwVgpu as data. The first vGPU of the source belongs to the first of the destination, and so on: QEMU
- * tells its devices apart by their places, which both command lines give in the same order.
+ * GwVgpu as data. The vGPUs of both hosts belong together by their names. Where these do not fit, the first
+ * belongs to the first and so on; but a QEMU lists its devices in an order of its own, not the command line's.
  */
 #include "engine/vgpu-data.h"
+
+#include <string.h>
 
 #include "engine/fields.h"
 #include "engine/gw-error.h"
@@ -143,6 +145,36 @@ compare_pair(const GwVgpu *source, const GwVgpu *destination, GPtrArray *issues)
 	}
 }
 
+/* How often @name is in @vgpus; @ret_last is one of them. */
+static guint
+find_name(const GPtrArray *vgpus, const char *name, const GwVgpu **ret_last)
+{
+	guint n = 0;
+	for (guint i = 0; name != NULL && i < vgpus->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
+		if (vgpu->name == NULL || strcmp(vgpu->name, name) != 0)
+			continue;
+		*ret_last = vgpu;
+		n++;
+	}
+	return n;
+}
+
+const GwVgpu *
+vgpu_partner(const GPtrArray *source, const GPtrArray *destination, guint i)
+{
+	const GwVgpu *partner = NULL, *found = NULL;
+	for (guint other = 0; other < destination->len; other++) {
+		const GwVgpu *vgpu = g_ptr_array_index(destination, other);
+		if (find_name(destination, vgpu->name, &found) != 1 ||
+		    find_name(source, vgpu->name, &found) != 1)
+			return g_ptr_array_index(source, i);
+		if (other == i)
+			partner = found;
+	}
+	return partner;
+}
+
 void
 vgpu_compare(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issues)
 {
@@ -158,6 +190,6 @@ vgpu_compare(const GPtrArray *source, const GPtrArray *destination, GPtrArray *i
 		return;
 	}
 	for (guint i = 0; i < n_source; i++)
-		compare_pair(g_ptr_array_index(source, i), g_ptr_array_index(destination, i),
-			     issues);
+		compare_pair(vgpu_partner(source, destination, i),
+			     g_ptr_array_index(destination, i), issues);
 }

@@ -119,6 +119,31 @@ taken(GwVgpu *vgpu)
 }
 
 static void
+rename_to(GPtrArray *vgpus, guint i, const char *name)
+{
+	set(&((GwVgpu *)g_ptr_array_index(vgpus, i))->name, name);
+}
+
+/* QEMU lists its devices in no order that anybody could rely on. */
+static void
+partners_are_found_by_name(void)
+{
+	g_autoptr(GPtrArray) source = make_list(2);
+	g_autoptr(GPtrArray) destination = make_list(2);
+	/* The same name twice: only the places are left. */
+	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 1), source->pdata[1]);
+	rename_to(source, 0, "gpu1");
+	rename_to(destination, 1, "gpu1");
+	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 0), source->pdata[1]);
+	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 1), source->pdata[0]);
+	/* One that is called otherwise, or nothing: the places again, for all. */
+	rename_to(destination, 1, "other");
+	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 0), source->pdata[0]);
+	rename_to(destination, 1, NULL);
+	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 0), source->pdata[0]);
+}
+
+static void
 one_difference_gives_one_refusal(void)
 {
 	static void (*const spoil[])(GwVgpu *) = { older_driver, full, no_such_type, taken };
@@ -168,6 +193,7 @@ a_viommu_goes_with_no_vgpu(void)
 CU_TestInfo suite_vgpu[] = {
 	{ "a list is read as it was written", a_list_is_read_as_it_was_written },
 	{ "a hostile list is refused", a_hostile_list_is_refused },
+	{ "partners are found by name", partners_are_found_by_name },
 	{ "one difference gives one refusal", one_difference_gives_one_refusal },
 	{ "a vIOMMU goes with no vGPU", a_viommu_goes_with_no_vgpu },
 	CU_TEST_INFO_NULL,
