@@ -44,6 +44,8 @@ class Moves(PairCase):
         # Each kernel has its own names: the vGPUs keep theirs.
         self.assertEqual(self.target.uuids(), self.before)
         self.assert_moved()
+        for name, checksum in self.sums().items():
+            self.assertEqual(self.target.get(name, "load_checksum"), checksum)
         self.assertEqual(vgpus.available(62, PARENTS["a"]), free)
         self.assertEqual(self.target.status(), "running")
         self.assert_ticking(self.target)
