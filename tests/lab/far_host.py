@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The second VM's side of a test in the first: does by XML-RPC, on the lab's own wire, what a Host does there.
 
-usage: far_host.py --fork    in the second VM; returns when it serves
+usage: far_host.py --fork    in the second VM; takes the place of a former one, returns when it serves
 """
 
 import os
 import shutil
 import sys
 import tempfile
+import threading
+import time
 from xmlrpc.client import Binary, ServerProxy
 from xmlrpc.server import SimpleXMLRPCServer
 
@@ -45,6 +47,12 @@ class Server:
             vgpus.write(1, vgpus.DEVICES, uuid, "remove")
         return True
 
+    def quit(self):
+        """Ends the process, a moment after the answer."""
+        self.end()
+        threading.Timer(0.2, os._exit, (0,)).start()
+        return True
+
     def ask(self, name, *arguments):
         if name not in ASKED_OF_HOST:
             raise ValueError("nobody asks a far host for '%s'" % name)
@@ -63,7 +71,7 @@ class FarHost:
     def __init__(self):
         self._server = ServerProxy("http://%s:%d" % (ADDRESS, PORT))
         self.begin, self.end = self._server.begin, self._server.end
-        self.driver_version = self._server.driver_version
+        self.driver_version, self.quit = self._server.driver_version, self._server.quit
 
     def __getattr__(self, name):
         return lambda *arguments: self._server.ask(name, *arguments)
@@ -76,8 +84,9 @@ def main():
     if sys.argv[1:] != ["--fork"]:
         sys.exit(__doc__)
     try:
-        FarHost().end()
-        return
+        # It may be of another QEMU, or of yesterday's code.
+        FarHost().quit()
+        time.sleep(1.0)
     except OSError:
         pass  # nobody serves yet
     server = SimpleXMLRPCServer((ADDRESS, PORT), logRequests=False)
