@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Between two VMs, each with its own kernel and driver: every migration that issue 3 lists. `scripts/lab test --two`."""
+"""Between two VMs, each with its own kernel and driver: all that must move. `scripts/lab test --two`."""
 
 import time
 
