@@ -18,6 +18,7 @@
 
 #define UUID   "c0b26072-dd1b-4340-84fe-bf338c510818"
 #define DEVICE "bus/mdev/devices/" UUID
+#define FOLDER "devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/" UUID
 #define TYPE   "class/mdev_bus/0000:3b:00.0/mdev_supported_types/nvidia-64/available_instances"
 #define VF     "bus/pci/devices/0000:81:00.4/nvidia/current_vgpu_type"
 #define LONG   (20 * G_TIME_SPAN_SECOND)
@@ -132,10 +133,12 @@ every_errno_says_what_to_do(void)
 }
 
 static gpointer
-remove_link_soon(gpointer data)
+remove_soon(gpointer data)
 {
 	g_usleep(200 * 1000);
 	fake_sysfs_remove(data, DEVICE);
+	g_usleep(200 * 1000);
+	fake_sysfs_remove(data, FOLDER);
 	return NULL;
 }
 
@@ -148,12 +151,30 @@ one_that_somebody_else_removes_is_waited_for(void)
 		g_autoptr(FakeSysfs) fake = fake_sysfs_load("nvidia-mdev");
 		g_autoptr(VfioHost) host = open_host(fake, forced_write);
 		forced = numbers[i];
-		GThread *other = g_thread_new("other", remove_link_soon, fake);
+		GThread *other = g_thread_new("other", remove_soon, fake);
 		g_autoptr(GError) error = NULL;
 		CU_ASSERT_TRUE(vfio_device_remove(host, UUID, LONG, &error));
 		TEST_NO_ERROR(error);
 		g_thread_join(other);
 	}
+}
+
+/* The bus forgets a vGPU before its driver has ended the removal; until then its instance is taken. */
+static void
+one_that_the_driver_still_holds_is_not_gone(void)
+{
+	g_autoptr(FakeSysfs) fake = fake_sysfs_load("nvidia-mdev");
+	g_autoptr(VfioHost) host = open_host(fake, fake_sysfs_write);
+	fake_sysfs_remove(fake, DEVICE);
+	for (guint i = 0; i < 2; i++) {
+		g_autoptr(GError) error = NULL;
+		CU_ASSERT_FALSE(vfio_device_remove(host, UUID, SHORT, &error));
+		TEST_ERROR(error, VFIO_ERROR, VFIO_ERROR_BUSY, "its removal was begun");
+	}
+	fake_sysfs_remove(fake, FOLDER);
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_TRUE(vfio_device_remove(host, UUID, SHORT, &error));
+	TEST_NO_ERROR(error);
 }
 
 static void
@@ -359,6 +380,8 @@ CU_TestInfo suite_vfio_remove[] = {
 	{ "every errno says what to do", every_errno_says_what_to_do },
 	{ "one that somebody else removes is waited for",
 	  one_that_somebody_else_removes_is_waited_for },
+	{ "one that the driver still holds is not gone",
+	  one_that_the_driver_still_holds_is_not_gone },
 	{ "one whose file is gone is told", one_whose_file_is_gone_is_told },
 	{ "a stuck kernel holds up nobody", a_stuck_kernel_holds_up_nobody },
 	{ "a process ends while the kernel is stuck", a_process_ends_while_the_kernel_is_stuck },

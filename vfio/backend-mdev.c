@@ -98,6 +98,20 @@ exists(const VfioSysfs *sysfs, const char *id)
 	return vfio_sysfs_exists(sysfs, DEVICES, id);
 }
 
+/* While the driver removes it the bus has forgotten it, but its folder is still in its parent's, and its
+ * instance taken. */
+static gboolean
+is_gone(const VfioSysfs *sysfs, const char *id)
+{
+	g_auto(GStrv) parents = list_parents(sysfs);
+	for (char **parent = parents; *parent != NULL; parent++) {
+		g_autofree char *folder = parent_folder(sysfs, *parent);
+		if (vfio_sysfs_exists(sysfs, folder, id))
+			return FALSE;
+	}
+	return !exists(sysfs, id);
+}
+
 /* The device is a folder in its parent's, and the bus has a link to it. */
 static char *
 device_parent(const VfioSysfs *sysfs, const char *id)
@@ -188,6 +202,7 @@ const VfioBackend vfio_backend_mdev = {
 	.is_id = is_id,
 	.device_folder = device_folder,
 	.exists = exists,
+	.is_gone = is_gone,
 	.device_parent = device_parent,
 	.device_type = device_type,
 	.new_id = new_id,

@@ -46,6 +46,12 @@ exists(const VfioSysfs *sysfs, const char *id)
 }
 
 static gboolean
+is_gone(const VfioSysfs *sysfs, const char *id)
+{
+	return !exists(sysfs, id);
+}
+
+static gboolean
 is_function(const VfioSysfs *sysfs, const char *name)
 {
 	g_autofree char *folder = folder_of(name);
@@ -207,6 +213,7 @@ const VfioBackend vfio_backend_vf = {
 	.is_id = is_id,
 	.device_folder = folder_of,
 	.exists = exists,
+	.is_gone = is_gone,
 	.device_parent = device_parent,
 	.device_type = device_type,
 	.new_id = new_id,

@@ -23,6 +23,8 @@ typedef struct {
 	/* (transfer full) */
 	char *(*device_folder)(const char *id);
 	gboolean (*exists)(const VfioSysfs *sysfs, const char *id);
+	/* Is nothing left of it, not even a removal that the driver has not ended? */
+	gboolean (*is_gone)(const VfioSysfs *sysfs, const char *id);
 	/* (transfer full), (nullable) */
 	char *(*device_parent)(const VfioSysfs *sysfs, const char *id);
 	/* (transfer full), (nullable): without its free instances */

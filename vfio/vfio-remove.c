@@ -25,7 +25,7 @@ typedef struct {
 static gboolean
 wait_gone(const Removal *self)
 {
-	while (self->backend->exists(self->host->sysfs, self->id)) {
+	while (!self->backend->is_gone(self->host->sysfs, self->id)) {
 		if (g_get_monotonic_time() >= self->deadline_us)
 			return FALSE;
 		g_usleep(POLL_US);
@@ -98,7 +98,7 @@ static gboolean
 remove_by_deadline(const Removal *self, GError **error)
 {
 	for (int number = 0;;) {
-		if (!self->backend->exists(self->host->sysfs, self->id))
+		if (self->backend->is_gone(self->host->sysfs, self->id))
 			return TRUE;
 		number = remove_once(self, number, error);
 		if (number <= 0)

@@ -196,7 +196,9 @@ class BlockedRemoval(FaultCase):
         self.assertLess(time.monotonic() - begun, 45)
         self.assertEqual((code, report["vm_runs_on"]), (FAILED, "source"), output)
         self.assert_taken("b", 1)
+        # The agent tries a second time, and does not take the lost name for the end of it.
         self.stop_agent(self.agent)
+        self.assertEqual(len(self.target.journals()), 1)
         self.unblock("b")
         code, output = self.target.recover()
         self.assertEqual(code, 0, output)
