@@ -123,27 +123,17 @@ prepare_foreign(AgentRun *self, GError **error)
 	json_object_set_boolean_member(facts, "owned", FALSE);
 	self->journal = journal_create(self->config->state_dir, self->session, JOURNAL_DESTINATION,
 				       facts, error);
-	if (self->journal == NULL)
-		return FALSE;
-	self->former_capabilities = qmp_query_migrate_capabilities(self->qemu->qmp, error);
-	return self->former_capabilities != NULL && qmp_stop(self->qemu->qmp, error);
+	return self->journal != NULL && qmp_stop(self->qemu->qmp, error);
 }
 
 static gboolean
 apply_capabilities(AgentRun *self, GError **error)
 {
-	g_autoptr(GHashTable) capabilities = qmp_query_migrate_capabilities(self->qemu->qmp, error);
-	if (capabilities == NULL)
-		return FALSE;
-	GHashTableIter iter;
-	gpointer name;
-	g_hash_table_iter_init(&iter, capabilities);
-	while (g_hash_table_iter_next(&iter, &name, NULL))
-		g_hash_table_iter_replace(
-			&iter,
-			GINT_TO_POINTER(g_strv_contains(
-				(const char *const *)self->plan->capabilities_destination, name)));
-	return qmp_migrate_set_capabilities(self->qemu->qmp, capabilities, error);
+	/* How they were is of use only for a QEMU that somebody else started. */
+	GHashTable **former = self->vm == NULL ? &self->former_capabilities : NULL;
+	return qmp_migrate_switch_capabilities(
+		self->qemu->qmp, (const char *const *)self->plan->capabilities_destination, former,
+		error);
 }
 
 static gboolean

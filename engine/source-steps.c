@@ -282,21 +282,6 @@ source_prepare(SourceRun *run, GError **error)
 	return TRUE;
 }
 
-/* All that QEMU has, off but for what the plan says. */
-static GHashTable *
-planned_capabilities(GHashTable *former, GStrv on)
-{
-	GHashTable *planned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	GHashTableIter iter;
-	gpointer name;
-	g_hash_table_iter_init(&iter, former);
-	while (g_hash_table_iter_next(&iter, &name, NULL))
-		g_hash_table_insert(planned, g_strdup(name),
-				    GINT_TO_POINTER(
-					    g_strv_contains((const char *const *)on, name)));
-	return planned;
-}
-
 static gboolean
 apply_settings(SourceRun *run, GError **error)
 {
@@ -304,16 +289,12 @@ apply_settings(SourceRun *run, GError **error)
 	if (parameters == NULL)
 		return FALSE;
 	qmp_migrate_parameters_parse(parameters, &run->former_parameters);
-	run->former_capabilities = qmp_query_migrate_capabilities(run->qemu->qmp, error);
-	if (run->former_capabilities == NULL)
-		return FALSE;
-
-	g_autoptr(GHashTable) capabilities =
-		planned_capabilities(run->former_capabilities, run->plan->capabilities_source);
 	QmpMigrateParameters wanted = QMP_MIGRATE_PARAMETERS_INIT;
 	wanted.downtime_limit_us = run->plan->downtime_limit_us;
 	wanted.max_bandwidth_bytes_per_s = run->plan->bandwidth_bytes_per_s;
-	return qmp_migrate_set_capabilities(run->qemu->qmp, capabilities, error) &&
+	return qmp_migrate_switch_capabilities(run->qemu->qmp,
+					       (const char *const *)run->plan->capabilities_source,
+					       &run->former_capabilities, error) &&
 	       qmp_migrate_set_parameters(run->qemu->qmp, &wanted, error);
 }
 

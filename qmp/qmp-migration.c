@@ -130,6 +130,26 @@ qmp_migrate_set_capabilities(QmpClient *client, GHashTable *capabilities, GError
 			error);
 }
 
+gboolean
+qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashTable **ret_former,
+				GError **error)
+{
+	g_autoptr(GHashTable) former = qmp_query_migrate_capabilities(client, error);
+	if (former == NULL)
+		return FALSE;
+	g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GHashTableIter iter;
+	gpointer name;
+	g_hash_table_iter_init(&iter, former);
+	while (g_hash_table_iter_next(&iter, &name, NULL))
+		g_hash_table_insert(wanted, g_strdup(name),
+				    GINT_TO_POINTER(g_strv_contains(on, name)));
+	/* Given out before anything is changed: a failure half-way has to be taken back too. */
+	if (ret_former != NULL)
+		*ret_former = g_steal_pointer(&former);
+	return qmp_migrate_set_capabilities(client, wanted, error);
+}
+
 /* ---- parameters ---- */
 
 JsonNode *

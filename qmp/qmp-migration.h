@@ -66,6 +66,17 @@ GHashTable *qmp_query_migrate_capabilities(QmpClient *client, GError **error);
 gboolean qmp_migrate_set_capabilities(QmpClient *client, GHashTable *capabilities,
 				      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/**
+ * qmp_migrate_switch_capabilities:
+ * @on: those that shall be on, of those that this QEMU has; all others are switched off, for a capability stays
+ *   on from one migration to the next
+ * @ret_former: (out) (nullable) (transfer full): how they were; set as soon as it is known, also when the
+ *   setting then fails, so that it can be taken back
+ */
+gboolean
+qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashTable **ret_former,
+				GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Parameters as QEMU has them, in its units; (transfer full), an object node. */
 JsonNode *qmp_query_migrate_parameters(QmpClient *client, GError **error);
 
