@@ -241,20 +241,14 @@ cancel_session(AgentSlots *self, const char *session, AgentRun *except)
 }
 
 static gboolean
-never(gpointer data)
-{
-	return FALSE;
-}
-
-static gboolean
 end_session(const char *session, AgentRun *except, gpointer data)
 {
 	Slot *asking = data;
 	gint64 deadline_us = g_get_monotonic_time() + (gint64)END_TIMEOUT_MS * 1000;
 	while (cancel_session(asking->set, session, except)) {
-		if (g_get_monotonic_time() > deadline_us ||
-		    await_until(never, NULL, END_POLL_MS, NULL, NULL))
+		if (g_get_monotonic_time() > deadline_us)
 			return FALSE;
+		await_ms(END_POLL_MS);
 	}
 	return TRUE;
 }

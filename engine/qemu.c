@@ -48,8 +48,6 @@ on_event(QmpClient *qmp, const char *name, JsonObject *data, gint64 timestamp_us
 		self->stop_us = timestamp_us;
 	else if (strcmp(name, "RESUME") == 0)
 		self->resume_us = timestamp_us;
-	else if (strcmp(name, "MIGRATION_PASS") == 0)
-		self->pass = fields_peek_int(data, "pass", self->pass);
 
 	if (self->on_event != NULL)
 		self->on_event(self, name, data, timestamp_us, self->on_event_data);

@@ -23,7 +23,6 @@ struct Qemu {
 	gint64 stop_us;		 /* QEMU's wall clock at the last STOP; 0: none yet */
 	gint64 resume_us;	 /* likewise RESUME */
 	gint64 completed_us;	 /* likewise MIGRATION completed */
-	gint64 pass;		 /* of the last MIGRATION_PASS */
 	gint64 heard_us;	 /* monotonic: when it last answered anything */
 	GError *closed;		 /* set when the monitor has gone */
 

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "engine/report-json.h"
+
 #define MAX_SAMPLES  4096
 #define MAX_EVENTS   4096
 #define FLOOD_GAP_US (100 * 1000)
@@ -97,11 +99,7 @@ recorder_phase(Recorder *self, const char *name)
 	GwPhase *last = last_phase(self);
 	if (last != NULL)
 		last->end_us = now_us;
-	GwPhase *phase = g_new0(GwPhase, 1);
-	phase->name = g_strdup(name);
-	phase->start_us = now_us;
-	phase->end_us = -1;
-	g_ptr_array_add(self->report->phases, phase);
+	report_add_phase(self->report, name, now_us, -1);
 	self->listener->phase(name, self->listener_data);
 }
 

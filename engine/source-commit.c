@@ -21,19 +21,6 @@
 #define OUTCOME_PAUSE_MS  500
 #define LAST_POLL_MS	  2000
 
-static gboolean
-never(gpointer data)
-{
-	return FALSE;
-}
-
-static void
-pause_ms(int ms)
-{
-	if (!await_until(never, NULL, ms, NULL, NULL))
-		return;
-}
-
 static PeerOutcome
 ask_again(SourceRun *run, GError **error)
 {
@@ -48,7 +35,7 @@ ask_again(SourceRun *run, GError **error)
 			g_propagate_error(error, g_steal_pointer(&local_error));
 			return PEER_OUTCOME_UNKNOWN;
 		}
-		pause_ms(OUTCOME_PAUSE_MS);
+		await_ms(OUTCOME_PAUSE_MS);
 	}
 }
 
@@ -99,15 +86,6 @@ source_commit(SourceRun *run, GError **error)
 	return FALSE;
 }
 
-static void
-add_part(GwReport *report, const char *name, gint64 from_us, gint64 to_us)
-{
-	GwPart *part = g_new0(GwPart, 1);
-	part->name = g_strdup(name);
-	part->us = to_us - from_us;
-	g_ptr_array_add(report->downtime_parts, part);
-}
-
 /* STOP here to RESUME there, on one clock. A guest that was paused, or stays so, has no downtime. */
 static void
 measure_downtime(SourceRun *run)
@@ -123,9 +101,9 @@ measure_downtime(SourceRun *run)
 	report->downtime_error_us = clock->error_us;
 	if (run->qemu->completed_us == 0)
 		return;
-	add_part(report, "go", stop_us, run->continue_us);
-	add_part(report, "transfer", run->continue_us, run->qemu->completed_us);
-	add_part(report, "commit", run->qemu->completed_us, resume_us);
+	report_add_part(report, "go", run->continue_us - stop_us);
+	report_add_part(report, "transfer", run->qemu->completed_us - run->continue_us);
+	report_add_part(report, "commit", resume_us - run->qemu->completed_us);
 }
 
 /* QEMU's last figures. Debian's 7.2 was seen to say "completed" with its times still zero: ask twice. */

@@ -71,3 +71,16 @@ await_until(AwaitReady ready, gpointer data, int timeout_ms, GCancellable *cance
 	g_cancellable_disconnect(cancellable, cancel_id);
 	return ok;
 }
+
+static gboolean
+never(gpointer data)
+{
+	return FALSE;
+}
+
+void
+await_ms(int ms)
+{
+	gboolean ready = await_until(never, NULL, ms, NULL, NULL);
+	g_warn_if_fail(!ready);
+}

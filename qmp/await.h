@@ -19,3 +19,6 @@ typedef gboolean (*AwaitReady)(gpointer data);
  */
 gboolean await_until(AwaitReady ready, gpointer data, int timeout_ms, GCancellable *cancellable,
 		     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Turns the thread-default main context for @ms milliseconds. */
+void await_ms(int ms);
