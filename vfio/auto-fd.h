@@ -15,3 +15,12 @@ auto_fd_clear(AutoFd *fd)
 	*fd = -1;
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AutoFd, auto_fd_clear)
+
+/* Hands the descriptor over. */
+static inline int
+auto_fd_steal(AutoFd *fd)
+{
+	int stolen = *fd;
+	*fd = -1;
+	return stolen;
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vfio/vfio-device.h"
+#include "vfio/vfio-feature.h"
 
 typedef enum {
 	VFIO_SEVERITY_WARNING,
@@ -17,11 +18,6 @@ typedef struct {
 } VfioIssue;
 
 void vfio_issue_free(VfioIssue *self);
-
-/* What the kernel's VFIO says a device can do, as its bits are. */
-#define VFIO_FLAG_STOP_COPY 1
-#define VFIO_FLAG_P2P	    2
-#define VFIO_FLAG_PRE_COPY  4
 
 /* What is known of a vGPU at one end: the one that is there, or the one that would be made. All is
  * (borrowed), and NULL or -1 where it is not known, so that it can be filled from another host's survey. */

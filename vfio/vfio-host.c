@@ -5,7 +5,15 @@
  */
 #include "vfio/vfio-host.h"
 
+#include <sys/ioctl.h>
+
 #define NVML_LIBRARY "libnvidia-ml.so.1"
+
+static int
+real_ioctl(int fd, unsigned long request, gpointer argument)
+{
+	return ioctl(fd, request, argument);
+}
 
 VfioHost *
 vfio_host_new(const char *root, const VfioSeams *seams, GError **error)
@@ -19,6 +27,7 @@ vfio_host_new(const char *root, const VfioSeams *seams, GError **error)
 	VfioHost *self = g_atomic_rc_box_new0(VfioHost);
 	self->sysfs = sysfs;
 	self->pci_names = seams->pci_names != NULL ? seams->pci_names : vfio_pci_names;
+	self->ioctl = seams->ioctl != NULL ? seams->ioctl : real_ioctl;
 	const char *library = seams->nvml;
 	if (library == NULL && vfio_sysfs_is_real(sysfs))
 		library = NVML_LIBRARY;

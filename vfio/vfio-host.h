@@ -5,11 +5,15 @@
 #include "vfio/vfio-pci.h"
 #include "vfio/vfio-sysfs.h"
 
+/* Takes the place of ioctl(2). */
+typedef int (*VfioIoctl)(int fd, unsigned long request, gpointer argument);
+
 /* One host as this folder sees it: its sysfs, and who can name and size what is in there. */
 typedef struct {
 	VfioSysfs *sysfs;
 	VfioPciNames pci_names;
 	VfioNvml *nvml; /* (nullable) */
+	VfioIoctl ioctl;
 } VfioHost;
 
 /* What tests put in the place of the real thing. */
@@ -17,6 +21,7 @@ typedef struct {
 	VfioSysfsWrite write;	/* (nullable) */
 	VfioPciNames pci_names; /* (nullable) */
 	const char *nvml;	/* (nullable): the library to load */
+	VfioIoctl ioctl;	/* (nullable) */
 } VfioSeams;
 
 /**
