@@ -6,6 +6,7 @@
 #include "engine/gw-error.h"
 #include "engine/gw-event.h"
 #include "engine/gw-mdev.h"
+#include "engine/gw-number.h"
 #include "engine/gw-plan.h"
 #include "engine/gw-recover.h"
 #include "engine/gw-report.h"

@@ -103,7 +103,6 @@ vgpu_free(gpointer data)
 	GwReportVgpu *vgpu = data;
 	g_free(vgpu->id);
 	g_free(vgpu->type);
-	g_free(vgpu->source);
 	g_free(vgpu);
 }
 
@@ -157,17 +156,13 @@ report_add_vgpu(GwReport *self, const char *id, const char *type, gint64 vram_by
 	vgpu->id = g_strdup(id);
 	vgpu->type = g_strdup(type);
 	vgpu->vram_bytes = vram_bytes;
-	vgpu->transferred_bytes = -1;
+	vgpu->transferred_bytes = GW_NUMBER_UNKNOWN;
+	vgpu->precopy_bytes = GW_NUMBER_UNKNOWN;
+	vgpu->stop_copy_bytes = GW_NUMBER_UNKNOWN;
+	vgpu->dirty_bytes_per_s = GW_NUMBER_UNKNOWN;
+	vgpu->stopped_us = -1;
 	g_ptr_array_add(self->vgpus, vgpu);
 	return vgpu;
-}
-
-void
-report_set_vgpu_transferred(GwReportVgpu *vgpu, gint64 bytes, const char *source)
-{
-	g_free(vgpu->source);
-	vgpu->transferred_bytes = bytes;
-	vgpu->source = g_strdup(source);
 }
 
 static void
@@ -175,9 +170,10 @@ copy_vgpus(GwReport *copy, const GwReport *from)
 {
 	for (guint i = 0; i < from->vgpus->len; i++) {
 		const GwReportVgpu *vgpu = g_ptr_array_index(from->vgpus, i);
-		report_set_vgpu_transferred(report_add_vgpu(copy, vgpu->id, vgpu->type,
-							    vgpu->vram_bytes),
-					    vgpu->transferred_bytes, vgpu->source);
+		GwReportVgpu *to = g_memdup2(vgpu, sizeof *vgpu);
+		to->id = g_strdup(vgpu->id);
+		to->type = g_strdup(vgpu->type);
+		g_ptr_array_add(copy->vgpus, to);
 	}
 }
 

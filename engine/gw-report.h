@@ -37,11 +37,14 @@ typedef struct {
 
 /* One vGPU of the VM. */
 typedef struct {
-	char *id;		  /* QEMU's id of it, else its UUID or PCI address */
-	char *type;		  /* (nullable) */
-	gint64 vram_bytes;	  /* its frame buffer */
-	gint64 transferred_bytes; /* sent, as @source counts it */
-	char *source;		  /* (nullable): "query-migrate" */
+	char *id;	   /* QEMU's id of it, else its UUID or PCI address */
+	char *type;	   /* (nullable) */
+	gint64 vram_bytes; /* its frame buffer */
+	GwNumber transferred_bytes;
+	GwNumber precopy_bytes;	    /* of those, what went while the guest ran */
+	GwNumber stop_copy_bytes;   /* and what went while it stood still */
+	GwNumber dirty_bytes_per_s; /* the last that is known */
+	gint64 stopped_us; /* from its stop at the source to its start at the destination */
 } GwReportVgpu;
 
 /* One migration from its first step to its last. Times in microseconds from the run's start, sizes in

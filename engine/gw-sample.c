@@ -3,15 +3,16 @@
  * GwSample: all counters at one instant, as data. A number that is not known is -1 in the struct and
  * absent from the JSON, in both directions; it is never 0.
  *
- * The phase is a string that is never freed, so that a sample can be copied as a whole. One that is read
- * back must therefore be short and plain before it is interned.
+ * The phase is a string that is never freed. One that is read back must therefore be short and plain before
+ * it is interned.
  */
 #include "engine/gw-sample.h"
 
 #include <string.h>
 
-#include "engine/fields.h"
+#include "engine/number-json.h"
 #include "engine/sample-json.h"
+#include "engine/vgpu-data.h"
 
 #define PHASE_BYTES 24
 
@@ -33,25 +34,113 @@ static const Counter counters[] = {
 	{ "expected_downtime_us", G_STRUCT_OFFSET(GwSample, expected_downtime_us) },
 };
 
-void
-gw_sample_init(GwSample *self)
+static const Counter vgpu_numbers[] = {
+	{ "transferred_bytes", G_STRUCT_OFFSET(GwVgpuSample, transferred_bytes) },
+	{ "precopy_bytes", G_STRUCT_OFFSET(GwVgpuSample, precopy_bytes) },
+	{ "stop_copy_bytes", G_STRUCT_OFFSET(GwVgpuSample, stop_copy_bytes) },
+	{ "remaining_bytes", G_STRUCT_OFFSET(GwVgpuSample, remaining_bytes) },
+	{ "dirty_bytes_per_s", G_STRUCT_OFFSET(GwVgpuSample, dirty_bytes_per_s) },
+};
+
+static const Counter totals[] = {
+	{ "total_transferred_bytes", G_STRUCT_OFFSET(GwSample, total_transferred_bytes) },
+	{ "total_remaining_bytes", G_STRUCT_OFFSET(GwSample, total_remaining_bytes) },
+	{ "total_dirty_bytes_per_s", G_STRUCT_OFFSET(GwSample, total_dirty_bytes_per_s) },
+};
+
+static void
+vgpu_free(gpointer data)
 {
-	self->time_us = 0;
-	self->phase = NULL;
+	GwVgpuSample *vgpu = data;
+	g_free(vgpu->id);
+	g_free(vgpu);
+}
+
+GwSample *
+gw_sample_new(void)
+{
+	GwSample *self = g_new0(GwSample, 1);
+	self->vgpus = g_ptr_array_new_with_free_func(vgpu_free);
 	for (guint i = 0; i < G_N_ELEMENTS(counters); i++)
 		G_STRUCT_MEMBER(gint64, self, counters[i].offset) = -1;
+	for (guint i = 0; i < G_N_ELEMENTS(totals); i++)
+		G_STRUCT_MEMBER(GwNumber, self, totals[i].offset) = GW_NUMBER_UNKNOWN;
+	return self;
+}
+
+GwVgpuSample *
+sample_add_vgpu(GwSample *self, const char *id, gint64 vram_bytes)
+{
+	GwVgpuSample *vgpu = g_new0(GwVgpuSample, 1);
+	vgpu->id = g_strdup(id);
+	vgpu->vram_bytes = vram_bytes;
+	for (guint i = 0; i < G_N_ELEMENTS(vgpu_numbers); i++)
+		G_STRUCT_MEMBER(GwNumber, vgpu, vgpu_numbers[i].offset) = GW_NUMBER_UNKNOWN;
+	g_ptr_array_add(self->vgpus, vgpu);
+	return vgpu;
 }
 
 GwSample *
 gw_sample_copy(const GwSample *self)
 {
-	return g_memdup2(self, sizeof *self);
+	GwSample *copy = g_memdup2(self, sizeof *self);
+	copy->vgpus = g_ptr_array_new_with_free_func(vgpu_free);
+	for (guint i = 0; i < self->vgpus->len; i++) {
+		GwVgpuSample *vgpu =
+			g_memdup2(g_ptr_array_index(self->vgpus, i), sizeof(GwVgpuSample));
+		vgpu->id = g_strdup(vgpu->id);
+		g_ptr_array_add(copy->vgpus, vgpu);
+	}
+	return copy;
 }
 
 void
 gw_sample_free(GwSample *self)
 {
+	if (self == NULL)
+		return;
+	g_ptr_array_unref(self->vgpus);
 	g_free(self);
+}
+
+/* RAM's part as QEMU counted it, and each vGPU's. */
+static GwNumber
+sum(const GwSample *self, gint64 ram, gsize vgpu_offset)
+{
+	GwNumber total = gw_number(ram, GW_SOURCE_QEMU, GW_CONFIDENCE_MEASURED);
+	for (guint i = 0; i < self->vgpus->len; i++) {
+		const GwVgpuSample *vgpu = g_ptr_array_index(self->vgpus, i);
+		total = gw_number_add(total, G_STRUCT_MEMBER(GwNumber, vgpu, vgpu_offset));
+	}
+	return total;
+}
+
+void
+sample_sum(GwSample *self)
+{
+	self->total_transferred_bytes = sum(self, self->ram_transferred_bytes,
+					    G_STRUCT_OFFSET(GwVgpuSample, transferred_bytes));
+	self->total_remaining_bytes = sum(self, self->ram_remaining_bytes,
+					  G_STRUCT_OFFSET(GwVgpuSample, remaining_bytes));
+	self->total_dirty_bytes_per_s = sum(self, self->ram_dirty_bytes_per_s,
+					    G_STRUCT_OFFSET(GwVgpuSample, dirty_bytes_per_s));
+}
+
+static JsonArray *
+vgpus_to_array(const GwSample *self)
+{
+	JsonArray *array = json_array_new();
+	for (guint i = 0; i < self->vgpus->len; i++) {
+		const GwVgpuSample *vgpu = g_ptr_array_index(self->vgpus, i);
+		JsonObject *object = json_object_new();
+		fields_add_string(object, "id", vgpu->id);
+		fields_add_known(object, "vram_bytes", vgpu->vram_bytes);
+		for (guint n = 0; n < G_N_ELEMENTS(vgpu_numbers); n++)
+			number_add_member(object, vgpu_numbers[n].name,
+					  G_STRUCT_MEMBER(GwNumber, vgpu, vgpu_numbers[n].offset));
+		json_array_add_object_element(array, object);
+	}
+	return array;
 }
 
 JsonNode *
@@ -63,6 +152,11 @@ sample_to_node(const GwSample *self)
 	for (guint i = 0; i < G_N_ELEMENTS(counters); i++)
 		fields_add_known(object, counters[i].name,
 				 G_STRUCT_MEMBER(gint64, self, counters[i].offset));
+	if (self->vgpus->len > 0)
+		json_object_set_array_member(object, "vgpus", vgpus_to_array(self));
+	for (guint i = 0; i < G_N_ELEMENTS(totals); i++)
+		number_add_member(object, totals[i].name,
+				  G_STRUCT_MEMBER(GwNumber, self, totals[i].offset));
 	return fields_node(object);
 }
 
@@ -86,11 +180,36 @@ read_phase(Fields *fields)
 	return g_intern_string(word);
 }
 
+static gboolean
+read_vgpu(GwSample *self, JsonNode *node, const char *path, GError **error)
+{
+	Fields fields;
+	fields_init(&fields, node, path);
+	g_autofree char *id = fields_string(&fields, "id", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
+	GwVgpuSample *vgpu =
+		sample_add_vgpu(self, id, fields_count(&fields, "vram_bytes", FIELDS_OPTIONAL));
+	for (guint i = 0; i < G_N_ELEMENTS(vgpu_numbers); i++)
+		G_STRUCT_MEMBER(GwNumber, vgpu, vgpu_numbers[i].offset) =
+			number_read_member(&fields, vgpu_numbers[i].name);
+	return fields_end(&fields, error);
+}
+
+static gboolean
+read_vgpus(GwSample *self, JsonArray *array, const char *path, GError **error)
+{
+	guint n = array != NULL ? json_array_get_length(array) : 0;
+	for (guint i = 0; i < n; i++) {
+		g_autofree char *item = g_strdup_printf("%s: vgpus[%u]", path, i);
+		if (!read_vgpu(self, json_array_get_element(array, i), item, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 GwSample *
 sample_from_node(JsonNode *node, const char *path, GError **error)
 {
-	g_autoptr(GwSample) self = g_new(GwSample, 1);
-	gw_sample_init(self);
+	g_autoptr(GwSample) self = gw_sample_new();
 	Fields fields;
 	fields_init(&fields, node, path);
 	self->time_us = fields_moment(&fields, "time_us");
@@ -98,5 +217,11 @@ sample_from_node(JsonNode *node, const char *path, GError **error)
 	for (guint i = 0; i < G_N_ELEMENTS(counters); i++)
 		G_STRUCT_MEMBER(gint64, self, counters[i].offset) =
 			fields_count(&fields, counters[i].name, FIELDS_OPTIONAL);
-	return fields_end(&fields, error) ? g_steal_pointer(&self) : NULL;
+	for (guint i = 0; i < G_N_ELEMENTS(totals); i++)
+		G_STRUCT_MEMBER(GwNumber, self, totals[i].offset) =
+			number_read_member(&fields, totals[i].name);
+	JsonArray *vgpus = fields_array(&fields, "vgpus", FIELDS_OPTIONAL, VGPU_MAX);
+	if (!fields_end(&fields, error) || !read_vgpus(self, vgpus, path, error))
+		return NULL;
+	return g_steal_pointer(&self);
 }

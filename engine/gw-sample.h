@@ -3,7 +3,19 @@
 
 #include <glib-object.h>
 
+#include "engine/gw-number.h"
 #include "engine/gw-version.h"
+
+/* One vGPU at that instant. */
+typedef struct {
+	char *id;	   /* QEMU's id of it, else its UUID or PCI address: as in the report */
+	gint64 vram_bytes; /* its frame buffer; -1 if the host does not tell */
+	GwNumber transferred_bytes;
+	GwNumber precopy_bytes;	  /* of those, what went while the guest ran */
+	GwNumber stop_copy_bytes; /* and what went while it stood still */
+	GwNumber remaining_bytes;
+	GwNumber dirty_bytes_per_s;
+} GwVgpuSample;
 
 /* All counters at one instant. A number that is not known is -1 here and absent from the JSON. */
 typedef struct {
@@ -17,11 +29,19 @@ typedef struct {
 	gint64 bandwidth_bytes_per_s; /* what went out lately */
 	gint64 vfio_transferred_bytes;
 	gint64 expected_downtime_us; /* QEMU's own figure: RAM only up to 11.0 */
+
+	GPtrArray *vgpus; /* of GwVgpuSample; empty when the VM has none */
+
+	/* RAM and all vGPUs together. Known only when every part is. */
+	GwNumber total_transferred_bytes;
+	GwNumber total_remaining_bytes;
+	GwNumber total_dirty_bytes_per_s;
 } GwSample;
 
 #define GW_TYPE_SAMPLE (gw_sample_get_type())
 GW_API GType gw_sample_get_type(void);
-GW_API void gw_sample_init(GwSample *self);
+/* Nothing is known in it. */
+GW_API GwSample *gw_sample_new(void);
 GW_API GwSample *gw_sample_copy(const GwSample *self);
 GW_API void gw_sample_free(GwSample *self);
 /* (transfer full): one line of JSON without its line feed. */

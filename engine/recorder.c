@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/report-json.h"
+#include "engine/sample-json.h"
 
 #define MAX_SAMPLES  4096
 #define MAX_EVENTS   4096
@@ -134,6 +135,7 @@ recorder_sample(Recorder *self, GwSample *sample)
 {
 	sample->time_us = recorder_now_us(self);
 	sample->phase = g_intern_string(recorder_get_phase(self));
+	sample_sum(sample);
 	self->listener->sample(sample, self->listener_data);
 
 	if (self->sample_count++ % self->sample_stride != 0)

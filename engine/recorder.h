@@ -36,7 +36,7 @@ const char *recorder_get_phase(Recorder *self);
 /* When @name began, or -1. */
 gint64 recorder_phase_start_us(Recorder *self, const char *name);
 
-/* Completes @sample with the time and the phase. */
+/* Completes @sample with the time, the phase and the totals. */
 void recorder_sample(Recorder *self, GwSample *sample);
 /* @data: (nullable). A flood of one kind is thinned out, not kept. */
 void recorder_event(Recorder *self, const char *host, const char *name, JsonObject *data,

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "engine/fields.h"
+#include "engine/number-json.h"
 #include "engine/plan-json.h"
 #include "engine/sample-json.h"
 #include "engine/vgpu-data.h"
@@ -38,6 +38,14 @@ static const Number ram_numbers[] = {
 	{ "transferred_bytes", G_STRUCT_OFFSET(GwReport, ram_transferred_bytes) },
 	{ "passes", G_STRUCT_OFFSET(GwReport, ram_passes) },
 	{ "dirty_bytes_per_s", G_STRUCT_OFFSET(GwReport, ram_dirty_bytes_per_s) },
+};
+
+/* A vGPU's. Each stands as it is, and under "origins" is where it comes from; "source" is transferred's. */
+static const Number vgpu_numbers[] = {
+	{ "transferred_bytes", G_STRUCT_OFFSET(GwReportVgpu, transferred_bytes) },
+	{ "precopy_bytes", G_STRUCT_OFFSET(GwReportVgpu, precopy_bytes) },
+	{ "stop_copy_bytes", G_STRUCT_OFFSET(GwReportVgpu, stop_copy_bytes) },
+	{ "dirty_bytes_per_s", G_STRUCT_OFFSET(GwReportVgpu, dirty_bytes_per_s) },
 };
 
 static void
@@ -101,20 +109,37 @@ parts_to_array(const GwReport *self)
 	return array;
 }
 
+static JsonObject *
+vgpu_to_object(const GwReportVgpu *vgpu)
+{
+	JsonObject *object = json_object_new();
+	JsonObject *origins = json_object_new();
+	fields_add_string(object, "id", vgpu->id);
+	fields_add_string(object, "type", vgpu->type);
+	fields_add_known(object, "vram_bytes", vgpu->vram_bytes);
+	for (guint i = 0; i < G_N_ELEMENTS(vgpu_numbers); i++) {
+		GwNumber number = G_STRUCT_MEMBER(GwNumber, vgpu, vgpu_numbers[i].offset);
+		fields_add_known(object, vgpu_numbers[i].name, number.value);
+		number_add_origin(origins, vgpu_numbers[i].name, number);
+	}
+	if (gw_number_is_known(vgpu->transferred_bytes))
+		fields_add_string(object, "source",
+				  gw_number_source_to_string(vgpu->transferred_bytes.source));
+	fields_add_known(object, "stopped_us", vgpu->stopped_us);
+	if (json_object_get_size(origins) > 0)
+		json_object_set_object_member(object, "origins", origins);
+	else
+		json_object_unref(origins);
+	return object;
+}
+
 static JsonArray *
 vgpus_to_array(const GwReport *self)
 {
 	JsonArray *array = json_array_new();
-	for (guint i = 0; i < self->vgpus->len; i++) {
-		const GwReportVgpu *vgpu = g_ptr_array_index(self->vgpus, i);
-		JsonObject *object = json_object_new();
-		fields_add_string(object, "id", vgpu->id);
-		fields_add_string(object, "type", vgpu->type);
-		fields_add_known(object, "vram_bytes", vgpu->vram_bytes);
-		fields_add_known(object, "transferred_bytes", vgpu->transferred_bytes);
-		fields_add_string(object, "source", vgpu->source);
-		json_array_add_object_element(array, object);
-	}
+	for (guint i = 0; i < self->vgpus->len; i++)
+		json_array_add_object_element(array,
+					      vgpu_to_object(g_ptr_array_index(self->vgpus, i)));
 	return array;
 }
 
@@ -216,20 +241,32 @@ read_part(GwReport *self, JsonNode *node, const char *path, GError **error)
 }
 
 static gboolean
+read_vgpu_numbers(GwReportVgpu *vgpu, Fields *f, const char *path, GError **error)
+{
+	JsonNode *node = fields_object(f, "origins", FIELDS_OPTIONAL);
+	g_autofree char *origins_path = g_strdup_printf("%s: origins", path);
+	Fields origins = { .path = origins_path }; /* answers as if it were empty */
+	if (node != NULL)
+		fields_init(&origins, node, origins_path);
+	for (guint i = 0; i < G_N_ELEMENTS(vgpu_numbers); i++)
+		G_STRUCT_MEMBER(GwNumber, vgpu, vgpu_numbers[i].offset) =
+			number_read_origin(&origins, vgpu_numbers[i].name,
+					   fields_count(f, vgpu_numbers[i].name, FIELDS_OPTIONAL));
+	vgpu->stopped_us = fields_count(f, "stopped_us", FIELDS_OPTIONAL);
+	g_autoptr(GError) ignored = NULL;
+	return fields_end(f, error) ? fields_end(&origins, error)
+				    : (fields_end(&origins, &ignored), FALSE);
+}
+
+static gboolean
 read_vgpu(GwReport *self, JsonNode *node, const char *path, GError **error)
 {
 	Fields f;
 	fields_init(&f, node, path);
 	g_autofree char *id = fields_string(&f, "id", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
 	g_autofree char *type = fields_string(&f, "type", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
-	g_autofree char *source = fields_string(&f, "source", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	gint64 vram_bytes = fields_count(&f, "vram_bytes", FIELDS_OPTIONAL);
-	gint64 transferred_bytes = fields_count(&f, "transferred_bytes", FIELDS_OPTIONAL);
-	if (!fields_end(&f, error))
-		return FALSE;
-	report_set_vgpu_transferred(report_add_vgpu(self, id, type, vram_bytes), transferred_bytes,
-				    source);
-	return TRUE;
+	return read_vgpu_numbers(report_add_vgpu(self, id, type, vram_bytes), &f, path, error);
 }
 
 static gboolean

@@ -9,10 +9,8 @@
 GwPhase *report_add_phase(GwReport *self, const char *name, gint64 start_us, gint64 end_us);
 void report_add_part(GwReport *self, const char *name, gint64 us);
 
-/* (transfer none): what was sent is not known yet. @type: (nullable) */
+/* (transfer none): nothing but this is known of it yet. @type: (nullable) */
 GwReportVgpu *report_add_vgpu(GwReport *self, const char *id, const char *type, gint64 vram_bytes);
-/* @source: (nullable): who counted them */
-void report_set_vgpu_transferred(GwReportVgpu *vgpu, gint64 bytes, const char *source);
 
 /* %FALSE for a word that is not known. */
 gboolean outcome_from_string(const char *word, GwOutcome *ret_outcome);

@@ -6,8 +6,14 @@
 #include "engine/gw-event.h"
 #include "engine/gw-sample.h"
 
-/* Samples and events as JSON, for the report and the control connection. @path begins the error's text;
- * the nodes are not trusted. */
+/* The private side of GwSample and GwEvent: how they are filled, and their JSON for the report and the control
+ * connection. @path begins the error's text; the nodes are not trusted. */
+
+/* (transfer none): nothing but this is known of it yet. */
+GwVgpuSample *sample_add_vgpu(GwSample *self, const char *id, gint64 vram_bytes);
+/* Computes the totals from RAM and the vGPUs. */
+void sample_sum(GwSample *self);
+
 JsonNode *sample_to_node(const GwSample *self);
 GwSample *sample_from_node(JsonNode *node, const char *path, GError **error);
 

@@ -123,9 +123,10 @@ take_last_figures(SourceRun *run)
 		report->ram_transferred_bytes = source_ram_sent(&info);
 		report->ram_passes = info.passes;
 		/* QEMU counts all devices together: with several none has a figure of its own. */
-		if (report->vgpus->len == 1 && info.vfio_transferred_bytes >= 0)
-			report_set_vgpu_transferred(g_ptr_array_index(report->vgpus, 0),
-						    info.vfio_transferred_bytes, "query-migrate");
+		if (report->vgpus->len == 1)
+			((GwReportVgpu *)g_ptr_array_index(report->vgpus, 0))->transferred_bytes =
+				gw_number(info.vfio_transferred_bytes, GW_SOURCE_QEMU,
+					  GW_CONFIDENCE_MEASURED);
 		if (info.total_us > 0)
 			return;
 	}

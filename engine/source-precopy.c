@@ -9,6 +9,7 @@
 #include "engine/source-run.h"
 
 #include "engine/gw-error.h"
+#include "engine/sample-json.h"
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
 
@@ -33,6 +34,20 @@ source_ram_sent(const QmpMigrateInfo *info)
 					       : MAX(info->ram_transferred_bytes - vfio_bytes, 0);
 }
 
+/* QEMU counts all devices together: with several none has a figure of its own. */
+static void
+fill_vgpus(SourceRun *run, GwSample *sample)
+{
+	const GPtrArray *vgpus = recorder_get_report(run->recorder)->vgpus;
+	for (guint i = 0; i < vgpus->len; i++) {
+		const GwReportVgpu *known = g_ptr_array_index(vgpus, i);
+		GwVgpuSample *vgpu = sample_add_vgpu(sample, known->id, known->vram_bytes);
+		if (vgpus->len == 1)
+			vgpu->transferred_bytes = gw_number(sample->vfio_transferred_bytes,
+							    GW_SOURCE_QEMU, GW_CONFIDENCE_MEASURED);
+	}
+}
+
 static void
 take_sample(SourceRun *run)
 {
@@ -43,19 +58,19 @@ take_sample(SourceRun *run)
 	if (info->ram_total_bytes < 0)
 		return; /* QEMU has numbers in some states only */
 	GwReport *report = recorder_get_report(run->recorder);
-	GwSample sample;
-	gw_sample_init(&sample);
-	sample.ram_total_bytes = info->ram_total_bytes;
-	sample.ram_transferred_bytes = source_ram_sent(info);
-	sample.ram_remaining_bytes = info->ram_remaining_bytes;
-	sample.passes = info->passes;
-	sample.bandwidth_bytes_per_s = info->bandwidth_bytes_per_s;
-	sample.vfio_transferred_bytes = info->vfio_transferred_bytes;
+	g_autoptr(GwSample) sample = gw_sample_new();
+	sample->ram_total_bytes = info->ram_total_bytes;
+	sample->ram_transferred_bytes = source_ram_sent(info);
+	sample->ram_remaining_bytes = info->ram_remaining_bytes;
+	sample->passes = info->passes;
+	sample->bandwidth_bytes_per_s = info->bandwidth_bytes_per_s;
+	sample->vfio_transferred_bytes = info->vfio_transferred_bytes;
 	if (has_measured_rates(info)) {
-		sample.ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
-		sample.expected_downtime_us = info->expected_downtime_us;
+		sample->ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
+		sample->expected_downtime_us = info->expected_downtime_us;
 	}
-	recorder_sample(run->recorder, &sample);
+	fill_vgpus(run, sample);
+	recorder_sample(run->recorder, sample);
 	report->ram_total_bytes = info->ram_total_bytes;
 	report->ram_transferred_bytes = source_ram_sent(info);
 	report->ram_passes = info->passes;

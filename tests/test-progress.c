@@ -10,19 +10,19 @@
 #include "tools/progress-view.h"
 #include "tools/progress.h"
 
-static GwSample
+/* (transfer full) */
+static GwSample *
 full_sample(void)
 {
-	GwSample sample;
-	gw_sample_init(&sample);
-	sample.phase = "precopy";
-	sample.time_us = 75 * G_USEC_PER_SEC;
-	sample.ram_total_bytes = 4LL << 30;
-	sample.ram_remaining_bytes = 1LL << 30;
-	sample.ram_transferred_bytes = 3500000000;
-	sample.ram_dirty_bytes_per_s = 20 << 20;
-	sample.bandwidth_bytes_per_s = 112 << 20;
-	sample.expected_downtime_us = 312000;
+	GwSample *sample = gw_sample_new();
+	sample->phase = "precopy";
+	sample->time_us = 75 * G_USEC_PER_SEC;
+	sample->ram_total_bytes = 4LL << 30;
+	sample->ram_remaining_bytes = 1LL << 30;
+	sample->ram_transferred_bytes = 3500000000;
+	sample->ram_dirty_bytes_per_s = 20 << 20;
+	sample->bandwidth_bytes_per_s = 112 << 20;
+	sample->expected_downtime_us = 312000;
 	return sample;
 }
 
@@ -37,16 +37,16 @@ add_line(GString *out, const GwSample *sample, const char *phase, guint width)
 static void
 lines_are_as_promised(void)
 {
-	GwSample full = full_sample(), empty;
-	gw_sample_init(&empty);
-	GwSample odd = full;
-	odd.ram_remaining_bytes = odd.ram_total_bytes + 1; /* ROMs count too */
-	odd.time_us = -5;
+	g_autoptr(GwSample) full = full_sample();
+	g_autoptr(GwSample) empty = gw_sample_new();
+	g_autoptr(GwSample) odd = full_sample();
+	odd->ram_remaining_bytes = odd->ram_total_bytes + 1; /* ROMs count too */
+	odd->time_us = -5;
 	g_autoptr(GString) out = g_string_new(NULL);
-	add_line(out, &full, NULL, 0);
-	add_line(out, &full, "switchover", 0);
-	add_line(out, &empty, NULL, 0);
-	add_line(out, &odd, NULL, 0);
+	add_line(out, full, NULL, 0);
+	add_line(out, full, "switchover", 0);
+	add_line(out, empty, NULL, 0);
+	add_line(out, odd, NULL, 0);
 	add_line(out, NULL, "connect", 0);
 	add_line(out, NULL, NULL, 0);
 	golden_check("progress/lines.txt", out->str);
@@ -55,11 +55,11 @@ lines_are_as_promised(void)
 static void
 narrow_lines_lose_whole_figures(void)
 {
-	GwSample full = full_sample();
+	g_autoptr(GwSample) full = full_sample();
 	g_autoptr(GString) out = g_string_new(NULL);
 	for (guint width = 120; width > 0; width -= 8)
-		add_line(out, &full, NULL, width);
-	add_line(out, &full, NULL, 1);
+		add_line(out, full, NULL, width);
+	add_line(out, full, NULL, 1);
 	golden_check("progress/widths.txt", out->str);
 }
 
@@ -74,10 +74,10 @@ show(const char *mode)
 	/* A stream in memory has no descriptor, so "auto" cannot be asked of it. */
 	g_autoptr(ProgressView) view = progress_view_new(mode, file, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(view);
-	GwSample sample = full_sample();
+	g_autoptr(GwSample) sample = full_sample();
 	progress_view_phase(view, "precopy");
 	for (int i = 0; i < 3; i++)
-		progress_view_sample(view, &sample);
+		progress_view_sample(view, sample);
 	progress_view_phase(view, "switchover");
 	progress_view_break(view);
 	progress_view_break(view);

@@ -114,14 +114,13 @@ samples_get_their_time_and_phase(void)
 {
 	g_auto(Heard) heard = { .phases = g_string_new(NULL) };
 	g_autoptr(Recorder) recorder = recorder_new(&listener, &heard);
-	GwSample sample;
+	g_autoptr(GwSample) sample = gw_sample_new();
 
-	gw_sample_init(&sample);
-	sample.ram_remaining_bytes = 4096;
-	sample.time_us = -77;
+	sample->ram_remaining_bytes = 4096;
+	sample->time_us = -77;
 	recorder_phase(recorder, "precopy");
 	gint64 before_us = recorder_now_us(recorder);
-	recorder_sample(recorder, &sample);
+	recorder_sample(recorder, sample);
 	gint64 after_us = recorder_now_us(recorder);
 
 	const GPtrArray *samples = recorder_get_report(recorder)->samples;
@@ -129,6 +128,7 @@ samples_get_their_time_and_phase(void)
 	const GwSample *kept = g_ptr_array_index(samples, 0);
 	CU_ASSERT_EQUAL(kept->ram_remaining_bytes, 4096);
 	TEST_STRING(kept->phase, "precopy");
+	CU_ASSERT_EQUAL(kept->total_remaining_bytes.value, 4096);
 	CU_ASSERT_TRUE(kept->time_us >= before_us && kept->time_us <= after_us);
 	CU_ASSERT_EQUAL(heard.last_sample_us, kept->time_us);
 }
@@ -140,14 +140,13 @@ samples_are_bounded_however_long_it_takes(void)
 	enum { N = 60000 };
 	g_auto(Heard) heard = { .phases = g_string_new(NULL) };
 	g_autoptr(Recorder) recorder = recorder_new(&listener, &heard);
-	GwSample sample;
+	g_autoptr(GwSample) sample = gw_sample_new();
 	guint most = 0;
 
-	gw_sample_init(&sample);
 	recorder_phase(recorder, "precopy");
 	for (gint64 i = 0; i < N; i++) {
-		sample.passes = i;
-		recorder_sample(recorder, &sample);
+		sample->passes = i;
+		recorder_sample(recorder, sample);
 		most = MAX(most, recorder_get_report(recorder)->samples->len);
 	}
 	CU_ASSERT_TRUE(most <= 4096);

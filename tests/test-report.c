@@ -17,14 +17,13 @@ static void
 add_samples(GwReport *report)
 {
 	for (int i = 0; i < 5; i++) {
-		GwSample sample;
-		gw_sample_init(&sample);
-		sample.time_us = 100000 + i * 200000;
-		sample.phase = "precopy";
-		sample.ram_total_bytes = 1 << 30;
-		sample.ram_remaining_bytes = (1 << 30) >> i;
-		sample.bandwidth_bytes_per_s = i == 2 ? -1 : 100000000 + i * 1000000;
-		g_ptr_array_add(report->samples, gw_sample_copy(&sample));
+		GwSample *sample = gw_sample_new();
+		sample->time_us = 100000 + i * 200000;
+		sample->phase = "precopy";
+		sample->ram_total_bytes = 1 << 30;
+		sample->ram_remaining_bytes = (1 << 30) >> i;
+		sample->bandwidth_bytes_per_s = i == 2 ? -1 : 100000000 + i * 1000000;
+		g_ptr_array_add(report->samples, sample);
 	}
 }
 
@@ -42,8 +41,12 @@ make_completed(void)
 	report_add_phase(report, "connect", 0, 20000);
 	report_add_phase(report, "precopy", 20000, 1100000);
 	report_add_phase(report, "cleanup", 1100000, -1);
-	report_set_vgpu_transferred(report_add_vgpu(report, "gpu0", "nvidia-63", 2147483648),
-				    2150000000, "query-migrate");
+	GwReportVgpu *vgpu = report_add_vgpu(report, "gpu0", "nvidia-63", 2147483648);
+	vgpu->transferred_bytes = gw_number(2150000000, GW_SOURCE_QEMU, GW_CONFIDENCE_MEASURED);
+	vgpu->precopy_bytes = gw_number(2100000000, GW_SOURCE_QEMU, GW_CONFIDENCE_ESTIMATED);
+	vgpu->stop_copy_bytes = gw_number(50000000, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED);
+	vgpu->dirty_bytes_per_s = gw_number(0, GW_SOURCE_STREAM, GW_CONFIDENCE_LOWER_BOUND);
+	vgpu->stopped_us = 61000;
 	report_add_vgpu(report, "gpu1", NULL, -1);
 	report_add_part(report, "stop to pre-switchover", 1234);
 	report_add_part(report, "rest", 40000);
@@ -297,11 +300,10 @@ long_runs_stay_small(void)
 	g_autoptr(GwReport) report = gw_report_new();
 	report->total_us = 100000000;
 	for (int i = 0; i < 100000; i++) {
-		GwSample sample;
-		gw_sample_init(&sample);
-		sample.time_us = i * 1000LL;
-		sample.ram_remaining_bytes = i;
-		g_ptr_array_add(report->samples, gw_sample_copy(&sample));
+		GwSample *sample = gw_sample_new();
+		sample->time_us = i * 1000LL;
+		sample->ram_remaining_bytes = i;
+		g_ptr_array_add(report->samples, sample);
 	}
 	g_autofree char *svg = report_svg(report);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(svg);

@@ -179,6 +179,25 @@ durations_are_printed(void)
 }
 
 static void
+numbers_say_how_sure_they_are(void)
+{
+	static const struct {
+		GwNumber number;
+		const char *text;
+	} rows[] = {
+		{ { 2048, GW_SOURCE_STREAM, GW_CONFIDENCE_MEASURED }, "2.00 KiB" },
+		{ { 2048, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED }, "2.00 KiB" },
+		{ { 2048, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND }, "≤ 2.00 KiB" },
+		{ { 2048, GW_SOURCE_STREAM, GW_CONFIDENCE_LOWER_BOUND }, "≥ 2.00 KiB" },
+		{ { -1, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND }, "?" },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *text = units_format_number(rows[i].number, units_format_bytes);
+		CU_ASSERT_STRING_EQUAL(text, rows[i].text);
+	}
+}
+
+static void
 addresses_are_parsed(void)
 {
 	static const struct {
@@ -224,6 +243,7 @@ CU_TestInfo suite_units[] = {
 	{ "bad durations are refused and quoted", bad_durations_are_refused },
 	{ "bytes are printed", bytes_are_printed },
 	{ "durations are printed", durations_are_printed },
+	{ "numbers say how sure they are", numbers_say_how_sure_they_are },
 	{ "addresses are parsed", addresses_are_parsed },
 	{ "port 0 is for listening only", port_0_is_for_listening_only },
 	CU_TEST_INFO_NULL,

@@ -25,8 +25,7 @@ struct ProgressView {
 	Mode mode;
 	char *phase;
 	gboolean line_open; /* the cursor stands at the end of a live line */
-	gboolean has_sample;
-	GwSample sample; /* the last one */
+	GwSample *sample;   /* (nullable): the last one */
 	gint64 printed_us;
 };
 
@@ -67,6 +66,7 @@ progress_view_free(ProgressView *self)
 	if (self == NULL)
 		return;
 	progress_view_break(self);
+	gw_sample_free(self->sample);
 	g_free(self->phase);
 	g_free(self);
 }
@@ -83,9 +83,8 @@ columns(ProgressView *self)
 static void
 show(ProgressView *self)
 {
-	const GwSample *sample = self->has_sample ? &self->sample : NULL;
 	guint width = self->mode == MODE_BAR ? columns(self) : 0;
-	g_autofree char *line = progress_line(sample, self->phase, width);
+	g_autofree char *line = progress_line(self->sample, self->phase, width);
 	if (self->mode == MODE_BAR)
 		fprintf(self->file, "\r%s\033[K", line);
 	else
@@ -107,8 +106,8 @@ progress_view_phase(ProgressView *self, const char *phase)
 void
 progress_view_sample(ProgressView *self, const GwSample *sample)
 {
-	self->sample = *sample;
-	self->has_sample = TRUE;
+	gw_sample_free(self->sample);
+	self->sample = gw_sample_copy(sample);
 	gboolean due = g_get_monotonic_time() - self->printed_us >= PLAIN_INTERVAL_US;
 	if (self->mode == MODE_BAR || (self->mode == MODE_PLAIN && due))
 		show(self);

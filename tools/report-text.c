@@ -93,13 +93,14 @@ add_vgpus(GString *out, const GwReport *report)
 {
 	for (guint i = 0; i < report->vgpus->len; i++) {
 		const GwReportVgpu *vgpu = g_ptr_array_index(report->vgpus, i);
-		g_autofree char *sent = units_format_bytes(vgpu->transferred_bytes);
+		g_autofree char *sent =
+			units_format_number(vgpu->transferred_bytes, units_format_bytes);
 		g_autofree char *vram = units_format_bytes(vgpu->vram_bytes);
 		g_autoptr(GString) text = g_string_new(vgpu->id);
 		g_string_append_printf(text, " (%s)", vgpu->type != NULL ? vgpu->type : "?");
 		if (vgpu->vram_bytes >= 0)
 			g_string_append_printf(text, " has %s", vram);
-		if (vgpu->transferred_bytes >= 0)
+		if (gw_number_is_known(vgpu->transferred_bytes))
 			g_string_append_printf(text, ", %s sent", sent);
 		add_row(out, "vRAM", text->str);
 	}

@@ -159,3 +159,16 @@ units_format_duration(gint64 us)
 	return g_strdup_printf("%" G_GINT64_FORMAT "h%02dm%02ds", seconds / 3600,
 			       (int)(seconds / 60 % 60), (int)(seconds % 60));
 }
+
+char *
+units_format_number(GwNumber number, char *(*format)(gint64 value))
+{
+	static const char *const marks[] = {
+		[GW_CONFIDENCE_BOUND] = "≤ ",
+		[GW_CONFIDENCE_LOWER_BOUND] = "≥ ",
+		[GW_CONFIDENCE_MEASURED] = "",
+		[GW_CONFIDENCE_ESTIMATED] = "",
+	};
+	g_autofree char *text = format(number.value);
+	return g_strconcat(number.value < 0 ? "" : marks[number.confidence], text, NULL);
+}

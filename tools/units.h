@@ -3,6 +3,8 @@
 
 #include <glib.h>
 
+#include "engine/gw-number.h"
+
 /* Quantities as people write and read them. Every error is %G_OPTION_ERROR_BAD_VALUE and quotes the text. */
 
 /* "10Gbit", "1GiB", "1.5MB", each with or without "/s"; at least one byte per second. */
@@ -16,3 +18,6 @@ units_parse_duration(const char *text, gint64 *ret_us, GError **error) G_GNUC_WA
 char *units_format_bytes(gint64 bytes);
 char *units_format_rate(gint64 bytes_per_s);
 char *units_format_duration(gint64 us);
+
+/* (transfer full): @number by one of those: "≤ 1.50 GiB" for a bound, "≥ ..." for a lower one, "?". */
+char *units_format_number(GwNumber number, char *(*format)(gint64 value));
