@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One run: two fresh QEMUs in a fresh namespace, one migration, one row. A run that fails is a row too."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -11,7 +12,6 @@ from tests.live.scratch import Scratch
 from tests.live.side import Side
 
 from . import host, measured, ticks
-from .arms import ARMS
 from .link import Link
 
 BASELINE_S = 1.0
@@ -41,11 +41,13 @@ class Run(Scratch):
     """The two sides of one migration. Use with `with`."""
 
     def __init__(self, settings, link, arm):
-        super().__init__(arm)
-        self.settings, self.link = settings, link
+        super().__init__(arm.name)
+        self.settings, self.link, self.arm = settings, link, arm
         self.guest = settings.guest()
-        self.move, self._incoming = ARMS[arm]
-        self.source = self.destination = self.source_qemu = self.destination_qemu = None
+        self.source = self.destination = None
+        self.source_pid = self.destination_pid = None  # of QEMUs that are up before the clock starts
+        self.source_qemu = None
+        self._started = []
 
     def __enter__(self):
         super().__enter__()
@@ -55,29 +57,54 @@ class Run(Scratch):
         return self
 
     def __exit__(self, kind, error, trace):
-        super().__exit__(kind, error, trace)
-        for process in (self.source_qemu, self.destination_qemu):
-            if process is not None:
+        try:
+            self.arm.end(self)
+        finally:
+            super().__exit__(kind, error, trace)
+            for process in self._started:
                 process.wait(10)
 
-    def _start(self, side, core, *more):
-        """QEMU inherits the core from this thread."""
+    @contextlib.contextmanager
+    def _on_core(self, core):
+        """What is started inside inherits the core from this thread."""
         os.sched_setaffinity(0, {core})
         try:
-            return side.start_plainly(*more)
+            yield
         finally:
             os.sched_setaffinity(0, self.settings.all_cores)
 
+    def on_destination_core(self):
+        return self._on_core(self.settings.destination_core)
+
+    def start_source(self):
+        with self._on_core(self.settings.source_core):
+            self.source_qemu = self.source.start_plainly()
+        self._started.append(self.source_qemu)
+        self.source_pid = self.source_qemu.pid
+
+    def start_destination(self, *options):
+        with self.link.at_destination(), self.on_destination_core():
+            process = self.destination.start_plainly(*options)
+        self._started.append(process)
+        self.destination_pid = process.pid
+
     def start(self):
-        """Both QEMUs up, the guest warm, our own monitors connected: each takes down the events."""
-        self.source_qemu = self._start(self.source, self.settings.source_core)
-        with self.link.at_destination():
-            self.destination_qemu = self._start(self.destination, self.settings.destination_core,
-                                                *self._incoming)
-        for side in self.sides:
-            side.monitor()
+        """What the arm needs is up, the guest warm, our own monitors connected: each takes down the events."""
+        self.arm.start(self, self.arm)
+        self.source.monitor()
+        if self.destination_pid is not None:
+            self.destination.monitor()
         procs.wait_until(lambda: self.source.beats() > WARM_UP_TICKS * ticks.RECORD.size, 60,
                          "the guest's ticks", 0.05)
+
+    def watch_destination(self):
+        """Our own monitor of a QEMU that the arm starts, before there is anything to see."""
+        def connected():
+            try:
+                return self.destination.monitor()
+            except (QmpGone, QmpError):
+                return None
+        procs.wait_until(connected, 60, "the destination's monitor", 0.02)
 
     def event(self, side, wanted):
         """When QEMU says that the first such event was, in ms."""
@@ -104,7 +131,7 @@ class Run(Scratch):
 
 def watch_others(run):
     """How much CPU all but our two QEMUs uses before the run, in cores."""
-    pids = [run.source_qemu.pid, run.destination_qemu.pid]
+    pids = [pid for pid in (run.source_pid, run.destination_pid) if pid is not None]
     busy = [host.busy_ms() - sum(map(measured.cpu_ms, pids))]
     begun_s = time.monotonic()
     time.sleep(BASELINE_S)
@@ -118,18 +145,20 @@ def measure(run, row):
         run.start()
         row["others_cores"] = watch_others(run)
         moved_ns = time.monotonic_ns()
-        row.update(run.move(run))
+        row.update(run.arm.move(run))
         row.update(run.event_times())
         time.sleep(AFTER_S)
         reader.finish()
     row.update(run.tick_times(moved_ns))
+    if "downtime_report_ms" in row:
+        row["report_error_ms"] = row["downtime_report_ms"] - row["blackout_ms"]
     row["disturbed"] = (row["baseline_p99_ms"] > DISTURBED_P99_MS
                         or row["others_cores"] > DISTURBED_CORES)
 
 
 def one(settings, block, link_name, arm):
     """The row of one run."""
-    row = {"block": block, "link": link_name, "arm": arm, "qemu": settings.qemu,
+    row = {"block": block, "link": link_name, "arm": arm.name, "qemu": settings.qemu,
            "begun": time.time(), "load1": os.getloadavg()[0], "ok": False}
     try:
         with Link(link_name) as link, Run(settings, link, arm) as run:

@@ -14,6 +14,8 @@ METRICS = {
     "downtime_ms": ("downtime (STOP to RESUME), ms", 1, 1),
     "blackout_ms": ("the guest's own blackout, ms", 0, 1),
     "downtime_qemu_ms": ("QEMU's downtime figure, ms", 0, 1),
+    "downtime_report_ms": ("the engine's downtime figure, ms", 1, 1),
+    "report_error_ms": ("the engine's figure less the guest's, ms", 1, 1),
     "engine_peak_kib": ("peak memory, migrate, MiB", 1, 1024),
     "agent_peak_kib": ("peak memory, agent, MiB", 1, 1024),
     "engine_cpu_ms": ("CPU, migrate or script, ms", 1, 1),
@@ -43,15 +45,16 @@ def summarize(rows, seed):
 
 def of_link(rows, link, seed):
     here = [row for row in rows if row["link"] == link]
+    present = [name for name in ARMS if any(row["arm"] == name for row in here)]
     arms = {}
-    for arm in ARMS:
+    for arm in present:
         mine = [row for row in here if row["arm"] == arm]
         arms[arm] = {"runs": len(mine), "failed": sum(not row["ok"] for row in mine),
                      "disturbed": sum(row.get("disturbed", False) for row in mine)}
         for metric in METRICS:
             arms[arm][metric] = stats.spread(list(stats.good(rows, link, arm, metric).values()))
-    pairs = [(arm, base) for base in ("plain", "plain-s") for arm in ARMS
-             if arm != base and (arm == ENGINE or base == FLOOR)]
+    pairs = [(arm, base) for arm in present for base in dict.fromkeys((FLOOR, ARMS[arm].base))
+             if arm != base and base in present]
     compared = [{"arm": arm, "base": base, "metric": metric, "how": how,
                  "result": stats.compare(rows, link, arm, base, metric, how, seed)}
                 for arm, base in pairs for metric, how in COMPARED.items()]
@@ -63,7 +66,7 @@ def of_link(rows, link, seed):
 
 def medians_of(rows, split):
     """{name: the median over the runs that have it}, in the order in which they came."""
-    having = [row[split] for row in rows if row["ok"] and split in row]
+    having = [row[split] for row in rows if row["ok"] and row["arm"] == ENGINE and split in row]
     names = dict.fromkeys(name for parts in having for name in parts)
     return {name: statistics.median(parts[name] for parts in having if name in parts)
             for name in names}
@@ -102,16 +105,19 @@ def cell(metric, figure):
 
 
 def print_link(name, link):
+    """An arm a row: there are more arms than a terminal has room for columns."""
     print("\n%s: %d blocks, %d of them disturbed%s" % (
         name, link["blocks"], len(link["disturbed_blocks"]),
         " (%s)" % ", ".join(map(str, link["disturbed_blocks"])) if link["disturbed_blocks"] else ""))
-    print("%-32s" % "median [quartiles]" + "".join("%22s" % arm for arm in ARMS))
-    print("%-32s" % "runs, of them failed" + "".join(
-        "%22s" % ("%d, %d" % (link["arms"][arm]["runs"], link["arms"][arm]["failed"]))
-        for arm in ARMS))
     for metric, (label, _, _) in METRICS.items():
-        print("%-32s" % label + "".join("%22s" % cell(metric, link["arms"][arm][metric])
-                                        for arm in ARMS))
+        cells = {arm: figures[metric] for arm, figures in link["arms"].items() if figures[metric]}
+        if not cells:
+            continue
+        print("%s, median [quartiles]" % label)
+        for arm, figure in cells.items():
+            runs = link["arms"][arm]
+            print("  %-20s %26s   of %d%s" % (arm, cell(metric, figure), runs["runs"], ", %d failed" % runs[
+                "failed"] if runs["failed"] else ""))
     print("block by block, median and 95 % bootstrap interval:")
     for compared in link["comparisons"]:
         print_comparison(compared)
@@ -121,14 +127,14 @@ def print_link(name, link):
 
 def print_comparison(compared):
     result = compared["result"]
-    label = "  %-8s to %-8s %s" % (compared["arm"], compared["base"], compared["metric"])
+    label = "  %-18s to %-8s %s" % (compared["arm"], compared["base"], compared["metric"])
     if result is None:
-        print("%-40s no common block" % label)
+        print("%-46s no common block" % label)
     elif compared["how"] == "ratio":
-        print("%-40s x %.3f [%.3f, %.3f]  n=%d" % (
+        print("%-46s x %.3f [%.3f, %.3f]  n=%d" % (
             label, result["median"], *result["interval95"], result["n"]))
     else:
-        print("%-40s %+.1f ms [%+.1f, %+.1f]  n=%d" % (
+        print("%-46s %+.1f ms [%+.1f, %+.1f]  n=%d" % (
             label, result["median"], *result["interval95"], result["n"]))
 
 

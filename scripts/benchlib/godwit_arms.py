@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The ways of Godwit: its command beside the same guest, channel by channel."""
+
+import json
+import os
+
+from tests.live import env
+
+from .arm import TIMEOUT_S, Arm
+from .measured import Measured, wait_all
+
+
+def plain_text(link):
+    """Off loopback godwit asks for the user's word that plain text is meant."""
+    return [] if link.is_loopback else ["--insecure"]
+
+
+def start_agent(run, *receives):
+    """`godwit receive` for one migration; it is up when the clock of the command starts."""
+    with run.link.at_destination(), run.on_destination_core():
+        agent = Measured([env.binary("godwit"), "receive", "--listen", run.link.address + ":0", *receives,
+                          "--state-dir", run.destination.state_dir, *plain_text(run.link)],
+                         os.path.join(run.folder, "agent"))
+    return agent, agent.wait_line("listening on ")
+
+
+def move(run, agent, address, *options):
+    """`godwit migrate` to an agent that listens."""
+    report_path = os.path.join(run.folder, "report.json")
+    engine = Measured([env.binary("godwit"), "migrate", "--qmp", run.source.qmp_path, "--to", address,
+                       "--downtime-limit", "%dms" % run.settings.limit_ms, "--state-dir",
+                       run.source.state_dir, "--report", report_path, "--progress", "none",
+                       *plain_text(run.link), *options],
+                      os.path.join(run.folder, "engine"))
+    run.watch_destination()
+    wait_all(engine, [agent], TIMEOUT_S)
+    if engine.code != 0 or agent.code != 0:
+        raise AssertionError("godwit migrate ended with %d: %sgodwit receive ended with %d: %s" % (
+            engine.code, engine.out + engine.err, agent.code, agent.err))
+    with open(report_path, encoding="utf-8") as file:
+        return godwit_row(engine, agent, json.load(file))
+
+
+def with_options(*options):
+    """The move to a QEMU that waits already."""
+    def moved(run):
+        return move(run, *start_agent(run, "--qmp", run.destination.qmp_path), *options)
+    return moved
+
+
+def whole(run):
+    """The move to a QEMU that the agent starts from the VM file, as libvirt does."""
+    return move(run, *start_agent(run, "--vm", run.destination.vm_file))
+
+
+def godwit_row(engine, agent, report):
+    row = {"wall_ms": engine.wall_ms,
+           "engine_cpu_ms": engine.cpu_ms, "engine_peak_kib": engine.peak_kib,
+           "agent_cpu_ms": agent.cpu_ms, "agent_peak_kib": agent.peak_kib,
+           "ram_bytes": report["ram"]["transferred_bytes"], "passes": report["ram"]["passes"],
+           "phases_ms": {phase["name"]: (phase["end_us"] - phase["start_us"]) / 1000
+                         for phase in report["phases"]},
+           "downtime_parts_ms": {part["name"]: part["us"] / 1000
+                                 for part in report["downtime_parts"]}}
+    for ours, theirs in (("downtime_qemu_ms", "downtime_qemu_us"), ("downtime_report_ms", "downtime_us"),
+                         ("downtime_report_error_ms", "downtime_error_us")):
+        if theirs in report:
+            row[ours] = report[theirs] / 1000
+    return row
+
+
+def start_source_only(run, arm):
+    run.start_source()
+
+
+ARMS = (
+    Arm("godwit", with_options()),
+    Arm("godwit-vm", whole, start=start_source_only),
+)
