@@ -33,7 +33,7 @@ gw_session_finalize(GObject *object)
 {
 	GwSession *self = GW_SESSION(object);
 	g_free(self->options.qmp_path);
-	g_free(self->options.peer.host);
+	peer_address_clear(&self->options.peer);
 	g_free(self->options.vm_name);
 	g_free(self->options.state_dir);
 	g_free(self->options.hook);

@@ -8,7 +8,6 @@
 
 #include "engine/fields.h"
 #include "engine/gw-error.h"
-#include "engine/net.h"
 
 #define HELLO_TIMEOUT_MS   5000
 #define OUTCOME_TIMEOUT_MS 60000 /* the agent may first have to end what still runs there */
@@ -20,6 +19,7 @@ peer_free(Peer *self)
 	if (self == NULL)
 		return;
 	control_conn_free(self->conn);
+	dialer_free(self->dialer);
 	g_free(self->agent_id);
 	g_free(self->host_name);
 	g_free(self);
@@ -51,11 +51,14 @@ Peer *
 peer_connect(const PeerAddress *address, ControlHandler handler, gpointer data,
 	     GCancellable *cancellable, GError **error)
 {
-	g_autoptr(GSocket) socket = net_connect(address->host, address->port, NET_CONTROL,
-						address->insecure, cancellable, error);
+	g_autoptr(Peer) self = g_new0(Peer, 1);
+	self->dialer = dialer_new(address, error);
+	if (self->dialer == NULL)
+		return NULL;
+	g_autoptr(GSocket) socket =
+		dialer_connect(self->dialer, NET_CONTROL, NULL, cancellable, error);
 	if (socket == NULL)
 		return NULL;
-	g_autoptr(Peer) self = g_new0(Peer, 1);
 	self->conn = control_conn_new(socket, handler, data);
 	if (say_hello(self, cancellable, error))
 		return g_steal_pointer(&self);

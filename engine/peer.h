@@ -2,16 +2,12 @@
 #pragma once
 
 #include "engine/control-conn.h"
+#include "engine/dial.h"
 
 /* The agent as the source speaks with it. */
 
 typedef struct {
-	char *host;
-	guint16 port;
-	gboolean insecure;
-} PeerAddress;
-
-typedef struct {
+	Dialer *dialer; /* for its data channels too */
 	ControlConn *conn;
 	char *agent_id;	 /* who it is, for as long as its state folder lives */
 	char *host_name; /* for messages */

@@ -13,7 +13,6 @@
 #include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/negotiate.h"
-#include "engine/net.h"
 #include "engine/plan-json.h"
 #include "engine/report-json.h"
 #include "engine/survey-data.h"
@@ -313,7 +312,6 @@ source_restore_settings(Qemu *qemu, GHashTable *capabilities,
 static gboolean
 open_channel(SourceRun *run, GError **error)
 {
-	const PeerAddress *peer = &run->options->peer;
 	ControlPreamble preamble = { .index = 0 };
 	guint8 bytes[CONTROL_PREAMBLE_BYTES];
 	if (!control_token_from_string(run->token, preamble.token)) {
@@ -323,8 +321,8 @@ open_channel(SourceRun *run, GError **error)
 	}
 	control_preamble_format(&preamble, bytes);
 
-	g_autoptr(GSocket) socket = net_connect(peer->host, peer->port, NET_DATA, peer->insecure,
-						run->cancellable, error);
+	g_autoptr(GSocket) socket = dialer_connect(run->peer->dialer, NET_DATA, preamble.token,
+						   run->cancellable, error);
 	/* A new connection's buffer takes 28 bytes at once, so there is no half-sent case to handle. */
 	if (socket == NULL ||
 	    g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes) {
