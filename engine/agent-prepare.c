@@ -7,8 +7,6 @@
 #include "engine/agent-run.h"
 
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -137,15 +135,10 @@ apply_capabilities(AgentRun *self, GError **error)
 }
 
 static gboolean
-make_token(AgentRun *self, GError **error)
+open_channels(AgentRun *self, GError **error)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	if (getrandom(self->token, sizeof self->token, 0) != sizeof self->token) {
-		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no random numbers for a token");
-		return FALSE;
-	}
-	self->token_is_set = TRUE;
-	return TRUE;
+	return channel_set_open(&self->channels, channel_count(self->plan->channels), error);
 }
 
 gboolean
@@ -161,33 +154,47 @@ agent_prepare(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 	if (self->vm == NULL && !prepare_foreign(self, error))
 		return FALSE;
 	if (!journal_append(self->journal, "prepare", qemu_facts(self), error) ||
-	    !apply_capabilities(self, error) || !make_token(self, error))
+	    !apply_capabilities(self, error) || !open_channels(self, error))
 		return FALSE;
-	g_autofree char *token = control_token_to_string(self->token);
+	g_autofree char *token = control_token_to_string(self->channels.token);
 	json_object_set_string_member(reply, "token", token);
 	return TRUE;
 }
 
 static gboolean
-channel_has_come(gpointer data)
+channels_have_come(gpointer data)
 {
 	AgentRun *self = data;
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	return self->data_fd >= 0 || control_conn_get_error(self->conn) != NULL ||
-	       self->qemu->closed != NULL;
+	return channel_set_is_complete(&self->channels) ||
+	       control_conn_get_error(self->conn) != NULL || self->qemu->closed != NULL;
 }
 
-static int
-take_channel(AgentRun *self, GError **error)
+static GArray *
+take_channels(AgentRun *self, GError **error)
 {
-	gboolean came = await_until(channel_has_come, self, CHANNEL_TIMEOUT_MS, self->stop, NULL);
+	gboolean came = await_until(channels_have_come, self, CHANNEL_TIMEOUT_MS, self->stop, NULL);
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	int fd = self->data_fd;
-	self->data_fd = -1;
-	if (fd < 0)
-		g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST, "the data channel %s",
-			    came ? "was given up" : "did not come in time");
-	return fd;
+	guint n_missing = self->channels.n_missing;
+	g_autoptr(GArray) fds = channel_set_take(&self->channels);
+	if (n_missing == 0)
+		return g_steal_pointer(&fds);
+	g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST, "%u of %u data channels %s", n_missing,
+		    fds->len, came ? "were given up" : "did not come in time");
+	return NULL;
+}
+
+/* Bytes are seen at the source; here there is one reason to stand in the way: a QEMU that listens. */
+static gboolean
+attach_channels(AgentRun *self, GError **error)
+{
+	const TransportOps *ops =
+		transport_find(self->plan->channels > 1 ? self->plan->transport : "direct");
+	GArray *fds = take_channels(self, error);
+	if (fds == NULL)
+		return FALSE;
+	self->transport = transport_attach(ops, TRANSPORT_DESTINATION, self->qemu, fds, error);
+	return self->transport != NULL;
 }
 
 static gboolean
@@ -198,14 +205,12 @@ loads_or_ended(gpointer data)
 }
 
 static gboolean
-start_loading(AgentRun *self, int fd, GError **error)
+start_loading(AgentRun *self, GError **error)
 {
-	if (!qmp_getfd(self->qemu->qmp, "godwit", fd, error))
-		return FALSE;
 	self->incoming_sent = TRUE;
 	self->qemu->status = QMP_MIGRATE_NONE;
-	if (!qmp_migrate_incoming(self->qemu->qmp, "fd:godwit", !self->survey->has_exit_on_error,
-				  error))
+	if (!qmp_migrate_incoming(self->qemu->qmp, self->transport->uri,
+				  !self->survey->has_exit_on_error, error))
 		return FALSE;
 	if (!await_until(loads_or_ended, self->qemu, SETUP_TIMEOUT_MS, self->stop, error)) {
 		g_prefix_error(error, "QEMU does not begin to load: ");
@@ -223,10 +228,6 @@ agent_setup(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 	    !journal_append(self->journal, "setup", NULL, error) ||
 	    !journal_sync(self->journal, error))
 		return FALSE;
-	int fd = take_channel(self, error);
-	if (fd < 0)
-		return FALSE;
-	gboolean loading = start_loading(self, fd, error);
-	close(fd); /* QEMU has its own */
-	return loading && agent_run_hook(self, "load", error);
+	return attach_channels(self, error) && start_loading(self, error) &&
+	       agent_run_hook(self, "load", error);
 }

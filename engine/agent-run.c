@@ -59,7 +59,6 @@ agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer ow
 	self->socket = g_object_ref(socket);
 	self->stop = g_cancellable_new();
 	self->recorder = recorder_new(listener, listener_data);
-	self->data_fd = -1;
 	self->launched = (Process)PROCESS_INIT;
 	g_mutex_init(&self->lock);
 	g_queue_init(&self->messages);
@@ -71,8 +70,7 @@ agent_run_free(AgentRun *self)
 {
 	if (self == NULL)
 		return;
-	if (self->data_fd >= 0)
-		close(self->data_fd);
+	channel_set_clear(&self->channels);
 	g_queue_clear_full(&self->messages, (GDestroyNotify)control_message_free);
 	g_clear_pointer(&self->former_capabilities, g_hash_table_unref);
 	process_clear(&self->launched);
@@ -100,14 +98,11 @@ agent_run_has_session(AgentRun *self, const char *session)
 }
 
 gboolean
-agent_run_take_channel(AgentRun *self, const guint8 token[CONTROL_TOKEN_BYTES], int fd)
+agent_run_take_channel(AgentRun *self, const ControlPreamble *preamble, int fd)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	if (!self->token_is_set || self->data_fd >= 0 ||
-	    memcmp(self->token, token, CONTROL_TOKEN_BYTES) != 0)
+	if (!channel_set_put(&self->channels, preamble, fd))
 		return FALSE;
-	self->data_fd = fd;
-	self->token_is_set = FALSE; /* a token opens one channel, once */
 	if (self->context != NULL)
 		g_main_context_wakeup(self->context);
 	return TRUE;
@@ -344,6 +339,7 @@ end(AgentRun *self)
 		report_place(self, cleaned);
 	control_conn_close(self->conn, CLOSE_TIMEOUT_MS);
 	g_clear_pointer(&self->conn, control_conn_free);
+	g_clear_pointer(&self->transport, transport_free);
 	g_clear_pointer(&self->qemu, qemu_free);
 	g_clear_pointer(&self->journal, journal_free); /* unlocked: others may read it now */
 }

@@ -3,6 +3,7 @@
 
 #include <gio/gio.h>
 
+#include "engine/channel-set.h"
 #include "engine/control-conn.h"
 #include "engine/gw-survey.h"
 #include "engine/gw-vm.h"
@@ -10,6 +11,7 @@
 #include "engine/plan-json.h"
 #include "engine/qemu.h"
 #include "engine/recorder.h"
+#include "engine/transport.h"
 
 /* One control connection, seen from the agent: the private side of GwAgent. Runs in a thread of its own
  * with a main context of its own. */
@@ -47,9 +49,7 @@ struct AgentRun {
 	GMutex lock;
 	GMainContext *context;
 	char *session;
-	guint8 token[CONTROL_TOKEN_BYTES];
-	gboolean token_is_set;
-	int data_fd; /* -1: has not come yet */
+	ChannelSet channels;
 
 	ControlConn *conn;
 	ControlState state;
@@ -67,6 +67,7 @@ struct AgentRun {
 	Journal *journal;
 	gint64 log_mark_bytes;		 /* how long QEMU's log was when COMMIT came */
 	GHashTable *former_capabilities; /* (nullable): of a QEMU that is not ours */
+	Transport *transport;		 /* (nullable): once the data channels are QEMU's */
 	gboolean is_check;
 	gboolean incoming_sent;
 	gboolean is_committed; /* COMMIT has come, and the journal says so */
@@ -88,8 +89,8 @@ GwReport *agent_run_serve(AgentRun *self);
 
 /* For the listener's thread. */
 gboolean agent_run_has_session(AgentRun *self, const char *session);
-/* Takes over @fd if @token is this run's; %FALSE if it is not, or has come already. */
-gboolean agent_run_take_channel(AgentRun *self, const guint8 token[CONTROL_TOKEN_BYTES], int fd);
+/* Takes over @fd if it is a channel that this run waits for. */
+gboolean agent_run_take_channel(AgentRun *self, const ControlPreamble *preamble, int fd);
 
 /* agent-start.c: takes the VM file called @name and starts its QEMU; where @source_vgpus cannot become its vGPUs
  * only an absent survey is left, and nothing started. */

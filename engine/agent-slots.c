@@ -344,7 +344,7 @@ agent_slots_give_channel(AgentSlots *self, const ControlPreamble *preamble, int 
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	for (guint i = 0; i < self->runs->len; i++) {
 		Slot *slot = g_ptr_array_index(self->runs, i);
-		if (agent_run_take_channel(slot->run, preamble->token, fd))
+		if (agent_run_take_channel(slot->run, preamble, fd))
 			return TRUE;
 	}
 	return FALSE;

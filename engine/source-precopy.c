@@ -99,6 +99,16 @@ has_stopped_or_ended(QmpMigrateStatus status)
 	return status == QMP_MIGRATE_PRE_SWITCHOVER || qmp_migrate_status_is_final(status);
 }
 
+/* No more will come from QEMU, though the connection that we share with it is open. Once it is completed
+ * the other side has all, and nobody waits. */
+static gboolean
+has_broken_off(SourceRun *run)
+{
+	QmpMigrateStatus status = run->qemu->status;
+	return run->qemu->closed != NULL ||
+	       (qmp_migrate_status_is_final(status) && status != QMP_MIGRATE_COMPLETED);
+}
+
 /* One interval: TRUE when it has passed without harm. */
 static gboolean
 wait_a_while(SourceRun *run, StatusWait *wait, GError **error)
@@ -108,6 +118,8 @@ wait_a_while(SourceRun *run, StatusWait *wait, GError **error)
 	gboolean has_come =
 		await_until(has_news, wait, SAMPLE_INTERVAL_MS, run->cancellable, &wait_error);
 	take_sample(run);
+	if (has_broken_off(run))
+		transport_sever(run->transport);
 	if (!has_come && g_error_matches(wait_error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
 		g_propagate_error(error, g_steal_pointer(&wait_error));
 		return FALSE;
@@ -171,7 +183,7 @@ source_precopy(SourceRun *run, GError **error)
 	    !journal_sync(run->journal, error))
 		return FALSE;
 	run->migrate_sent = TRUE;
-	if (!qmp_migrate(run->qemu->qmp, "fd:godwit", error)) {
+	if (!qmp_migrate(run->qemu->qmp, run->transport->uri, error)) {
 		/* Refused, nothing has begun; the channel may still be QEMU's. */
 		run->migrate_sent = !qmp_error_is_refusal(*error);
 		g_prefix_error(error, "source: ");

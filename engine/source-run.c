@@ -198,6 +198,7 @@ end_check(SourceRun *run)
 static void
 source_run_clear(SourceRun *run)
 {
+	transport_free(run->transport);
 	peer_free(run->peer);
 	qemu_free(run->qemu);
 	gw_survey_free(run->source);

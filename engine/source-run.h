@@ -7,6 +7,7 @@
 #include "engine/peer.h"
 #include "engine/qemu.h"
 #include "engine/recorder.h"
+#include "engine/transport.h"
 
 /* One migration, seen from the source: the private side of GwSession. Runs in a thread of its own with a
  * main context of its own. */
@@ -45,7 +46,7 @@ typedef struct {
 	/* What QEMU had before we came; set once we begin to change it. */
 	GHashTable *former_capabilities;
 	QmpMigrateParameters former_parameters;
-	gboolean fd_given; /* QEMU has our channel, not yet taken by 'migrate' */
+	Transport *transport; /* (nullable): once the data channels are QEMU's */
 	gboolean migrate_sent;
 	gboolean guest_is_theirs; /* the agent said RUNNING */
 
@@ -78,6 +79,9 @@ gboolean source_precopy_undo(SourceRun *run, GError **error);
 gboolean source_switchover(SourceRun *run, GError **error);
 gboolean source_commit(SourceRun *run, GError **error);
 gboolean source_cleanup(SourceRun *run, GError **error);
+
+/* source-channels.c: (transfer full): the connections to the agent, by index, or NULL. */
+GArray *source_open_channels(SourceRun *run, GError **error);
 
 /* Is everything that this run rests on still there? To be asked after every wait. */
 gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;

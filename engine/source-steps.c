@@ -5,11 +5,6 @@
  */
 #include "engine/source-run.h"
 
-#include <string.h>
-#include <unistd.h>
-
-#include <glib-unix.h>
-
 #include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/negotiate.h"
@@ -308,32 +303,17 @@ source_restore_settings(Qemu *qemu, GHashTable *capabilities,
 	       qmp_migrate_set_parameters(qemu->qmp, &former, error);
 }
 
-/* Connects the data channel, says whose it is, and gives the socket to QEMU. */
+/* Connects the data channels and gives them to QEMU. */
 static gboolean
-open_channel(SourceRun *run, GError **error)
+attach_channels(SourceRun *run, GError **error)
 {
-	ControlPreamble preamble = { .index = 0 };
-	guint8 bytes[CONTROL_PREAMBLE_BYTES];
-	if (!control_token_from_string(run->token, preamble.token)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
-			    "destination: the agent gave no usable token");
+	const TransportOps *ops = transport_find(run->plan->transport);
+	g_return_val_if_fail(ops != NULL, FALSE); /* the plan is our own */
+	GArray *fds = source_open_channels(run, error);
+	if (fds == NULL)
 		return FALSE;
-	}
-	control_preamble_format(&preamble, bytes);
-
-	g_autoptr(GSocket) socket = dialer_connect(run->peer->dialer, NET_DATA, preamble.token,
-						   run->cancellable, error);
-	/* A new connection's buffer takes 28 bytes at once, so there is no half-sent case to handle. */
-	if (socket == NULL ||
-	    g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes) {
-		source_name_host(error, "destination");
-		return FALSE;
-	}
-	/* QEMU wants it blocking, as its own sockets are; GSocket's never is, whatever it is told. */
-	if (!g_unix_set_fd_nonblocking(g_socket_get_fd(socket), FALSE, error))
-		return FALSE;
-	run->fd_given = qmp_getfd(run->qemu->qmp, "godwit", g_socket_get_fd(socket), error);
-	return run->fd_given;
+	run->transport = transport_attach(ops, TRANSPORT_SOURCE, run->qemu, fds, error);
+	return run->transport != NULL;
 }
 
 static JsonObject *
@@ -359,7 +339,7 @@ source_setup(SourceRun *run, GError **error)
 {
 	if (!apply_settings(run, error) ||
 	    !journal_append(run->journal, "setup", settings_facts(run), error) ||
-	    !open_channel(run, error)) {
+	    !attach_channels(run, error)) {
 		source_name_host(error, "source");
 		return FALSE;
 	}
@@ -370,11 +350,12 @@ source_setup(SourceRun *run, GError **error)
 gboolean
 source_setup_undo(SourceRun *run, GError **error)
 {
+	/* Whatever has become of QEMU: the peer's must not wait for more. */
+	transport_sever(run->transport);
 	if (run->former_capabilities == NULL || run->qemu->closed != NULL)
 		return TRUE;
-	g_autoptr(GError) ignored = NULL;
-	if (run->fd_given && !run->migrate_sent && !qmp_closefd(run->qemu->qmp, "godwit", &ignored))
-		g_debug("closefd: %s", ignored->message);
+	if (!run->migrate_sent)
+		transport_detach(run->transport, run->qemu);
 	return source_restore_settings(run->qemu, run->former_capabilities, &run->former_parameters,
 				       error);
 }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Which data connections belong to a session: a token of 128 random bits opens exactly the channels that
+ * the plan asks for, each index once, until they are taken. A second one with the same index, an index
+ * beyond the last, one that comes late: all are as strange as one with another token.
+ */
+#include "engine/channel-set.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "engine/gw-error.h"
+
+static void
+close_fd(gpointer data)
+{
+	int fd = *(int *)data;
+	if (fd >= 0)
+		close(fd);
+}
+
+GArray *
+channel_fds_new(void)
+{
+	GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
+	g_array_set_clear_func(fds, close_fd);
+	return fds;
+}
+
+void
+channel_set_clear(ChannelSet *self)
+{
+	g_clear_pointer(&self->fds, g_array_unref);
+	*self = (ChannelSet){ 0 };
+}
+
+gboolean
+channel_set_open(ChannelSet *self, guint n, GError **error)
+{
+	static const int none = -1;
+	channel_set_clear(self);
+	if (getrandom(self->token, sizeof self->token, 0) != sizeof self->token) {
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no random numbers for a token");
+		return FALSE;
+	}
+	self->fds = channel_fds_new();
+	for (guint i = 0; i < n; i++)
+		g_array_append_val(self->fds, none);
+	self->n_missing = n;
+	self->is_open = TRUE;
+	return TRUE;
+}
+
+/* In the same time wherever they differ, so that nobody can guess it byte by byte. */
+static gboolean
+is_token(const ChannelSet *self, const guint8 token[CONTROL_TOKEN_BYTES])
+{
+	guint8 difference = 0;
+	for (guint i = 0; i < CONTROL_TOKEN_BYTES; i++)
+		difference |= self->token[i] ^ token[i];
+	return difference == 0;
+}
+
+gboolean
+channel_set_put(ChannelSet *self, const ControlPreamble *preamble, int fd)
+{
+	if (!self->is_open || !is_token(self, preamble->token) || preamble->index >= self->fds->len)
+		return FALSE;
+	int *place = &g_array_index(self->fds, int, preamble->index);
+	if (*place >= 0)
+		return FALSE;
+	*place = fd;
+	self->n_missing--;
+	return TRUE;
+}
+
+gboolean
+channel_set_is_complete(const ChannelSet *self)
+{
+	return self->is_open && self->n_missing == 0;
+}
+
+GArray *
+channel_set_take(ChannelSet *self)
+{
+	self->is_open = FALSE;
+	return g_steal_pointer(&self->fds);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The source's data channels: a connection each, to the agent's one port, and each says first whose it is.
+ */
+#include "engine/source-run.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include <glib-unix.h>
+
+#include "engine/channel-set.h"
+#include "engine/gw-error.h"
+
+/* Connects channel @index and says whose it is. Returns: the descriptor, or -1 */
+static int
+open_one(SourceRun *run, const guint8 token[CONTROL_TOKEN_BYTES], guint index, GError **error)
+{
+	ControlPreamble preamble = { .index = index };
+	guint8 bytes[CONTROL_PREAMBLE_BYTES];
+	memcpy(preamble.token, token, CONTROL_TOKEN_BYTES);
+	control_preamble_format(&preamble, bytes);
+
+	g_autoptr(GSocket) socket =
+		dialer_connect(run->peer->dialer, NET_DATA, token, run->cancellable, error);
+	/* A new connection's buffer takes 28 bytes at once, so there is no half-sent case to handle. */
+	if (socket == NULL ||
+	    g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes)
+		return -1;
+	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
+	/* QEMU wants it blocking, as its own sockets are; GSocket's never is, whatever it is told. */
+	if (fd >= 0)
+		g_unix_set_fd_nonblocking(fd, FALSE, NULL);
+	else
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no descriptor for a data channel");
+	return fd;
+}
+
+GArray *
+source_open_channels(SourceRun *run, GError **error)
+{
+	guint8 token[CONTROL_TOKEN_BYTES];
+	if (!control_token_from_string(run->token, token)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
+			    "destination: the agent gave no usable token");
+		return NULL;
+	}
+	g_autoptr(GArray) fds = channel_fds_new();
+	guint n = channel_count(run->plan->channels);
+	for (guint i = 0; i < n; i++) {
+		int fd = open_one(run, token, i, error);
+		if (fd < 0) {
+			source_name_host(error, "destination");
+			return NULL;
+		}
+		g_array_append_val(fds, fd);
+	}
+	return g_steal_pointer(&fds);
+}
