@@ -16,6 +16,7 @@
 #include "engine/survey-data.h"
 #include "engine/survey-qemu.h"
 #include "engine/vgpu-data.h"
+#include "engine/vgpu-host.h"
 #include "qmp/await.h"
 
 #define CHANNEL_TIMEOUT_MS 10000
@@ -93,6 +94,8 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	if (self->survey == NULL && !attach(self, error))
 		return FALSE;
 	if (self->vgpus != NULL) {
+		if (self->survey->vgpus != NULL)
+			vgpu_take_open(self->vgpus, self->vm, self->survey->vgpus);
 		g_clear_pointer(&self->survey->vgpus, g_ptr_array_unref);
 		self->survey->vgpus = g_ptr_array_ref(self->vgpus);
 	}

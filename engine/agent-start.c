@@ -68,17 +68,35 @@ typedef struct {
 	GPid pid;
 } Launch;
 
-/* Whether a driver can do this is told to nobody but the program that opens the vGPU: QEMU, at its start. */
+/* Some of what a driver can do is told to nobody but the program that opens the vGPU: QEMU, at its start. By the
+ * words of QEMU 10.0 and 11.1. */
+static const struct {
+	const char *words;
+	const char *meaning;
+} refusals[] = {
+	{ "only if all of them support P2P",
+	  "the driver cannot stop several vGPUs together (no P2P support): give the VM one vGPU "
+	  "only, or use a driver release with peer-to-peer support" },
+	{ "migration is not supported in kernel", "the driver cannot migrate vGPUs: use a driver "
+						  "release that can, and switch it on there" },
+	{ "VFIO_MIGRATION_STOP_COPY is not supported",
+	  "the driver cannot migrate vGPUs: use a driver release that can, and switch it on "
+	  "there" },
+	{ "not supported with vIOMMU enabled",
+	  "a vGPU does not migrate together with a virtual IOMMU: take that away from the VM" },
+};
+
 static void
-explain_no_p2p(GError **error)
+explain_refusal(GError **error)
 {
-	if (strstr((*error)->message, "only if all of them support P2P") == NULL)
+	for (guint i = 0; i < G_N_ELEMENTS(refusals); i++) {
+		if (strstr((*error)->message, refusals[i].words) == NULL)
+			continue;
+		g_autoptr(GError) cause = g_steal_pointer(error);
+		g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE, "%s: %s", refusals[i].meaning,
+			    cause->message);
 		return;
-	g_autoptr(GError) cause = g_steal_pointer(error);
-	g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE,
-		    "the driver cannot stop several vGPUs together (no P2P support): give the VM "
-		    "one vGPU only, or use a driver release with peer-to-peer support: %s",
-		    cause->message);
+	}
 }
 
 static gboolean
@@ -91,7 +109,7 @@ make_and_start(Launch *launch)
 		return TRUE;
 	g_autoptr(GError) error = NULL;
 	if (gw_vm_remove_vgpus(launch->vm, &error))
-		explain_no_p2p(&launch->error);
+		explain_refusal(&launch->error);
 	else
 		g_prefix_error(&launch->error, "%s; and before that: ", error->message);
 	return FALSE;

@@ -5,6 +5,11 @@
 
 #include "engine/gw-version.h"
 
+/* What a driver can do, as the kernel's VFIO has it. */
+#define GW_VGPU_STOP_COPY 1 /* be migrated at all */
+#define GW_VGPU_P2P	  2 /* be stopped together with others */
+#define GW_VGPU_PRE_COPY  4 /* be copied while the guest runs */
+
 /* One vGPU of a VM, as the host it is on describes it; or, on a host where it is still to be made, what
  * would be made. Texts are NULL and numbers -1 where the host does not tell. */
 typedef struct {
@@ -21,7 +26,11 @@ typedef struct {
 	char *params;	      /* the vendor's settings, as they are written there */
 	gint64 vram_bytes;
 	gint64 available; /* instances of its type that can still be made */
-	char *taken_type; /* the type of the vGPU that has this one's UUID there already */
+	/* What the driver says while QEMU has it open. */
+	gint64 migration_flags;	  /* GW_VGPU_…; 0: it cannot migrate; -1: not known */
+	gint64 stop_copy_bytes;	  /* what would have to be copied with the guest stopped */
+	gboolean lacks_data_size; /* it does not tell that: QEMU takes 100 GiB for granted */
+	char *taken_type;	  /* the type of the vGPU that has this one's UUID there already */
 } GwVgpu;
 
 GW_API void gw_vgpu_free(GwVgpu *self);

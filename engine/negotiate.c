@@ -198,6 +198,8 @@ static void
 check_vgpus(Negotiation *self)
 {
 	vgpu_compare(self->source->vgpus, self->destination->vgpus, self->plan->issues);
+	vgpu_check_sizes(self->source->vgpus, self->plan->downtime_limit_us,
+			 self->plan->bandwidth_bytes_per_s, self->plan->issues);
 }
 
 /* QEMU 7.2 and before speak an interface of VFIO's that no kernel of today has. */

@@ -10,6 +10,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/sample-json.h"
+#include "engine/vgpu-host.h"
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
 
@@ -136,12 +137,13 @@ check_timeout(SourceRun *run, GError **error)
 	if (run->options->timeout_us == 0 || lasted_us < run->options->timeout_us)
 		return TRUE;
 	const QmpMigrateInfo *info = &run->qemu->info;
+	g_autofree char *vgpus = vgpu_describe_left_of(run->source->vgpus, run->qemu->process.pid);
 	g_set_error(error, GW_ERROR, GW_ERROR_NO_CONVERGENCE,
 		    "source: not converged within %.1f s: %" G_GINT64_FORMAT
 		    " MiB of RAM remain, %" G_GINT64_FORMAT " MiB/s go out, %" G_GINT64_FORMAT
-		    " MiB/s are dirtied",
+		    " MiB/s are dirtied%s",
 		    (double)run->options->timeout_us / 1e6, info->ram_remaining_bytes >> 20,
-		    info->bandwidth_bytes_per_s >> 20, info->ram_dirty_bytes_per_s >> 20);
+		    info->bandwidth_bytes_per_s >> 20, info->ram_dirty_bytes_per_s >> 20, vgpus);
 	return FALSE;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwVgpu as data. The vGPUs of both hosts belong together by their names. Where these do not fit, the first
- * belongs to the first and so on; but a QEMU lists its devices in an order of its own, not the command line's.
+ * GwVgpu as data. The vGPUs of both hosts belong together by QEMU's ids of them. Where these do not fit, it is
+ * the places that count, but a QEMU lists its devices in an order of its own, not the command line's: so that
+ * is good enough only for vGPUs which are all alike.
  */
 #include "engine/vgpu-data.h"
 
@@ -11,6 +12,11 @@
 #include "engine/gw-error.h"
 #include "engine/plan-json.h"
 #include "vfio/vfio-compat.h"
+
+#define MAX_FLAGS 64
+
+G_STATIC_ASSERT(GW_VGPU_STOP_COPY == VFIO_FLAG_STOP_COPY && GW_VGPU_P2P == VFIO_FLAG_P2P &&
+		GW_VGPU_PRE_COPY == VFIO_FLAG_PRE_COPY);
 
 void
 gw_vgpu_free(GwVgpu *self)
@@ -46,6 +52,28 @@ static const struct {
 	TEXT(params), TEXT(taken_type),
 };
 
+static const struct {
+	const char *name;
+	gint64 flag;
+} flags[] = {
+	{ "stop-copy", GW_VGPU_STOP_COPY },
+	{ "p2p", GW_VGPU_P2P },
+	{ "pre-copy", GW_VGPU_PRE_COPY },
+};
+
+/* Nothing where they are not known; an empty list says that it cannot migrate. */
+static void
+add_flags(JsonObject *object, gint64 known)
+{
+	if (known < 0)
+		return;
+	JsonArray *words = json_array_new();
+	for (guint i = 0; i < G_N_ELEMENTS(flags); i++)
+		if (known & flags[i].flag)
+			json_array_add_string_element(words, flags[i].name);
+	json_object_set_array_member(object, "migration", words);
+}
+
 static JsonObject *
 to_object(const GwVgpu *self)
 {
@@ -55,6 +83,10 @@ to_object(const GwVgpu *self)
 				  G_STRUCT_MEMBER(char *, self, texts[i].offset));
 	fields_add_known(object, "vram_bytes", self->vram_bytes);
 	fields_add_known(object, "available", self->available);
+	add_flags(object, self->migration_flags);
+	fields_add_known(object, "stop_copy_bytes", self->stop_copy_bytes);
+	if (self->lacks_data_size)
+		json_object_set_boolean_member(object, "lacks_data_size", TRUE);
 	return object;
 }
 
@@ -79,6 +111,19 @@ vgpu_ids(const GPtrArray *vgpus)
 	return ids;
 }
 
+/* -1 where they were not told; a word of a later version is passed over. */
+static gint64
+read_flags(Fields *f)
+{
+	g_auto(GStrv) words =
+		fields_strv(f, "migration", FIELDS_OPTIONAL, MAX_FLAGS, FIELDS_WORD_BYTES);
+	gint64 known = words != NULL ? 0 : -1;
+	for (guint i = 0; words != NULL && i < G_N_ELEMENTS(flags); i++)
+		if (g_strv_contains((const char *const *)words, flags[i].name))
+			known |= flags[i].flag;
+	return known;
+}
+
 static GwVgpu *
 from_node(JsonNode *node, GError **error)
 {
@@ -90,6 +135,9 @@ from_node(JsonNode *node, GError **error)
 			fields_string(&f, texts[i].name, FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
 	self->vram_bytes = fields_count(&f, "vram_bytes", FIELDS_OPTIONAL);
 	self->available = fields_count(&f, "available", FIELDS_OPTIONAL);
+	self->migration_flags = read_flags(&f);
+	self->stop_copy_bytes = fields_count(&f, "stop_copy_bytes", FIELDS_OPTIONAL);
+	self->lacks_data_size = fields_boolean(&f, "lacks_data_size", FIELDS_OPTIONAL);
 	return fields_end(&f, error) ? g_steal_pointer(&self) : NULL;
 }
 
@@ -126,6 +174,25 @@ fill_side(VfioSide *side, const GwVgpu *vgpu)
 	side->params = vgpu->params;
 	side->available = vgpu->available;
 	side->taken_type = vgpu->taken_type;
+	side->migration_flags = vgpu->migration_flags;
+	side->lacks_data_size = vgpu->lacks_data_size;
+}
+
+/* @ours, @theirs: what the vGPU is called on each host; those that differ in it are known by the one of the host
+ * that has to change. */
+static void
+add_issues(GPtrArray *issues, const GPtrArray *found, const char *ours, const char *theirs)
+{
+	for (guint i = 0; i < found->len; i++) {
+		const VfioIssue *issue = g_ptr_array_index(found, i);
+		gboolean at_theirs = strcmp(issue->host, "destination") == 0 && theirs != NULL;
+		g_ptr_array_add(issues,
+				gw_issue_new(issue->severity == VFIO_SEVERITY_ERROR
+						     ? GW_SEVERITY_ERROR
+						     : GW_SEVERITY_WARNING,
+					     issue->code, issue->host, at_theirs ? theirs : ours,
+					     issue->text, issue->remedy));
+	}
 }
 
 static void
@@ -135,14 +202,7 @@ compare_pair(const GwVgpu *source, const GwVgpu *destination, GPtrArray *issues)
 	fill_side(&ours, source);
 	fill_side(&theirs, destination);
 	g_autoptr(GPtrArray) found = vfio_compat_check(&ours, &theirs);
-	for (guint i = 0; i < found->len; i++) {
-		const VfioIssue *issue = g_ptr_array_index(found, i);
-		g_ptr_array_add(issues, gw_issue_new(issue->severity == VFIO_SEVERITY_ERROR
-							     ? GW_SEVERITY_ERROR
-							     : GW_SEVERITY_WARNING,
-						     issue->code, "both", ours.id, issue->text,
-						     issue->remedy));
-	}
+	add_issues(issues, found, ours.id, theirs.id);
 }
 
 /* How often @name is in @vgpus; @ret_last is one of them. */
@@ -160,36 +220,103 @@ find_name(const GPtrArray *vgpus, const char *name, const GwVgpu **ret_last)
 	return n;
 }
 
+/* Has each list every name of the other once? */
+static gboolean
+names_fit(const GPtrArray *source, const GPtrArray *destination)
+{
+	const GwVgpu *found = NULL;
+	for (guint i = 0; i < destination->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(destination, i);
+		if (find_name(destination, vgpu->name, &found) != 1 ||
+		    find_name(source, vgpu->name, &found) != 1)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+are_alike(const GPtrArray *vgpus)
+{
+	for (guint i = 1; i < vgpus->len; i++) {
+		const GwVgpu *first = g_ptr_array_index(vgpus, 0),
+			     *vgpu = g_ptr_array_index(vgpus, i);
+		if (g_strcmp0(first->type, vgpu->type) != 0)
+			return FALSE;
+	}
+	return TRUE;
+}
+
 const GwVgpu *
 vgpu_partner(const GPtrArray *source, const GPtrArray *destination, guint i)
 {
-	const GwVgpu *partner = NULL, *found = NULL;
-	for (guint other = 0; other < destination->len; other++) {
-		const GwVgpu *vgpu = g_ptr_array_index(destination, other);
-		if (find_name(destination, vgpu->name, &found) != 1 ||
-		    find_name(source, vgpu->name, &found) != 1)
-			return g_ptr_array_index(source, i);
-		if (other == i)
-			partner = found;
-	}
+	const GwVgpu *partner = g_ptr_array_index(source, i);
+	if (names_fit(source, destination))
+		find_name(source, ((const GwVgpu *)g_ptr_array_index(destination, i))->name,
+			  &partner);
 	return partner;
+}
+
+static void
+check_among(const GPtrArray *vgpus, const char *where, GPtrArray *issues)
+{
+	for (guint i = 0; i < vgpus->len; i++) {
+		VfioSide side;
+		fill_side(&side, g_ptr_array_index(vgpus, i));
+		g_autoptr(GPtrArray) found = vfio_compat_check_among(&side, vgpus->len, where);
+		add_issues(issues, found, side.id, side.id);
+	}
+}
+
+static void
+compare_lists(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issues)
+{
+	if (!names_fit(source, destination) && !(are_alike(source) && are_alike(destination))) {
+		g_ptr_array_add(
+			issues,
+			gw_issue_new(GW_SEVERITY_ERROR, "vgpu-names", "destination", "vGPUs",
+				     "nothing tells which of the vGPUs, of different types, is "
+				     "which: QEMU's ids of them are not the same on both hosts",
+				     "give each vfio-pci device the same id= on both hosts"));
+		return;
+	}
+	for (guint i = 0; i < source->len; i++)
+		compare_pair(vgpu_partner(source, destination, i),
+			     g_ptr_array_index(destination, i), issues);
 }
 
 void
 vgpu_compare(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issues)
 {
-	guint n_source = source != NULL ? source->len : 0;
-	guint n_destination = destination != NULL ? destination->len : 0;
-	if (n_source != n_destination) {
+	static const GPtrArray none;
+	source = source != NULL ? source : &none;
+	destination = destination != NULL ? destination : &none;
+	if (source->len != destination->len) {
 		g_autofree char *text = g_strdup_printf(
-			"the VM has %u vGPUs at the source and %u at the destination", n_source,
-			n_destination);
-		g_ptr_array_add(issues,
-				gw_issue_new(GW_SEVERITY_ERROR, "vgpu-count", "both", "vGPUs", text,
-					     "give both QEMUs the same devices"));
+			"the VM has %u vGPUs at the source and %u at the destination", source->len,
+			destination->len);
+		g_ptr_array_add(issues, gw_issue_new(GW_SEVERITY_ERROR, "vgpu-count", "destination",
+						     "vGPUs", text,
+						     "give its QEMU the devices of the source's"));
 		return;
 	}
-	for (guint i = 0; i < n_source; i++)
-		compare_pair(vgpu_partner(source, destination, i),
-			     g_ptr_array_index(destination, i), issues);
+	compare_lists(source, destination, issues);
+	check_among(source, "source", issues);
+	check_among(destination, "destination", issues);
+}
+
+void
+vgpu_check_sizes(const GPtrArray *source, gint64 downtime_limit_us, gint64 bandwidth_bytes_per_s,
+		 GPtrArray *issues)
+{
+	guint n_lacking = 0;
+	for (guint i = 0; source != NULL && i < source->len; i++)
+		n_lacking += ((const GwVgpu *)g_ptr_array_index(source, i))->lacks_data_size;
+	for (guint i = 0; source != NULL && i < source->len; i++) {
+		VfioSide side;
+		fill_side(&side, g_ptr_array_index(source, i));
+		g_autoptr(GPtrArray) found =
+			vfio_compat_check_size(&side, n_lacking, downtime_limit_us,
+					       bandwidth_bytes_per_s);
+		add_issues(issues, found, side.id, NULL);
+	}
 }

@@ -33,3 +33,13 @@ const GwVgpu *vgpu_partner(const GPtrArray *source, const GPtrArray *destination
  * @issues: of GwIssue; what stands in the way is added
  */
 void vgpu_compare(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issues);
+
+/**
+ * vgpu_check_sizes:
+ * @source: (nullable): those that the VM has
+ * @bandwidth_bytes_per_s: 0 for no limit
+ *
+ * Adds to @issues the vGPUs for whose sake QEMU would never, or perhaps never, stop the guest.
+ */
+void vgpu_check_sizes(const GPtrArray *source, gint64 downtime_limit_us,
+		      gint64 bandwidth_bytes_per_s, GPtrArray *issues);

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
+#include "engine/vm-argv.h"
 #include "qmp/await.h"
 #include "qmp/qmp-devices.h"
 #include "vfio/vfio-device.h"
+#include "vfio/vfio-feature.h"
 #include "vfio/vfio-remove.h"
 
 #define REMOVE_TIMEOUT_US (10 * G_USEC_PER_SEC)
@@ -41,6 +43,7 @@ vgpu_new(const char *name)
 	GwVgpu *vgpu = g_new0(GwVgpu, 1);
 	vgpu->name = g_strdup(name);
 	vgpu->vram_bytes = vgpu->available = -1;
+	vgpu->migration_flags = vgpu->stop_copy_bytes = -1;
 	return vgpu;
 }
 
@@ -125,6 +128,43 @@ vgpu_describe_wanted(const VfioHost *host, const GwVmVgpu *wanted)
 	return vgpu;
 }
 
+/* What only the program that has it open can be told. */
+static void
+ask_features(const VfioHost *host, pid_t qemu, GwVgpu *vgpu)
+{
+	VfioFeatures features;
+	vfio_feature_ask(host, qemu, vgpu->id, &features);
+	vgpu->migration_flags = features.flags;
+	vgpu->stop_copy_bytes = features.stop_copy_bytes;
+	vgpu->lacks_data_size = features.lacks_data_size;
+}
+
+static void
+describe_left(const VfioHost *host, pid_t qemu, const GwVgpu *vgpu, GString *out)
+{
+	VfioFeatures features;
+	vfio_feature_ask(host, qemu, vgpu->id, &features);
+	const char *name = vgpu->name != NULL ? vgpu->name : vgpu->id;
+	if (features.lacks_data_size)
+		g_string_append_printf(out,
+				       "; how much of vGPU '%s' remains its driver does not tell "
+				       "(QEMU takes 100 GiB for granted)",
+				       name);
+	else if (features.stop_copy_bytes >= 0)
+		g_string_append_printf(out, "; %.1f MiB of vGPU '%s' remain",
+				       (double)features.stop_copy_bytes / (1 << 20), name);
+}
+
+char *
+vgpu_describe_left_of(const GPtrArray *vgpus, pid_t qemu)
+{
+	GString *out = g_string_new(NULL);
+	g_autoptr(VfioHost) host = vgpus != NULL && vgpus->len > 0 ? vgpu_host_open(NULL) : NULL;
+	for (guint i = 0; host != NULL && i < vgpus->len; i++)
+		describe_left(host, qemu, g_ptr_array_index(vgpus, i), out);
+	return g_string_free(out, FALSE);
+}
+
 static gboolean
 add_qemu_device(const VfioHost *host, Qemu *qemu, const QmpDevice *device, GPtrArray *vgpus,
 		GError **error)
@@ -134,7 +174,9 @@ add_qemu_device(const VfioHost *host, Qemu *qemu, const QmpDevice *device, GPtrA
 	g_autofree char *path = qmp_device_get_string(qemu->qmp, device, "sysfsdev", error);
 	if (path == NULL)
 		return FALSE;
-	g_ptr_array_add(vgpus, vgpu_describe(host, device->id, path));
+	GwVgpu *vgpu = vgpu_describe(host, device->id, path);
+	ask_features(host, qemu->process.pid, vgpu);
+	g_ptr_array_add(vgpus, vgpu);
 	return TRUE;
 }
 
@@ -151,13 +193,49 @@ vgpu_list_of_qemu(const VfioHost *host, Qemu *qemu, GError **error)
 	return g_steal_pointer(&vgpus);
 }
 
+/* QEMU's id of it, by which the source knows it, as far as the command line shows it. */
+static GwVgpu *
+describe_named(const VfioHost *host, const GwVm *vm, const GwVmVgpu *wanted)
+{
+	GwVgpu *vgpu = vgpu_describe_wanted(host, wanted);
+	char *id = vm_argv_device_id(vm, wanted->name);
+	if (id != NULL) {
+		g_free(vgpu->name);
+		vgpu->name = id;
+	}
+	return vgpu;
+}
+
 GPtrArray *
 vgpu_list_of_vm(const VfioHost *host, const GwVm *vm)
 {
 	GPtrArray *vgpus = g_ptr_array_new_with_free_func((GDestroyNotify)gw_vgpu_free);
 	for (guint i = 0; i < vm->vgpus->len; i++)
-		g_ptr_array_add(vgpus, vgpu_describe_wanted(host, g_ptr_array_index(vm->vgpus, i)));
+		g_ptr_array_add(vgpus, describe_named(host, vm, g_ptr_array_index(vm->vgpus, i)));
 	return vgpus;
+}
+
+static void
+take_open(GwVgpu *vgpu, const GwVgpu *open)
+{
+	g_free(vgpu->name);
+	vgpu->name = g_strdup(open->name);
+	vgpu->migration_flags = open->migration_flags;
+	vgpu->stop_copy_bytes = open->stop_copy_bytes;
+	vgpu->lacks_data_size = open->lacks_data_size;
+}
+
+void
+vgpu_take_open(GPtrArray *vgpus, const GwVm *vm, const GPtrArray *open)
+{
+	for (guint i = 0; i < vgpus->len; i++) {
+		const GwVmVgpu *made = g_ptr_array_index(vm->vgpus, i);
+		for (guint j = 0; j < open->len; j++) {
+			const GwVgpu *its = g_ptr_array_index(open, j);
+			if (g_strcmp0(its->id, made->id) == 0)
+				take_open(g_ptr_array_index(vgpus, i), its);
+		}
+	}
 }
 
 typedef struct {

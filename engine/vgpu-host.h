@@ -20,8 +20,22 @@ GwVgpu *vgpu_describe_wanted(const VfioHost *host, const GwVmVgpu *wanted);
 
 /* (transfer full): of GwVgpu, those that @qemu has; NULL with %QMP_ERROR. */
 GPtrArray *vgpu_list_of_qemu(const VfioHost *host, Qemu *qemu, GError **error);
-/* (transfer full): of GwVgpu, those that @vm wants. */
+/* (transfer full): "; 12.0 MiB of vGPU 'gpu0' remain", for each of @vgpus (nullable), as the drivers say now;
+ * empty where none does. Asks as vfio_feature_ask() does. */
+char *vgpu_describe_left_of(const GPtrArray *vgpus, pid_t qemu);
+
+/* (transfer full): of GwVgpu, those that @vm wants, in the file's order. */
 GPtrArray *vgpu_list_of_vm(const VfioHost *host, const GwVm *vm);
+
+/**
+ * vgpu_take_open:
+ * @vgpus: of vgpu_list_of_vm()
+ * @vm: its QEMU runs
+ * @open: of vgpu_list_of_qemu()
+ *
+ * Adds what can be known only now: QEMU's own ids, and what the drivers can do.
+ */
+void vgpu_take_open(GPtrArray *vgpus, const GwVm *vm, const GPtrArray *open);
 
 /**
  * vgpu_remove_ids:

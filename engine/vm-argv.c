@@ -117,3 +117,22 @@ gw_vm_expand_argv(const GwVm *self, GError **error)
 {
 	return vm_argv_expand(self, VM_ARGV_RUN, error);
 }
+
+char *
+vm_argv_device_id(const GwVm *self, const char *vgpu)
+{
+	g_autofree char *variable = g_strdup_printf("${%s}", vgpu);
+	g_auto(GStrv) words = NULL;
+	if (!g_shell_parse_argv(self->argv, NULL, &words, NULL))
+		return NULL;
+	g_autoptr(GRegex) id = g_regex_new("(?:,|^)id=([^,]+)|\"id\"\\s*:\\s*\"([^\"]+)\"",
+					   G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
+	for (char **word = words; *word != NULL; word++) {
+		g_autoptr(GMatchInfo) match = NULL;
+		if (strstr(*word, variable) == NULL || !g_regex_match(id, *word, 0, &match))
+			continue;
+		g_autofree char *plain = g_match_info_fetch(match, 1);
+		return *plain != '\0' ? g_steal_pointer(&plain) : g_match_info_fetch(match, 2);
+	}
+	return NULL;
+}

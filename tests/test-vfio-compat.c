@@ -26,7 +26,7 @@ static const VfioSide good = {
 	.available = 1,
 };
 
-/* (transfer full): "error vgpu-x, warning vgpu-y". */
+/* (transfer full): "source error vgpu-x, both warning vgpu-y": which host has to change, and why. */
 static char *
 join(const GPtrArray *issues)
 {
@@ -35,7 +35,7 @@ join(const GPtrArray *issues)
 		const VfioIssue *issue = g_ptr_array_index(issues, i);
 		CU_ASSERT_TRUE(strlen(issue->text) > 10);
 		CU_ASSERT_TRUE(strlen(issue->remedy) > 10);
-		g_string_append_printf(out, "%s%s %s", i > 0 ? ", " : "",
+		g_string_append_printf(out, "%s%s %s %s", i > 0 ? ", " : "", issue->host,
 				       issue->severity == VFIO_SEVERITY_ERROR ? "error" : "warning",
 				       issue->code);
 	}
@@ -78,37 +78,42 @@ what_fits_has_no_issue(void)
 static void
 drivers_must_be_the_same(void)
 {
-	DIFFER(driver_version, "550.90.05", "550.90.07", "error vgpu-driver-version",
+	DIFFER(driver_version, "550.90.05", "550.90.07", "destination error vgpu-driver-version",
 	       "'550.90.05' on the source and '550.90.07' on the destination");
-	DIFFER(driver_version, NULL, "550.90.07", "warning vgpu-driver-version-unknown",
+	DIFFER(driver_version, NULL, "550.90.07", "source warning vgpu-driver-version-unknown",
 	       "not known on the source");
-	DIFFER(driver_version, "550.90.05", NULL, "warning vgpu-driver-version-unknown",
+	DIFFER(driver_version, "550.90.05", NULL, "destination warning vgpu-driver-version-unknown",
 	       "not known on the destination");
-	DIFFER(driver_version, NULL, NULL, "warning vgpu-driver-version-unknown",
+	DIFFER(driver_version, NULL, NULL, "both warning vgpu-driver-version-unknown",
 	       "not known on either host");
-	DIFFER(driver, "nvidia", "gwvgpu", "error vgpu-driver", "'gwvgpu' on the destination");
-	DIFFER(framework, "mdev", "vendor-vf", "error vgpu-framework", "'vendor-vf'");
-	DIFFER(live, VFIO_LIVE_UNKNOWN, VFIO_LIVE_NO, "error vgpu-vendor-refuses",
+	DIFFER(driver, "nvidia", "gwvgpu", "destination error vgpu-driver",
+	       "'gwvgpu' on the destination");
+	DIFFER(framework, "mdev", "vendor-vf", "destination error vgpu-framework", "'vendor-vf'");
+	DIFFER(live, VFIO_LIVE_UNKNOWN, VFIO_LIVE_NO, "destination error vgpu-vendor-refuses",
 	       "without a reason");
 }
 
 static void
 the_type_must_be_there_and_the_same(void)
 {
-	DIFFER(type, "nvidia-64", NULL, "error vgpu-type-missing", "has no type 'nvidia-64'");
-	DIFFER(type, NULL, "nvidia-64", "error vgpu-type-unknown", UUID);
-	DIFFER(type_name, "GRID P4-2Q", "GRID P40-2Q", "error vgpu-type-differs", "'GRID P40-2Q'");
-	DIFFER(description, "framebuffer=2048M", "framebuffer=1024M", "error vgpu-type-differs",
-	       "framebuffer=1024M");
-	DIFFER(vram_bytes, 10, 20, "error vgpu-vram-differs", "10 bytes of vRAM");
-	DIFFER(vram_bytes, -1, -1, "warning vgpu-vram-unknown", "nobody tells");
+	DIFFER(type, "nvidia-64", NULL, "destination error vgpu-type-missing",
+	       "has no type 'nvidia-64'");
+	DIFFER(type, NULL, "nvidia-64", "source error vgpu-type-unknown", UUID);
+	DIFFER(type_name, "GRID P4-2Q", "GRID P40-2Q", "destination error vgpu-type-differs",
+	       "'GRID P40-2Q'");
+	DIFFER(description, "framebuffer=2048M", "framebuffer=1024M",
+	       "destination error vgpu-type-differs", "framebuffer=1024M");
+	DIFFER(vram_bytes, 10, 20, "destination error vgpu-vram-differs", "10 bytes of vRAM");
+	DIFFER(vram_bytes, -1, -1, "both warning vgpu-vram-unknown", "nobody tells");
 }
 
 static void
 an_instance_must_be_free(void)
 {
-	DIFFER(available, 1, 0, "error vgpu-no-instance", "no instance of type 'nvidia-64'");
-	DIFFER(taken_type, NULL, "nvidia-63", "error vgpu-uuid-taken", "of type 'nvidia-63'");
+	DIFFER(available, 1, 0, "destination error vgpu-no-instance",
+	       "no instance of type 'nvidia-64'");
+	DIFFER(taken_type, NULL, "nvidia-63", "destination error vgpu-uuid-taken",
+	       "of type 'nvidia-63'");
 	VfioSide destination = good;
 	destination.available = 0;
 	destination.taken_type = "nvidia-64";
@@ -118,8 +123,10 @@ an_instance_must_be_free(void)
 static void
 settings_must_allow_it(void)
 {
-	DIFFER(params, "enable_uvm=1", NULL, "error vgpu-params", "at the source: enable_uvm");
-	DIFFER(params, NULL, "a=1,enable_debugging=1,enable_profiling=1", "error vgpu-params",
+	DIFFER(params, "enable_uvm=1", NULL, "source error vgpu-params",
+	       "at the source: enable_uvm");
+	DIFFER(params, NULL, "a=1,enable_debugging=1,enable_profiling=1",
+	       "destination error vgpu-params",
 	       "at the destination: enable_debugging, enable_profiling");
 	DIFFER(vendor, "generic", "generic", "", "");
 }
@@ -127,12 +134,13 @@ settings_must_allow_it(void)
 static void
 flags_must_fit(void)
 {
-	DIFFER(migration_flags, 7, 3, "error vgpu-precopy-differs",
-	       "only the driver at the source");
-	DIFFER(migration_flags, 3, 7, "error vgpu-precopy-differs", "at the destination can copy");
-	DIFFER(migration_flags, 0, 7, "error vgpu-not-migratable, error vgpu-precopy-differs",
+	DIFFER(migration_flags, 7, 3, "destination error vgpu-precopy-differs",
+	       "the driver at the destination cannot copy");
+	DIFFER(migration_flags, 3, 7, "source error vgpu-precopy-differs",
+	       "the driver at the source cannot copy");
+	DIFFER(migration_flags, 0, 7, "source error vgpu-not-migratable",
 	       "at the source cannot migrate");
-	DIFFER(migration_flags, -1, 0, "error vgpu-not-migratable",
+	DIFFER(migration_flags, -1, 0, "destination error vgpu-not-migratable",
 	       "at the destination cannot migrate");
 }
 
@@ -146,30 +154,78 @@ all_issues_come_at_once(void)
 	destination.live = VFIO_LIVE_NO;
 	destination.live_reason = "the boards do not fit";
 	check(&source, &destination,
-	      "error vgpu-params, error vgpu-driver-version, error vgpu-vendor-refuses, "
-	      "error vgpu-no-instance",
+	      "source error vgpu-params, destination error vgpu-driver-version, destination error "
+	      "vgpu-vendor-refuses, "
+	      "destination error vgpu-no-instance",
 	      "enable_uvm");
 	VfioSide nothing;
 	vfio_side_init(&nothing);
-	check(&source, &nothing, "error vgpu-params, error vgpu-no-parent", "enable_uvm");
-	check(&nothing, &good, "warning vgpu-driver-version-unknown, error vgpu-type-unknown",
+	check(&source, &nothing, "source error vgpu-params, destination error vgpu-no-parent",
+	      "enable_uvm");
+	check(&nothing, &good,
+	      "source warning vgpu-driver-version-unknown, source error vgpu-type-unknown",
 	      "source");
 }
 
 static void
 several_need_p2p(void)
 {
-	VfioSide sides[] = { good, good, good };
-	sides[1].id = "the second";
-	sides[1].migration_flags = VFIO_FLAG_STOP_COPY;
-	sides[2].migration_flags = -1;
-	g_autoptr(GPtrArray) one = vfio_compat_check_set(sides + 1, 1, "source");
-	CU_ASSERT_EQUAL(one->len, 0);
-	g_autoptr(GPtrArray) all = vfio_compat_check_set(sides, G_N_ELEMENTS(sides), "source");
-	CU_ASSERT_EQUAL_FATAL(all->len, 1);
-	const VfioIssue *issue = g_ptr_array_index(all, 0);
-	TEST_STRING(issue->code, "vgpu-no-p2p");
-	CU_ASSERT_PTR_NOT_NULL(strstr(issue->text, "'the second' at the source"));
+	static const struct {
+		gint64 flags;
+		guint n;
+		const char *expected;
+	} rows[] = {
+		{ VFIO_FLAG_STOP_COPY, 1, "" },
+		{ VFIO_FLAG_STOP_COPY, 2, "destination error vgpu-no-p2p" },
+		{ VFIO_FLAG_STOP_COPY | VFIO_FLAG_PRE_COPY, 4, "destination error vgpu-no-p2p" },
+		{ VFIO_FLAG_STOP_COPY | VFIO_FLAG_P2P, 2, "" },
+		{ 0, 2, "" },
+		{ -1, 2, "" },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		VfioSide side = good;
+		side.migration_flags = rows[i].flags;
+		g_autoptr(GPtrArray) issues =
+			vfio_compat_check_among(&side, rows[i].n, "destination");
+		g_autofree char *codes = join(issues);
+		TEST_STRING(codes, rows[i].expected);
+	}
+}
+
+/* QEMU takes 100 GiB for granted of each: 86 s at 10 Gbit/s. */
+static void
+a_size_must_be_told_or_fit(void)
+{
+	static const char error[] = "source error vgpu-no-data-size";
+	static const char warning[] = "source warning vgpu-no-data-size";
+	static const struct {
+		gint64 limit_us;
+		gint64 bandwidth_bytes_per_s;
+		guint n;
+		const char *expected;
+		const char *remedy;
+	} rows[] = {
+		{ 300000, 0, 1, error, "a downtime limit of 86 s (at 10 Gbit/s)" },
+		{ 2000000, 0, 1, error, "" },
+		{ 3000000, 0, 1, warning, "" },
+		{ 3000000, 0, 2, error, "172 s" },
+		{ 85000000, 1250000000, 1, error, "a downtime limit of 86 s" },
+		{ 86000000, 1250000000, 1, warning, "" },
+		{ 2000000000, 8 << 20, 1, error, "12801 s" },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		VfioSide side = good;
+		g_autoptr(GPtrArray) none = vfio_compat_check_size(&side, 0, rows[i].limit_us, 0);
+		CU_ASSERT_EQUAL(none->len, 0);
+		side.lacks_data_size = TRUE;
+		g_autoptr(GPtrArray) issues =
+			vfio_compat_check_size(&side, rows[i].n, rows[i].limit_us,
+					       rows[i].bandwidth_bytes_per_s);
+		g_autofree char *codes = join(issues);
+		TEST_STRING(codes, rows[i].expected);
+		const VfioIssue *issue = g_ptr_array_index(issues, 0);
+		CU_ASSERT_PTR_NOT_NULL(strstr(issue->remedy, rows[i].remedy));
+	}
 }
 
 /* From what two hosts are to what stands between them. */
@@ -187,15 +243,17 @@ trees_become_sides(void)
 	g_autoptr(GPtrArray) same = vfio_parents_list(source);
 	vfio_side_from_parent(&to, vfio_parents_choose(same, "nvidia-64", NULL), "nvidia-64");
 	/* The tree's vGPU has unified memory on. */
-	check(&from, &to, "error vgpu-params", "enable_uvm");
+	check(&from, &to, "source error vgpu-params", "enable_uvm");
 
 	g_autoptr(GPtrArray) others = vfio_parents_list(destination);
 	vfio_side_from_parent(&to, vfio_parents_choose(others, "nvidia-64", NULL), "nvidia-64");
-	check(&from, &to, "error vgpu-params, error vgpu-driver-version, error vgpu-type-missing",
+	check(&from, &to,
+	      "source error vgpu-params, destination error vgpu-driver-version, destination error "
+	      "vgpu-type-missing",
 	      "");
 	vfio_side_from_parent(&to, vfio_parents_choose(others, "nvidia-64", "3b:00.0"),
 			      "nvidia-64");
-	check(&from, &to, "error vgpu-params, error vgpu-no-parent", "");
+	check(&from, &to, "source error vgpu-params, destination error vgpu-no-parent", "");
 }
 
 static void
@@ -232,6 +290,7 @@ CU_TestInfo suite_vfio_compat[] = {
 	{ "flags must fit", flags_must_fit },
 	{ "all issues come at once", all_issues_come_at_once },
 	{ "several need P2P", several_need_p2p },
+	{ "a size must be told, or fit", a_size_must_be_told_or_fit },
 	{ "trees become sides", trees_become_sides },
 	{ "the best parent is chosen", the_best_parent_is_chosen },
 	CU_TEST_INFO_NULL,

@@ -25,6 +25,8 @@ make_vgpu(const char *name)
 	vgpu->driver_version = g_strdup("550.90.05");
 	vgpu->vram_bytes = 2 * 1024 * 1024 * 1024LL;
 	vgpu->available = 1;
+	vgpu->migration_flags = GW_VGPU_STOP_COPY | GW_VGPU_P2P | GW_VGPU_PRE_COPY;
+	vgpu->stop_copy_bytes = 4096;
 	return vgpu;
 }
 
@@ -50,6 +52,37 @@ a_list_is_read_as_it_was_written(void)
 	CU_ASSERT_STRING_EQUAL(vgpu->driver_version, "550.90.05");
 	CU_ASSERT_EQUAL(vgpu->vram_bytes, 2147483648LL);
 	CU_ASSERT_PTR_NULL(vgpu->params);
+	CU_ASSERT_EQUAL(vgpu->migration_flags, 7);
+	CU_ASSERT_EQUAL(vgpu->stop_copy_bytes, 4096);
+	CU_ASSERT_FALSE(vgpu->lacks_data_size);
+}
+
+/* What a driver cannot do and what nobody knows are two things. */
+static void
+flags_are_told_or_not(void)
+{
+	static const gint64 flags[] = { -1, 0, 1, 3, 5, 7 };
+	g_autoptr(GPtrArray) vgpus = make_list(G_N_ELEMENTS(flags));
+	for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
+		GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
+		vgpu->migration_flags = flags[i];
+		vgpu->stop_copy_bytes = -1;
+		vgpu->lacks_data_size = TRUE;
+	}
+	g_autoptr(JsonArray) array = vgpu_list_to_array(vgpus);
+	g_autoptr(GPtrArray) again = vgpu_list_from_array(array, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(again);
+	for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(again, i);
+		CU_ASSERT_EQUAL(vgpu->migration_flags, flags[i]);
+		CU_ASSERT_EQUAL(vgpu->stop_copy_bytes, -1);
+		CU_ASSERT_TRUE(vgpu->lacks_data_size);
+	}
+	g_autoptr(JsonNode) node =
+		json_from_string("[{\"migration\":[\"stop-copy\",\"of tomorrow\"]}]", NULL);
+	g_autoptr(GPtrArray) later = vgpu_list_from_array(json_node_get_array(node), NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(later);
+	CU_ASSERT_EQUAL(((const GwVgpu *)later->pdata[0])->migration_flags, GW_VGPU_STOP_COPY);
 }
 
 static void
@@ -63,6 +96,9 @@ a_hostile_list_is_refused(void)
 		{ "[{\"type\":7}]", "'type'" },
 		{ "[{\"vram_bytes\":-1}]", "'vram_bytes'" },
 		{ "[{\"vram_bytes\":\"much\"}]", "'vram_bytes'" },
+		{ "[{\"migration\":7}]", "'migration'" },
+		{ "[{\"migration\":[7]}]", "'migration'" },
+		{ "[{\"stop_copy_bytes\":-7}]", "'stop_copy_bytes'" },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autoptr(GError) error = NULL;
@@ -166,6 +202,70 @@ one_difference_gives_one_refusal(void)
 	CU_ASSERT_TRUE(has_code(plan->issues, "vgpu-count"));
 }
 
+/* The first issue of @code: what it says of where to change what. */
+static void
+check_issue(const GPtrArray *issues, const char *code, const char *host, const char *subject)
+{
+	for (guint i = 0; i < issues->len; i++) {
+		const GwIssue *issue = g_ptr_array_index(issues, i);
+		if (!g_str_equal(issue->code, code))
+			continue;
+		TEST_STRING(issue->host, host);
+		TEST_STRING(issue->subject, subject);
+		CU_ASSERT_PTR_NOT_NULL(issue->remedy);
+		return;
+	}
+	CU_FAIL("no such issue");
+}
+
+static void
+an_issue_names_the_host_that_has_to_change(void)
+{
+	g_autoptr(GPtrArray) source = make_list(2);
+	g_autoptr(GPtrArray) destination = make_list(2);
+	g_autoptr(GPtrArray) issues = g_ptr_array_new_with_free_func((GDestroyNotify)gw_issue_free);
+	rename_to(source, 1, "gpu1");
+	rename_to(destination, 1, "gpu1");
+	GwVgpu *ours = g_ptr_array_index(source, 1), *theirs = g_ptr_array_index(destination, 0);
+	ours->migration_flags = GW_VGPU_STOP_COPY;
+	ours->lacks_data_size = TRUE;
+	older_driver(theirs);
+	vgpu_compare(source, destination, issues);
+	vgpu_check_sizes(source, 300000, 0, issues);
+	check_issue(issues, "vgpu-driver-version", "destination", "gpu0");
+	check_issue(issues, "vgpu-precopy-differs", "source", "gpu1");
+	check_issue(issues, "vgpu-no-p2p", "source", "gpu1");
+	check_issue(issues, "vgpu-no-data-size", "source", "gpu1");
+	CU_ASSERT_EQUAL(issues->len, 4);
+}
+
+/* Where the names do not fit it must not matter which is which. */
+static void
+names_that_do_not_fit_are_refused(void)
+{
+	static const struct {
+		const char *name;
+		const char *type;
+		gboolean refused;
+	} rows[] = {
+		{ "gpu1", "nvidia-64", FALSE },	 { "gpu1", "nvidia-63", FALSE },
+		{ "other", "nvidia-63", FALSE }, { "other", "nvidia-64", TRUE },
+		{ NULL, "nvidia-64", TRUE },	 { "gpu0", "nvidia-64", TRUE },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GPtrArray) source = make_list(2);
+		g_autoptr(GPtrArray) destination = make_list(2);
+		g_autoptr(GwPlan) plan = gw_plan_new();
+		rename_to(source, 1, "gpu1");
+		rename_to(destination, 1, rows[i].name);
+		set(&((GwVgpu *)source->pdata[1])->type, rows[i].type);
+		set(&((GwVgpu *)destination->pdata[1])->type, rows[i].type);
+		vgpu_compare(source, destination, plan->issues);
+		CU_ASSERT_EQUAL(has_code(plan->issues, "vgpu-names"), rows[i].refused);
+		CU_ASSERT_EQUAL(gw_plan_is_possible(plan), !rows[i].refused);
+	}
+}
+
 static void
 a_viommu_goes_with_no_vgpu(void)
 {
@@ -193,7 +293,11 @@ a_viommu_goes_with_no_vgpu(void)
 CU_TestInfo suite_vgpu[] = {
 	{ "a list is read as it was written", a_list_is_read_as_it_was_written },
 	{ "a hostile list is refused", a_hostile_list_is_refused },
+	{ "flags are told or not", flags_are_told_or_not },
 	{ "partners are found by name", partners_are_found_by_name },
+	{ "an issue names the host that has to change",
+	  an_issue_names_the_host_that_has_to_change },
+	{ "names that do not fit are refused", names_that_do_not_fit_are_refused },
 	{ "one difference gives one refusal", one_difference_gives_one_refusal },
 	{ "a vIOMMU goes with no vGPU", a_viommu_goes_with_no_vgpu },
 	CU_TEST_INFO_NULL,

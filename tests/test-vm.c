@@ -15,6 +15,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-vm.h"
+#include "engine/vm-argv.h"
 #include "tests/test-util.h"
 
 /* (transfer full): the error that this file gives; fails the test if it gives none. */
@@ -142,6 +143,32 @@ argv_is_expanded(void)
 	CU_ASSERT_STRING_EQUAL(joined, "qemu|-append|a  b $HOME $$ \\n|-qmp|"
 				       "unix:/run/q,server=on|/run/q");
 	test_folder_free(folder);
+}
+
+static void
+a_device_is_known_by_qemus_id(void)
+{
+	static const struct {
+		const char *argv;
+		const char *id;
+	} rows[] = {
+		{ "q -device vfio-pci,id=a,sysfsdev=${gpu0}", "a" },
+		{ "q -device vfio-pci,sysfsdev=${gpu0},addr=8,id=b", "b" },
+		{ "q -device id=c,driver=vfio-pci,sysfsdev=${gpu0}", "c" },
+		{ "q -device '{\"driver\":\"vfio-pci\",\"id\": \"d\",\"sysfsdev\":\"${gpu0}\"}'",
+		  "d" },
+		{ "q -device vfio-pci,id=x,sysfsdev=${gpu1} -device vfio-pci,id=e,sysfsdev=${gpu0}",
+		  "e" },
+		{ "q -device vfio-pci,sysfsdev=${gpu0},grid=f", NULL },
+		{ "q -device vfio-pci,sysfsdev=${gpu0} -device virtio-rng,id=g", NULL },
+		{ "q -device vfio-pci,sysfsdev=${gpu1},id=h", NULL },
+		{ "q", NULL },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		GwVm vm = { .argv = (char *)rows[i].argv };
+		g_autofree char *id = vm_argv_device_id(&vm, "gpu0");
+		TEST_STRING(id, rows[i].id);
+	}
 }
 
 typedef struct {
@@ -298,6 +325,7 @@ CU_TestInfo suite_vm[] = {
 	{ "files that cannot be read are refused", files_that_cannot_be_read_are_refused },
 	{ "messages stay short and harmless", messages_stay_short_and_harmless },
 	{ "argv is expanded", argv_is_expanded },
+	{ "a device is known by QEMU's id", a_device_is_known_by_qemus_id },
 	{ "an early death is told in its own words", early_death_is_told_in_its_own_words },
 	{ "long words are cut", long_words_are_cut },
 	{ "a real QEMU starts and takes the next client",

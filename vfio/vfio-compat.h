@@ -13,6 +13,7 @@ typedef enum {
 typedef struct {
 	VfioSeverity severity;
 	const char *code; /* a stable word: "vgpu-driver-version" */
+	const char *host; /* the one that has to change: "source", "destination" or "both" */
 	char *text;
 	char *remedy; /* what to do about it */
 } VfioIssue;
@@ -32,7 +33,8 @@ typedef struct {
 	const char *description;
 	gint64 vram_bytes;
 	const char *params;
-	gint64 migration_flags; /* VFIO_FLAG_… */
+	gint64 migration_flags;	  /* VFIO_FLAG_… */
+	gboolean lacks_data_size; /* see VfioFeatures */
 	/* Of the destination only. */
 	gint64 available;	 /* free instances of the type */
 	const char *taken_type;	 /* the type of the vGPU that has the UUID there already */
@@ -48,5 +50,18 @@ void vfio_side_from_parent(VfioSide *self, const VfioParent *parent, const char 
 
 /* (transfer full): of VfioIssue, all at once; empty when nothing stands in the way. */
 GPtrArray *vfio_compat_check(const VfioSide *source, const VfioSide *destination);
-/* The same for what the vGPUs of one VM ask of each other. @where: "source" or "destination". */
-GPtrArray *vfio_compat_check_set(const VfioSide *sides, guint n, const char *where);
+/* What the vGPUs of one VM ask of each other: of @side, one of @n. @where: (static): "source" or "destination". The
+ * same result. */
+GPtrArray *vfio_compat_check_among(const VfioSide *side, guint n, const char *where);
+
+/**
+ * vfio_compat_check_size:
+ * @side: one of the source's
+ * @n_lacking: of how many of the VM's the driver does not tell how much is left
+ * @bandwidth_bytes_per_s: 0 for no limit
+ *
+ * Could QEMU ever find that what is left fits into the downtime limit? A warning where that depends on the
+ * network. The same result.
+ */
+GPtrArray *vfio_compat_check_size(const VfioSide *side, guint n_lacking, gint64 downtime_limit_us,
+				  gint64 bandwidth_bytes_per_s);

@@ -25,10 +25,11 @@ class RefusedCase(GodwitCase):
         self.assertTrue(issues[0].get("remedy"), issues[0])
         self.assert_told(output, issues[0], words)
         self.assert_untouched(left)
-        done, output = self.check()
+        done, output = self.check("--downtime-limit", "1s")
         self.assertEqual(done, INCOMPATIBLE, output)
         self.assert_told(output, issues[0], words)
         self.assert_untouched(left)
+        return issues
 
     def assert_told(self, output, issue, words):
         self.assertRegex(output, words)
@@ -54,23 +55,52 @@ class Vgpus(RefusedCase):
 
     def test_no_such_type(self):
         self.lab(62, there=[99])
-        self.refused("vgpu-type-missing", "both", "gpu0", "no type 'gwvgpu-62'")
+        self.refused("vgpu-type-missing", "destination", "gpu0", "no type 'gwvgpu-62'")
 
     def test_no_free_instance(self):
         self.lab(62)
         taken = []
         while vgpus.available(62, PARENTS["b"]) > 0:
             taken.append(self.vgpu(62, PARENTS["b"]).uuid)
-        self.refused("vgpu-no-instance", "both", "gpu0", "no instance of type 'gwvgpu-62'", taken)
+        self.refused("vgpu-no-instance", "destination", "gpu0", "no instance of type 'gwvgpu-62'", taken)
 
     def test_uuid_of_another_type(self):
         taken = self.vgpu(63, PARENTS["b"]).uuid
         self.lab(62, uuids_there=[taken])
-        self.refused("vgpu-uuid-taken", "both", "gpu0", "type 'gwvgpu-63'", [taken])
+        self.refused("vgpu-uuid-taken", "destination", "gpu0", "type 'gwvgpu-63'", [taken])
 
     def test_number_differs(self):
         self.lab(62, 62, there=[62])
-        self.refused("vgpu-count", "both", "vGPUs", "2 vGPUs at the source and 1")
+        self.refused("vgpu-count", "destination", "vGPUs", "2 vGPUs at the source and 1")
+
+
+class Flags(RefusedCase):
+    """What the drivers can do, asked of them through the descriptors of both QEMUs."""
+
+    def test_no_precopy_at_the_destination(self):
+        self.target_fault("no_precopy", 1)
+        self.lab(62)
+        self.refused("vgpu-precopy-differs", "destination", "gpu0", "at the destination cannot copy while")
+
+    def test_no_precopy_at_the_source(self):
+        self.source_fault("no_precopy", 1)
+        self.lab(62)
+        self.refused("vgpu-precopy-differs", "source", "gpu0", "at the source cannot copy while")
+
+    def test_no_precopy_of_the_second_of_two(self):
+        """Of the same type, made by the same parent: each is asked by itself."""
+        self.target_fault("no_precopy", 1)
+        taken = self.vgpu(62, PARENTS["b"]).uuid
+        vgpus.parent_fault(PARENTS["b"], "no_precopy", 0)
+        self.lab(62, 62, uuids_there=[str(uuid.uuid4()), taken])
+        issues = self.refused("vgpu-precopy-differs", "destination", "gpu1", "at the destination cannot copy", [taken])
+        self.assertEqual([issue["subject"] for issue in issues], ["gpu1"])
+
+    def test_no_data_size(self):
+        """QEMU takes 100 GiB for granted, which no network sends within a second."""
+        self.source_fault("no_data_size", 1)
+        self.lab(62)
+        self.refused("vgpu-no-data-size", "source", "gpu0", "takes 100 GiB for granted")
 
 
 class Params(RefusedCase):
@@ -80,7 +110,7 @@ class Params(RefusedCase):
         vgpu = self.vgpu(62, PARENTS["a"])
         vgpu.set("vgpu_params", "frame_rate_limiter=0,%s=1" % name)
         self.lab(62, uuids=[vgpu.uuid])
-        self.refused("vgpu-params", "both", "gpu0", "at the source: .*" + name)
+        self.refused("vgpu-params", "source", "gpu0", "at the source: .*" + name)
 
     def test_enable_uvm(self):
         self.of_source("enable_uvm")
@@ -95,7 +125,7 @@ class Params(RefusedCase):
         vgpu = self.vgpu(62, PARENTS["b"])
         vgpu.set("vgpu_params", "enable_uvm=1")
         self.lab(62, uuids_there=[vgpu.uuid])
-        self.refused("vgpu-params", "both", "gpu0", "at the destination: .*enable_uvm", [vgpu.uuid])
+        self.refused("vgpu-params", "destination", "gpu0", "at the destination: .*enable_uvm", [vgpu.uuid])
 
     def test_harmless_one(self):
         """The same with nothing forbidden moves: it is the word that counts, not the file."""
@@ -116,7 +146,7 @@ class Drivers(RefusedCase):
 
     def test_versions_differ(self):
         self.lab(62)
-        self.refused("vgpu-driver-version", "both", "gpu0",
+        self.refused("vgpu-driver-version", "destination", "gpu0",
                      r"'%s' on the source and '1\.0\.9' on the destination"
                      % re.escape(vgpus.read("/sys/module/gwvgpu/version")))
 

@@ -200,9 +200,9 @@ class GodwitCase(VgpuCase):
         with open(self.folder + "/report.json", encoding="utf-8") as file:
             return code, output, json.load(file)
 
-    def check(self):
+    def check(self, *options):
         return godwit("check", "--vm", self.source.vm, "--to", self.address, "--state-dir", self.source.state,
-                      *(["--insecure"] if self.apart else []), prefix=self.prefix("a"))
+                      *(["--insecure"] if self.apart else []), *options, prefix=self.prefix("a"))
 
     def sums(self):
         with open(self.folder + "/sums", encoding="ascii") as file:
