@@ -37,6 +37,18 @@ fields_end(Fields *self, GError **error)
 	return FALSE;
 }
 
+gboolean
+fields_end_inner(Fields *inner, Fields *self)
+{
+	g_autoptr(GError) error = NULL;
+	if (fields_end(inner, &error))
+		return TRUE;
+	if (self->error == NULL)
+		self->error = g_steal_pointer(&error);
+	self->object = NULL;
+	return FALSE;
+}
+
 void
 fields_fail(Fields *self, const char *name, const char *what)
 {

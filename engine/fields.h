@@ -23,6 +23,8 @@ typedef enum {
 void fields_init(Fields *self, JsonNode *node, const char *path);
 /* Moves the error out. Must be called once; says whether all was well. */
 gboolean fields_end(Fields *self, GError **error);
+/* Ends @inner, which read a member of @self; its error becomes @self's. */
+gboolean fields_end_inner(Fields *inner, Fields *self);
 void fields_fail(Fields *self, const char *name, const char *what);
 
 /* (transfer full): NULL when absent or wrong. */

@@ -8,6 +8,7 @@
 #include "engine/gw-mdev.h"
 #include "engine/gw-number.h"
 #include "engine/gw-plan.h"
+#include "engine/gw-prediction.h"
 #include "engine/gw-recover.h"
 #include "engine/gw-report.h"
 #include "engine/gw-sample.h"

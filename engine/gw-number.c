@@ -107,27 +107,17 @@ read_word(Fields *fields, const char *name, const char *const *words, guint n_wo
 	return 0;
 }
 
+GwConfidence
+number_read_confidence(Fields *fields, const char *name)
+{
+	return read_word(fields, name, confidences, G_N_ELEMENTS(confidences));
+}
+
 static void
 read_origin(Fields *fields, GwNumber *number)
 {
 	number->source = read_word(fields, "source", sources, G_N_ELEMENTS(sources));
-	number->confidence =
-		read_word(fields, "confidence", confidences, G_N_ELEMENTS(confidences));
-}
-
-/* Hands what is wrong inside of a member to the one that holds it. */
-static gboolean
-end_inner(Fields *inner, Fields *fields)
-{
-	GError *error = NULL;
-	if (fields_end(inner, &error))
-		return TRUE;
-	if (fields->error == NULL)
-		fields->error = error;
-	else
-		g_error_free(error);
-	fields->object = NULL;
-	return FALSE;
+	number->confidence = number_read_confidence(fields, "confidence");
 }
 
 GwNumber
@@ -141,7 +131,7 @@ number_read_member(Fields *fields, const char *name)
 	fields_init(&inner, node, path);
 	GwNumber number = { .value = fields_count(&inner, "value", FIELDS_REQUIRED) };
 	read_origin(&inner, &number);
-	return end_inner(&inner, fields) ? number : GW_NUMBER_UNKNOWN;
+	return fields_end_inner(&inner, fields) ? number : GW_NUMBER_UNKNOWN;
 }
 
 GwNumber
@@ -156,5 +146,5 @@ number_read_origin(Fields *fields, const char *name, gint64 value)
 	Fields inner;
 	fields_init(&inner, node, path);
 	read_origin(&inner, &number);
-	return end_inner(&inner, fields) ? number : GW_NUMBER_UNKNOWN;
+	return fields_end_inner(&inner, fields) ? number : GW_NUMBER_UNKNOWN;
 }

@@ -253,9 +253,8 @@ read_vgpu_numbers(GwReportVgpu *vgpu, Fields *f, const char *path, GError **erro
 			number_read_origin(&origins, vgpu_numbers[i].name,
 					   fields_count(f, vgpu_numbers[i].name, FIELDS_OPTIONAL));
 	vgpu->stopped_us = fields_count(f, "stopped_us", FIELDS_OPTIONAL);
-	g_autoptr(GError) ignored = NULL;
-	return fields_end(f, error) ? fields_end(&origins, error)
-				    : (fields_end(&origins, &ignored), FALSE);
+	fields_end_inner(&origins, f);
+	return fields_end(f, error);
 }
 
 static gboolean

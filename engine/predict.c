@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a migration will take, from one model for guest RAM and each vGPU's memory.
+ *
+ * A source has M bytes to send, of which a hot set of W is rewritten at D bytes a second. Pages that are written
+ * twice in a pass are sent once, so after T seconds W (1 - e^(-DT/W)) of them are dirty: the chance that one
+ * page of the set is missed by all writes (a balls-into-bins count; Akoush et al., MASCOTS 2010, and Liu et al.,
+ * HPDC 2011, model passes the same way with W without limit). With bandwidth B
+ *
+ *	T_i = V_i / B + t_sync        V_0 = sum of M        V_i+1 = sum of W (1 - e^(-D T_i / W))
+ *
+ * V shrinks while all D together are less than B; else it comes to rest where one pass leaves what it found:
+ * the plateau V*. A pass is never shorter than what QEMU sends between two looks at its limit (50 ms: MAX_WAIT in
+ * ram_save_iterate()), so V* is about 50 ms of writing even where everything converges.
+ *
+ * Memory of a vGPU that only goes when the guest has stopped (S: what its driver calls the stop-copy) is the same to
+ * every pass. QEMU stops the guest when it believes that B x limit holds what is left, that is V + S, and it stops
+ * as soon as it believes so: with a limit of L about B x L bytes are left, however few it could have been.
+ *
+ *	needed L = (1.25 V* + S) / B
+ *	downtime = t_stop + (V + in flight + device state) / B + S / min(B, r) + t_load + t_start
+ *
+ * with r how fast the drivers of both sides save and load. Each number is a range: the low end takes the best of
+ * each, the high end the worst, so the truth is seldom outside.
+ */
+#include "engine/predict.h"
+
+#include <math.h>
+
+#include "engine/prediction-json.h"
+
+#define US_PER_S     1e6
+#define SYNC_S	     0.002 /* a look at the dirty bitmap */
+#define GRANULE_S    0.05  /* QEMU's turn for RAM between two looks at its limit */
+#define MARGIN	     1.25  /* the plateau is a mean: passes are above and below */
+#define MIN_LIMIT_US 30000 /* below one granule a limit is met by luck only */
+#define MAX_PASSES   2000
+#define SAME	     0.995 /* a pass that leaves so much of what it found gains nothing */
+#define BISECTIONS   50
+#define MOST_SHAPE   5.0 /* D T / W: all but 1 % of the set is dirty, more cannot be told */
+#define SATURATED    0.99
+#define MAX_SECONDS  (400.0 * 24 * 3600) /* whatever takes longer does not end */
+
+typedef enum {
+	BEST,
+	LIKELY,
+	WORST,
+	N_CASES,
+} Case;
+
+/* One case of it all, in bytes and seconds. */
+typedef struct {
+	const char *id;
+	double pending, rate, hot, stop, device_rate;
+} Flow;
+
+typedef struct {
+	Flow flows[PREDICT_SOURCES_MAX];
+	guint n_flows;
+	double bandwidth, limit_s;
+	double stop_s, in_flight, device_state, load_s, start_s;
+} Scene;
+
+typedef struct {
+	gboolean converges;
+	gint64 passes;
+	double seconds;
+	double needed_s;
+	double rest
+		[PREDICT_SOURCES_MAX]; /* of each source, when the guest stops: the stop-copy too */
+} Course;
+
+GwRange
+predict_exactly(gint64 value)
+{
+	return (GwRange){ value, value, value };
+}
+
+GwRange
+predict_about(gint64 value, double part)
+{
+	double off = (double)value * part;
+	return (GwRange){ MAX(value - (gint64)off, 0), value, value + (gint64)off };
+}
+
+GwRange
+predict_at_most(gint64 value)
+{
+	return (GwRange){ 0, value, value };
+}
+
+/* Measured on two QEMUs under TCG without vGPUs; a host's own figures replace them once there are some. */
+void
+predict_terms_init(PredictTerms *self)
+{
+	const GwRange unknown = { -1, -1, -1 };
+	*self = (PredictTerms){
+		.bandwidth_bytes_per_s = unknown,
+		.max_downtime_us = -1,
+		.limit_us = -1,
+		.stop_us = { 200, 1000, 10000 },
+		.in_flight_bytes = { 0, 128 << 10, 4 << 20 },
+		.device_state_bytes = { 64 << 10, 256 << 10, 2 << 20 },
+		.load_us = { 500, 3000, 50000 },
+		.start_us = { 500, 3000, 50000 },
+	};
+}
+
+double
+predict_growth(double hot, double rate, double seconds)
+{
+	return hot <= 0 || rate <= 0 ? 0 : -hot * expm1(-rate * seconds / hot);
+}
+
+/* Of all flows. */
+static double
+growth(const Scene *scene, double seconds)
+{
+	double bytes = 0;
+	for (guint i = 0; i < scene->n_flows; i++)
+		bytes += predict_growth(scene->flows[i].hot, scene->flows[i].rate, seconds);
+	return bytes;
+}
+
+static double
+pass_seconds(const Scene *scene, double bytes)
+{
+	return bytes / scene->bandwidth + SYNC_S;
+}
+
+/* What a pass leaves, less what it found, falls from above 0 to below it just once: growth() is concave. */
+static double
+plateau(const Scene *scene)
+{
+	double low = 0, high = 0;
+	for (guint i = 0; i < scene->n_flows; i++)
+		high += scene->flows[i].hot;
+	for (guint i = 0; i < BISECTIONS; i++) {
+		double bytes = (low + high) / 2;
+		if (growth(scene, MAX(pass_seconds(scene, bytes), GRANULE_S)) > bytes)
+			low = bytes;
+		else
+			high = bytes;
+	}
+	return high;
+}
+
+static double
+stop_bytes(const Scene *scene)
+{
+	double bytes = 0;
+	for (guint i = 0; i < scene->n_flows; i++)
+		bytes += scene->flows[i].stop;
+	return bytes;
+}
+
+/* ---- the course of one case ---- */
+
+/* Passes until what is left fits into @threshold. Returns what that is. */
+static double
+run_passes(const Scene *scene, double threshold, double stop, Course *course)
+{
+	double bytes = 0;
+	for (guint i = 0; i < scene->n_flows; i++)
+		bytes += scene->flows[i].pending;
+	while (bytes + stop > threshold && course->passes < MAX_PASSES) {
+		double seconds = pass_seconds(scene, bytes);
+		bytes = growth(scene, MAX(seconds, GRANULE_S));
+		course->seconds += seconds;
+		course->passes++;
+	}
+	course->converges = bytes + stop <= threshold && course->seconds < MAX_SECONDS;
+	return bytes;
+}
+
+/* @left is what the last pass left; QEMU did not wait for it to be so little. */
+static void
+split_rest(const Scene *scene, double left, double threshold, double stop, Course *course)
+{
+	double granule = MIN(GRANULE_S * scene->bandwidth, threshold);
+	double used = MAX(threshold - stop - granule / 2, left);
+	double most = 0;
+	for (guint i = 0; i < scene->n_flows; i++)
+		most += scene->flows[i].pending;
+	used = course->passes == 0 ? MIN(used, most) : used;
+	double floor = growth(scene, GRANULE_S);
+	for (guint i = 0; i < scene->n_flows; i++) {
+		const Flow *flow = &scene->flows[i];
+		double share = floor > 0 ? predict_growth(flow->hot, flow->rate, GRANULE_S) / floor
+					 : (i == 0);
+		course->rest[i] = used * share + flow->stop;
+	}
+}
+
+static Course
+run_course(const Scene *scene)
+{
+	Course course = { .passes = 0 };
+	double stop = stop_bytes(scene);
+	double needed = (MARGIN * plateau(scene) + stop) / scene->bandwidth;
+	course.needed_s = MAX(needed, MIN_LIMIT_US / US_PER_S);
+	double limit_s = scene->limit_s >= 0 ? scene->limit_s : course.needed_s;
+	double threshold = limit_s * scene->bandwidth;
+	double left = run_passes(scene, threshold, stop, &course);
+	split_rest(scene, left, threshold, stop, &course);
+	return course;
+}
+
+/* ---- from ranges to cases and back ---- */
+
+/* More is worse. */
+static double
+cost(GwRange range, Case which)
+{
+	const gint64 values[] = { range.low, range.likely, range.high };
+	gint64 value = which == WORST && range.high < 0 ? 4 * range.likely : values[which];
+	return (double)MAX(value, 0);
+}
+
+/* More is better. */
+static double
+gain(GwRange range, Case which)
+{
+	const gint64 values[] = { range.high < 0 ? range.likely : range.high, range.likely,
+				  range.low };
+	return (double)values[which];
+}
+
+static void
+set_flow(Flow *flow, const PredictSource *source, Case which)
+{
+	flow->id = source->id;
+	flow->pending = cost(source->pending_bytes, which);
+	flow->rate = cost(source->dirty_bytes_per_s, which);
+	flow->hot = cost(source->hot_bytes, which);
+	flow->stop = cost(source->stop_bytes, which);
+	flow->device_rate = gain(source->device_bytes_per_s, which);
+}
+
+static void
+set_scene(Scene *scene, const PredictTerms *terms, const PredictSource *sources, guint n_sources,
+	  Case which)
+{
+	scene->n_flows = n_sources;
+	for (guint i = 0; i < n_sources; i++)
+		set_flow(&scene->flows[i], &sources[i], which);
+	scene->bandwidth = MAX(gain(terms->bandwidth_bytes_per_s, which), 1);
+	scene->limit_s = terms->limit_us < 0 ? -1 : (double)terms->limit_us / US_PER_S;
+	scene->stop_s = cost(terms->stop_us, which) / US_PER_S;
+	scene->in_flight = cost(terms->in_flight_bytes, which);
+	scene->device_state = cost(terms->device_state_bytes, which);
+	scene->load_s = cost(terms->load_us, which) / US_PER_S;
+	scene->start_s = cost(terms->start_us, which) / US_PER_S;
+}
+
+static gint64
+to_us(double seconds)
+{
+	return (gint64)(MIN(seconds, MAX_SECONDS) * US_PER_S);
+}
+
+/* How long the rest of flow @i takes in one case. */
+static double
+rest_seconds(const Scene *scene, const Course *course, guint i)
+{
+	double device_rate = scene->flows[i].device_rate;
+	double rate = device_rate > 0 ? MIN(device_rate, scene->bandwidth) : scene->bandwidth;
+	return course->rest[i] / rate;
+}
+
+static GwRange
+range_of(const double values[N_CASES])
+{
+	double low = MIN(values[BEST], values[LIKELY]);
+	return (GwRange){ to_us(low), to_us(values[LIKELY]),
+			  to_us(MAX(values[WORST], values[LIKELY])) };
+}
+
+/* The parts in their order, and their sum. */
+static void
+add_parts(GwPrediction *self, const Scene scenes[N_CASES], const Course courses[N_CASES])
+{
+	const Scene *likely = &scenes[LIKELY];
+	double seconds[PREDICT_SOURCES_MAX + 5][N_CASES];
+	guint n_flows = likely->n_flows, n_parts = n_flows + 5;
+	for (Case c = BEST; c < N_CASES; c++) {
+		const Scene *scene = &scenes[c];
+		seconds[0][c] = scene->stop_s;
+		for (guint i = 0; i < n_flows; i++)
+			seconds[1 + i][c] = rest_seconds(scene, &courses[c], i);
+		seconds[n_flows + 1][c] = scene->in_flight / scene->bandwidth;
+		seconds[n_flows + 2][c] = scene->device_state / scene->bandwidth;
+		seconds[n_flows + 3][c] = scene->load_s;
+		seconds[n_flows + 4][c] = scene->start_s;
+	}
+	static const char *const last[] = { "in-flight", "device-state", "load", "start" };
+	self->downtime_us = predict_exactly(0);
+	for (guint i = 0; i < n_parts; i++) {
+		const char *id = i > 0 && i <= n_flows ? likely->flows[i - 1].id : NULL;
+		const char *name = i == 0	  ? "stop"
+				   : i <= n_flows ? (id != NULL ? "vgpu" : "ram")
+						  : last[i - n_flows - 1];
+		GwRange us = range_of(seconds[i]);
+		prediction_add_part(self, name, id, us);
+		self->downtime_us.low += us.low;
+		self->downtime_us.likely += us.likely;
+		self->downtime_us.high += us.high;
+	}
+}
+
+/* -1 where a case does not end. */
+static void
+add_totals(GwPrediction *self, const Course courses[N_CASES])
+{
+	const GwRange *downtime = &self->downtime_us;
+	const Course *best = &courses[BEST], *likely = &courses[LIKELY], *worst = &courses[WORST];
+	self->converges = likely->converges;
+	self->passes.low = best->converges ? best->passes : -1;
+	self->passes.likely = likely->converges ? likely->passes : -1;
+	self->passes.high = worst->converges ? worst->passes : -1;
+	self->total_us.low = best->converges ? to_us(best->seconds) + downtime->low : -1;
+	self->total_us.likely = likely->converges ? to_us(likely->seconds) + downtime->likely : -1;
+	self->total_us.high = worst->converges ? to_us(worst->seconds) + downtime->high : -1;
+}
+
+/* What takes most of the downtime, if it is a vGPU. */
+static const char *
+find_holdup(const Scene *scene, const Course *course)
+{
+	guint most = 0;
+	for (guint i = 1; i < scene->n_flows; i++)
+		if (rest_seconds(scene, course, i) > rest_seconds(scene, course, most))
+			most = i;
+	return scene->flows[most].id;
+}
+
+static gboolean
+is_known(const PredictSource *source)
+{
+	return source->pending_bytes.likely >= 0 && source->dirty_bytes_per_s.likely >= 0 &&
+	       source->hot_bytes.likely >= 0 && source->stop_bytes.likely >= 0;
+}
+
+GwPrediction *
+predict(const PredictTerms *terms, const PredictSource *sources, guint n_sources)
+{
+	g_return_val_if_fail(n_sources > 0 && n_sources <= PREDICT_SOURCES_MAX, NULL);
+	if (terms->bandwidth_bytes_per_s.likely <= 0)
+		return NULL;
+	GwPrediction *self = prediction_new();
+	for (guint i = 0; i < n_sources; i++) {
+		if (!is_known(&sources[i])) {
+			gw_prediction_free(self);
+			return NULL;
+		}
+		self->confidence = MAX(self->confidence, sources[i].confidence);
+	}
+	Scene scenes[N_CASES];
+	Course courses[N_CASES];
+	for (Case c = BEST; c < N_CASES; c++) {
+		set_scene(&scenes[c], terms, sources, n_sources, c);
+		courses[c] = run_course(&scenes[c]);
+	}
+	self->bandwidth_bytes_per_s = terms->bandwidth_bytes_per_s.likely;
+	self->needed_downtime_limit_us = to_us(courses[LIKELY].needed_s);
+	self->downtime_limit_us =
+		terms->limit_us >= 0 ? terms->limit_us : self->needed_downtime_limit_us;
+	add_parts(self, scenes, courses);
+	add_totals(self, courses);
+	if (terms->max_downtime_us >= 0 && self->downtime_limit_us > terms->max_downtime_us)
+		self->converges = FALSE;
+	self->held_up_by = g_strdup(find_holdup(&scenes[LIKELY], &courses[LIKELY]));
+	return self;
+}
+
+double
+predict_plateau(const PredictSource *sources, guint n_sources, double bytes_per_s)
+{
+	Scene scene = { .n_flows = n_sources, .bandwidth = MAX(bytes_per_s, 1) };
+	for (guint i = 0; i < n_sources; i++)
+		set_flow(&scene.flows[i], &sources[i], LIKELY);
+	return plateau(&scene);
+}
+
+/* ---- the hot set behind some passes ---- */
+
+/* The a for which (1 - e^-a) / (1 - e^-ka) is @ratio; it grows with a from 1/k to 1. */
+static double
+solve_shape(double ratio, double k)
+{
+	double low = 1e-9, high = MOST_SHAPE;
+	for (guint i = 0; i < BISECTIONS; i++) {
+		double a = (low + high) / 2;
+		if (expm1(-a) / expm1(-k * a) < ratio)
+			low = a;
+		else
+			high = a;
+	}
+	return (low + high) / 2;
+}
+
+void
+predict_fit(const PredictPass *passes, guint n_passes, double most_bytes, double *ret_hot_bytes,
+	    double *ret_bytes_per_s)
+{
+	const PredictPass *brief = &passes[0], *slow = &passes[0];
+	for (guint i = 1; i < n_passes; i++) {
+		if (passes[i].seconds < brief->seconds)
+			brief = &passes[i];
+		if (passes[i].seconds > slow->seconds)
+			slow = &passes[i];
+	}
+	double k = slow->seconds / MAX(brief->seconds, 1e-6);
+	double ratio = brief->dirty_bytes / MAX(slow->dirty_bytes, 1);
+	*ret_hot_bytes = most_bytes;
+	*ret_bytes_per_s = brief->dirty_bytes / MAX(brief->seconds, 1e-6);
+	if (k < 1.1 || ratio <= 1.05 / k)
+		return; /* nothing is written twice, as far as this shows */
+	double a = ratio < SATURATED ? solve_shape(ratio, k) : MOST_SHAPE;
+	double hot = slow->dirty_bytes / -expm1(-k * a);
+	if (hot >= most_bytes)
+		return;
+	*ret_hot_bytes = MAX(hot, slow->dirty_bytes);
+	*ret_bytes_per_s = a * *ret_hot_bytes / MAX(brief->seconds, 1e-6);
+}
