@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* Carries one channel between a socket of QEMU's and the connection to the peer, both ways, in a thread of
+ * its own. */
+typedef struct Relay Relay;
+
+typedef enum {
+	RELAY_TO_PEER,
+	RELAY_TO_QEMU,
+	RELAY_N_DIRECTIONS,
+} RelayDirection;
+
+/* Every byte before it is sent on, in order, in the relay's thread: it must be quick, and only write down. */
+typedef void (*RelayTap)(gpointer data, const guint8 *bytes, gsize n_bytes,
+			 RelayDirection direction);
+
+/**
+ * relay_new:
+ * @qemu_fd, @peer_fd: connected stream sockets, borrowed until relay_free(); nobody else may read or write them
+ * @tap: (nullable)
+ *
+ * Starts at once. The end of one direction is passed on as the end of that direction only; a failure in one
+ * ends both for both ends.
+ */
+Relay *relay_new(int qemu_fd, int peer_fd, RelayTap tap, gpointer tap_data);
+/* Ends it, whatever it is doing, and both sockets' traffic. */
+void relay_free(Relay *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Relay, relay_free)
+
+/* All of these from any thread. */
+/* What has gone out in that direction. */
+gint64 relay_get_bytes(const Relay *self, RelayDirection direction);
+gboolean relay_has_ended(const Relay *self);
+/* (transfer full) (nullable): what failed: "the peer's side: Connection reset by peer". NULL when nothing has. */
+char *relay_get_failure(Relay *self);
