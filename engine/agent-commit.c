@@ -163,11 +163,22 @@ agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	return TRUE;
 }
 
+/* The guest runs, whatever becomes of this. */
+static void
+give_back_settings(AgentRun *self)
+{
+	g_autoptr(GError) error = NULL;
+	if (self->qemu->closed == NULL &&
+	    !settings_restore(self->former_settings, self->qemu, &error))
+		recorder_event(self->recorder, "engine", error->message, NULL, g_get_real_time());
+}
+
 gboolean
 agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	const char *session = json_object_get_string_member(body, "session");
 	if (self->is_running) {
+		give_back_settings(self);
 		if (g_strcmp0(session, self->session) == 0)
 			journal_remove(self->journal);
 		return TRUE;
@@ -212,8 +223,8 @@ release_foreign_qemu(AgentRun *self, GError **error)
 		return TRUE;
 	if (self->incoming_sent)
 		return qemu_end(self->qemu, TRUE, error);
-	return self->former_capabilities == NULL ||
-	       qmp_migrate_set_capabilities(self->qemu->qmp, self->former_capabilities, error);
+	return self->former_settings == NULL ||
+	       settings_restore(self->former_settings, self->qemu, error);
 }
 
 gboolean

@@ -127,14 +127,18 @@ prepare_foreign(AgentRun *self, GError **error)
 	return self->journal != NULL && qmp_stop(self->qemu->qmp, error);
 }
 
+/* The former settings are in the journal before any is changed. */
 static gboolean
-apply_capabilities(AgentRun *self, GError **error)
+apply_settings(AgentRun *self, GError **error)
 {
-	/* How they were is of use only for a QEMU that somebody else started. */
-	GHashTable **former = self->vm == NULL ? &self->former_capabilities : NULL;
-	return qmp_migrate_switch_capabilities(
-		self->qemu->qmp, (const char *const *)self->plan->capabilities_destination, former,
-		error);
+	self->former_settings = settings_save(self->qemu, self->plan, PLAN_DESTINATION, error);
+	if (self->former_settings == NULL)
+		return FALSE;
+	JsonObject *facts = qemu_facts(self);
+	settings_add_facts(self->former_settings, facts);
+	return journal_append(self->journal, "prepare", facts, error) &&
+	       settings_apply(self->former_settings, self->qemu, self->plan, PLAN_DESTINATION,
+			      error);
 }
 
 static gboolean
@@ -156,8 +160,7 @@ agent_prepare(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 		return FALSE;
 	if (self->vm == NULL && !prepare_foreign(self, error))
 		return FALSE;
-	if (!journal_append(self->journal, "prepare", qemu_facts(self), error) ||
-	    !apply_capabilities(self, error) || !open_channels(self, error))
+	if (!apply_settings(self, error) || !open_channels(self, error))
 		return FALSE;
 	g_autofree char *token = control_token_to_string(self->channels.token);
 	json_object_set_string_member(reply, "token", token);

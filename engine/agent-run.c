@@ -72,7 +72,7 @@ agent_run_free(AgentRun *self)
 		return;
 	channel_set_clear(&self->channels);
 	g_queue_clear_full(&self->messages, (GDestroyNotify)control_message_free);
-	g_clear_pointer(&self->former_capabilities, g_hash_table_unref);
+	settings_free(self->former_settings);
 	process_clear(&self->launched);
 	recorder_free(self->recorder);
 	journal_free(self->journal);

@@ -11,6 +11,7 @@
 #include "engine/plan-json.h"
 #include "engine/qemu.h"
 #include "engine/recorder.h"
+#include "engine/settings.h"
 #include "engine/transport.h"
 
 /* One control connection, seen from the agent: the private side of GwAgent. Runs in a thread of its own
@@ -65,9 +66,9 @@ struct AgentRun {
 		*vgpus; /* (nullable): of GwVgpu: what the VM file asked for, before it was made */
 	GwPlan *plan;
 	Journal *journal;
-	gint64 log_mark_bytes;		 /* how long QEMU's log was when COMMIT came */
-	GHashTable *former_capabilities; /* (nullable): of a QEMU that is not ours */
-	Transport *transport;		 /* (nullable): once the data channels are QEMU's */
+	gint64 log_mark_bytes;	   /* how long QEMU's log was when COMMIT came */
+	Settings *former_settings; /* (nullable): until we begin to change them */
+	Transport *transport;	   /* (nullable): once the data channels are QEMU's */
 	gboolean is_check;
 	gboolean incoming_sent;
 	gboolean is_committed; /* COMMIT has come, and the journal says so */

@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwPlan as data: made, copied, written as JSON and read back. It goes to the peer and into the report.
- *
- *   {"vm_name","transport","channels","capabilities_source":[],"capabilities_destination":[],
- *    "downtime_limit_us","bandwidth_bytes_per_s" (absent: no limit),"paused","keep_source",
- *    "issues":[{"severity","code","host","subject","text","remedy"}]}
- *
- * What may be planned is decided in negotiate.c, never here.
+ * GwPlan and its parts as structs: made, copied, asked, freed. As JSON it is in plan-json.c; what may be
+ * planned is decided in negotiate.c.
  */
 #include "engine/gw-plan.h"
 
-#include "engine/fields.h"
-#include "engine/gw-error.h"
 #include "engine/plan-json.h"
-
-#define MAX_ISSUES	 1024
-#define MAX_CAPABILITIES 256
-#define MAX_CHANNELS	 256
 
 const char *
 gw_severity_to_string(GwSeverity severity)
@@ -51,23 +40,78 @@ gw_issue_free(GwIssue *self)
 	g_free(self);
 }
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwIssue, gw_issue_free)
+static gpointer
+copy_issue(gconstpointer data, gpointer user_data)
+{
+	const GwIssue *issue = data;
+	GwIssue *copy = gw_issue_new(issue->severity, issue->code, issue->host, issue->subject,
+				     issue->text, issue->remedy);
+	copy->is_allowed = issue->is_allowed;
+	return copy;
+}
+
+void
+gw_plan_capability_free(GwPlanCapability *self)
+{
+	if (self == NULL)
+		return;
+	g_free(self->name);
+	g_free(self->reason);
+	g_free(self);
+}
+
+static gpointer
+copy_capability(gconstpointer data, gpointer user_data)
+{
+	const GwPlanCapability *capability = data;
+	GwPlanCapability *copy = g_new(GwPlanCapability, 1);
+	*copy = *capability;
+	copy->name = g_strdup(capability->name);
+	copy->reason = g_strdup(capability->reason);
+	return copy;
+}
+
+void
+gw_plan_parameter_free(GwPlanParameter *self)
+{
+	if (self == NULL)
+		return;
+	g_free(self->name);
+	g_free(self->text);
+	g_free(self->reason);
+	g_free(self);
+}
+
+static gpointer
+copy_parameter(gconstpointer data, gpointer user_data)
+{
+	const GwPlanParameter *parameter = data;
+	GwPlanParameter *copy = g_new(GwPlanParameter, 1);
+	*copy = *parameter;
+	copy->name = g_strdup(parameter->name);
+	copy->text = g_strdup(parameter->text);
+	copy->reason = g_strdup(parameter->reason);
+	return copy;
+}
 
 GwPlan *
 gw_plan_new(void)
 {
 	GwPlan *self = g_new0(GwPlan, 1);
 	self->channels = 1;
+	self->capabilities =
+		g_ptr_array_new_with_free_func((GDestroyNotify)gw_plan_capability_free);
+	self->parameters = g_ptr_array_new_with_free_func((GDestroyNotify)gw_plan_parameter_free);
 	self->issues = g_ptr_array_new_with_free_func((GDestroyNotify)gw_issue_free);
 	return self;
 }
 
-static gpointer
-copy_issue(gconstpointer data, gpointer user_data)
+static GPtrArray *
+copy_list(GPtrArray *list, GCopyFunc copy_item, gpointer free_item)
 {
-	const GwIssue *issue = data;
-	return gw_issue_new(issue->severity, issue->code, issue->host, issue->subject, issue->text,
-			    issue->remedy);
+	GPtrArray *copy = g_ptr_array_copy(list, copy_item, NULL);
+	g_ptr_array_set_free_func(copy, (GDestroyNotify)free_item);
+	return copy;
 }
 
 GwPlan *
@@ -79,10 +123,10 @@ gw_plan_copy(const GwPlan *self)
 	*copy = *self;
 	copy->vm_name = g_strdup(self->vm_name);
 	copy->transport = g_strdup(self->transport);
-	copy->capabilities_source = g_strdupv(self->capabilities_source);
-	copy->capabilities_destination = g_strdupv(self->capabilities_destination);
-	copy->issues = g_ptr_array_copy(self->issues, copy_issue, NULL);
-	g_ptr_array_set_free_func(copy->issues, (GDestroyNotify)gw_issue_free);
+	copy->capabilities =
+		copy_list(self->capabilities, copy_capability, gw_plan_capability_free);
+	copy->parameters = copy_list(self->parameters, copy_parameter, gw_plan_parameter_free);
+	copy->issues = copy_list(self->issues, copy_issue, gw_issue_free);
 	return copy;
 }
 
@@ -93,8 +137,8 @@ gw_plan_free(GwPlan *self)
 		return;
 	g_free(self->vm_name);
 	g_free(self->transport);
-	g_strfreev(self->capabilities_source);
-	g_strfreev(self->capabilities_destination);
+	g_clear_pointer(&self->capabilities, g_ptr_array_unref);
+	g_clear_pointer(&self->parameters, g_ptr_array_unref);
 	g_clear_pointer(&self->issues, g_ptr_array_unref);
 	g_free(self);
 }
@@ -110,118 +154,25 @@ gw_plan_is_possible(const GwPlan *self)
 	return TRUE;
 }
 
-static JsonObject *
-issue_to_object(const GwIssue *issue)
+const GwPlanCapability *
+plan_find_capability(const GwPlan *self, const char *name)
 {
-	JsonObject *object = json_object_new();
-	fields_add_string(object, "severity", gw_severity_to_string(issue->severity));
-	fields_add_string(object, "code", issue->code);
-	fields_add_string(object, "host", issue->host);
-	fields_add_string(object, "subject", issue->subject);
-	fields_add_string(object, "text", issue->text);
-	fields_add_string(object, "remedy", issue->remedy);
-	return object;
-}
-
-JsonNode *
-gw_plan_to_json_node(const GwPlan *self)
-{
-	JsonObject *object = json_object_new();
-	fields_add_string(object, "vm_name", self->vm_name);
-	fields_add_string(object, "transport", self->transport);
-	fields_add_known(object, "channels", self->channels);
-	fields_add_strv(object, "capabilities_source", self->capabilities_source);
-	fields_add_strv(object, "capabilities_destination", self->capabilities_destination);
-	fields_add_known(object, "downtime_limit_us", self->downtime_limit_us);
-	if (self->bandwidth_bytes_per_s > 0)
-		fields_add_known(object, "bandwidth_bytes_per_s", self->bandwidth_bytes_per_s);
-	json_object_set_boolean_member(object, "paused", self->paused);
-	json_object_set_boolean_member(object, "keep_source", self->keep_source);
-	JsonArray *issues = json_array_new();
-	for (guint i = 0; i < self->issues->len; i++)
-		json_array_add_object_element(issues,
-					      issue_to_object(g_ptr_array_index(self->issues, i)));
-	json_object_set_array_member(object, "issues", issues);
-	return fields_node(object);
-}
-
-char *
-gw_plan_to_json(const GwPlan *self)
-{
-	return fields_take_text(gw_plan_to_json_node(self), TRUE);
-}
-
-static GwSeverity
-read_severity(Fields *fields)
-{
-	g_autofree char *word =
-		fields_string(fields, "severity", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
-	if (g_strcmp0(word, "warning") == 0)
-		return GW_SEVERITY_WARNING;
-	if (word != NULL && g_strcmp0(word, "error") != 0)
-		fields_fail(fields, "severity", "is neither 'warning' nor 'error'");
-	return GW_SEVERITY_ERROR;
-}
-
-static GwIssue *
-issue_from_node(JsonNode *node, guint index, GError **error)
-{
-	g_autofree char *path = g_strdup_printf("plan.issues[%u]", index);
-	g_autoptr(GwIssue) issue = g_new0(GwIssue, 1);
-	Fields fields;
-	fields_init(&fields, node, path);
-	issue->severity = read_severity(&fields);
-	issue->code = fields_string(&fields, "code", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
-	issue->host = fields_string(&fields, "host", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
-	issue->subject = fields_string(&fields, "subject", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
-	issue->text = fields_string(&fields, "text", FIELDS_REQUIRED, FIELDS_TEXT_BYTES);
-	issue->remedy = fields_string(&fields, "remedy", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
-	return fields_end(&fields, error) ? g_steal_pointer(&issue) : NULL;
-}
-
-static gboolean
-read_issues(GwPlan *plan, JsonArray *array, GError **error)
-{
-	guint n = array != NULL ? json_array_get_length(array) : 0;
-	for (guint i = 0; i < n; i++) {
-		GwIssue *issue = issue_from_node(json_array_get_element(array, i), i, error);
-		if (issue == NULL)
-			return FALSE;
-		g_ptr_array_add(plan->issues, issue);
+	for (guint i = 0; i < self->capabilities->len; i++) {
+		const GwPlanCapability *capability = g_ptr_array_index(self->capabilities, i);
+		if (g_strcmp0(capability->name, name) == 0)
+			return capability;
 	}
-	return TRUE;
+	return NULL;
 }
 
-static guint
-read_channels(Fields *fields)
+GStrv
+plan_list_capabilities(const GwPlan *self, PlanHost host)
 {
-	gint64 channels = fields_count(fields, "channels", FIELDS_REQUIRED);
-	if (channels == 0 || channels > MAX_CHANNELS)
-		fields_fail(fields, "channels", "is not between 1 and 256");
-	return (guint)CLAMP(channels, 1, MAX_CHANNELS);
-}
-
-GwPlan *
-gw_plan_from_json_node(JsonNode *node, GError **error)
-{
-	g_autoptr(GwPlan) plan = gw_plan_new();
-	Fields f;
-	fields_init(&f, node, "plan");
-	plan->vm_name = fields_string(&f, "vm_name", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
-	plan->transport = fields_string(&f, "transport", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
-	plan->channels = read_channels(&f);
-	plan->capabilities_source = fields_strv(&f, "capabilities_source", FIELDS_OPTIONAL,
-						MAX_CAPABILITIES, FIELDS_WORD_BYTES);
-	plan->capabilities_destination =
-		fields_strv(&f, "capabilities_destination", FIELDS_OPTIONAL, MAX_CAPABILITIES,
-			    FIELDS_WORD_BYTES);
-	plan->downtime_limit_us = fields_count(&f, "downtime_limit_us", FIELDS_REQUIRED);
-	plan->bandwidth_bytes_per_s =
-		MAX(0, fields_count(&f, "bandwidth_bytes_per_s", FIELDS_OPTIONAL));
-	plan->paused = fields_boolean(&f, "paused", FIELDS_REQUIRED);
-	plan->keep_source = fields_boolean(&f, "keep_source", FIELDS_REQUIRED);
-	JsonArray *issues = fields_array(&f, "issues", FIELDS_REQUIRED, MAX_ISSUES);
-	if (!fields_end(&f, error) || !read_issues(plan, issues, error))
-		return NULL;
-	return g_steal_pointer(&plan);
+	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+	for (guint i = 0; i < self->capabilities->len; i++) {
+		const GwPlanCapability *capability = g_ptr_array_index(self->capabilities, i);
+		if (host == PLAN_SOURCE ? capability->at_source : capability->at_destination)
+			g_strv_builder_add(names, capability->name);
+	}
+	return g_strv_builder_end(names);
 }

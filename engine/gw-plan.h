@@ -13,20 +13,39 @@ typedef enum {
 /* One thing that stands in the way. */
 typedef struct {
 	GwSeverity severity;
-	char *code;    /* stable: "machine-type" */
-	char *host;    /* "source", "destination" or "both" */
-	char *subject; /* what it is about: a capability, a device, a file */
-	char *text;    /* for people */
-	char *remedy;  /* what to change; may be NULL */
+	gboolean is_allowed; /* it was an error, and the user let it pass by its code */
+	char *code;	     /* stable: "machine-type" */
+	char *host;	     /* "source", "destination" or "both" */
+	char *subject;	     /* what it is about: a capability, a device, a file */
+	char *text;	     /* for people */
+	char *remedy;	     /* what to change; may be NULL */
 } GwIssue;
+
+/* How one of QEMU's migration capabilities will be, and why. */
+typedef struct {
+	char *name; /* "multifd" */
+	gboolean at_source;
+	gboolean at_destination;
+	char *reason;
+} GwPlanCapability;
+
+/* A value that will be set, and why: one of QEMU's migration parameters. */
+typedef struct {
+	char *name;   /* "downtime-limit" */
+	gint64 value; /* in QEMU's own unit; -1: it is a text */
+	char *text;   /* (nullable) */
+	gboolean at_source;
+	gboolean at_destination;
+	char *reason;
+} GwPlanParameter;
 
 /* What will be done. It goes to the peer, which checks it again by itself. */
 typedef struct {
 	char *vm_name;
 	char *transport; /* "direct" */
 	guint channels;
-	GStrv capabilities_source; /* switched on; all others are switched off */
-	GStrv capabilities_destination;
+	GPtrArray *capabilities; /* of GwPlanCapability; all that are not in it are switched off */
+	GPtrArray *parameters;	 /* of GwPlanParameter */
 	gint64 downtime_limit_us;
 	gint64 bandwidth_bytes_per_s; /* 0: no limit */
 	gboolean paused;	      /* leave the guest paused at the destination */

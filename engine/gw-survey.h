@@ -5,6 +5,16 @@
 
 #include "engine/gw-vgpu.h"
 
+/* Something that QEMU has a name for, and its value as text. */
+typedef struct {
+	char *name;  /* "multifd-channels" */
+	char *value; /* "2"; "on" and "off" for a switch */
+} GwProperty;
+
+GW_API void gw_property_free(GwProperty *self);
+/* (transfer none): the value of the one called @name, or NULL. @list: (nullable): of GwProperty */
+GW_API const char *gw_property_list_get(const GPtrArray *list, const char *name);
+
 /* What one QEMU says of itself and its guest. Fields are NULL (or 0) where it did not say. */
 typedef struct {
 	char *qemu_version; /* for messages only; decisions go by features */
@@ -20,6 +30,7 @@ typedef struct {
 	GStrv blocked_reasons;	    /* why QEMU would refuse to migrate; NULL when it would not */
 	GStrv capabilities;	    /* the migration capabilities it has, sorted */
 	GStrv capabilities_on;	    /* those that are switched on now, sorted */
+	GPtrArray *parameters;	    /* (nullable): of GwProperty: its migration parameters now */
 	gboolean has_exit_on_error; /* migrate-incoming takes exit-on-error */
 	gboolean has_oob;
 	gboolean has_vfio_migration; /* vfio-pci can migrate by the kernel's v2 interface */

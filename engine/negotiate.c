@@ -9,36 +9,64 @@
 
 #include <string.h>
 
+#include "engine/capability.h"
 #include "engine/gw-error.h"
-#include "engine/plan-json.h"
+#include "engine/parameter.h"
+#include "engine/transport.h"
 #include "engine/vgpu-data.h"
 
-typedef struct {
-	const GwSurvey *source;
-	const GwSurvey *destination;
-	GwPlan *plan;
-} Negotiation;
+const char *const negotiation_host_names[PLAN_N_HOSTS] = { "source", "destination" };
 
+/* @text: (transfer full) */
 static void
-add(Negotiation *self, GwSeverity severity, const char *code, const char *host, const char *subject,
-    const char *remedy, const char *format, ...) G_GNUC_PRINTF(7, 8);
+take_issue(Negotiation *self, GwSeverity severity, const char *code, const char *host,
+	   const char *subject, const char *remedy, char *text)
+{
+	g_ptr_array_add(self->plan->issues,
+			gw_issue_new(severity, code, host, subject, text, remedy));
+	g_free(text);
+}
 
-static void
-add(Negotiation *self, GwSeverity severity, const char *code, const char *host, const char *subject,
-    const char *remedy, const char *format, ...)
+void
+negotiation_error(Negotiation *self, const char *code, const char *host, const char *subject,
+		  const char *remedy, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	g_autofree char *text = g_strdup_vprintf(format, args);
+	take_issue(self, GW_SEVERITY_ERROR, code, host, subject, remedy,
+		   g_strdup_vprintf(format, args));
 	va_end(args);
-	g_ptr_array_add(self->plan->issues,
-			gw_issue_new(severity, code, host, subject, text, remedy));
 }
 
-static gboolean
-has_word(char *const *words, const char *word)
+void
+negotiation_warning(Negotiation *self, const char *code, const char *host, const char *subject,
+		    const char *remedy, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	take_issue(self, GW_SEVERITY_WARNING, code, host, subject, remedy,
+		   g_strdup_vprintf(format, args));
+	va_end(args);
+}
+
+gboolean
+negotiation_has_word(char *const *words, const char *word)
 {
 	return words != NULL && g_strv_contains((const char *const *)words, word);
+}
+
+gboolean
+negotiation_is_asked(const Negotiation *self, const char *capability)
+{
+	const char *const *asked = self->policy->capabilities;
+	return asked != NULL && g_strv_contains(asked, capability);
+}
+
+gboolean
+negotiation_has_vgpus(const Negotiation *self)
+{
+	const GwSurvey *source = self->surveys[PLAN_SOURCE];
+	return source->vgpus != NULL && source->vgpus->len > 0;
 }
 
 /* A field that both must have the same. What one of them did not say cannot be compared. */
@@ -48,63 +76,68 @@ compare_words(Negotiation *self, const char *code, const char *what, const char 
 {
 	if (source == NULL || destination == NULL || strcmp(source, destination) == 0)
 		return;
-	add(self, GW_SEVERITY_ERROR, code, "both", what, remedy,
-	    "the %s differs: '%s' at the source, '%s' at the destination", what, source,
-	    destination);
+	negotiation_error(self, code, "both", what, remedy,
+			  "the %s differs: '%s' at the source, '%s' at the destination", what,
+			  source, destination);
 }
 
 static void
 check_target(Negotiation *self)
 {
-	compare_words(self, "target", "architecture", self->source->target,
-		      self->destination->target,
+	compare_words(self, "target", "architecture", self->surveys[PLAN_SOURCE]->target,
+		      self->surveys[PLAN_DESTINATION]->target,
 		      "use hosts whose QEMU emulates the same architecture");
 }
 
 static void
 check_machine(Negotiation *self)
 {
-	compare_words(self, "machine-type", "machine type", self->source->machine_type,
-		      self->destination->machine_type,
+	compare_words(self, "machine-type", "machine type",
+		      self->surveys[PLAN_SOURCE]->machine_type,
+		      self->surveys[PLAN_DESTINATION]->machine_type,
 		      "name the machine type with its version (-machine pc-q35-7.2) on both hosts");
 }
 
 static void
 check_uuid(Negotiation *self)
 {
-	compare_words(self, "uuid", "UUID", self->source->uuid, self->destination->uuid,
-		      "give both QEMUs the same -uuid");
+	compare_words(self, "uuid", "UUID", self->surveys[PLAN_SOURCE]->uuid,
+		      self->surveys[PLAN_DESTINATION]->uuid, "give both QEMUs the same -uuid");
 }
 
 static void
 check_memory(Negotiation *self)
 {
-	if (self->source->ram_bytes == self->destination->ram_bytes)
+	if (self->surveys[PLAN_SOURCE]->ram_bytes == self->surveys[PLAN_DESTINATION]->ram_bytes)
 		return;
-	add(self, GW_SEVERITY_ERROR, "ram-size", "both", "RAM", "give both QEMUs the same -m",
-	    "the RAM differs: %" G_GUINT64_FORMAT " bytes at the source, %" G_GUINT64_FORMAT
-	    " bytes at the destination",
-	    self->source->ram_bytes, self->destination->ram_bytes);
+	negotiation_error(self, "ram-size", "both", "RAM", "give both QEMUs the same -m",
+			  "the RAM differs: %" G_GUINT64_FORMAT
+			  " bytes at the source, %" G_GUINT64_FORMAT " bytes at the destination",
+			  self->surveys[PLAN_SOURCE]->ram_bytes,
+			  self->surveys[PLAN_DESTINATION]->ram_bytes);
 }
 
 static void
 check_vcpus(Negotiation *self)
 {
-	if (self->source->vcpus == self->destination->vcpus)
+	if (self->surveys[PLAN_SOURCE]->vcpus == self->surveys[PLAN_DESTINATION]->vcpus)
 		return;
-	add(self, GW_SEVERITY_ERROR, "vcpus", "both", "vCPUs", "give both QEMUs the same -smp",
-	    "the number of vCPUs differs: %u at the source, %u at the destination",
-	    self->source->vcpus, self->destination->vcpus);
+	negotiation_error(self, "vcpus", "both", "vCPUs", "give both QEMUs the same -smp",
+			  "the number of vCPUs differs: %u at the source, %u at the destination",
+			  self->surveys[PLAN_SOURCE]->vcpus,
+			  self->surveys[PLAN_DESTINATION]->vcpus);
 }
 
 static void
 check_blocked_reasons(Negotiation *self)
 {
-	for (guint i = 0;
-	     self->source->blocked_reasons != NULL && self->source->blocked_reasons[i] != NULL; i++)
-		add(self, GW_SEVERITY_ERROR, "blocked", "source", "guest",
-		    "take the device or feature that QEMU names away from the VM",
-		    "QEMU would not migrate it: %s", self->source->blocked_reasons[i]);
+	for (guint i = 0; self->surveys[PLAN_SOURCE]->blocked_reasons != NULL &&
+			  self->surveys[PLAN_SOURCE]->blocked_reasons[i] != NULL;
+	     i++)
+		negotiation_error(self, "blocked", "source", "guest",
+				  "take the device or feature that QEMU names away from the VM",
+				  "QEMU would not migrate it: %s",
+				  self->surveys[PLAN_SOURCE]->blocked_reasons[i]);
 }
 
 static const char *const movable_run_states[] = { "running", "paused", "prelaunch", NULL };
@@ -112,122 +145,78 @@ static const char *const movable_run_states[] = { "running", "paused", "prelaunc
 static void
 check_source_state(Negotiation *self)
 {
-	const char *state = self->source->run_state;
+	const char *state = self->surveys[PLAN_SOURCE]->run_state;
 	if (state == NULL || g_strv_contains(movable_run_states, state))
 		return;
 	gboolean is_postmigrate = strcmp(state, "postmigrate") == 0;
-	add(self, GW_SEVERITY_ERROR, "run-state", "source", "guest",
-	    is_postmigrate
-		    ? "it was stopped by an earlier migration: make sure that it runs nowhere "
-		      "else, then 'cont' it (and 'stop' it to move it paused)"
-		    : "bring the guest into an orderly state first",
-	    "the guest is '%s'", state);
+	negotiation_error(
+		self, "run-state", "source", "guest",
+		is_postmigrate
+			? "it was stopped by an earlier migration: make sure that it runs nowhere "
+			  "else, then 'cont' it (and 'stop' it to move it paused)"
+			: "bring the guest into an orderly state first",
+		"the guest is '%s'", state);
 }
 
 static void
 check_source_idle(Negotiation *self)
 {
 	static const char *const idle[] = { "none", "completed", "cancelled", "failed", NULL };
-	const char *status = self->source->migrate_status;
+	const char *status = self->surveys[PLAN_SOURCE]->migrate_status;
 	if (status == NULL || g_strv_contains(idle, status))
 		return;
-	add(self, GW_SEVERITY_ERROR, "migrating", "source", "guest",
-	    "wait until that migration has ended, or cancel it",
-	    "another migration of it is under way ('%s')", status);
+	negotiation_error(self, "migrating", "source", "guest",
+			  "wait until that migration has ended, or cancel it",
+			  "another migration of it is under way ('%s')", status);
 }
 
 static void
 check_destination_state(Negotiation *self)
 {
-	const char *state = self->destination->run_state;
+	const char *state = self->surveys[PLAN_DESTINATION]->run_state;
 	if (g_strcmp0(state, "inmigrate") == 0)
 		return;
-	add(self, GW_SEVERITY_ERROR, "not-incoming", "destination", "QEMU",
-	    "start it with -incoming defer", "the QEMU that shall receive is '%s', not 'inmigrate'",
-	    state != NULL ? state : "in an unknown state");
-}
-
-/* Both need it and nothing here works without. */
-static const char *const required_capabilities[] = {
-	"events", "return-path", "late-block-activate", "pause-before-switchover", NULL,
-};
-
-static void
-check_required_capabilities(Negotiation *self)
-{
-	const GwSurvey *surveys[] = { self->source, self->destination };
-	static const char *const hosts[] = { "source", "destination" };
-	for (guint host = 0; host < G_N_ELEMENTS(surveys); host++)
-		for (guint i = 0; required_capabilities[i] != NULL; i++)
-			if (!has_word(surveys[host]->capabilities, required_capabilities[i]))
-				add(self, GW_SEVERITY_ERROR, "capability", hosts[host],
-				    required_capabilities[i], "use QEMU 4.0 or later",
-				    "QEMU has no migration capability '%s'",
-				    required_capabilities[i]);
-}
-
-/* What must not be on: the guest would run on both hosts' memory at once, or be written to a file. */
-static const char *const refused_capabilities[] = {
-	"postcopy-ram", "postcopy-preempt", "background-snapshot",
-	"x-colo",	"x-ignore-shared",  NULL,
-};
-
-static void
-check_refused_capabilities(Negotiation *self)
-{
-	const GwSurvey *surveys[] = { self->source, self->destination };
-	static const char *const hosts[] = { "source", "destination" };
-	for (guint host = 0; host < G_N_ELEMENTS(surveys); host++)
-		for (guint i = 0; refused_capabilities[i] != NULL; i++)
-			if (has_word(surveys[host]->capabilities_on, refused_capabilities[i]))
-				add(self, GW_SEVERITY_ERROR, "refused-capability", hosts[host],
-				    refused_capabilities[i],
-				    "switch it off with migrate-set-capabilities",
-				    "the migration capability '%s' is switched on and is not "
-				    "supported",
-				    refused_capabilities[i]);
-}
-
-static gboolean
-has_vgpus(const GwSurvey *survey)
-{
-	return survey->vgpus != NULL && survey->vgpus->len > 0;
+	negotiation_error(self, "not-incoming", "destination", "QEMU",
+			  "start it with -incoming defer",
+			  "the QEMU that shall receive is '%s', not 'inmigrate'",
+			  state != NULL ? state : "in an unknown state");
 }
 
 static void
 check_vgpus(Negotiation *self)
 {
-	vgpu_compare(self->source->vgpus, self->destination->vgpus, self->plan->issues);
-	vgpu_check_sizes(self->source->vgpus, self->plan->downtime_limit_us,
-			 self->plan->bandwidth_bytes_per_s, self->plan->issues);
+	const GPtrArray *vgpus = self->surveys[PLAN_SOURCE]->vgpus;
+	vgpu_compare(vgpus, self->surveys[PLAN_DESTINATION]->vgpus, self->plan->issues);
+	vgpu_check_sizes(vgpus, self->plan->downtime_limit_us, self->plan->bandwidth_bytes_per_s,
+			 self->plan->issues);
 }
 
 /* QEMU 7.2 and before speak an interface of VFIO's that no kernel of today has. */
 static void
 check_vfio_migration(Negotiation *self)
 {
-	const GwSurvey *surveys[] = { self->source, self->destination };
-	static const char *const hosts[] = { "source", "destination" };
-	for (guint host = 0; host < G_N_ELEMENTS(surveys); host++)
-		if (has_vgpus(self->source) && !surveys[host]->is_absent &&
-		    !surveys[host]->has_vfio_migration)
-			add(self, GW_SEVERITY_ERROR, "vfio-migration", hosts[host], "QEMU",
-			    "use QEMU 8.1 or later",
-			    "this QEMU's vfio-pci cannot migrate (it has no 'enable-migration')");
+	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+		if (negotiation_has_vgpus(self) && !self->surveys[host]->is_absent &&
+		    !self->surveys[host]->has_vfio_migration)
+			negotiation_error(self, "vfio-migration", negotiation_host_names[host],
+					  "QEMU", "use QEMU 8.1 or later",
+					  "this QEMU's vfio-pci cannot migrate (it has no "
+					  "'enable-migration')");
 }
 
 static void
 check_viommus(Negotiation *self)
 {
-	const GwSurvey *surveys[] = { self->source, self->destination };
-	static const char *const hosts[] = { "source", "destination" };
-	for (guint host = 0; has_vgpus(self->source) && host < G_N_ELEMENTS(surveys); host++)
-		for (guint i = 0;
-		     surveys[host]->viommus != NULL && surveys[host]->viommus[i] != NULL; i++)
-			add(self, GW_SEVERITY_ERROR, "viommu", hosts[host],
-			    surveys[host]->viommus[i], "take the virtual IOMMU away from the VM",
-			    "a vGPU does not migrate together with a virtual IOMMU ('%s')",
-			    surveys[host]->viommus[i]);
+	for (guint host = 0; negotiation_has_vgpus(self) && host < PLAN_N_HOSTS; host++)
+		for (guint i = 0; self->surveys[host]->viommus != NULL &&
+				  self->surveys[host]->viommus[i] != NULL;
+		     i++)
+			negotiation_error(
+				self, "viommu", negotiation_host_names[host],
+				self->surveys[host]->viommus[i],
+				"take the virtual IOMMU away from the VM",
+				"a vGPU does not migrate together with a virtual IOMMU ('%s')",
+				self->surveys[host]->viommus[i]);
 }
 
 /* A rule for two QEMUs is passed over when the destination's was not started for the vGPUs' sake. */
@@ -249,40 +238,65 @@ static const Rule rules[] = {
 	{ check_source_state, FALSE },
 	{ check_source_idle, FALSE },
 	{ check_destination_state, TRUE },
-	{ check_required_capabilities, TRUE },
-	{ check_refused_capabilities, FALSE },
+	{ capability_check_refused, FALSE },
 };
 
-/* Everything else is switched off: a capability stays on in a QEMU from one migration to the next. */
-static const char *const source_capabilities[] = {
-	"events", "late-block-activate", "pause-before-switchover", "return-path", NULL,
-};
-static const char *const destination_capabilities[] = {
-	"events",
-	"late-block-activate",
-	"return-path",
-	NULL,
-};
+static void
+check_transport(Negotiation *self)
+{
+	const GwPlan *plan = self->plan;
+	const TransportOps *ops = transport_find(plan->transport);
+	if (ops == NULL) {
+		negotiation_error(self, "transport", "both", plan->transport,
+				  "use the transport 'direct'", "there is no transport '%s' here",
+				  plan->transport);
+		return;
+	}
+	if (plan->channels > 1 && !ops->carries_many)
+		negotiation_error(self, "transport", "both", plan->transport,
+				  "use the transport 'relay', or one channel",
+				  "the transport '%s' has one channel, not %u", plan->transport,
+				  plan->channels);
+	if (self->policy->account && !ops->sees_bytes)
+		negotiation_error(self, "transport", "both", plan->transport,
+				  "use the transport 'relay', or do without accounting",
+				  "the transport '%s' does not see the stream, so it cannot be "
+				  "accounted",
+				  plan->transport);
+}
+
+static void
+decide_transport(Negotiation *self)
+{
+	const NegotiatePolicy *policy = self->policy;
+	GwPlan *plan = self->plan;
+	plan->channels = MAX(policy->channels, 1);
+	const char *name = policy->transport != NULL		   ? policy->transport
+			   : plan->channels > 1 || policy->account ? "relay"
+								   : "direct";
+	plan->transport = g_strdup(name);
+	check_transport(self);
+}
 
 GwPlan *
 negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePolicy *policy)
 {
 	GwPlan *plan = gw_plan_new();
 	plan->vm_name = g_strdup(policy->vm_name);
-	g_free(plan->transport);
-	plan->transport = g_strdup("direct");
-	plan->channels = 1;
-	plan->capabilities_source = g_strdupv((char **)source_capabilities);
-	plan->capabilities_destination = g_strdupv((char **)destination_capabilities);
 	plan->downtime_limit_us = policy->downtime_limit_us;
 	plan->bandwidth_bytes_per_s = policy->bandwidth_bytes_per_s;
 	plan->paused = policy->paused || !source->running; /* as it was, it stays */
 	plan->keep_source = policy->keep_source;
 
-	Negotiation self = { source, destination, plan };
+	Negotiation self = { { source, destination }, policy, plan };
 	for (guint i = 0; i < G_N_ELEMENTS(rules); i++)
 		if (!rules[i].needs_both || !destination->is_absent)
 			rules[i].check(&self);
+	decide_transport(&self);
+	if (destination->is_absent)
+		return plan;
+	capability_decide_all(&self);
+	parameter_decide_all(&self);
 	return plan;
 }
 
@@ -300,25 +314,44 @@ negotiate_describe_errors(const GwPlan *plan)
 	return g_string_free(text, FALSE);
 }
 
+/* The peer does not choose: only what a plan of ours could switch on or set is taken. */
+static void
+check_settings_of_peer(Negotiation *self, const GwPlan *plan)
+{
+	const GwSurvey *own = self->surveys[PLAN_DESTINATION];
+	for (guint i = 0; i < plan->capabilities->len; i++) {
+		const GwPlanCapability *capability = g_ptr_array_index(plan->capabilities, i);
+		const char *name = capability->name;
+		if (capability->at_destination && (!capability_may_be_on(name, PLAN_DESTINATION) ||
+						   !negotiation_has_word(own->capabilities, name)))
+			negotiation_error(
+				self, "capability", "destination", name, NULL,
+				"the plan asks for capability '%s', which cannot be had here",
+				name);
+	}
+	for (guint i = 0; i < plan->parameters->len; i++) {
+		const GwPlanParameter *parameter = g_ptr_array_index(plan->parameters, i);
+		if (parameter->at_destination && !parameter_is_acceptable(parameter))
+			negotiation_error(self, "parameter", "destination", parameter->name, NULL,
+					  "the plan sets parameter '%s' to what it cannot be here",
+					  parameter->name);
+	}
+}
+
 gboolean
 negotiate_check_destination(const GwPlan *plan, const GwSurvey *survey, GError **error)
 {
 	g_autoptr(GwPlan) own = gw_plan_new();
-	Negotiation self = { survey, survey, own };
+	const NegotiatePolicy policy = { 0 };
+	Negotiation self = { { survey, survey }, &policy, own };
 	check_destination_state(&self);
-	for (guint i = 0;
-	     plan->capabilities_destination != NULL && plan->capabilities_destination[i] != NULL;
-	     i++) {
-		const char *name = plan->capabilities_destination[i];
-		if (!has_word((char *const *)destination_capabilities, name) ||
-		    !has_word(survey->capabilities, name))
-			add(&self, GW_SEVERITY_ERROR, "capability", "destination", name, NULL,
-			    "the plan asks for capability '%s', which cannot be had here", name);
-	}
-	if (g_strcmp0(plan->transport, "direct") != 0 || plan->channels != 1)
-		add(&self, GW_SEVERITY_ERROR, "transport", "destination", "channels", NULL,
-		    "the plan asks for %u channels by '%s', which this agent has not got",
-		    plan->channels, plan->transport);
+	check_settings_of_peer(&self, plan);
+	const TransportOps *ops = transport_find(plan->transport);
+	if (ops == NULL || (plan->channels > 1 && !ops->carries_many))
+		negotiation_error(&self, "transport", "destination", "channels", NULL,
+				  "the plan asks for %u channels by '%s', which this agent has "
+				  "not got",
+				  plan->channels, plan->transport);
 	if (gw_plan_is_possible(own))
 		return TRUE;
 	g_autofree char *text = negotiate_describe_errors(own);

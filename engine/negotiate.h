@@ -4,11 +4,21 @@
 #include "engine/gw-plan.h"
 #include "engine/gw-survey.h"
 
-/* What the user wants; part of a plan's making. */
+/* What the user wants; part of a plan's making. Zeroed it is: nothing in particular. */
 typedef struct {
 	const char *vm_name;
+	const char *transport;	    /* (nullable): a transport's name; NULL: the plan's choice */
+	guint channels;		    /* 0: the plan's choice */
+	gboolean encrypted;	    /* the channels are, by us */
+	gboolean account;	    /* the stream is to be seen, and accounted by device */
+	const char *const *allowed; /* (nullable): codes of errors that are let pass */
+	const char *const *capabilities; /* (nullable): asked for by their names */
+	const char
+		*on_stall; /* (nullable): "wait", "throttle", "extend" or "abort"; NULL is "wait" */
 	gint64 downtime_limit_us;
-	gint64 bandwidth_bytes_per_s;
+	gint64 downtime_max_us;	       /* how far "extend" may go; 0: no further */
+	gint64 bandwidth_bytes_per_s;  /* 0: no limit */
+	gint64 switchover_bytes_per_s; /* what the way has to give in the switchover; 0: not known */
 	gboolean paused;
 	gboolean keep_source;
 } NegotiatePolicy;

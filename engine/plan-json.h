@@ -5,14 +5,30 @@
 
 #include "engine/gw-plan.h"
 
-/* The private side of GwPlan: how it is made, and how it goes to the peer. */
+/* The private side of GwPlan: how it is made and asked (gw-plan.c), and how it goes to the peer. */
 
-/* Empty, with no issues. */
+typedef enum {
+	PLAN_SOURCE,
+	PLAN_DESTINATION,
+	PLAN_N_HOSTS,
+} PlanHost;
+
+/* Empty: one channel, nothing decided, no issues. */
 GwPlan *gw_plan_new(void);
 GwPlan *gw_plan_copy(const GwPlan *self);
 GwIssue *gw_issue_new(GwSeverity severity, const char *code, const char *host, const char *subject,
 		      const char *text, const char *remedy);
 void gw_issue_free(GwIssue *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwIssue, gw_issue_free)
+void gw_plan_capability_free(GwPlanCapability *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlanCapability, gw_plan_capability_free)
+void gw_plan_parameter_free(GwPlanParameter *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlanParameter, gw_plan_parameter_free)
+
+/* (transfer none): NULL when nothing was decided about it. */
+const GwPlanCapability *plan_find_capability(const GwPlan *self, const char *name);
+/* (transfer full): those that are switched on at @host. */
+GStrv plan_list_capabilities(const GwPlan *self, PlanHost host);
 
 JsonNode *gw_plan_to_json_node(const GwPlan *self);
 /* (transfer full): %GW_ERROR_PROTOCOL, naming the field. The peer is not trusted: @node may be anything. */

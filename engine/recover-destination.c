@@ -19,7 +19,7 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
-#include "engine/qemu.h"
+#include "engine/settings.h"
 #include "engine/vgpu-host.h"
 
 #define RUN_TIMEOUT_MS	10000
@@ -105,6 +105,21 @@ remove_files(Journal *journal)
 		g_unlink(qmp);
 }
 
+/* Once: what is changed after that is somebody else's doing. */
+static void
+restore_settings(Journal *journal)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Settings) former = settings_from_journal(journal);
+	if (former == NULL || journal_has_phase(journal, "restored"))
+		return;
+	g_autoptr(Qemu) qemu = find_qemu(journal, &error);
+	if (qemu != NULL && settings_restore(former, qemu, &error) &&
+	    journal_append(journal, "restored", NULL, &error))
+		return;
+	g_debug("recover: %s", error->message);
+}
+
 static PeerOutcome
 settle_uncommitted(Journal *journal, char **ret_text, GError **error)
 {
@@ -113,6 +128,8 @@ settle_uncommitted(Journal *journal, char **ret_text, GError **error)
 		!journal_get_boolean(journal, "owned") && !journal_has_phase(journal, "setup");
 	if (!is_theirs && (!end_qemu(journal, error) || !recover_remove_vgpus(journal, error)))
 		return PEER_OUTCOME_UNKNOWN;
+	if (is_theirs)
+		restore_settings(journal);
 	remove_files(journal);
 	journal_remove(journal);
 	say(ret_text, "it was not committed: the guest belongs to the source; cleaned up");
@@ -153,6 +170,7 @@ static PeerOutcome
 settle(Journal *journal, char **ret_text, GError **error)
 {
 	if (journal_has_phase(journal, "running")) {
+		restore_settings(journal);
 		say(ret_text, "the guest was taken over");
 		return PEER_OUTCOME_RUNNING;
 	}
@@ -197,8 +215,10 @@ recover_forget(const char *state_dir, const char *session, GError **error)
 	g_autoptr(Journal) journal = journal_open(state_dir, session, JOURNAL_DESTINATION, error);
 	if (journal == NULL)
 		return FALSE;
-	if (journal_has_phase(journal, "running"))
-		journal_remove(journal);
+	if (!journal_has_phase(journal, "running"))
+		return TRUE;
+	restore_settings(journal);
+	journal_remove(journal);
 	return TRUE;
 }
 

@@ -9,9 +9,8 @@
  */
 #include "engine/recover.h"
 
-#include "engine/fields.h"
 #include "engine/gw-error.h"
-#include "engine/source-run.h"
+#include "engine/settings.h"
 
 #define RUN_TIMEOUT_MS 10000
 
@@ -51,22 +50,9 @@ peer_address(Journal *journal)
 static void
 restore(SourceRecovery *self)
 {
-	JsonNode *node = journal_get_node(self->journal, "capabilities");
-	if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
-		return;
-	g_autoptr(GHashTable) capabilities =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autoptr(GList) names = json_object_get_members(json_node_get_object(node));
-	for (GList *n = names; n != NULL; n = n->next)
-		g_hash_table_insert(capabilities, g_strdup(n->data),
-				    GINT_TO_POINTER(fields_peek_boolean(json_node_get_object(node),
-									n->data, FALSE)));
-	QmpMigrateParameters parameters = QMP_MIGRATE_PARAMETERS_INIT;
-	parameters.downtime_limit_us = journal_get_int(self->journal, "downtime_limit_us", -1);
-	parameters.max_bandwidth_bytes_per_s =
-		journal_get_int(self->journal, "max_bandwidth_bytes_per_s", -1);
+	g_autoptr(Settings) former = settings_from_journal(self->journal);
 	g_autoptr(GError) error = NULL;
-	if (!source_restore_settings(self->qemu, capabilities, &parameters, &error))
+	if (former != NULL && !settings_restore(former, self->qemu, &error))
 		g_debug("recover: %s", error->message);
 }
 

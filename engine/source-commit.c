@@ -164,8 +164,7 @@ let_go(SourceRun *run, GError **error)
 	if (!run->options->keep_source)
 		return end_source(run, error);
 	return run->qemu->closed != NULL ||
-	       source_restore_settings(run->qemu, run->former_capabilities, &run->former_parameters,
-				       error);
+	       settings_restore(run->former_settings, run->qemu, error);
 }
 
 /*

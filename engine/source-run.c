@@ -206,7 +206,7 @@ source_run_clear(SourceRun *run)
 	gw_plan_free(run->plan);
 	journal_free(run->journal);
 	recorder_free(run->recorder);
-	g_clear_pointer(&run->former_capabilities, g_hash_table_unref);
+	settings_free(run->former_settings);
 	g_clear_error(&run->peer_failure);
 	g_free(run->vm_name);
 	g_free(run->session);

@@ -7,6 +7,7 @@
 #include "engine/peer.h"
 #include "engine/qemu.h"
 #include "engine/recorder.h"
+#include "engine/settings.h"
 #include "engine/transport.h"
 
 /* One migration, seen from the source: the private side of GwSession. Runs in a thread of its own with a
@@ -43,10 +44,8 @@ typedef struct {
 	char *token; /* as the agent wrote it */
 	Journal *journal;
 
-	/* What QEMU had before we came; set once we begin to change it. */
-	GHashTable *former_capabilities;
-	QmpMigrateParameters former_parameters;
-	Transport *transport; /* (nullable): once the data channels are QEMU's */
+	Settings *former_settings; /* (nullable): until we begin to change them */
+	Transport *transport;	   /* (nullable): once the data channels are QEMU's */
 	gboolean migrate_sent;
 	gboolean guest_is_theirs; /* the agent said RUNNING */
 
@@ -91,10 +90,6 @@ void source_name_host(GError **error, const char *host);
 gint64 source_ram_sent(const QmpMigrateInfo *info);
 /* (transfer full): the error of a migration that QEMU failed, with the words of both ends. */
 GError *source_migration_error(SourceRun *run);
-/* Puts capabilities and parameters back as they were. Shared with recovery. */
-gboolean source_restore_settings(Qemu *qemu, GHashTable *capabilities,
-				 const QmpMigrateParameters *parameters,
-				 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /**
  * source_run:

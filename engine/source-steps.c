@@ -276,31 +276,17 @@ source_prepare(SourceRun *run, GError **error)
 	return TRUE;
 }
 
+/* The former settings are in the journal before any is changed. */
 static gboolean
 apply_settings(SourceRun *run, GError **error)
 {
-	g_autoptr(JsonNode) parameters = qmp_query_migrate_parameters(run->qemu->qmp, error);
-	if (parameters == NULL)
+	run->former_settings = settings_save(run->qemu, run->plan, PLAN_SOURCE, error);
+	if (run->former_settings == NULL)
 		return FALSE;
-	qmp_migrate_parameters_parse(parameters, &run->former_parameters);
-	QmpMigrateParameters wanted = QMP_MIGRATE_PARAMETERS_INIT;
-	wanted.downtime_limit_us = run->plan->downtime_limit_us;
-	wanted.max_bandwidth_bytes_per_s = run->plan->bandwidth_bytes_per_s;
-	return qmp_migrate_switch_capabilities(run->qemu->qmp,
-					       (const char *const *)run->plan->capabilities_source,
-					       &run->former_capabilities, error) &&
-	       qmp_migrate_set_parameters(run->qemu->qmp, &wanted, error);
-}
-
-gboolean
-source_restore_settings(Qemu *qemu, GHashTable *capabilities,
-			const QmpMigrateParameters *parameters, GError **error)
-{
-	QmpMigrateParameters former = QMP_MIGRATE_PARAMETERS_INIT;
-	former.downtime_limit_us = parameters->downtime_limit_us;
-	former.max_bandwidth_bytes_per_s = parameters->max_bandwidth_bytes_per_s;
-	return qmp_migrate_set_capabilities(qemu->qmp, capabilities, error) &&
-	       qmp_migrate_set_parameters(qemu->qmp, &former, error);
+	JsonObject *facts = json_object_new();
+	settings_add_facts(run->former_settings, facts);
+	return journal_append(run->journal, "setup", facts, error) &&
+	       settings_apply(run->former_settings, run->qemu, run->plan, PLAN_SOURCE, error);
 }
 
 /* Connects the data channels and gives them to QEMU. */
@@ -316,30 +302,10 @@ attach_channels(SourceRun *run, GError **error)
 	return run->transport != NULL;
 }
 
-static JsonObject *
-settings_facts(SourceRun *run)
-{
-	JsonObject *facts = json_object_new();
-	JsonObject *capabilities = json_object_new();
-	GHashTableIter iter;
-	gpointer name, on;
-	g_hash_table_iter_init(&iter, run->former_capabilities);
-	while (g_hash_table_iter_next(&iter, &name, &on))
-		json_object_set_boolean_member(capabilities, name, GPOINTER_TO_INT(on));
-	json_object_set_object_member(facts, "capabilities", capabilities);
-	json_object_set_int_member(facts, "downtime_limit_us",
-				   run->former_parameters.downtime_limit_us);
-	json_object_set_int_member(facts, "max_bandwidth_bytes_per_s",
-				   run->former_parameters.max_bandwidth_bytes_per_s);
-	return facts;
-}
-
 gboolean
 source_setup(SourceRun *run, GError **error)
 {
-	if (!apply_settings(run, error) ||
-	    !journal_append(run->journal, "setup", settings_facts(run), error) ||
-	    !attach_channels(run, error)) {
+	if (!apply_settings(run, error) || !attach_channels(run, error)) {
 		source_name_host(error, "source");
 		return FALSE;
 	}
@@ -352,10 +318,9 @@ source_setup_undo(SourceRun *run, GError **error)
 {
 	/* Whatever has become of QEMU: the peer's must not wait for more. */
 	transport_sever(run->transport);
-	if (run->former_capabilities == NULL || run->qemu->closed != NULL)
+	if (run->former_settings == NULL || run->qemu->closed != NULL)
 		return TRUE;
 	if (!run->migrate_sent)
 		transport_detach(run->transport, run->qemu);
-	return source_restore_settings(run->qemu, run->former_capabilities, &run->former_parameters,
-				       error);
+	return settings_restore(run->former_settings, run->qemu, error);
 }

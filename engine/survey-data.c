@@ -5,10 +5,11 @@
  */
 #include "engine/survey-data.h"
 
-#include "engine/fields.h"
+#include "engine/property.h"
 #include "engine/vgpu-data.h"
 
 #define MAX_CAPABILITIES 256
+#define MAX_PARAMETERS	 256
 #define MAX_VIOMMUS	 16
 #define MAX_REASONS	 64
 #define MAX_VCPUS	 65536
@@ -29,6 +30,7 @@ gw_survey_free(GwSurvey *self)
 	g_strfreev(self->capabilities);
 	g_strfreev(self->capabilities_on);
 	g_strfreev(self->viommus);
+	g_clear_pointer(&self->parameters, g_ptr_array_unref);
 	g_clear_pointer(&self->vgpus, g_ptr_array_unref);
 	g_free(self);
 }
@@ -58,6 +60,7 @@ survey_to_node(const GwSurvey *self)
 	fields_add_strv(object, "blocked_reasons", self->blocked_reasons);
 	fields_add_strv(object, "capabilities", self->capabilities);
 	fields_add_strv(object, "capabilities_on", self->capabilities_on);
+	property_list_write(object, "parameters", self->parameters);
 	json_object_set_boolean_member(object, "has_exit_on_error", self->has_exit_on_error);
 	json_object_set_boolean_member(object, "has_oob", self->has_oob);
 	if (self->has_vfio_migration)
@@ -124,6 +127,7 @@ survey_from_node(JsonNode *node, GError **error)
 					 FIELDS_WORD_BYTES);
 	self->capabilities_on = fields_strv(&f, "capabilities_on", FIELDS_OPTIONAL,
 					    MAX_CAPABILITIES, FIELDS_WORD_BYTES);
+	self->parameters = property_list_read(&f, "parameters", MAX_PARAMETERS);
 	self->has_exit_on_error = fields_boolean(&f, "has_exit_on_error", FIELDS_REQUIRED);
 	self->has_oob = fields_boolean(&f, "has_oob", FIELDS_REQUIRED);
 	self->has_vfio_migration = fields_boolean(&f, "has_vfio_migration", FIELDS_OPTIONAL);

@@ -8,8 +8,10 @@
 
 #include "engine/gw-error.h"
 #include "engine/private-context.h"
+#include "engine/property.h"
 #include "engine/vgpu-host.h"
 #include "qmp/qmp-devices.h"
+#include "qmp/qmp-parameters.h"
 
 typedef gboolean (*Question)(Qemu *qemu, GwSurvey *survey, GError **error);
 
@@ -114,6 +116,21 @@ ask_capabilities(Qemu *qemu, GwSurvey *survey, GError **error)
 }
 
 static gboolean
+ask_parameters(Qemu *qemu, GwSurvey *survey, GError **error)
+{
+	g_autoptr(QmpParameters) parameters = qmp_parameters_query(qemu->qmp, error);
+	if (parameters == NULL)
+		return FALSE;
+	g_auto(GStrv) names = qmp_parameters_list(parameters);
+	survey->parameters = property_list_new();
+	for (guint i = 0; names[i] != NULL; i++) {
+		g_autofree char *value = qmp_parameters_get_text(parameters, names[i]);
+		property_list_add(survey->parameters, names[i], value);
+	}
+	return TRUE;
+}
+
+static gboolean
 ask_schema(Qemu *qemu, GwSurvey *survey, GError **error)
 {
 	g_autoptr(QmpSchema) schema = qmp_schema_query(qemu->qmp, error);
@@ -155,8 +172,9 @@ ask_vgpus(Qemu *qemu, GwSurvey *survey, GError **error)
 }
 
 static const Question questions[] = {
-	ask_status, ask_name,	   ask_uuid,	     ask_target, ask_machine, ask_memory,
-	ask_vcpus,  ask_migration, ask_capabilities, ask_schema, ask_devices, ask_vgpus,
+	ask_status, ask_name,	 ask_uuid,	ask_target,	  ask_machine,
+	ask_memory, ask_vcpus,	 ask_migration, ask_capabilities, ask_parameters,
+	ask_schema, ask_devices, ask_vgpus,
 };
 
 GwSurvey *

@@ -226,27 +226,3 @@ qmp_migrate_info_parse(JsonNode *reply, QmpMigrateInfo *ret_info, GError **error
 	qmp_migrate_info_init(&info);
 	return TRUE;
 }
-
-static gint64
-parameter(JsonObject *object, const char *name, gint64 unit)
-{
-	gint64 value = -1;
-
-	return get_scaled(object, name, unit, &value, NULL) ? value : -1;
-}
-
-void
-qmp_migrate_parameters_parse(JsonNode *reply, QmpMigrateParameters *ret_parameters)
-{
-	const QmpMigrateParameters unknown = QMP_MIGRATE_PARAMETERS_INIT;
-	JsonObject *object = NULL;
-
-	*ret_parameters = unknown;
-	if (!json_get_root_object(reply, "the answer", &object, NULL))
-		return;
-	ret_parameters->downtime_limit_us = parameter(object, "downtime-limit", US_PER_MS);
-	ret_parameters->max_bandwidth_bytes_per_s = parameter(object, "max-bandwidth", 1);
-	ret_parameters->avail_switchover_bytes_per_s =
-		parameter(object, "avail-switchover-bandwidth", 1);
-	ret_parameters->announce_rounds = parameter(object, "announce-rounds", 1);
-}

@@ -13,8 +13,7 @@
 
 #include "qmp/json-get.h"
 #include "qmp/qmp-call.h"
-
-#define US_PER_MS 1000
+#include "qmp/qmp-parameters.h"
 
 /* ---- query-migrate ---- */
 
@@ -131,12 +130,9 @@ qmp_migrate_set_capabilities(QmpClient *client, GHashTable *capabilities, GError
 }
 
 gboolean
-qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashTable **ret_former,
+qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashTable *former,
 				GError **error)
 {
-	g_autoptr(GHashTable) former = qmp_query_migrate_capabilities(client, error);
-	if (former == NULL)
-		return FALSE;
 	g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	GHashTableIter iter;
 	gpointer name;
@@ -144,54 +140,29 @@ qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashT
 	while (g_hash_table_iter_next(&iter, &name, NULL))
 		g_hash_table_insert(wanted, g_strdup(name),
 				    GINT_TO_POINTER(g_strv_contains(on, name)));
-	/* Given out before anything is changed: a failure half-way has to be taken back too. */
-	if (ret_former != NULL)
-		*ret_former = g_steal_pointer(&former);
 	return qmp_migrate_set_capabilities(client, wanted, error);
 }
 
 /* ---- parameters ---- */
 
-JsonNode *
-qmp_query_migrate_parameters(QmpClient *client, GError **error)
-{
-	return qmp_client_execute(client, "query-migrate-parameters", NULL, NULL, error);
-}
-
-static void
-build_parameter(JsonBuilder *builder, const char *name, gint64 value)
-{
-	if (value < 0)
-		return;
-	json_builder_set_member_name(builder, name);
-	json_builder_add_int_value(builder, value);
-}
-
-static JsonNode *
-build_parameters(const QmpMigrateParameters *parameters)
-{
-	g_autoptr(JsonBuilder) builder = json_builder_new();
-	gint64 downtime_ms = -1;
-
-	if (parameters->downtime_limit_us >= 0)
-		downtime_ms = parameters->downtime_limit_us / US_PER_MS +
-			      (parameters->downtime_limit_us % US_PER_MS > 0 ? 1 : 0);
-	json_builder_begin_object(builder);
-	build_parameter(builder, "downtime-limit", downtime_ms);
-	build_parameter(builder, "max-bandwidth", parameters->max_bandwidth_bytes_per_s);
-	build_parameter(builder, "avail-switchover-bandwidth",
-			parameters->avail_switchover_bytes_per_s);
-	build_parameter(builder, "announce-rounds", parameters->announce_rounds);
-	json_builder_end_object(builder);
-	return json_builder_get_root(builder);
-}
-
 gboolean
 qmp_migrate_set_parameters(QmpClient *client, const QmpMigrateParameters *parameters,
 			   GError **error)
 {
-	return qmp_call(client, "migrate-set-parameters", build_parameters(parameters), NULL,
-			error);
+	g_autoptr(QmpParameters) set = qmp_parameters_new();
+	const struct {
+		const char *name;
+		gint64 value;
+	} rows[] = {
+		{ "downtime-limit", qmp_downtime_limit(parameters->downtime_limit_us) },
+		{ "max-bandwidth", parameters->max_bandwidth_bytes_per_s },
+		{ "avail-switchover-bandwidth", parameters->avail_switchover_bytes_per_s },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+		if (rows[i].value >= 0)
+			qmp_parameters_set_int(set, rows[i].name, rows[i].value);
+	return qmp_parameters_apply(set, client, error);
 }
 
 /* ---- running one ---- */

@@ -66,35 +66,24 @@ GHashTable *qmp_query_migrate_capabilities(QmpClient *client, GError **error);
 gboolean qmp_migrate_set_capabilities(QmpClient *client, GHashTable *capabilities,
 				      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/**
- * qmp_migrate_switch_capabilities:
- * @on: those that shall be on, of those that this QEMU has; all others are switched off, for a capability stays
- *   on from one migration to the next
- * @ret_former: (out) (nullable) (transfer full): how they were; set as soon as it is known, also when the
- *   setting then fails, so that it can be taken back
- */
+/* Switches on those of @on that are in @former, and all others of @former off: a capability stays on from one
+ * migration to the next. @former: as qmp_query_migrate_capabilities() gives it. */
 gboolean
-qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashTable **ret_former,
+qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashTable *former,
 				GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Parameters as QEMU has them, in its units; (transfer full), an object node. */
-JsonNode *qmp_query_migrate_parameters(QmpClient *client, GError **error);
-
-/* What we set. A negative number is left as it is. */
+/* What can be turned while a migration runs. A negative number is left as it is. */
 typedef struct {
 	gint64 downtime_limit_us;	     /* rounded up to QEMU's milliseconds */
 	gint64 max_bandwidth_bytes_per_s;    /* 0: no limit */
 	gint64 avail_switchover_bytes_per_s; /* 0: measure */
-	gint64 announce_rounds;
 } QmpMigrateParameters;
 
 #define QMP_MIGRATE_PARAMETERS_INIT \
 	{                           \
-		-1, -1, -1, -1      \
+		-1, -1, -1          \
 	}
 
-/* Pure: reads them out of the answer of query-migrate-parameters; absent ones are -1. */
-void qmp_migrate_parameters_parse(JsonNode *reply, QmpMigrateParameters *ret_parameters);
 gboolean qmp_migrate_set_parameters(QmpClient *client, const QmpMigrateParameters *parameters,
 				    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

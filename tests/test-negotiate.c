@@ -62,6 +62,14 @@ issues_of(const GwPlan *plan)
 	return g_string_free(text, FALSE);
 }
 
+/* (transfer full): those that are on there, with a space between. */
+static char *
+capabilities_of(const GwPlan *plan, PlanHost host)
+{
+	g_auto(GStrv) names = plan_list_capabilities(plan, host);
+	return g_strjoinv(" ", names);
+}
+
 static void
 a_good_pair_makes_a_plan(void)
 {
@@ -82,10 +90,10 @@ a_good_pair_makes_a_plan(void)
 	CU_ASSERT_EQUAL(plan->bandwidth_bytes_per_s, 125000000);
 	CU_ASSERT_TRUE(plan->keep_source);
 	CU_ASSERT_FALSE(plan->paused);
-	g_autofree char *at_source = g_strjoinv(" ", plan->capabilities_source);
-	g_autofree char *at_destination = g_strjoinv(" ", plan->capabilities_destination);
-	TEST_STRING(at_source, "events late-block-activate pause-before-switchover return-path");
-	TEST_STRING(at_destination, "events late-block-activate return-path");
+	g_autofree char *at_source = capabilities_of(plan, PLAN_SOURCE);
+	g_autofree char *at_destination = capabilities_of(plan, PLAN_DESTINATION);
+	TEST_STRING(at_source, "events return-path pause-before-switchover");
+	TEST_STRING(at_destination, "events return-path late-block-activate");
 	CU_ASSERT_TRUE(negotiate_check_destination(plan, destination, NULL));
 }
 
@@ -127,8 +135,10 @@ static const struct {
 	{ TRUE, "\"events\",", "", "destination:capability:events" },
 	{ FALSE, ",\"return-path\"", "", "source:capability:return-path" },
 	{ TRUE, "\"late-block-activate\",", "", "destination:capability:late-block-activate" },
-	{ TRUE, "\"pause-before-switchover\",", "",
-	  "destination:capability:pause-before-switchover" },
+	/* Each where it is of use. */
+	{ TRUE, "\"pause-before-switchover\",", "", "" },
+	{ FALSE, "\"pause-before-switchover\",", "", "source:capability:pause-before-switchover" },
+	{ FALSE, "\"late-block-activate\",", "", "" },
 	{ FALSE, "_on\":[]", "_on\":[\"events\",\"xbzrle\"]", "" },
 	{ FALSE, "_on\":[]", "_on\":[\"postcopy-ram\"]", "source:refused-capability:postcopy-ram" },
 	{ TRUE, "_on\":[]", "_on\":[\"postcopy-ram\"]",
@@ -174,7 +184,7 @@ all_issues_are_told_at_once(void)
 	plan = negotiate(source, destination, &policy);
 	g_autofree char *issues = issues_of(plan);
 	TEST_STRING(issues, "both:ram-size:RAM both:vcpus:vCPUs source:capability:events "
-			    "source:capability:return-path source:capability:late-block-activate "
+			    "source:capability:return-path "
 			    "source:capability:pause-before-switchover");
 	g_autofree char *text = negotiate_describe_errors(plan);
 	CU_ASSERT_TRUE(g_str_has_prefix(text, "both: the RAM differs: 67108864 bytes at the "
@@ -269,14 +279,55 @@ destination_takes_no_capability_of_the_peers_choice(void)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(wanted); i++) {
 		g_autoptr(GwPlan) plan = good_plan();
-		char *list[] = { (char *)wanted[i], NULL };
-		g_strfreev(plan->capabilities_destination);
-		plan->capabilities_destination = g_strdupv(list);
+		GwPlanCapability *first = g_ptr_array_index(plan->capabilities, 0);
+		g_free(first->name);
+		first->name = g_strdup(wanted[i]);
 		g_autofree char *message =
 			g_strdup_printf("destination: the plan asks for capability '%s', which "
 					"cannot be had here",
 					wanted[i]);
 		check_destination_refuses(plan, own, message);
+	}
+}
+
+static void
+destination_takes_no_parameter_of_the_peers_choice(void)
+{
+	static const struct {
+		const char *name;
+		gint64 value;
+		const char *text;
+		gboolean is_taken;
+	} rows[] = {
+		{ "multifd-channels", 4, NULL, TRUE },
+		{ "multifd-channels", 256, NULL, FALSE },
+		{ "multifd-channels", -1, "4", FALSE },
+		{ "multifd-compression", -1, "none", TRUE },
+		{ "multifd-compression", 0, NULL, FALSE },
+		{ "multifd-compression", -1, "zstd", FALSE },
+		{ "tls-creds", -1, "", TRUE },
+		{ "tls-creds", -1, "tls0", FALSE },
+		{ "mode", -1, "normal", TRUE },
+		{ "mode", -1, "cpr-exec", FALSE },
+		{ "cpr-exec-command", -1, "sh", FALSE },
+		{ "downtime-limit", 0, NULL, FALSE },
+		{ "", 0, NULL, FALSE },
+	};
+	g_autoptr(GwSurvey) own = survey(destination_text, NULL, NULL);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GwPlan) plan = good_plan();
+		g_autoptr(GError) error = NULL;
+		GwPlanParameter *parameter = g_new0(GwPlanParameter, 1);
+		parameter->name = g_strdup(rows[i].name);
+		parameter->value = rows[i].value;
+		parameter->text = g_strdup(rows[i].text);
+		parameter->at_destination = TRUE;
+		g_ptr_array_add(plan->parameters, parameter);
+		CU_ASSERT_EQUAL(negotiate_check_destination(plan, own, &error), rows[i].is_taken);
+		/* What it sets on its own side is no concern of ours. */
+		parameter->at_destination = FALSE;
+		CU_ASSERT_TRUE(negotiate_check_destination(plan, own, NULL));
 	}
 }
 
@@ -309,6 +360,8 @@ CU_TestInfo suite_negotiate[] = {
 	{ "the destination checks the plan itself", destination_checks_the_plan_itself },
 	{ "the destination takes no capability of the peer's choice",
 	  destination_takes_no_capability_of_the_peers_choice },
+	{ "the destination takes no parameter of the peer's choice",
+	  destination_takes_no_parameter_of_the_peers_choice },
 	{ "the destination takes no other transport", destination_takes_no_other_transport },
 	CU_TEST_INFO_NULL,
 };

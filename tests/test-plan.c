@@ -10,7 +10,23 @@
 #include "tests/golden.h"
 #include "tools/report-text.h"
 
-static const char *const capabilities[] = { "events", "return-path", NULL };
+static void
+add_capability(GwPlan *plan, const char *name, gboolean at_source, gboolean at_destination,
+	       const char *reason)
+{
+	const GwPlanCapability capability = { g_strdup(name), at_source, at_destination,
+					      g_strdup(reason) };
+	g_ptr_array_add(plan->capabilities, g_memdup2(&capability, sizeof capability));
+}
+
+static void
+add_parameter(GwPlan *plan, const char *name, gint64 value, const char *text,
+	      gboolean at_destination)
+{
+	const GwPlanParameter parameter = { g_strdup(name), value,	    g_strdup(text),
+					    TRUE,	    at_destination, g_strdup("because") };
+	g_ptr_array_add(plan->parameters, g_memdup2(&parameter, sizeof parameter));
+}
 
 static GwPlan *
 make_plan(void)
@@ -18,8 +34,11 @@ make_plan(void)
 	GwPlan *plan = gw_plan_new();
 	plan->vm_name = g_strdup("web1");
 	plan->transport = g_strdup("direct");
-	plan->capabilities_source = g_strdupv((char **)capabilities);
-	plan->capabilities_destination = g_strdupv((char **)capabilities + 1);
+	add_capability(plan, "events", TRUE, TRUE, "QEMU tells of each change by itself");
+	add_capability(plan, "return-path", TRUE, FALSE, "a reason");
+	add_capability(plan, "multifd", FALSE, FALSE, "there is one channel");
+	add_parameter(plan, "downtime-limit", 300, NULL, FALSE);
+	add_parameter(plan, "tls-creds", -1, "", TRUE);
 	plan->downtime_limit_us = 300000;
 	plan->bandwidth_bytes_per_s = 1250000000;
 	plan->paused = TRUE;
@@ -75,7 +94,9 @@ plan_is_read_as_it_was_written(void)
 
 static const char plan_text[] =
 	"{\"transport\":\"direct\",\"channels\":1,\"downtime_limit_us\":1,\"paused\":false,"
-	"\"keep_source\":false,\"capabilities_source\":[\"events\"],"
+	"\"keep_source\":false,"
+	"\"capabilities\":[{\"name\":\"x\",\"source\":true,\"destination\":false}],"
+	"\"parameters\":[{\"name\":\"y\",\"value\":3,\"source\":true,\"destination\":false}],"
 	"\"issues\":[{\"severity\":\"error\",\"code\":\"c\",\"host\":\"h\",\"text\":\"t\"}]}";
 
 /* (transfer full): plan_text with the first @from replaced by @to, parsed. */
@@ -110,9 +131,21 @@ spoilt_plans_are_refused(void)
 		  "plan: 'downtime_limit_us' is negative or too large" },
 		{ "\"paused\":false", "\"paused\":0", "plan: 'paused' is not true or false" },
 		{ "\"keep_source\":false,", "", "plan: 'keep_source' is missing" },
-		{ "[\"events\"]", "{}", "plan: 'capabilities_source' is not an array" },
-		{ "[\"events\"]", "[\"a\",null]",
-		  "plan: 'capabilities_source' has an item that is not a short string" },
+		{ "\"capabilities\":[", "\"capabilities\":7,\"a\":[",
+		  "plan: 'capabilities' is not an array" },
+		{ "\"capabilities\":", "\"a\":", "plan: 'capabilities' is missing" },
+		{ "[{\"name\":\"x\"", "[[],{\"name\":\"x\"",
+		  "plan.capabilities[0]: not an object" },
+		{ "\"name\":\"x\",", "", "plan.capabilities[0]: 'name' is missing" },
+		{ "\"x\",\"source\":true", "\"x\",\"source\":1",
+		  "plan.capabilities[0]: 'source' is not true or false" },
+		{ "\"parameters\":", "\"a\":", "plan: 'parameters' is missing" },
+		{ "\"value\":3,", "", "plan.parameters[0]: 'value' is missing" },
+		{ "\"value\":3", "\"value\":-3",
+		  "plan.parameters[0]: 'value' is negative or too large" },
+		{ "\"value\":3", "\"value\":3,\"text\":\"a\"",
+		  "plan.parameters[0]: 'value' is beside a 'text'" },
+		{ "\"value\":3", "\"text\":3", "plan.parameters[0]: 'text' is not a string" },
 		{ "[{\"severity\"", "[7,{\"severity\"", "plan.issues[0]: not an object" },
 		{ "\"severity\":\"error\"", "\"severity\":\"fatal\"",
 		  "plan.issues[0]: 'severity' is neither 'warning' nor 'error'" },

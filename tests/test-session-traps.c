@@ -79,15 +79,15 @@ TRAP(an_earlier_completed_and_a_refused_migrate,
 
 /* 23 */
 TRAP(capabilities_of_an_earlier_user_are_off, .source = "--capability multifd --capability xbzrle",
-     .destination = "--capability multifd --capability validate-uuid", .flags = RIG_KEEP_SOURCE,
+     .destination = "--capability multifd --capability xbzrle", .flags = RIG_KEEP_SOURCE,
      .outcome = GW_OUTCOME_COMPLETED, .place = GW_PLACE_DESTINATION, .source_guest = RIG_STOPPED,
      .destination_guest = RIG_RUNNING,
      .source_saw = "migrate-set-capabilities={\"capability\":\"multifd\",\"state\":false} "
 		   "migrate-set-capabilities={\"capability\":\"xbzrle\",\"state\":false} "
 		   "migrate-set-capabilities={\"capability\":\"multifd\",\"state\":true}",
-     .destination_saw =
-	     "migrate-set-capabilities={\"capability\":\"multifd\",\"state\":false} "
-	     "migrate-set-capabilities={\"capability\":\"validate-uuid\",\"state\":false}")
+     .destination_saw = "migrate-set-capabilities={\"capability\":\"multifd\",\"state\":false} "
+			"migrate-set-capabilities={\"capability\":\"xbzrle\",\"state\":false} "
+			"migrate-set-capabilities={\"capability\":\"multifd\",\"state\":true}")
 TRAP(capabilities_of_an_earlier_user_come_back, .source = "--capability multifd --active-ms 60000",
      .when = "event:active", CANCELLED, .source_guest = RIG_RUNNING, ENDED)
 TRAP(capabilities_of_a_waiting_destination_come_back,

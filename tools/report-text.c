@@ -213,11 +213,47 @@ report_text_summary(const GwReport *report)
 	return harmless(g_string_free(out, FALSE));
 }
 
-static void
-add_capabilities(GString *out, const char *label, char *const *capabilities)
+static const char *
+name_hosts(gboolean at_source, gboolean at_destination)
 {
-	if (capabilities != NULL && capabilities[0] != NULL)
-		take_row(out, label, g_strjoinv(" ", (char **)capabilities));
+	if (at_source && at_destination)
+		return "both";
+	return at_source ? "source" : at_destination ? "dest." : "off";
+}
+
+static void
+add_decision(GString *out, gboolean is_first, const char *label, const char *hosts,
+	     const char *what, const char *reason)
+{
+	take_row(out, is_first ? label : "",
+		 g_strdup_printf("%-6s  %-30s %s", hosts, what, reason != NULL ? reason : ""));
+}
+
+static void
+add_capabilities(GString *out, const GwPlan *plan)
+{
+	for (guint i = 0; i < plan->capabilities->len; i++) {
+		const GwPlanCapability *capability = g_ptr_array_index(plan->capabilities, i);
+		add_decision(out, i == 0, "capabilities",
+			     name_hosts(capability->at_source, capability->at_destination),
+			     capability->name, capability->reason);
+	}
+}
+
+static void
+add_parameters(GString *out, const GwPlan *plan)
+{
+	for (guint i = 0; i < plan->parameters->len; i++) {
+		const GwPlanParameter *parameter = g_ptr_array_index(plan->parameters, i);
+		g_autofree char *what =
+			parameter->text != NULL
+				? g_strdup_printf("%s=%s", parameter->name, parameter->text)
+				: g_strdup_printf("%s=%" G_GINT64_FORMAT, parameter->name,
+						  parameter->value);
+		add_decision(out, i == 0, "parameters",
+			     name_hosts(parameter->at_source, parameter->at_destination), what,
+			     parameter->reason);
+	}
 }
 
 static void
@@ -235,8 +271,8 @@ add_plan(GString *out, const GwPlan *plan)
 						 : g_strdup("no limit"));
 	add_row(out, "the guest", plan->paused ? "stays paused" : "runs on");
 	add_row(out, "source QEMU", plan->keep_source ? "is kept, stopped" : "is ended");
-	add_capabilities(out, "source sets", plan->capabilities_source);
-	add_capabilities(out, "dest. sets", plan->capabilities_destination);
+	add_capabilities(out, plan);
+	add_parameters(out, plan);
 	add_issues(out, plan);
 }
 

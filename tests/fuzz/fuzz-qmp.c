@@ -9,6 +9,7 @@
 
 #include "qmp/json-frame.h"
 #include "qmp/qmp-migration.h"
+#include "qmp/qmp-parameters.h"
 #include "qmp/qmp-schema.h"
 #include "qmp/qmp-wire.h"
 
@@ -22,13 +23,16 @@ static void
 try_answers(JsonNode *body)
 {
 	g_auto(QmpMigrateInfo) info;
-	QmpMigrateParameters parameters = QMP_MIGRATE_PARAMETERS_INIT;
 
 	qmp_migrate_info_init(&info);
 	if (!qmp_migrate_info_parse(body, &info, NULL))
 		g_assert(info.error_desc == NULL);
-	qmp_migrate_parameters_parse(body, &parameters);
-	g_assert(parameters.downtime_limit_us >= -1);
+	g_autoptr(QmpParameters) parameters = qmp_parameters_from_node(body);
+	g_auto(GStrv) names = qmp_parameters_list(parameters);
+	for (guint i = 0; names[i] != NULL; i++) {
+		g_autofree char *value = qmp_parameters_get_text(parameters, names[i]);
+		g_assert(value != NULL);
+	}
 	g_autoptr(QmpSchema) schema = qmp_schema_new(body, NULL);
 	if (schema != NULL)
 		g_assert(!qmp_schema_has_argument(schema, "no such command", "uri"));

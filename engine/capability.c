@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The table of migration capabilities. QEMU keeps them from one migration to the next and does not compare
+ * them between the hosts, so each one is decided here, for both sides and with a reason, and every other one
+ * that a QEMU may have is switched off.
+ *
+ * What a row's function wants is one thing; whether both QEMUs have it another. A capability is on where the
+ * row says so, or nowhere. A new one is a row.
+ */
+#include "engine/capability.h"
+
+#include <string.h>
+
+typedef enum {
+	UNWANTED,
+	WANTED, /* better with it, if it can be had */
+	ASKED,	/* the user wants it: an issue if it cannot be had */
+} Wish;
+
+typedef enum {
+	KIND_NEEDED,  /* nothing here works without it */
+	KIND_CHOSEN,  /* by its function */
+	KIND_OFF,     /* of no use here */
+	KIND_REFUSED, /* of no use here, and an issue where it is on */
+} Kind;
+
+typedef struct {
+	const char *name;
+	Kind kind;
+	Hosts hosts;
+	/* Of KIND_CHOSEN: gives the reason for either answer. UNWANTED although it was asked for is an issue. */
+	Wish (*choose)(const Negotiation *self, const char **ret_reason);
+	const char *reason; /* of the other kinds */
+} Capability;
+
+static Wish
+answer(Wish wish, const char *reason, const char **ret_reason)
+{
+	*ret_reason = reason;
+	return wish;
+}
+
+/* For what is only switched on when it is asked for and @problem, which may be NULL, does not forbid it. */
+static Wish
+answer_if_asked(const Negotiation *self, const char *name, const char *problem,
+		const char **ret_reason)
+{
+	if (!negotiation_is_asked(self, name))
+		return answer(UNWANTED, "it was not asked for", ret_reason);
+	if (problem != NULL)
+		return answer(UNWANTED, problem, ret_reason);
+	return answer(ASKED, "it was asked for", ret_reason);
+}
+
+static gboolean
+is_multifd(const Negotiation *self)
+{
+	return self->plan->channels > 1;
+}
+
+static Wish
+choose_validate_uuid(const Negotiation *self, const char **ret_reason)
+{
+	const char *ours = self->surveys[PLAN_SOURCE]->uuid;
+	const char *theirs = self->surveys[PLAN_DESTINATION]->uuid;
+	if (ours == NULL || theirs == NULL)
+		return answer(UNWANTED, "a side has no UUID", ret_reason);
+	if (strcmp(ours, theirs) != 0)
+		return answer(UNWANTED, "the UUIDs differ", ret_reason);
+	return answer(WANTED, "QEMU takes no stream of another VM", ret_reason);
+}
+
+static Wish
+choose_switchover_ack(const Negotiation *self, const char **ret_reason)
+{
+	if (!negotiation_has_vgpus(self))
+		return answer(UNWANTED, "no device loads a first part ahead", ret_reason);
+	return answer(WANTED, "the guest stops only when the vGPUs' first part is loaded",
+		      ret_reason);
+}
+
+static Wish
+choose_multifd(const Negotiation *self, const char **ret_reason)
+{
+	if (is_multifd(self))
+		return answer(ASKED, "there are several channels", ret_reason);
+	return answer(UNWANTED, "there is one channel", ret_reason);
+}
+
+/* The kernel sends without a copy on sockets of the network only, and QEMU without encryption only. */
+static Wish
+choose_zero_copy_send(const Negotiation *self, const char **ret_reason)
+{
+	const char *problem = NULL;
+	if (!is_multifd(self))
+		problem = "QEMU has it for several channels only";
+	else if (g_strcmp0(self->plan->transport, "relay") == 0)
+		problem = "QEMU writes into a socket of ours here, not into the network";
+	return answer_if_asked(self, "zero-copy-send", problem, ret_reason);
+}
+
+static Wish
+choose_xbzrle(const Negotiation *self, const char **ret_reason)
+{
+	return answer_if_asked(self, "xbzrle",
+			       is_multifd(self) ? "QEMU has it for one channel only" : NULL,
+			       ret_reason);
+}
+
+static Wish
+choose_auto_converge(const Negotiation *self, const char **ret_reason)
+{
+	if (g_strcmp0(self->policy->on_stall, "throttle") == 0 &&
+	    !negotiation_is_asked(self, "dirty-limit"))
+		return answer(ASKED, "the vCPUs are to be slowed down on a stall", ret_reason);
+	return answer_if_asked(self, "auto-converge",
+			       negotiation_is_asked(self, "dirty-limit")
+				       ? "it does not go with 'dirty-limit'"
+				       : NULL,
+			       ret_reason);
+}
+
+static Wish
+choose_dirty_limit(const Negotiation *self, const char **ret_reason)
+{
+	return answer_if_asked(self, "dirty-limit", NULL, ret_reason);
+}
+
+static Wish
+choose_dirty_bitmaps(const Negotiation *self, const char **ret_reason)
+{
+	return answer_if_asked(self, "dirty-bitmaps", NULL, ret_reason);
+}
+
+#define POSTCOPY "post-copy would leave the guest in two halves when a host or the network fails"
+
+static const Capability table[] = {
+	{ "events", KIND_NEEDED, HOSTS_BOTH, NULL, "QEMU tells of each change by itself" },
+	{ "return-path", KIND_NEEDED, HOSTS_BOTH, NULL,
+	  "the destination's QEMU can tell the source's that it failed" },
+	{ "pause-before-switchover", KIND_NEEDED, HOSTS_SOURCE, NULL,
+	  "the agent is asked once more when the guest has stopped" },
+	{ "late-block-activate", KIND_NEEDED, HOSTS_DESTINATION, NULL,
+	  "the disks are left alone until the guest runs there" },
+	{ "validate-uuid", KIND_CHOSEN, HOSTS_BOTH, choose_validate_uuid, NULL },
+	{ "switchover-ack", KIND_CHOSEN, HOSTS_BOTH, choose_switchover_ack, NULL },
+	{ "multifd", KIND_CHOSEN, HOSTS_BOTH, choose_multifd, NULL },
+	{ "zero-copy-send", KIND_CHOSEN, HOSTS_SOURCE, choose_zero_copy_send, NULL },
+	{ "xbzrle", KIND_CHOSEN, HOSTS_BOTH, choose_xbzrle, NULL },
+	{ "auto-converge", KIND_CHOSEN, HOSTS_SOURCE, choose_auto_converge, NULL },
+	{ "dirty-limit", KIND_CHOSEN, HOSTS_SOURCE, choose_dirty_limit, NULL },
+	{ "dirty-bitmaps", KIND_CHOSEN, HOSTS_BOTH, choose_dirty_bitmaps, NULL },
+	{ "postcopy-ram", KIND_REFUSED, 0, NULL, POSTCOPY },
+	{ "postcopy-preempt", KIND_REFUSED, 0, NULL, POSTCOPY },
+	{ "background-snapshot", KIND_REFUSED, 0, NULL,
+	  "it writes a snapshot of a guest that stays" },
+	{ "x-colo", KIND_REFUSED, 0, NULL, "it keeps two copies running" },
+	{ "x-ignore-shared", KIND_REFUSED, 0, NULL, "it leaves shared memory behind" },
+	{ "postcopy-blocktime", KIND_OFF, 0, NULL, "it is of use in post-copy only" },
+	{ "release-ram", KIND_OFF, 0, NULL, "the source could not take the guest back" },
+	{ "mapped-ram", KIND_OFF, 0, NULL, "it is of use in files only" },
+	{ "rdma-pin-all", KIND_OFF, 0, NULL, "it is of use with RDMA only" },
+	{ "compress", KIND_OFF, 0, NULL, "newer QEMUs have not got it" },
+	{ "block", KIND_OFF, 0, NULL, "disks do not move" },
+	{ "zero-blocks", KIND_OFF, 0, NULL, "disks do not move" },
+};
+
+static const Capability *
+find_row(const char *name)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(table); i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+gboolean
+capability_may_be_on(const char *name, PlanHost host)
+{
+	const Capability *row = find_row(name);
+	return row != NULL && (row->hosts & (1u << host)) != 0;
+}
+
+/* (nullable): why @row cannot be on: the first side that has to have it and has not. */
+static const char *
+find_missing(const Negotiation *self, const Capability *row)
+{
+	static const char *const words[] = { "the source's QEMU has not got it",
+					     "the destination's QEMU has not got it" };
+	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+		if ((row->hosts & (1u << host)) != 0 &&
+		    !negotiation_has_word(self->surveys[host]->capabilities, row->name))
+			return words[host];
+	return NULL;
+}
+
+static void
+tell_missing(Negotiation *self, const Capability *row)
+{
+	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+		if ((row->hosts & (1u << host)) != 0 &&
+		    !negotiation_has_word(self->surveys[host]->capabilities, row->name))
+			negotiation_error(self, "capability", negotiation_host_names[host],
+					  row->name,
+					  row->kind == KIND_NEEDED
+						  ? "use QEMU 4.0 or later"
+						  : "use a newer QEMU, or do without it",
+					  "QEMU has no migration capability '%s'", row->name);
+}
+
+/* What was asked for and is not to be. */
+static void
+tell_unwanted(Negotiation *self, const Capability *row, const char *reason)
+{
+	if (!negotiation_is_asked(self, row->name))
+		return;
+	gboolean refused = row->kind != KIND_CHOSEN;
+	negotiation_error(self, refused ? "refused-capability" : "capability-conflict", "both",
+			  row->name, "do without it",
+			  "the migration capability '%s' was asked for and cannot be had: %s",
+			  row->name, reason);
+}
+
+static gboolean
+is_anywhere(const Negotiation *self, const char *name)
+{
+	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+		if (negotiation_has_word(self->surveys[host]->capabilities, name))
+			return TRUE;
+	return FALSE;
+}
+
+static void
+decide(Negotiation *self, const Capability *row)
+{
+	const char *reason = row->reason;
+	Wish wish = row->kind == KIND_NEEDED   ? ASKED
+		    : row->kind == KIND_CHOSEN ? row->choose(self, &reason)
+					       : UNWANTED;
+	const char *missing = find_missing(self, row);
+	gboolean is_on = wish != UNWANTED && missing == NULL;
+	if (wish == UNWANTED)
+		tell_unwanted(self, row, reason);
+	else if (wish == ASKED)
+		tell_missing(self, row);
+	if (!is_anywhere(self, row->name))
+		return;
+	GwPlanCapability *capability = g_new0(GwPlanCapability, 1);
+	capability->name = g_strdup(row->name);
+	capability->at_source = is_on && (row->hosts & HOSTS_SOURCE) != 0;
+	capability->at_destination = is_on && (row->hosts & HOSTS_DESTINATION) != 0;
+	capability->reason = g_strdup(wish != UNWANTED && missing != NULL ? missing : reason);
+	g_ptr_array_add(self->plan->capabilities, capability);
+}
+
+static void
+check_asked_names(Negotiation *self)
+{
+	const char *const *asked = self->policy->capabilities;
+	for (guint i = 0; asked != NULL && asked[i] != NULL; i++)
+		if (find_row(asked[i]) == NULL)
+			negotiation_error(
+				self, "capability-unknown", "both", asked[i],
+				"see 'godwit migrate --help' for those that can be asked for",
+				"the migration capability '%s' was asked for and is not known here",
+				asked[i]);
+}
+
+void
+capability_decide_all(Negotiation *self)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(table); i++)
+		decide(self, &table[i]);
+	check_asked_names(self);
+}
+
+void
+capability_check_refused(Negotiation *self)
+{
+	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+		for (guint i = 0; i < G_N_ELEMENTS(table); i++)
+			if (table[i].kind == KIND_REFUSED &&
+			    negotiation_has_word(self->surveys[host]->capabilities_on,
+						 table[i].name))
+				negotiation_error(
+					self, "refused-capability", negotiation_host_names[host],
+					table[i].name,
+					"switch it off with migrate-set-capabilities",
+					"the migration capability '%s' is switched on: %s",
+					table[i].name, table[i].reason);
+}

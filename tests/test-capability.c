@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Capabilities and parameters: what two QEMUs have and a user wants, and what is decided of it.
+ */
+#include <CUnit/CUnit.h>
+
+#include "engine/capability.h"
+#include "engine/property.h"
+#include "tests/test-util.h"
+
+#define OLD "events return-path pause-before-switchover late-block-activate"
+#define ALL                                                                              \
+	OLD " validate-uuid switchover-ack multifd zero-copy-send xbzrle auto-converge " \
+	    "dirty-limit"                                                                \
+	    " dirty-bitmaps postcopy-ram release-ram of-a-newer-qemu"
+
+static GwSurvey *
+make_survey(const char *capabilities, const char *parameters)
+{
+	GwSurvey *self = g_new0(GwSurvey, 1);
+	g_auto(GStrv) names = g_strsplit(parameters, " ", -1);
+
+	self->capabilities = g_strsplit(capabilities, " ", -1);
+	self->uuid = g_strdup("u");
+	self->run_state = g_strdup("running");
+	self->running = TRUE;
+	self->parameters = property_list_new();
+	for (guint i = 0; names[i] != NULL; i++)
+		property_list_add(self->parameters, names[i], "0");
+	return self;
+}
+
+static GwPlan *
+plan_for(const char *source, const char *destination, const NegotiatePolicy *policy)
+{
+	g_autoptr(GwSurvey) ours = make_survey(source, "");
+	g_autoptr(GwSurvey) theirs = make_survey(destination, "");
+
+	g_free(theirs->run_state);
+	theirs->run_state = g_strdup("inmigrate");
+	return negotiate(ours, theirs, policy);
+}
+
+/* (transfer full): "code:subject" of each issue but those about the transport. */
+static char *
+issues_of(const GwPlan *plan)
+{
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < plan->issues->len; i++) {
+		const GwIssue *issue = g_ptr_array_index(plan->issues, i);
+		if (g_str_equal(issue->code, "transport"))
+			continue;
+		g_string_append_printf(text, "%s%s:%s:%s", text->len > 0 ? " " : "", issue->host,
+				       issue->code, issue->subject);
+	}
+	return g_string_free(text, FALSE);
+}
+
+static const struct {
+	const char *source;
+	const char *destination;
+	const char *asked; /* (nullable): one capability */
+	guint channels;
+	const char *on_stall;
+	const char *at_source; /* beside the four that are always on */
+	const char *at_destination;
+	const char *issues;
+} choices[] = {
+	{ OLD, OLD, NULL, 0, NULL, "", "", "" },
+	{ ALL, ALL, NULL, 0, NULL, "validate-uuid", "validate-uuid", "" },
+	{ ALL, OLD, NULL, 0, NULL, "", "", "" },
+	{ OLD, ALL, NULL, 0, NULL, "", "", "" },
+	{ ALL, ALL, NULL, 4, NULL, "validate-uuid multifd", "validate-uuid multifd", "" },
+	{ ALL, OLD, NULL, 4, NULL, "", "", "destination:capability:multifd" },
+	{ OLD, ALL, NULL, 4, NULL, "", "", "source:capability:multifd" },
+	{ ALL, ALL, "multifd", 1, NULL, "validate-uuid", "validate-uuid",
+	  "both:capability-conflict:multifd" },
+	{ ALL, ALL, "xbzrle", 0, NULL, "validate-uuid xbzrle", "validate-uuid xbzrle", "" },
+	{ ALL, ALL, "xbzrle", 2, NULL, "validate-uuid multifd", "validate-uuid multifd",
+	  "both:capability-conflict:xbzrle" },
+	{ OLD, OLD, "xbzrle", 0, NULL, "", "",
+	  "source:capability:xbzrle destination:capability:xbzrle" },
+	{ ALL, ALL, "zero-copy-send", 0, NULL, "validate-uuid", "validate-uuid",
+	  "both:capability-conflict:zero-copy-send" },
+	{ ALL, ALL, "auto-converge", 0, NULL, "validate-uuid auto-converge", "validate-uuid", "" },
+	{ ALL, ALL, NULL, 0, "throttle", "validate-uuid auto-converge", "validate-uuid", "" },
+	{ OLD, ALL, NULL, 0, "throttle", "", "", "source:capability:auto-converge" },
+	{ ALL, ALL, NULL, 0, "extend", "validate-uuid", "validate-uuid", "" },
+	{ ALL, ALL, "dirty-limit", 0, "throttle", "validate-uuid dirty-limit", "validate-uuid",
+	  "" },
+	{ ALL, ALL, "postcopy-ram", 0, NULL, "validate-uuid", "validate-uuid",
+	  "both:refused-capability:postcopy-ram" },
+	{ ALL, ALL, "release-ram", 0, NULL, "validate-uuid", "validate-uuid",
+	  "both:refused-capability:release-ram" },
+	{ ALL, ALL, "of-a-newer-qemu", 0, NULL, "validate-uuid", "validate-uuid",
+	  "both:capability-unknown:of-a-newer-qemu" },
+	{ ALL, ALL, "events", 0, NULL, "validate-uuid", "validate-uuid", "" },
+};
+
+static char *
+on_at(const GwPlan *plan, PlanHost host)
+{
+	g_auto(GStrv) names = plan_list_capabilities(plan, host);
+	g_autoptr(GStrvBuilder) others = g_strv_builder_new();
+	g_auto(GStrv) always = g_strsplit(OLD, " ", -1);
+
+	for (guint i = 0; names[i] != NULL; i++)
+		if (!g_strv_contains((const char *const *)always, names[i]))
+			g_strv_builder_add(others, names[i]);
+	g_auto(GStrv) list = g_strv_builder_end(others);
+	return g_strjoinv(" ", list);
+}
+
+static void
+each_choice_is_made_with_a_reason(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(choices); i++) {
+		const char *const asked[] = { choices[i].asked, NULL };
+		const NegotiatePolicy policy = { .capabilities = asked,
+						 .channels = choices[i].channels,
+						 .on_stall = choices[i].on_stall };
+		g_autoptr(GwPlan) plan =
+			plan_for(choices[i].source, choices[i].destination, &policy);
+		g_autofree char *at_source = on_at(plan, PLAN_SOURCE);
+		g_autofree char *at_destination = on_at(plan, PLAN_DESTINATION);
+		g_autofree char *issues = issues_of(plan);
+		TEST_STRING(at_source, choices[i].at_source);
+		TEST_STRING(at_destination, choices[i].at_destination);
+		TEST_STRING(issues, choices[i].issues);
+		for (guint c = 0; c < plan->capabilities->len; c++) {
+			const GwPlanCapability *made = g_ptr_array_index(plan->capabilities, c);
+			CU_ASSERT_TRUE(made->reason != NULL && *made->reason != '\0');
+		}
+	}
+}
+
+/* One that no row names stays off, and is not spoken of. */
+static void
+unknown_capabilities_are_left_to_the_off_switch(void)
+{
+	const NegotiatePolicy policy = { 0 };
+	g_autoptr(GwPlan) plan = plan_for(ALL, ALL, &policy);
+
+	CU_ASSERT_PTR_NULL(plan_find_capability(plan, "of-a-newer-qemu"));
+	CU_ASSERT_PTR_NOT_NULL(plan_find_capability(plan, "release-ram"));
+	CU_ASSERT_PTR_NULL(plan_find_capability(plan, "mapped-ram"));
+	CU_ASSERT_FALSE(capability_may_be_on("of-a-newer-qemu", PLAN_DESTINATION));
+	CU_ASSERT_FALSE(capability_may_be_on("postcopy-ram", PLAN_DESTINATION));
+	CU_ASSERT_TRUE(capability_may_be_on("multifd", PLAN_DESTINATION));
+	CU_ASSERT_FALSE(capability_may_be_on("auto-converge", PLAN_DESTINATION));
+}
+
+static const struct {
+	const char *source; /* the parameters it has */
+	const char *destination;
+	NegotiatePolicy policy;
+	const char *expected; /* "name=value@hosts" */
+} settings[] = {
+	{ "downtime-limit max-bandwidth",
+	  "downtime-limit max-bandwidth",
+	  { .downtime_limit_us = 300001 },
+	  "downtime-limit=301@s max-bandwidth=0@s" },
+	{ "max-bandwidth avail-switchover-bandwidth",
+	  "",
+	  { .bandwidth_bytes_per_s = 1000 },
+	  "max-bandwidth=1000@s avail-switchover-bandwidth=1000@s" },
+	{ "max-bandwidth avail-switchover-bandwidth",
+	  "",
+	  { .bandwidth_bytes_per_s = 1000, .switchover_bytes_per_s = 5000 },
+	  "max-bandwidth=1000@s avail-switchover-bandwidth=5000@s" },
+	{ "avail-switchover-bandwidth", "", { 0 }, "avail-switchover-bandwidth=0@s" },
+	{ "multifd-channels multifd-compression tls-creds mode",
+	  "multifd-channels multifd-compression tls-creds",
+	  { .channels = 8 },
+	  "multifd-channels=8@sd multifd-compression=none@sd tls-creds=@sd mode=normal@s" },
+	{ "multifd-channels tls-creds",
+	  "multifd-channels mode",
+	  { .channels = 1 },
+	  "tls-creds=@s mode=normal@d" },
+	{ "multifd-channels zero-page-detection",
+	  "multifd-channels",
+	  { .channels = 2 },
+	  "multifd-channels=2@sd zero-page-detection=legacy@s" },
+	{ "zero-page-detection", "zero-page-detection", { .channels = 2 }, "" },
+	{ "zero-page-detection", "", { .channels = 1 }, "" },
+};
+
+static char *
+parameters_of(const GwPlan *plan)
+{
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < plan->parameters->len; i++) {
+		const GwPlanParameter *made = g_ptr_array_index(plan->parameters, i);
+		CU_ASSERT_TRUE(made->reason != NULL && *made->reason != '\0');
+		g_string_append_printf(text, "%s%s=", i > 0 ? " " : "", made->name);
+		if (made->text != NULL)
+			g_string_append(text, made->text);
+		else
+			g_string_append_printf(text, "%" G_GINT64_FORMAT, made->value);
+		g_string_append_printf(text, "@%s%s", made->at_source ? "s" : "",
+				       made->at_destination ? "d" : "");
+	}
+	return g_string_free(text, FALSE);
+}
+
+static void
+each_parameter_is_set_with_a_reason(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(settings); i++) {
+		g_autoptr(GwSurvey) source = make_survey(ALL, settings[i].source);
+		g_autoptr(GwSurvey) destination = make_survey(ALL, settings[i].destination);
+		g_autoptr(GwPlan) plan = negotiate(source, destination, &settings[i].policy);
+		g_autofree char *parameters = parameters_of(plan);
+		TEST_STRING(parameters, settings[i].expected);
+	}
+}
+
+CU_TestInfo suite_capability[] = {
+	{ "each choice is made with a reason", each_choice_is_made_with_a_reason },
+	{ "unknown capabilities are left to the off switch",
+	  unknown_capabilities_are_left_to_the_off_switch },
+	{ "each parameter is set with a reason", each_parameter_is_set_with_a_reason },
+	CU_TEST_INFO_NULL,
+};
