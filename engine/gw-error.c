@@ -21,6 +21,7 @@ static const char *const words[] = {
 	[GW_ERROR_PROTOCOL] = "protocol",
 	[GW_ERROR_PEER_LOST] = "peer-lost",
 	[GW_ERROR_INSECURE] = "insecure",
+	[GW_ERROR_TLS] = "tls",
 	[GW_ERROR_BUSY] = "busy",
 	[GW_ERROR_INCOMPATIBLE] = "incompatible",
 	[GW_ERROR_MIGRATION] = "migration",

@@ -16,6 +16,7 @@ typedef enum {
 	GW_ERROR_PROTOCOL,     /* the peer does not speak our protocol, or not our version of it */
 	GW_ERROR_PEER_LOST,    /* the control connection broke or fell silent */
 	GW_ERROR_INSECURE,     /* plain text off loopback without the user's word on both ends */
+	GW_ERROR_TLS,	       /* a certificate, a key or a handshake is not as it must be */
 	GW_ERROR_BUSY,	       /* another migration of this VM is under way */
 	GW_ERROR_INCOMPATIBLE, /* the plan found issues: nothing was touched */
 	GW_ERROR_MIGRATION,    /* QEMU failed the migration */
