@@ -16,6 +16,7 @@
 #include "engine/gw-error.h"
 #include "engine/vgpu-data.h"
 #include "engine/vgpu-host.h"
+#include "engine/vgpu-pair.h"
 #include "qmp/await.h"
 #include "vfio/vfio-backend.h"
 #include "vfio/vfio-device.h"

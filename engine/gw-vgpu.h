@@ -13,10 +13,11 @@
 /* One vGPU of a VM, as the host it is on describes it; or, on a host where it is still to be made, what
  * would be made. Texts are NULL and numbers -1 where the host does not tell. */
 typedef struct {
-	char *name;	 /* in the VM file, or QEMU's id of the device */
-	char *id;	 /* its UUID; for a virtual function its PCI address; NULL: not made yet */
-	char *type;	 /* "nvidia-63" */
-	char *type_name; /* "GRID P4-2Q" */
+	char *name;	  /* in the VM file, or QEMU's id of the device */
+	char *guest_path; /* where QEMU has it in the guest: "0000:00:08.0" */
+	char *id;	  /* its UUID; for a virtual function its PCI address; NULL: not made yet */
+	char *type;	  /* "nvidia-63" */
+	char *type_name;  /* "GRID P4-2Q" */
 	char *description;    /* the driver's text about the type */
 	char *parent;	      /* "0000:3b:00.0" */
 	char *framework;      /* "mdev" or "vendor-vf"; NULL: that host cannot make it */

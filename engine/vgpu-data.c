@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwVgpu as data. The vGPUs of both hosts belong together by QEMU's ids of them. Where these do not fit, it is
- * the places that count, but a QEMU lists its devices in an order of its own, not the command line's: so that
- * is good enough only for vGPUs which are all alike.
+ * GwVgpu as data: to and from the peer, and the one host's compared with the other's.
  */
 #include "engine/vgpu-data.h"
 
@@ -11,6 +9,7 @@
 #include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/plan-json.h"
+#include "engine/vgpu-pair.h"
 #include "vfio/vfio-compat.h"
 
 #define MAX_FLAGS 64
@@ -35,6 +34,7 @@ gw_vgpu_free(GwVgpu *self)
 	g_free(self->driver_version);
 	g_free(self->params);
 	g_free(self->taken_type);
+	g_free(self->guest_path);
 	g_free(self);
 }
 
@@ -47,9 +47,9 @@ static const struct {
 	const char *name;
 	gsize offset;
 } texts[] = {
-	TEXT(name),   TEXT(id),		TEXT(type),   TEXT(type_name), TEXT(description),
-	TEXT(parent), TEXT(framework),	TEXT(vendor), TEXT(driver),    TEXT(driver_version),
-	TEXT(params), TEXT(taken_type),
+	TEXT(name),   TEXT(id),		TEXT(type),	  TEXT(type_name), TEXT(description),
+	TEXT(parent), TEXT(framework),	TEXT(vendor),	  TEXT(driver),	   TEXT(driver_version),
+	TEXT(params), TEXT(taken_type), TEXT(guest_path),
 };
 
 static const struct {
@@ -158,11 +158,17 @@ vgpu_list_from_array(JsonArray *array, GError **error)
 	return g_steal_pointer(&vgpus);
 }
 
+static const char *
+name_of(const GwVgpu *vgpu)
+{
+	return vgpu->name != NULL ? vgpu->name : vgpu->id;
+}
+
 static void
 fill_side(VfioSide *side, const GwVgpu *vgpu)
 {
 	vfio_side_init(side);
-	side->id = vgpu->name != NULL ? vgpu->name : vgpu->id;
+	side->id = name_of(vgpu);
 	side->framework = vgpu->framework;
 	side->vendor = vgpu->vendor;
 	side->driver = vgpu->driver;
@@ -205,57 +211,6 @@ compare_pair(const GwVgpu *source, const GwVgpu *destination, GPtrArray *issues)
 	add_issues(issues, found, ours.id, theirs.id);
 }
 
-/* How often @name is in @vgpus; @ret_last is one of them. */
-static guint
-find_name(const GPtrArray *vgpus, const char *name, const GwVgpu **ret_last)
-{
-	guint n = 0;
-	for (guint i = 0; name != NULL && i < vgpus->len; i++) {
-		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
-		if (vgpu->name == NULL || strcmp(vgpu->name, name) != 0)
-			continue;
-		*ret_last = vgpu;
-		n++;
-	}
-	return n;
-}
-
-/* Has each list every name of the other once? */
-static gboolean
-names_fit(const GPtrArray *source, const GPtrArray *destination)
-{
-	const GwVgpu *found = NULL;
-	for (guint i = 0; i < destination->len; i++) {
-		const GwVgpu *vgpu = g_ptr_array_index(destination, i);
-		if (find_name(destination, vgpu->name, &found) != 1 ||
-		    find_name(source, vgpu->name, &found) != 1)
-			return FALSE;
-	}
-	return TRUE;
-}
-
-static gboolean
-are_alike(const GPtrArray *vgpus)
-{
-	for (guint i = 1; i < vgpus->len; i++) {
-		const GwVgpu *first = g_ptr_array_index(vgpus, 0),
-			     *vgpu = g_ptr_array_index(vgpus, i);
-		if (g_strcmp0(first->type, vgpu->type) != 0)
-			return FALSE;
-	}
-	return TRUE;
-}
-
-const GwVgpu *
-vgpu_partner(const GPtrArray *source, const GPtrArray *destination, guint i)
-{
-	const GwVgpu *partner = g_ptr_array_index(source, i);
-	if (names_fit(source, destination))
-		find_name(source, ((const GwVgpu *)g_ptr_array_index(destination, i))->name,
-			  &partner);
-	return partner;
-}
-
 static void
 check_among(const GPtrArray *vgpus, const char *where, GPtrArray *issues)
 {
@@ -267,10 +222,34 @@ check_among(const GPtrArray *vgpus, const char *where, GPtrArray *issues)
 	}
 }
 
+/* QEMU would refuse the stream, with half of it loaded. */
+static void
+add_moved(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issues)
+{
+	for (guint i = 0; i < destination->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(destination, i);
+		if (vgpu_has_address(source, vgpu->guest_path))
+			continue;
+		g_autofree char *text =
+			g_strdup_printf("it is at %s in the guest, where the source has no vGPU",
+					vgpu->guest_path);
+		g_ptr_array_add(issues,
+				gw_issue_new(GW_SEVERITY_ERROR, "vgpu-address", "destination",
+					     name_of(vgpu), text,
+					     "give each vfio-pci device the bus= and addr= that "
+					     "it has at the source"));
+	}
+}
+
 static void
 compare_lists(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issues)
 {
-	if (!names_fit(source, destination) && !(are_alike(source) && are_alike(destination))) {
+	VgpuPairing pairing = vgpu_pairing(source, destination);
+	if (pairing == VGPU_PAIR_MOVED) {
+		add_moved(source, destination, issues);
+		return;
+	}
+	if (pairing == VGPU_PAIR_UNKNOWN) {
 		g_ptr_array_add(
 			issues,
 			gw_issue_new(GW_SEVERITY_ERROR, "vgpu-names", "destination", "vGPUs",

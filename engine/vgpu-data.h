@@ -19,14 +19,6 @@ GPtrArray *vgpu_list_from_array(JsonArray *array, GError **error);
 JsonArray *vgpu_ids(const GPtrArray *vgpus);
 
 /**
- * vgpu_partner:
- * @i: an index of @destination, which is as long as @source
- *
- * Returns: (transfer none): the one of @source that becomes @destination's at @i
- */
-const GwVgpu *vgpu_partner(const GPtrArray *source, const GPtrArray *destination, guint i);
-
-/**
  * vgpu_compare:
  * @source: those that the VM has
  * @destination: those that its VM file there asks for, or that the QEMU there has

@@ -10,7 +10,7 @@
 #include "engine/gw-error.h"
 #include "engine/vm-argv.h"
 #include "qmp/await.h"
-#include "qmp/qmp-devices.h"
+#include "qmp/qmp-pci.h"
 #include "vfio/vfio-device.h"
 #include "vfio/vfio-feature.h"
 #include "vfio/vfio-remove.h"
@@ -177,7 +177,7 @@ add_qemu_device(const VfioHost *host, Qemu *qemu, const QmpDevice *device, GPtrA
 	GwVgpu *vgpu = vgpu_describe(host, device->id, path);
 	ask_features(host, qemu->process.pid, vgpu);
 	g_ptr_array_add(vgpus, vgpu);
-	return TRUE;
+	return qmp_device_guest_path(qemu->qmp, device, &vgpu->guest_path, error);
 }
 
 GPtrArray *
@@ -219,7 +219,9 @@ static void
 take_open(GwVgpu *vgpu, const GwVgpu *open)
 {
 	g_free(vgpu->name);
+	g_free(vgpu->guest_path);
 	vgpu->name = g_strdup(open->name);
+	vgpu->guest_path = g_strdup(open->guest_path);
 	vgpu->migration_flags = open->migration_flags;
 	vgpu->stop_copy_bytes = open->stop_copy_bytes;
 	vgpu->lacks_data_size = open->lacks_data_size;

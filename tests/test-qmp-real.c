@@ -10,6 +10,7 @@
 #include "qmp/qmp-machine.h"
 #include "qmp/qmp-migration.h"
 #include "qmp/qmp-parameters.h"
+#include "qmp/qmp-pci.h"
 #include "tests/qmp-probe.h"
 #include "tests/test-util.h"
 
@@ -23,9 +24,36 @@ static gboolean
 spawn(Real *self, const char *program)
 {
 	g_autofree char *qmp = g_strdup_printf("unix:%s,server=on,wait=off", self->path);
-	const char *argv[] = { program, "-M",	       "pc",	   "-accel", "tcg", "-m",
-			       "64",	"-nodefaults", "-display", "none",   "-S",  "-name",
-			       "real",	"-qmp",	       qmp,	   NULL };
+	const char *argv[] = {
+		program,
+		"-M",
+		"pc",
+		"-accel",
+		"tcg",
+		"-m",
+		"64",
+		"-nodefaults",
+		"-display",
+		"none",
+		"-S",
+		"-name",
+		"real",
+		"-device",
+		"pci-bridge,id=bridge,addr=3,chassis_nr=1",
+		"-device",
+		"virtio-rng-pci,id=under,bus=bridge,addr=5",
+		"-device",
+		"virtio-rng-pci,addr=8.2",
+		"-device",
+		"isa-debug-exit,id=isa",
+		"-device",
+		"pxb,id=other,addr=9,bus_nr=40",
+		"-device",
+		"virtio-rng-pci,id=far,bus=other,addr=1",
+		"-qmp",
+		qmp,
+		NULL,
+	};
 	g_autoptr(GError) error = NULL;
 
 	g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &self->pid,
@@ -197,10 +225,49 @@ test_busy(void)
 	real_end(&real);
 }
 
+/* As the stream of that QEMU calls them; and nothing where there is no such address, or it is not known. */
+static void
+test_guest_paths(void)
+{
+	static const struct {
+		const char *path;
+		const char *expected;
+	} rows[] = {
+		{ "/machine/peripheral/bridge", "0000:00:03.0" },
+		{ "/machine/peripheral/under", "0000:00:03.0:05.0" },
+		{ "/machine/peripheral-anon/device[0]", "0000:00:08.2" },
+		{ "/machine/peripheral/isa", NULL },
+		{ "/machine/peripheral/far", NULL },
+		{ "/machine/peripheral/no-such", NULL },
+	};
+	Real real;
+	if (!real_start(&real)) {
+		real_end(&real);
+		return;
+	}
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const QmpDevice device = { .path = (char *)rows[i].path };
+		g_autofree char *path = NULL;
+		CU_ASSERT_TRUE(qmp_device_guest_path(real.client, &device, &path, NULL));
+		TEST_STRING(path, rows[i].expected);
+	}
+	real_end(&real);
+	g_autofree char *path = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(FakeQemu) dead = fake_qemu_new(NULL, 0, FAKE_NO_OOB);
+	QmpClient *client = probe_connect(dead);
+	qmp_client_close(client);
+	CU_ASSERT_FALSE(
+		qmp_device_guest_path(client, &(QmpDevice){ .path = (char *)"/x" }, &path, &error));
+	TEST_ERROR(error, QMP_ERROR, QMP_ERROR_CLOSED, "");
+	probe_end(client, dead);
+}
+
 CU_TestInfo suite_qmp_real[] = {
 	{ "a real QEMU: the machine", test_machine },
 	{ "a real QEMU: what it can do", test_features },
 	{ "a real QEMU: descriptors and a stream that breaks", test_descriptors },
 	{ "a real QEMU: a second client", test_busy },
+	{ "a real QEMU: where its devices are in the guest", test_guest_paths },
 	CU_TEST_INFO_NULL,
 };

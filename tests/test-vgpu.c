@@ -4,11 +4,13 @@
  * are made, is tests/test-vfio-*.c and the lab.
  */
 #include <CUnit/CUnit.h>
+#include <string.h>
 
 #include "engine/gw-error.h"
 #include "engine/negotiate.h"
 #include "engine/plan-json.h"
 #include "engine/vgpu-data.h"
+#include "engine/vgpu-pair.h"
 #include "tests/test-util.h"
 
 static GwVgpu *
@@ -160,6 +162,12 @@ rename_to(GPtrArray *vgpus, guint i, const char *name)
 	set(&((GwVgpu *)g_ptr_array_index(vgpus, i))->name, name);
 }
 
+static void
+move_to(GPtrArray *vgpus, guint i, const char *guest_path)
+{
+	set(&((GwVgpu *)g_ptr_array_index(vgpus, i))->guest_path, guest_path);
+}
+
 /* QEMU lists its devices in no order that anybody could rely on. */
 static void
 partners_are_found_by_name(void)
@@ -170,13 +178,42 @@ partners_are_found_by_name(void)
 	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 1), source->pdata[1]);
 	rename_to(source, 0, "gpu1");
 	rename_to(destination, 1, "gpu1");
+	CU_ASSERT_EQUAL(vgpu_pairing(source, destination), VGPU_PAIR_BY_NAME);
 	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 0), source->pdata[1]);
 	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 1), source->pdata[0]);
 	/* One that is called otherwise, or nothing: the places again, for all. */
 	rename_to(destination, 1, "other");
 	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 0), source->pdata[0]);
 	rename_to(destination, 1, NULL);
+	CU_ASSERT_EQUAL(vgpu_pairing(source, destination), VGPU_PAIR_BY_PLACE);
 	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 0), source->pdata[0]);
+}
+
+/* Where QEMU sends it counts for more than its name, as soon as that is known. */
+static void
+partners_are_found_by_address(void)
+{
+	g_autoptr(GPtrArray) source = make_list(2);
+	g_autoptr(GPtrArray) destination = make_list(2);
+	rename_to(source, 1, "gpu1");
+	rename_to(destination, 1, "gpu1");
+	move_to(source, 0, "0000:00:08.0");
+	move_to(source, 1, "0000:00:09.0");
+	move_to(destination, 0, "0000:00:09.0");
+	CU_ASSERT_EQUAL(vgpu_pairing(source, destination), VGPU_PAIR_BY_NAME);
+	move_to(destination, 1, "0000:00:08.0");
+	CU_ASSERT_EQUAL(vgpu_pairing(source, destination), VGPU_PAIR_BY_ADDRESS);
+	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 0), source->pdata[1]);
+	CU_ASSERT_PTR_EQUAL(vgpu_partner(source, destination, 1), source->pdata[0]);
+	move_to(destination, 1, "0000:00:0a.0");
+	CU_ASSERT_EQUAL(vgpu_pairing(source, destination), VGPU_PAIR_MOVED);
+	g_autoptr(GwPlan) plan = gw_plan_new();
+	vgpu_compare(source, destination, plan->issues);
+	CU_ASSERT_EQUAL_FATAL(plan->issues->len, 1);
+	const GwIssue *issue = g_ptr_array_index(plan->issues, 0);
+	TEST_STRING(issue->code, "vgpu-address");
+	TEST_STRING(issue->subject, "gpu1");
+	CU_ASSERT_PTR_NOT_NULL(strstr(issue->text, "at 0000:00:0a.0 in the guest"));
 }
 
 static void
@@ -295,6 +332,7 @@ CU_TestInfo suite_vgpu[] = {
 	{ "a hostile list is refused", a_hostile_list_is_refused },
 	{ "flags are told or not", flags_are_told_or_not },
 	{ "partners are found by name", partners_are_found_by_name },
+	{ "partners are found by address", partners_are_found_by_address },
 	{ "an issue names the host that has to change",
 	  an_issue_names_the_host_that_has_to_change },
 	{ "names that do not fit are refused", names_that_do_not_fit_are_refused },

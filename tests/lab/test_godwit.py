@@ -9,19 +9,18 @@ from .two_hosts import MIB, GodwitCase
 class MoveCase(GodwitCase):
     """A migration that works, from the start to the last look."""
 
-    def move(self, *kinds, rate=0, options=()):
-        self.lab(*kinds)
+    def move(self, *kinds, rate=0, options=(), **more):
+        self.lab(*kinds, **more)
         self.fill(rate)
         self.note()
         self.assertEqual(len(self.before), len(kinds))
         if rate:
             time.sleep(0.5)
-        code, output, report = self.migrate(*options)
+        code, output, self.report = self.migrate(*options)
         self.assertEqual(code, 0, output)
-        self.assertEqual(report["vm_runs_on"], "destination")
+        self.assertEqual(self.report["vm_runs_on"], "destination")
         # The driver takes its image for its own when the guest is let run.
         self.assert_moved("vram_checksum" if "--paused" in options else "load_checksum")
-        return report
 
 
 class Moves(MoveCase):
@@ -42,6 +41,13 @@ class Moves(MoveCase):
 
     def test_two_of_different_types(self):
         self.move(63, 62, rate=512 * 1024)
+
+    def test_names_of_the_vm_file_do_not_matter(self):
+        """At the destination the groups of the VM file are called as QEMU calls the other one each: the source
+        knows them by QEMU's ids, and so each comes to its own."""
+        self.move(63, 62, names_there=("gpu1", "gpu0"))
+        self.assertEqual(sorted((entry["id"], entry["type"]) for entry in self.report["vgpus"]),
+                         [("gpu0", "gwvgpu-63"), ("gpu1", "gwvgpu-62")])
 
     def test_four(self):
         self.move(62, 62, 62, 62, rate=256 * 1024)

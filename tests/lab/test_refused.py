@@ -73,6 +73,10 @@ class Vgpus(RefusedCase):
         self.lab(62, 62, there=[62])
         self.refused("vgpu-count", "destination", "vGPUs", "2 vGPUs at the source and 1")
 
+    def test_address_in_the_guest_differs(self):
+        self.lab(62, addr_there=9)
+        self.refused("vgpu-address", "destination", "gpu0", "at 0000:00:09.0 in the guest")
+
 
 class Flags(RefusedCase):
     """What the drivers can do, asked of them through the descriptors of both QEMUs."""

@@ -36,9 +36,9 @@ def godwit(*arguments, prefix=(), timeout_s=180):
 
 class Host:
     """One of the two: its folder, its VM file, its parent. KINDS are the numbers of the vGPUs' types, UUIDS
-    theirs, where they matter."""
+    theirs, where they matter; NAMES those of their groups in the VM file, else QEMU's ids; ADDR the first one's slot."""
 
-    def __init__(self, folder, name, kinds, options=(), migration="on", uuids=()):
+    def __init__(self, folder, name, kinds, options=(), migration="on", uuids=(), names=(), addr=8):
         self.name = name
         self.folder = os.path.join(folder, name)
         self.state = self.folder + "/state"
@@ -49,23 +49,24 @@ class Host:
         self.clock = self.folder + "/clock"
         self.vm = self.folder + "/vm/lab.vm"
         os.mkdir(self.folder + "/vm")
+        names = names or ["gpu%d" % number for number in range(len(kinds))]
         with open(self.vm, "w", encoding="ascii") as file:
             file.write("[vm]\nname=lab\nqmp=%s/qmp\nargv=%s\n" % (
-                self.folder, " ".join(self._argv(len(kinds), options, migration))))
+                self.folder, " ".join(self._argv(names, options, migration, addr))))
             for number, kind in enumerate(kinds):
-                file.write("[vgpu gpu%d]\ntype=gwvgpu-%d\nparent=%s\n" % (number, kind, self.parent))
+                file.write("[vgpu %s]\ntype=gwvgpu-%d\nparent=%s\n" % (names[number], kind, self.parent))
                 if number < len(uuids):
                     file.write("uuid=%s\n" % uuids[number])
 
-    def _argv(self, n_vgpus, options, migration):
+    def _argv(self, names, options, migration, addr):
         argv = [QEMU, "-name", "lab", "-machine", "q35", "-accel", "tcg", "-nodefaults", "-no-user-config",
                 "-display", "none", "-boot", "strict=on", "-qmp", "unix:${qmp},server=on,wait=off",
                 "-qmp", "unix:%s/look,server=on,wait=off" % self.folder]
         argv += self.guest.options(self.folder, self.clock)
         argv += list(options)
-        for number in range(n_vgpus):
-            argv += ["-device", "vfio-pci,id=gpu%d,addr=%d,sysfsdev=${gpu%d},enable-migration=%s,"
-                     "migration-events=on" % (number, 8 + number, number, migration)]
+        for number, name in enumerate(names):
+            argv += ["-device", "vfio-pci,id=gpu%d,addr=%d,sysfsdev=${%s},enable-migration=%s,"
+                     "migration-events=on" % (number, addr + number, name, migration)]
         return argv
 
     def uuids(self):
@@ -135,20 +136,23 @@ class GodwitCase(VgpuCase):
     apart = False  # each host in a network of its own
     versions = {}  # host: the driver version that it shows; only of hosts that are apart
 
-    def lab(self, *kinds, there=None, options=(), options_there=None, migration="on", uuids=(), uuids_there=()):
-        """THERE, OPTIONS_THERE: the destination's own; else they are the source's."""
-        self.hosts(kinds, there, options, options_there, migration, uuids, uuids_there)
+    def lab(self, *kinds, **more):
+        """One of hosts(), with the source's QEMU and the agent."""
+        self.hosts(kinds, **more)
         code, output = self.run_vm()
         self.assertEqual(code, 0, output)
         self.start_agent()
 
-    def hosts(self, kinds, there=None, options=(), options_there=None, migration="on", uuids=(), uuids_there=()):
-        """The two, with nothing running yet."""
+    def hosts(self, kinds, there=None, options=(), options_there=None, migration="on", uuids=(), uuids_there=(),
+              names_there=(), addr_there=8):
+        """The two, with nothing running yet. What ends with THERE is the destination's own; else it has the
+        source's."""
         self.folder = tempfile.mkdtemp(prefix="gw-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.source = Host(self.folder, "a", kinds, options, migration, uuids)
         self.target = Host(self.folder, "b", kinds if there is None else there,
-                           options if options_there is None else options_there, migration, uuids_there)
+                           options if options_there is None else options_there, migration, uuids_there, names_there,
+                           addr_there)
         for host in (self.source, self.target):
             self.addCleanup(host.end_qemu)
 
