@@ -136,3 +136,11 @@ forge_device(GByteArray *out, const char *name, guint32 bytes)
 	forge_be32(out, 0);
 	forge_be32(out, bytes);
 }
+
+void
+forge_vfio_packet(GByteArray *out, guint32 flags)
+{
+	forge_be32(out, 0);
+	forge_be32(out, 5);
+	forge_be32(out, flags);
+}

@@ -37,3 +37,5 @@ void forge_multifd(GByteArray *out);
 void forge_pages(GByteArray *out, guint32 flags, guint32 most, guint32 pages, guint32 zero_pages,
 		 guint32 bytes);
 void forge_device(GByteArray *out, const char *name, guint32 bytes);
+/* What a VFIO device's data begins with; @flags: 1 it is the configuration. */
+void forge_vfio_packet(GByteArray *out, guint32 flags);
