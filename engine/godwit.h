@@ -14,6 +14,7 @@
 #include "engine/gw-report.h"
 #include "engine/gw-sample.h"
 #include "engine/gw-session.h"
+#include "engine/gw-stall.h"
 #include "engine/gw-survey.h"
 #include "engine/gw-version.h"
 #include "engine/gw-vgpu.h"

@@ -20,6 +20,7 @@ static const struct {
 	const char *name;
 	gsize offset;
 } ranges[] = {
+	{ "needed_downtime_limit_us", G_STRUCT_OFFSET(GwPrediction, needed_downtime_limit_us) },
 	{ "passes", G_STRUCT_OFFSET(GwPrediction, passes) },
 	{ "total_us", G_STRUCT_OFFSET(GwPrediction, total_us) },
 	{ "downtime_us", G_STRUCT_OFFSET(GwPrediction, downtime_us) },
@@ -31,7 +32,6 @@ static const struct {
 } counts[] = {
 	{ "bandwidth_bytes_per_s", G_STRUCT_OFFSET(GwPrediction, bandwidth_bytes_per_s) },
 	{ "downtime_limit_us", G_STRUCT_OFFSET(GwPrediction, downtime_limit_us) },
-	{ "needed_downtime_limit_us", G_STRUCT_OFFSET(GwPrediction, needed_downtime_limit_us) },
 };
 
 static void

@@ -24,10 +24,10 @@ typedef struct {
 typedef struct {
 	gint64 time_us; /* when it was made, since the run's start; -1: before any run */
 	gint64 bandwidth_bytes_per_s;
-	gint64 downtime_limit_us;	 /* what it is made for */
-	gint64 needed_downtime_limit_us; /* the smallest with which it would end */
-	gboolean converges;		 /* with that limit, as is likely */
-	GwConfidence confidence;	 /* of the numbers that it is made from */
+	gint64 downtime_limit_us;	  /* what it is made for */
+	gboolean converges;		  /* with that limit, as is likely */
+	GwConfidence confidence;	  /* of the numbers that it is made from */
+	GwRange needed_downtime_limit_us; /* the smallest with which it would end */
 	GwRange passes;
 	GwRange total_us; /* from then on, the downtime too */
 	GwRange downtime_us;

@@ -17,7 +17,11 @@
  * every pass. QEMU stops the guest when it believes that B x limit holds what is left, that is V + S, and it stops
  * as soon as it believes so: with a limit of L about B x L bytes are left, however few it could have been.
  *
- *	needed L = (1.25 V* + S) / B
+ * It need not wait for a pass to end: it looks whenever what is left fits, and what was written meanwhile falls on
+ * pages that are still to be sent, too. A page that was sent stays clean for W/D seconds on the average, so of a set
+ * that is written at random W (1 - B/D) are dirty at the least, of one that is written in turn W (1 - B/2D).
+ *
+ *	needed L = (F + S) / B        F = W (1 - B/D) at best, 0.85 V* as is likely, 1.25 V* at worst
  *	downtime = t_stop + (V + in flight + device state) / B + S / min(B, r) + t_load + t_start
  *
  * with r how fast the drivers of both sides save and load. Each number is a range: the low end takes the best of
@@ -29,17 +33,19 @@
 
 #include "engine/prediction-json.h"
 
-#define US_PER_S     1e6
-#define SYNC_S	     0.002 /* a look at the dirty bitmap */
-#define GRANULE_S    0.05  /* QEMU's turn for RAM between two looks at its limit */
-#define MARGIN	     1.25  /* the plateau is a mean: passes are above and below */
-#define MIN_LIMIT_US 30000 /* below one granule a limit is met by luck only */
-#define MAX_PASSES   2000
-#define SAME	     0.995 /* a pass that leaves so much of what it found gains nothing */
-#define BISECTIONS   50
-#define MOST_SHAPE   5.0 /* D T / W: all but 1 % of the set is dirty, more cannot be told */
-#define SATURATED    0.99
-#define MAX_SECONDS  (400.0 * 24 * 3600) /* whatever takes longer does not end */
+#define US_PER_S      1e6
+#define SYNC_S	      0.002 /* a look at the dirty bitmap */
+#define GRANULE_S     0.05  /* QEMU's turn for RAM between two looks at its limit */
+#define MARGIN	      1.25  /* the plateau is a mean: passes are above and below */
+#define LEAST_LIMIT_S 0.03  /* below one granule a limit is met by luck only */
+#define MAX_PASSES    2000
+#define SAME	      0.995 /* a pass that leaves so much of what it found gains nothing */
+#define BISECTIONS    50
+#define FIT_ROUNDS    4
+#define MOST_SHAPE    5.0 /* D T / W: all but 1 % of the set is dirty, more cannot be told */
+#define SATURATED     0.99
+#define MOST_VALUE    4e18		  /* that fits */
+#define MAX_SECONDS   (400.0 * 24 * 3600) /* whatever takes longer does not end */
 
 typedef enum {
 	BEST,
@@ -58,6 +64,8 @@ typedef struct {
 	Flow flows[PREDICT_SOURCES_MAX];
 	guint n_flows;
 	double bandwidth, limit_s;
+	double granule_s, least_s;
+	double margin; /* of the plateau; 0: none of it need fit */
 	double stop_s, in_flight, device_state, load_s, start_s;
 } Scene;
 
@@ -79,8 +87,11 @@ predict_exactly(gint64 value)
 GwRange
 predict_about(gint64 value, double part)
 {
+	if (value < 0)
+		return predict_exactly(-1);
 	double off = (double)value * part;
-	return (GwRange){ MAX(value - (gint64)off, 0), value, value + (gint64)off };
+	double most = MIN((double)value + off, MOST_VALUE);
+	return (GwRange){ MAX(value - (gint64)MIN(off, MOST_VALUE), 0), value, (gint64)most };
 }
 
 GwRange
@@ -137,7 +148,7 @@ plateau(const Scene *scene)
 		high += scene->flows[i].hot;
 	for (guint i = 0; i < BISECTIONS; i++) {
 		double bytes = (low + high) / 2;
-		if (growth(scene, MAX(pass_seconds(scene, bytes), GRANULE_S)) > bytes)
+		if (growth(scene, MAX(pass_seconds(scene, bytes), scene->granule_s)) > bytes)
 			low = bytes;
 		else
 			high = bytes;
@@ -156,20 +167,56 @@ stop_bytes(const Scene *scene)
 
 /* ---- the course of one case ---- */
 
-/* Passes until what is left fits into @threshold. Returns what that is. */
+/*
+ * What is dirty at any instant when the link is busy for ever with what is: a byte that was sent stays clean until it is
+ * written again, W / D seconds on the average, so b bytes a second keep b W / D clean. At best they go where
+ * they keep most clean.
+ */
+static double
+least_dirty(const Scene *scene)
+{
+	double bandwidth = scene->bandwidth, bytes = 0;
+	gboolean done[PREDICT_SOURCES_MAX] = { FALSE };
+	for (guint round = 0; round < scene->n_flows; round++) {
+		const Flow *best = NULL;
+		for (guint i = 0; i < scene->n_flows; i++) {
+			const Flow *flow = &scene->flows[i];
+			if (!done[i] && flow->rate > 0 &&
+			    (best == NULL || flow->hot * best->rate > best->hot * flow->rate))
+				best = flow;
+		}
+		if (best == NULL)
+			break;
+		double given = MIN(bandwidth, best->rate);
+		bandwidth -= given;
+		bytes += best->hot * (1 - given / best->rate);
+		done[best - scene->flows] = TRUE;
+	}
+	return bytes;
+}
+
+/* What the limit has to hold, besides what goes at the stop only. */
+static double
+floor_bytes(const Scene *scene)
+{
+	double least = least_dirty(scene);
+	return scene->margin > 0 ? MAX(scene->margin * plateau(scene), least) : least;
+}
+
+/* Passes until what is left fits into @threshold, or it gets no less. Returns what that is. */
 static double
 run_passes(const Scene *scene, double threshold, double stop, Course *course)
 {
-	double bytes = 0;
+	double bytes = 0, enough = MAX(threshold - stop, plateau(scene) * 1.02);
 	for (guint i = 0; i < scene->n_flows; i++)
 		bytes += scene->flows[i].pending;
-	while (bytes + stop > threshold && course->passes < MAX_PASSES) {
+	while (bytes > enough && course->passes < MAX_PASSES) {
 		double seconds = pass_seconds(scene, bytes);
-		bytes = growth(scene, MAX(seconds, GRANULE_S));
+		bytes = growth(scene, MAX(seconds, scene->granule_s));
 		course->seconds += seconds;
 		course->passes++;
 	}
-	course->converges = bytes + stop <= threshold && course->seconds < MAX_SECONDS;
+	course->converges = bytes <= enough && course->seconds < MAX_SECONDS;
 	return bytes;
 }
 
@@ -178,11 +225,11 @@ static void
 split_rest(const Scene *scene, double left, double threshold, double stop, Course *course)
 {
 	double granule = MIN(GRANULE_S * scene->bandwidth, threshold);
-	double used = MAX(threshold - stop - granule / 2, left);
+	double used = MAX(threshold - stop - granule / 2, MIN(left, threshold - stop));
 	double most = 0;
 	for (guint i = 0; i < scene->n_flows; i++)
 		most += scene->flows[i].pending;
-	used = course->passes == 0 ? MIN(used, most) : used;
+	used = MAX(course->passes == 0 ? MIN(used, most) : used, 0);
 	double floor = growth(scene, GRANULE_S);
 	for (guint i = 0; i < scene->n_flows; i++) {
 		const Flow *flow = &scene->flows[i];
@@ -197,12 +244,13 @@ run_course(const Scene *scene)
 {
 	Course course = { .passes = 0 };
 	double stop = stop_bytes(scene);
-	double needed = (MARGIN * plateau(scene) + stop) / scene->bandwidth;
-	course.needed_s = MAX(needed, MIN_LIMIT_US / US_PER_S);
+	double needed_s = (floor_bytes(scene) + stop) / scene->bandwidth;
+	course.needed_s = MAX(needed_s, scene->least_s);
 	double limit_s = scene->limit_s >= 0 ? scene->limit_s : course.needed_s;
 	double threshold = limit_s * scene->bandwidth;
 	double left = run_passes(scene, threshold, stop, &course);
 	split_rest(scene, left, threshold, stop, &course);
+	course.converges = course.converges && needed_s <= limit_s * (1 + 1e-9);
 	return course;
 }
 
@@ -213,7 +261,8 @@ static double
 cost(GwRange range, Case which)
 {
 	const gint64 values[] = { range.low, range.likely, range.high };
-	gint64 value = which == WORST && range.high < 0 ? 4 * range.likely : values[which];
+	gint64 value = which == WORST && range.high < 0 ? MIN(range.likely, G_MAXINT64 / 4) * 4
+							: values[which];
 	return (double)MAX(value, 0);
 }
 
@@ -241,10 +290,15 @@ static void
 set_scene(Scene *scene, const PredictTerms *terms, const PredictSource *sources, guint n_sources,
 	  Case which)
 {
+	static const double margins[] = { [BEST] = 0, [LIKELY] = 0.85, [WORST] = 1.25 };
 	scene->n_flows = n_sources;
 	for (guint i = 0; i < n_sources; i++)
 		set_flow(&scene->flows[i], &sources[i], which);
 	scene->bandwidth = MAX(gain(terms->bandwidth_bytes_per_s, which), 1);
+	/* With luck QEMU looks at its limit just when there is least. */
+	scene->granule_s = which == BEST ? 0 : GRANULE_S;
+	scene->margin = margins[which];
+	scene->least_s = which == BEST ? 0 : LEAST_LIMIT_S;
 	scene->limit_s = terms->limit_us < 0 ? -1 : (double)terms->limit_us / US_PER_S;
 	scene->stop_s = cost(terms->stop_us, which) / US_PER_S;
 	scene->in_flight = cost(terms->in_flight_bytes, which);
@@ -362,9 +416,11 @@ predict(const PredictTerms *terms, const PredictSource *sources, guint n_sources
 		courses[c] = run_course(&scenes[c]);
 	}
 	self->bandwidth_bytes_per_s = terms->bandwidth_bytes_per_s.likely;
-	self->needed_downtime_limit_us = to_us(courses[LIKELY].needed_s);
+	const double needed_s[] = { courses[BEST].needed_s, courses[LIKELY].needed_s,
+				    courses[WORST].needed_s };
+	self->needed_downtime_limit_us = range_of(needed_s);
 	self->downtime_limit_us =
-		terms->limit_us >= 0 ? terms->limit_us : self->needed_downtime_limit_us;
+		terms->limit_us >= 0 ? terms->limit_us : self->needed_downtime_limit_us.likely;
 	add_parts(self, scenes, courses);
 	add_totals(self, courses);
 	if (terms->max_downtime_us >= 0 && self->downtime_limit_us > terms->max_downtime_us)
@@ -376,7 +432,9 @@ predict(const PredictTerms *terms, const PredictSource *sources, guint n_sources
 double
 predict_plateau(const PredictSource *sources, guint n_sources, double bytes_per_s)
 {
-	Scene scene = { .n_flows = n_sources, .bandwidth = MAX(bytes_per_s, 1) };
+	Scene scene = { .n_flows = n_sources,
+			.bandwidth = MAX(bytes_per_s, 1),
+			.granule_s = GRANULE_S };
 	for (guint i = 0; i < n_sources; i++)
 		set_flow(&scene.flows[i], &sources[i], LIKELY);
 	return plateau(&scene);
@@ -399,6 +457,32 @@ solve_shape(double ratio, double k)
 	return (low + high) / 2;
 }
 
+/* A look finds only what was clean: of what was written, the part of the set that was not yet to be sent. */
+static double
+written(const PredictPass *pass, double hot)
+{
+	double clean = 1 - pass->left_bytes / hot;
+	return clean > 0.05 ? MIN(pass->found_bytes / clean, hot) : pass->found_bytes;
+}
+
+static void
+fit_once(const PredictPass *brief, const PredictPass *slow, double most, double *hot, double *rate)
+{
+	double k = slow->seconds / MAX(brief->seconds, 1e-6);
+	double few = written(brief, *hot), many = written(slow, *hot);
+	double ratio = few / MAX(many, 1);
+	*hot = most;
+	*rate = few / MAX(brief->seconds, 1e-6);
+	if (k < 1.1 || ratio <= 1.05 / k)
+		return; /* nothing is written twice, as far as this shows */
+	double a = ratio < SATURATED ? solve_shape(ratio, k) : MOST_SHAPE;
+	double set = many / -expm1(-k * a);
+	if (set >= most)
+		return;
+	*hot = MAX(set, many);
+	*rate = a * *hot / MAX(brief->seconds, 1e-6);
+}
+
 void
 predict_fit(const PredictPass *passes, guint n_passes, double most_bytes, double *ret_hot_bytes,
 	    double *ret_bytes_per_s)
@@ -410,16 +494,8 @@ predict_fit(const PredictPass *passes, guint n_passes, double most_bytes, double
 		if (passes[i].seconds > slow->seconds)
 			slow = &passes[i];
 	}
-	double k = slow->seconds / MAX(brief->seconds, 1e-6);
-	double ratio = brief->dirty_bytes / MAX(slow->dirty_bytes, 1);
+	/* What was written depends on the set that is looked for. */
 	*ret_hot_bytes = most_bytes;
-	*ret_bytes_per_s = brief->dirty_bytes / MAX(brief->seconds, 1e-6);
-	if (k < 1.1 || ratio <= 1.05 / k)
-		return; /* nothing is written twice, as far as this shows */
-	double a = ratio < SATURATED ? solve_shape(ratio, k) : MOST_SHAPE;
-	double hot = slow->dirty_bytes / -expm1(-k * a);
-	if (hot >= most_bytes)
-		return;
-	*ret_hot_bytes = MAX(hot, slow->dirty_bytes);
-	*ret_bytes_per_s = a * *ret_hot_bytes / MAX(brief->seconds, 1e-6);
+	for (guint i = 0; i < FIT_ROUNDS; i++)
+		fit_once(brief, slow, most_bytes, ret_hot_bytes, ret_bytes_per_s);
 }

@@ -35,7 +35,7 @@ typedef struct {
 /* Fixed costs where nothing has been learned, nothing else. */
 void predict_terms_init(PredictTerms *self);
 
-/* All three of it. */
+/* All three of it; -1 for what is not known, here and below. */
 GwRange predict_exactly(gint64 value);
 /* @value, and a part of it less and more: 0.1 for 10 %. */
 GwRange predict_about(gint64 value, double part);
@@ -55,10 +55,12 @@ GwPrediction *predict(const PredictTerms *terms, const PredictSource *sources, g
 /* Bytes of a hot set of @hot that are dirty after @seconds of writing @rate bytes a second at random in it. */
 double predict_growth(double hot, double rate, double seconds);
 
-/* One pass over the memory: how long it took, and how much was dirty when it ended. */
+/* One pass over the memory: how long it took, how much the look at its end found newly dirty, and how much of what had
+ * been dirty before was still to be sent then. */
 typedef struct {
 	double seconds;
-	double dirty_bytes;
+	double found_bytes;
+	double left_bytes;
 } PredictPass;
 
 /**

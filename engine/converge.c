@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The controller of a migration.
+ *
+ * QEMU stops the guest as soon as it believes that downtime-limit x bandwidth holds what is left, so it uses the whole
+ * limit: the limit is not a promise but the downtime itself. Hence the rules:
+ *
+ * - The limit begins at its least (30 ms: what QEMU sends between two looks at it) and follows what the model says is
+ *   needed, up and down, within the user's maximum less the fixed costs that QEMU does not count. It is never 0:
+ *   QEMU would then switch over without asking the vGPUs how much they have left.
+ * - Where a vGPU's rest is not known, or only a bound, the limit climbs: by a quarter each time the known rest has
+ *   fitted into it for three samples and QEMU still went on, so it ends no more than a quarter above the least that
+ *   works. Not while a vGPU still sends its memory for the first time.
+ * - QEMU is told the bandwidth too. Its own figure falls to nothing when nothing is left to send but a vGPU's
+ *   stop-copy, and then no limit is ever met.
+ * - Hopeless is what needs more than the maximum even when each number is taken at its best. A vGPU's stop-copy is
+ *   believed after three samples; a rate, which may be a burst, after three passes that took five seconds together.
+ *
+ * Throttling slows vCPUs, and no GPU: it is for RAM only.
+ */
+#include "engine/converge.h"
+
+#include <string.h>
+
+#define LEAST_LIMIT_US 30000
+#define MOST_LIMIT_US  (2000 * G_USEC_PER_SEC) /* QEMU's own maximum */
+#define SURE_SAMPLES   3
+#define SURE_PASSES    3
+#define SURE_US	       (5 * G_USEC_PER_SEC)
+#define CLIMB	       1.25
+#define SPARE	       1.05 /* over what is needed: a bandwidth is never quite what it was */
+#define STEADY	       0.05 /* a bandwidth that differs by less is the same */
+#define LOWER	       0.9  /* a limit is lowered only to less than this part of it */
+#define EXTENSION      1.1  /* over what is needed, when more than the maximum is allowed */
+#define THROTTLE_FIRST 20
+#define THROTTLE_STEP  10
+#define THROTTLE_MOST  99
+#define BUSY	       0.1  /* of the link: a vGPU that sends so much is still at its first pass */
+#define LESS	       0.98 /* of what was left is progress */
+#define MANY_LOOKS     3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
+
+#define MANY_LOOKS 3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
+
+struct Converge {
+	ConvergePolicy policy;
+	Dirty dirty;
+	gint64 cap_us;	 /* the most that QEMU may be told */
+	gint64 limit_us; /* what it is told */
+	gint64 climb_us; /* where the climb has got to */
+	gint64 switchover_bytes_per_s;
+	gint64 throttle_percent;
+
+	GwSample *sample; /* (nullable): the last one */
+	PredictSource sources[PREDICT_SOURCES_MAX];
+	guint n_sources;
+	GwPrediction *prediction; /* (nullable) */
+	GwPrediction *least;	  /* (nullable): what is not known counts for nothing */
+	const char *holdup;	  /* (nullable): "ram", or an id of @sample */
+
+	double least_bytes;    /* that were left in any sample so far */
+	guint idle_samples;    /* in a row: no less than that */
+	guint fitting_samples; /* in a row: all that is known to be left fits, and QEMU went on */
+	guint capped_samples;  /* in a row: and no higher limit is allowed */
+	guint hopeless_samples;
+	gint64 hopeless_since_us;
+	gint64 hopeless_since_passes;
+};
+
+static gint64
+fixed_us(const PredictTerms *terms)
+{
+	return terms->stop_us.likely + terms->load_us.likely + terms->start_us.likely;
+}
+
+Converge *
+converge_new(const ConvergePolicy *policy)
+{
+	Converge *self = g_new0(Converge, 1);
+	self->policy = *policy;
+	self->switchover_bytes_per_s = -1;
+	dirty_init(&self->dirty);
+	/* Fixed costs are guesses until they have been learned: they never take more than half. */
+	gint64 most_us = policy->max_downtime_us;
+	self->cap_us = MAX(most_us - fixed_us(&policy->terms), most_us / 2);
+	self->cap_us = CLAMP(self->cap_us, G_USEC_PER_SEC / 1000, MOST_LIMIT_US);
+	self->climb_us = MIN(LEAST_LIMIT_US, self->cap_us);
+	self->limit_us = policy->guest_runs ? self->climb_us : self->cap_us;
+	return self;
+}
+
+void
+converge_free(Converge *self)
+{
+	if (self == NULL)
+		return;
+	gw_sample_free(self->sample);
+	gw_prediction_free(self->prediction);
+	gw_prediction_free(self->least);
+	g_free(self);
+}
+
+gint64
+converge_get_limit_us(const Converge *self)
+{
+	return self->limit_us;
+}
+
+const GwPrediction *
+converge_get_prediction(const Converge *self)
+{
+	return self->prediction;
+}
+
+const char *
+converge_get_holdup(const Converge *self)
+{
+	return self->holdup;
+}
+
+/* ---- what is left ---- */
+
+/* Only a bound, or nothing, is known of what it has left. */
+static gboolean
+is_dark(const PredictSource *source)
+{
+	return source->pending_bytes.likely < 0 || source->stop_bytes.likely < 0 ||
+	       source->confidence == GW_CONFIDENCE_BOUND;
+}
+
+/* As much as is certain. */
+static double
+left_bytes(const PredictSource *source)
+{
+	if (is_dark(source))
+		return 0;
+	return (double)source->pending_bytes.likely + (double)source->stop_bytes.likely;
+}
+
+static double
+bandwidth(const Converge *self)
+{
+	return (double)dirty_get_bandwidth(&self->dirty).likely;
+}
+
+/* What QEMU lets through with its limit. */
+static double
+threshold_bytes(const Converge *self)
+{
+	return bandwidth(self) * (double)self->limit_us / G_USEC_PER_SEC;
+}
+
+static double
+rest_bytes(const Converge *self)
+{
+	double bytes = 0;
+	for (guint i = 0; i < self->n_sources; i++)
+		bytes += left_bytes(&self->sources[i]);
+	return bytes;
+}
+
+static gboolean
+rest_fits(const Converge *self)
+{
+	return bandwidth(self) > 0 && rest_bytes(self) <= threshold_bytes(self);
+}
+
+/* QEMU looks again and again because its estimate fits, the exact rest does not, and it gets no less. */
+static gboolean
+is_storm(Converge *self, gint64 looks)
+{
+	double bytes = rest_bytes(self);
+	gboolean is_less = bytes < self->least_bytes * LESS;
+	self->idle_samples = is_less ? 0 : self->idle_samples + 1;
+	if (is_less || self->least_bytes == 0)
+		self->least_bytes = bytes;
+	return looks >= MANY_LOOKS && self->idle_samples >= SURE_SAMPLES;
+}
+
+static const char *
+name_of(const Converge *self, guint i)
+{
+	return i == 0 ? "ram" : self->sources[i].id;
+}
+
+/* Which one is it that keeps the guest here? During the first pass there is no telling. */
+static const char *
+find_holdup(const Converge *self)
+{
+	guint most = 0, dark = 0;
+	for (guint i = 1; i < self->n_sources; i++) {
+		if (left_bytes(&self->sources[i]) > left_bytes(&self->sources[most]))
+			most = i;
+		if (dark == 0 && is_dark(&self->sources[i]))
+			dark = i;
+	}
+	if (bandwidth(self) <= 0)
+		return NULL;
+	if (rest_fits(self))
+		return dark > 0 ? name_of(self, dark) : NULL;
+	gboolean is_first_pass = self->dirty.n_passes == 0 && self->sample->passes <= 1;
+	return most == 0 && is_first_pass ? NULL : name_of(self, most);
+}
+
+/* A vGPU of which nobody knows what is left still sends memory that it never sent before. */
+static gboolean
+is_busy(const Converge *self, const GwSample *sample)
+{
+	double vram_bytes = 0;
+	for (guint i = 0; i < sample->vgpus->len; i++) {
+		const GwVgpuSample *vgpu = g_ptr_array_index(sample->vgpus, i);
+		vram_bytes += (double)MAX(vgpu->vram_bytes, 0);
+	}
+	if (self->sample == NULL || (double)sample->vfio_transferred_bytes >= vram_bytes)
+		return FALSE;
+	double sent_bytes = (double)sample->vfio_transferred_bytes -
+			    (double)self->sample->vfio_transferred_bytes;
+	double seconds = (double)(sample->time_us - self->sample->time_us) / G_USEC_PER_SEC;
+	return sent_bytes > BUSY * bandwidth(self) * seconds;
+}
+
+/* ---- what it will take ---- */
+
+static GwPrediction *
+predict_with(const Converge *self, const PredictSource *sources, gint64 limit_us)
+{
+	PredictTerms terms = self->policy.terms;
+	terms.bandwidth_bytes_per_s = dirty_get_bandwidth(&self->dirty);
+	terms.max_downtime_us = -1;
+	terms.limit_us = limit_us;
+	return predict(&terms, sources, self->n_sources);
+}
+
+/* What is not known is no reason to give up: it counts for nothing. */
+static void
+forget_unknown(PredictSource *source)
+{
+	GwRange *ranges[] = { &source->pending_bytes, &source->dirty_bytes_per_s,
+			      &source->hot_bytes, &source->stop_bytes };
+	for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
+		if (ranges[i]->likely < 0 || source->confidence == GW_CONFIDENCE_BOUND)
+			*ranges[i] = predict_exactly(0);
+}
+
+/* (transfer full) (nullable): @ram_factor: how much of what it writes to RAM the guest will write. */
+static GwPrediction *
+predict_least(const Converge *self, double ram_factor)
+{
+	PredictSource sources[PREDICT_SOURCES_MAX];
+	memcpy(sources, self->sources, sizeof sources);
+	for (guint i = 0; i < self->n_sources; i++)
+		forget_unknown(&sources[i]);
+	GwRange *rate = &sources[0].dirty_bytes_per_s;
+	rate->low = (gint64)((double)rate->low * ram_factor);
+	rate->likely = (gint64)((double)rate->likely * ram_factor);
+	rate->high = (gint64)((double)rate->high * ram_factor);
+	return predict_with(self, sources, -1);
+}
+
+/* ---- the limit ---- */
+
+/* TRUE when something is to be told. */
+static gboolean
+choose_bandwidth(Converge *self)
+{
+	double told = (double)self->switchover_bytes_per_s, now = bandwidth(self);
+	if (now <= 0 || (told > 0 && now > told * (1 - STEADY) && now < told * (1 + STEADY)))
+		return FALSE;
+	self->switchover_bytes_per_s = (gint64)now;
+	return TRUE;
+}
+
+static void
+climb(Converge *self)
+{
+	gboolean is_capped = self->limit_us >= self->cap_us;
+	if (self->fitting_samples < SURE_SAMPLES)
+		return;
+	self->capped_samples = is_capped ? self->capped_samples + 1 : 0;
+	self->climb_us = MIN((gint64)((double)self->limit_us * CLIMB) + 1, self->cap_us);
+	if (!is_capped)
+		self->fitting_samples = 0;
+}
+
+static gboolean
+choose_limit(Converge *self)
+{
+	double needed_us = self->least != NULL
+				   ? (double)self->least->needed_downtime_limit_us.likely * SPARE
+				   : 0;
+	gint64 wanted_us = MAX((gint64)MIN(needed_us, (double)MOST_LIMIT_US), self->climb_us);
+	wanted_us = MIN(wanted_us, self->cap_us);
+	if (!self->policy.guest_runs)
+		wanted_us = self->cap_us;
+	gboolean is_worth_it =
+		wanted_us > self->limit_us || (double)wanted_us < (double)self->limit_us * LOWER;
+	if (is_worth_it)
+		self->limit_us = wanted_us;
+	return is_worth_it;
+}
+
+/* ---- stalls ---- */
+
+/* What the vGPUs need that goes only when the guest has stopped, at its best. */
+static gboolean
+is_debt_too_big(const Converge *self)
+{
+	GwRange rate = dirty_get_bandwidth(&self->dirty);
+	double bytes = 0, best = (double)MAX(rate.likely, rate.high);
+	for (guint i = 1; i < self->n_sources; i++)
+		if (!is_dark(&self->sources[i]))
+			bytes += (double)self->sources[i].stop_bytes.low;
+	return bytes > best * (double)self->cap_us / G_USEC_PER_SEC;
+}
+
+/* Is it certain that it cannot end as things are? */
+static gboolean
+is_hopeless(Converge *self)
+{
+	gboolean seems_so =
+		self->least != NULL && self->least->needed_downtime_limit_us.low > self->cap_us;
+	if (!self->policy.guest_runs)
+		return FALSE;
+	if (!seems_so) {
+		self->hopeless_samples = 0;
+		return self->capped_samples >= SURE_SAMPLES;
+	}
+	if (self->hopeless_samples++ == 0) {
+		self->hopeless_since_us = self->sample->time_us;
+		self->hopeless_since_passes = self->dirty.n_passes;
+	}
+	if (is_debt_too_big(self))
+		return self->hopeless_samples >= SURE_SAMPLES;
+	return self->dirty.n_passes >= self->hopeless_since_passes + SURE_PASSES &&
+	       self->sample->time_us - self->hopeless_since_us >= SURE_US;
+}
+
+static void
+hope_again(Converge *self)
+{
+	self->hopeless_samples = 0;
+	self->capped_samples = 0;
+}
+
+static gboolean
+extend(Converge *self)
+{
+	double needed_us =
+		self->least != NULL ? (double)self->least->needed_downtime_limit_us.likely : 0;
+	double cap_us = MAX(needed_us, (double)self->cap_us) * EXTENSION;
+	if (self->cap_us >= MOST_LIMIT_US)
+		return FALSE;
+	self->cap_us = (gint64)MIN(cap_us, (double)MOST_LIMIT_US);
+	hope_again(self);
+	return TRUE;
+}
+
+/* The smallest throttle with which RAM is caught up with. */
+static gboolean
+throttle(Converge *self)
+{
+	if (!self->policy.can_throttle || self->throttle_percent >= THROTTLE_MOST)
+		return FALSE;
+	gint64 percent = MAX(self->throttle_percent + THROTTLE_STEP, THROTTLE_FIRST);
+	for (; percent < THROTTLE_MOST; percent += THROTTLE_STEP) {
+		/* What is measured was written by a guest that is throttled as it is now. */
+		double factor =
+			(100.0 - (double)percent) / (100.0 - (double)self->throttle_percent);
+		g_autoptr(GwPrediction) made = predict_least(self, factor);
+		if (made != NULL && made->needed_downtime_limit_us.likely <= self->cap_us)
+			break;
+	}
+	g_autoptr(GwPrediction) without = predict_least(self, 0);
+	if (without != NULL && without->needed_downtime_limit_us.low > self->cap_us)
+		return FALSE; /* it is not RAM that is in the way */
+	self->throttle_percent = MIN(percent, THROTTLE_MOST);
+	dirty_forget_passes(&self->dirty);
+	hope_again(self);
+	return TRUE;
+}
+
+/* Returns: whether to give up */
+static gboolean
+act(Converge *self)
+{
+	switch (self->policy.on_stall) {
+	case GW_ON_STALL_WAIT:
+		return FALSE;
+	case GW_ON_STALL_EXTEND:
+		return !extend(self);
+	case GW_ON_STALL_THROTTLE:
+		return !throttle(self);
+	case GW_ON_STALL_ABORT:
+		break;
+	}
+	return TRUE;
+}
+
+static void
+look(Converge *self, const GwSample *sample)
+{
+	gboolean busy = is_busy(self, sample);
+	gint64 looks = self->sample != NULL ? sample->passes - self->sample->passes : 0;
+	gw_sample_free(self->sample);
+	self->sample = gw_sample_copy(sample);
+	dirty_add(&self->dirty, self->sample);
+	self->n_sources = dirty_get_sources(&self->dirty, self->sample, self->sources);
+	gw_prediction_free(self->least);
+	self->least = predict_least(self, 1);
+	gboolean storm = is_storm(self, looks);
+	gboolean fits = rest_fits(self) || storm;
+	self->fitting_samples = fits && !busy ? self->fitting_samples + 1 : 0;
+	if (self->fitting_samples == 0)
+		self->capped_samples = 0;
+}
+
+void
+converge_step(Converge *self, const GwSample *sample, ConvergeAdvice *ret_advice)
+{
+	gint64 throttle_percent = self->throttle_percent;
+	*ret_advice = (ConvergeAdvice){ -1, -1, -1, FALSE };
+	look(self, sample);
+	climb(self);
+	gboolean give_up = is_hopeless(self) && act(self);
+	if (choose_limit(self))
+		ret_advice->downtime_limit_us = self->limit_us;
+	if (choose_bandwidth(self))
+		ret_advice->switchover_bytes_per_s = self->switchover_bytes_per_s;
+	if (self->throttle_percent != throttle_percent)
+		ret_advice->throttle_percent = self->throttle_percent;
+	gw_prediction_free(self->prediction);
+	self->prediction = predict_with(self, self->sources, self->limit_us);
+	if (self->prediction != NULL)
+		self->prediction->time_us = sample->time_us;
+	self->holdup = find_holdup(self);
+	ret_advice->give_up = give_up;
+}
+
+/* ---- why ---- */
+
+static void
+add_mib(GString *text, double bytes, const char *more)
+{
+	double mib = bytes / (1 << 20);
+	g_string_append_printf(text, mib < 10 ? "%.1f MiB%s" : "%.0f MiB%s", mib, more);
+}
+
+static void
+add_source(GString *text, const Converge *self, guint i)
+{
+	const PredictSource *source = &self->sources[i];
+	if (i == 0)
+		g_string_append(text, "; RAM");
+	else
+		g_string_append_printf(text, "; vGPU '%s'", source->id);
+	g_string_append(text, is_dark(source) ? " does not tell how much it has left" : " has ");
+	if (!is_dark(source))
+		add_mib(text, left_bytes(source), " left");
+	if (source->stop_bytes.likely > 0)
+		g_string_append(text, ", which can go only when the guest has stopped");
+	if (source->dirty_bytes_per_s.likely > 0) {
+		g_string_append(text, " and ");
+		add_mib(text, (double)source->dirty_bytes_per_s.likely, "/s are written to it");
+	}
+}
+
+char *
+converge_get_reason(const Converge *self)
+{
+	GString *text = g_string_new(NULL);
+	double needed_us =
+		self->least != NULL ? (double)self->least->needed_downtime_limit_us.likely : 0;
+	g_string_append_printf(text, "a downtime of %.0f ms is allowed",
+			       (double)self->policy.max_downtime_us / 1e3);
+	if (needed_us > (double)self->cap_us)
+		g_string_append_printf(text, ", about %.0f ms are needed",
+				       (needed_us + (double)fixed_us(&self->policy.terms)) / 1e3);
+	if (bandwidth(self) > 0) {
+		g_string_append(text, "; ");
+		add_mib(text, bandwidth(self), "/s go out");
+	}
+	for (guint i = 0; i < self->n_sources; i++)
+		add_source(text, self, i);
+	return g_string_free(text, FALSE);
+}

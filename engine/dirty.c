@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the samples of a migration tell about its link and its guest.
+ *
+ * The link: QEMU says how much it sent in its last window of 100 ms. That is the link's rate only while there was
+ * something to send; with nothing left it falls to next to nothing, and a limit that is computed from it then is
+ * never met (facts seen with vGPUs: "0 bytes remaining", for ever). So windows count only while more was left than
+ * they could hold.
+ *
+ * The guest: each look at the dirty bitmap ends a pass. How long a pass took and how much was found dirty at its end
+ * are the points to which the model's hot set and rate are fitted. What was found is by how much more is left and sent
+ * in the sample after the look than in the one before: between looks the sum of both stays. Samples are 100 ms
+ * apart, so brief passes are taken together until they make half a second. QEMU's own dirty-pages-rate is the same ratio
+ * for one pass only, hence far too low after a long one; it is not used.
+ *
+ * A vGPU with a dirty rate is sent while the guest runs; one without only when it has stopped.
+ */
+#include "engine/dirty.h"
+
+#define US_PER_S  1e6
+#define WINDOW_S  0.1 /* QEMU's */
+#define SMOOTHING 0.4
+#define FEW	  3 /* windows, samples */
+#define GROUP_S	  0.5
+
+/* How far off numbers are by experience, as a part of them. */
+#define BANDWIDTH_OFF 0.05
+#define RAM_LEFT_OFF  0.02
+#define FITTED_OFF    0.1
+#define ONE_PASS_OFF  0.5
+
+void
+dirty_init(Dirty *self)
+{
+	*self = (Dirty){ .began_us = -1 };
+}
+
+void
+dirty_forget_passes(Dirty *self)
+{
+	self->n_groups = 0;
+	self->n_passes = 0;
+	self->began_us = -1;
+}
+
+/* What could be sent now. */
+static double
+sendable_bytes(const GwSample *sample)
+{
+	double bytes = (double)MAX(sample->ram_remaining_bytes, 0);
+	for (guint i = 0; i < sample->vgpus->len; i++) {
+		const GwVgpuSample *vgpu = g_ptr_array_index(sample->vgpus, i);
+		if (gw_number_is_known(vgpu->dirty_bytes_per_s) &&
+		    gw_number_is_known(vgpu->remaining_bytes))
+			bytes += (double)vgpu->remaining_bytes.value;
+	}
+	return bytes;
+}
+
+static void
+add_window(Dirty *self, const GwSample *sample, double left_bytes)
+{
+	double rate = (double)sample->bandwidth_bytes_per_s;
+	double least = self->n_samples > 0 ? MIN(left_bytes, self->left_bytes) : 0;
+	if (rate <= 0 || least < MAX(rate, self->bytes_per_s) * WINDOW_S)
+		return;
+	double weight = self->n_windows == 0 ? 1 : SMOOTHING;
+	self->bytes_per_s += weight * (rate - self->bytes_per_s);
+	self->n_windows++;
+}
+
+/* A guest that is small, or all of whose memory goes when it has stopped, never keeps the link busy for a window. */
+static void
+note_most(Dirty *self, const GwSample *sample, double sent_bytes)
+{
+	double seconds = (double)(sample->time_us - self->time_us) / US_PER_S;
+	double rate = self->n_samples > 0 && seconds >= WINDOW_S / 2
+			      ? (sent_bytes - self->sent_bytes) / seconds
+			      : 0;
+	self->most_bytes_per_s =
+		MAX(self->most_bytes_per_s, MAX(rate, (double)sample->bandwidth_bytes_per_s));
+}
+
+/* The longest shows how big the hot set is: passes that are all alike cannot tell its size from its rate. */
+static void
+keep_pass(Dirty *self, PredictPass pass)
+{
+	PredictPass *newest = &self->passes[1 + (self->n_groups - 1) % (DIRTY_PASSES - 1)];
+	PredictPass *longest = &self->passes[0];
+	if (self->n_groups == 0) {
+		*longest = pass;
+	} else if (pass.seconds > longest->seconds) {
+		*newest = *longest;
+		*longest = pass;
+	} else {
+		*newest = pass;
+	}
+	self->n_groups++;
+}
+
+static void
+end_group(Dirty *self, const GwSample *sample)
+{
+	double count = (double)(sample->passes - self->began_count);
+	double seconds = (double)(sample->time_us - self->began_us) / US_PER_S;
+	if (seconds < GROUP_S)
+		return;
+	keep_pass(self, (PredictPass){ seconds / count, self->group_bytes / count,
+				       self->group_left_bytes / count });
+	self->n_passes += sample->passes - self->began_count;
+	self->began_us = -1;
+}
+
+/* A group begins with a look, or with the very first sample. */
+static void
+add_looks(Dirty *self, const GwSample *sample)
+{
+	gboolean is_first = self->n_samples == 0 && sample->passes <= 1;
+	gboolean has_looked = self->n_samples > 0 && sample->passes > self->pass_count;
+	if (sample->passes < 0 || sample->ram_remaining_bytes < 0)
+		return;
+	if (has_looked && self->began_us >= 0) {
+		double found = (double)sample->ram_remaining_bytes - self->ram_left_bytes +
+			       (double)sample->ram_transferred_bytes - self->ram_sent_bytes;
+		self->group_bytes += MAX(found, 0);
+		self->group_left_bytes += self->ram_left_bytes;
+		end_group(self, sample);
+	}
+	if ((has_looked || is_first) && self->began_us < 0) {
+		self->began_us = sample->time_us;
+		self->began_count = sample->passes;
+		self->group_bytes = self->group_left_bytes = 0;
+	}
+	self->pass_count = sample->passes;
+	self->ram_left_bytes = (double)sample->ram_remaining_bytes;
+	self->ram_sent_bytes = (double)sample->ram_transferred_bytes;
+}
+
+void
+dirty_add(Dirty *self, const GwSample *sample)
+{
+	double left_bytes = sendable_bytes(sample);
+	double sent_bytes = (double)MAX(sample->ram_transferred_bytes, 0) +
+			    (double)MAX(sample->vfio_transferred_bytes, 0);
+	add_window(self, sample, left_bytes);
+	note_most(self, sample, sent_bytes);
+	add_looks(self, sample);
+	self->n_samples++;
+	self->time_us = sample->time_us;
+	self->left_bytes = left_bytes;
+	self->sent_bytes = sent_bytes;
+}
+
+GwRange
+dirty_get_bandwidth(const Dirty *self)
+{
+	if (self->n_windows >= FEW)
+		return predict_about((gint64)self->bytes_per_s, BANDWIDTH_OFF);
+	gint64 most = self->n_samples >= FEW ? (gint64)self->most_bytes_per_s : 0;
+	return most > 0 ? (GwRange){ most, most, -1 } : predict_exactly(-1);
+}
+
+static void
+set_ram(const Dirty *self, const GwSample *sample, PredictSource *ram)
+{
+	ram->pending_bytes = predict_about(sample->ram_remaining_bytes, RAM_LEFT_OFF);
+	ram->stop_bytes = predict_exactly(0);
+	ram->confidence = GW_CONFIDENCE_ESTIMATED;
+	guint n = MIN(self->n_groups, DIRTY_PASSES);
+	double hot_bytes = -1, bytes_per_s = -1;
+	if (n > 0)
+		predict_fit(self->passes, n, (double)MAX(sample->ram_total_bytes, 1), &hot_bytes,
+			    &bytes_per_s);
+	double off = n > 1 ? FITTED_OFF : ONE_PASS_OFF;
+	ram->hot_bytes = predict_about((gint64)hot_bytes, off);
+	ram->dirty_bytes_per_s = predict_about((gint64)bytes_per_s, off);
+}
+
+/* What a number of this confidence may be. */
+static GwRange
+range_of(GwNumber number)
+{
+	static const double off[] = {
+		[GW_CONFIDENCE_MEASURED] = 0.05,
+		[GW_CONFIDENCE_ESTIMATED] = 0.3,
+	};
+	if (!gw_number_is_known(number))
+		return predict_exactly(-1);
+	if (number.confidence == GW_CONFIDENCE_BOUND)
+		return predict_at_most(number.value);
+	if (number.confidence == GW_CONFIDENCE_LOWER_BOUND)
+		return (GwRange){ number.value, number.value, -1 };
+	return predict_about(number.value, off[number.confidence]);
+}
+
+static void
+set_vgpu(const GwVgpuSample *vgpu, PredictSource *source)
+{
+	GwRange left = range_of(vgpu->remaining_bytes);
+	gboolean is_sent_running = gw_number_is_known(vgpu->dirty_bytes_per_s);
+	source->id = vgpu->id;
+	source->pending_bytes = is_sent_running ? left : predict_exactly(0);
+	source->stop_bytes = is_sent_running ? predict_exactly(0) : left;
+	source->dirty_bytes_per_s =
+		is_sent_running ? range_of(vgpu->dirty_bytes_per_s) : predict_exactly(0);
+	source->hot_bytes = predict_at_most(vgpu->vram_bytes >= 0 ? vgpu->vram_bytes : left.high);
+	source->hot_bytes.low = source->hot_bytes.likely;
+	source->confidence =
+		MAX(vgpu->remaining_bytes.confidence,
+		    is_sent_running ? vgpu->dirty_bytes_per_s.confidence : GW_CONFIDENCE_MEASURED);
+}
+
+guint
+dirty_get_sources(const Dirty *self, const GwSample *sample, PredictSource *sources)
+{
+	guint n = MIN(sample->vgpus->len, VGPU_MAX);
+	for (guint i = 0; i <= n; i++)
+		sources[i] = (PredictSource){ .device_bytes_per_s = predict_exactly(-1) };
+	set_ram(self, sample, &sources[0]);
+	for (guint i = 0; i < n; i++)
+		set_vgpu(g_ptr_array_index(sample->vgpus, i), &sources[1 + i]);
+	return n + 1;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/gw-sample.h"
+#include "engine/predict.h"
+
+/* From samples to the numbers of the model: how fast the link is, how fast and on how much memory the guest writes. Pure. */
+
+#define DIRTY_PASSES 4
+
+typedef struct {
+	double bytes_per_s;	 /* of the link while it was busy; 0: not known yet */
+	guint n_windows;	 /* that went into it */
+	double most_bytes_per_s; /* that were ever seen, busy or not */
+	guint n_samples;
+	PredictPass passes[DIRTY_PASSES]; /* the longest, and the newest; of brief ones the mean */
+	guint n_groups;			  /* that were ever put there */
+	gint64 n_passes;		  /* that are in them, all together */
+
+	/* The group that is being seen. */
+	gint64 began_us; /* -1: none yet */
+	gint64 began_count;
+	double group_bytes, group_left_bytes; /* found by its looks, and left before them */
+
+	/* Of the sample before. */
+	gint64 time_us, pass_count;
+	double left_bytes, sent_bytes; /* RAM and vGPUs; the next two: RAM's */
+	double ram_left_bytes, ram_sent_bytes;
+} Dirty;
+
+void dirty_init(Dirty *self);
+/* The samples of one migration in their order. */
+void dirty_add(Dirty *self, const GwSample *sample);
+/* The guest writes at another rate from now on: it has been throttled. */
+void dirty_forget_passes(Dirty *self);
+
+/* Not known (-1) until a few samples have been seen. */
+GwRange dirty_get_bandwidth(const Dirty *self);
+
+/**
+ * dirty_get_sources:
+ * @sample: the newest; the ids in @sources are its
+ * @sources: (out): of PREDICT_SOURCES_MAX; RAM first
+ *
+ * Ranges of what nobody knows are -1.
+ *
+ * Returns: how many
+ */
+guint dirty_get_sources(const Dirty *self, const GwSample *sample, PredictSource *sources);

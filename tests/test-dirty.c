@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What samples tell of the link and of the guest's writing.
+ */
+#include <CUnit/CUnit.h>
+#include <math.h>
+#include <string.h>
+
+#include "engine/dirty.h"
+#include "engine/sample-json.h"
+#include "tests/test-util.h"
+
+#define MIB	G_GINT64_CONSTANT(1048576)
+#define LINK	(100 * MIB)
+#define STEP_US 100000
+
+/* A guest whose memory goes over the link; the test says what each look finds. */
+typedef struct {
+	Dirty dirty;
+	gint64 time_us, passes, left, sent;
+	PredictSource sources[PREDICT_SOURCES_MAX];
+} Scene;
+
+static void
+scene_init(Scene *self, gint64 left)
+{
+	*self = (Scene){ .passes = 1, .left = left };
+	dirty_init(&self->dirty);
+}
+
+/* (transfer full) */
+static GwSample *
+sample_of(const Scene *self, gint64 bytes_per_s)
+{
+	GwSample *sample = gw_sample_new();
+	sample->time_us = self->time_us;
+	sample->ram_total_bytes = 4096 * MIB;
+	sample->ram_remaining_bytes = self->left;
+	sample->ram_transferred_bytes = self->sent;
+	sample->passes = self->passes;
+	sample->bandwidth_bytes_per_s = bytes_per_s;
+	return sample;
+}
+
+static void
+step(Scene *self, gint64 sent, gint64 zeros, gint64 found, gint64 looks)
+{
+	g_autoptr(GwSample) sample = sample_of(self, sent * G_USEC_PER_SEC / STEP_US);
+	dirty_add(&self->dirty, sample);
+	dirty_get_sources(&self->dirty, sample, self->sources);
+	self->time_us += STEP_US;
+	self->left += found - sent - zeros;
+	self->sent += sent;
+	self->passes += looks;
+}
+
+static gboolean
+is_about(GwRange range, gint64 expected)
+{
+	if (range.low <= expected && expected <= range.high &&
+	    fabs((double)(range.likely - expected)) <= 0.1 * (double)expected)
+		return TRUE;
+	fprintf(stderr, "%" G_GINT64_FORMAT " is not about %" G_GINT64_FORMAT "\n", range.likely,
+		expected);
+	return FALSE;
+}
+
+static void
+link_is_measured_only_while_it_is_busy(void)
+{
+	Scene scene;
+	scene_init(&scene, 1000 * MIB);
+	CU_ASSERT_EQUAL(dirty_get_bandwidth(&scene.dirty).likely, -1);
+	for (guint i = 0; i < 50; i++)
+		step(&scene, LINK / 10, 0, 0, 0);
+	CU_ASSERT_TRUE(is_about(dirty_get_bandwidth(&scene.dirty), LINK));
+	scene.left = MIB;
+	for (guint i = 0; i < 50; i++)
+		step(&scene, 1000, 0, 1000, 5000);
+	CU_ASSERT_TRUE(is_about(dirty_get_bandwidth(&scene.dirty), LINK));
+}
+
+/* A guest of 20 MiB is gone in two windows: what was seen is the least that the link can do. */
+static void
+small_guest_shows_what_was_seen(void)
+{
+	Scene scene;
+	scene_init(&scene, 20 * MIB);
+	step(&scene, 8 * MIB, 0, 0, 0);
+	step(&scene, 8 * MIB, 0, 0, 0);
+	for (guint i = 0; i < 5; i++)
+		step(&scene, 100, 0, 100, 1);
+	GwRange range = dirty_get_bandwidth(&scene.dirty);
+	CU_ASSERT_EQUAL(range.likely, 80 * MIB);
+	CU_ASSERT_EQUAL(range.high, -1);
+}
+
+/* The first pass has 500 MiB of zeroes, which cost nothing: they are not taken for something written. */
+static void
+passes_tell_the_rate(void)
+{
+	Scene scene;
+	scene_init(&scene, 700 * MIB);
+	for (guint i = 0; i < 20; i++)
+		step(&scene, LINK / 10, 25 * MIB, 0, 0);
+	/* 40 MiB/s on a set without end: 0.4 of what was sent is found each time. */
+	gint64 left = 80 * MIB;
+	step(&scene, 0, 0, left, 1);
+	CU_ASSERT_EQUAL(scene.sources[0].dirty_bytes_per_s.likely, -1);
+	for (guint pass = 0; pass < 6; pass++) {
+		guint steps = (guint)(left / (LINK / 10));
+		for (guint i = 0; i < steps; i++)
+			step(&scene, LINK / 10, 0, 0, 0);
+		left = steps * 4 * MIB + 4 * MIB;
+		step(&scene, 0, 0, left, 1);
+	}
+	step(&scene, 0, 0, 0, 0);
+	CU_ASSERT_TRUE(is_about(scene.sources[0].dirty_bytes_per_s, 40 * MIB));
+}
+
+/* Thousands of looks a second, each finding next to nothing: what they find together counts. */
+static void
+storm_of_looks_tells_the_rate(void)
+{
+	Scene scene;
+	scene_init(&scene, 5 * MIB);
+	for (guint i = 0; i < 40; i++)
+		step(&scene, 2 * MIB, 0, 2 * MIB, 3000);
+	CU_ASSERT_TRUE(is_about(scene.sources[0].dirty_bytes_per_s, 20 * MIB));
+	CU_ASSERT_TRUE(scene.dirty.n_passes > 50000);
+}
+
+static void
+forgotten_passes_count_no_more(void)
+{
+	Scene scene;
+	scene_init(&scene, 5 * MIB);
+	for (guint i = 0; i < 40; i++)
+		step(&scene, 2 * MIB, 0, 2 * MIB, 3000);
+	dirty_forget_passes(&scene.dirty);
+	step(&scene, MIB, 0, MIB, 3000);
+	CU_ASSERT_EQUAL(scene.sources[0].dirty_bytes_per_s.likely, -1);
+	for (guint i = 0; i < 40; i++)
+		step(&scene, MIB, 0, MIB, 3000);
+	CU_ASSERT_TRUE(is_about(scene.sources[0].dirty_bytes_per_s, 10 * MIB));
+}
+
+static void
+vgpus_are_what_their_numbers_are(void)
+{
+	static const struct {
+		GwNumber left, rate;
+		GwRange pending, stop;
+		GwConfidence confidence;
+	} rows[] = {
+		/* Sent while the guest runs. */
+		{ { 1000, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED },
+		  { 10, GW_SOURCE_TRACE, GW_CONFIDENCE_ESTIMATED },
+		  { 950, 1000, 1050 },
+		  { 0, 0, 0 },
+		  GW_CONFIDENCE_ESTIMATED },
+		/* Only when it has stopped. */
+		{ { 1000, GW_SOURCE_DEVICE, GW_CONFIDENCE_MEASURED },
+		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+		  { 0, 0, 0 },
+		  { 950, 1000, 1050 },
+		  GW_CONFIDENCE_MEASURED },
+		/* Its frame buffer at most. */
+		{ { 1000, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND },
+		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+		  { 0, 0, 0 },
+		  { 0, 1000, 1000 },
+		  GW_CONFIDENCE_BOUND },
+		/* Nobody knows. */
+		{ { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+		  { 0, 0, 0 },
+		  { -1, -1, -1 },
+		  GW_CONFIDENCE_ESTIMATED },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		Scene scene;
+		scene_init(&scene, MIB);
+		g_autoptr(GwSample) sample = sample_of(&scene, 0);
+		GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", 2000);
+		vgpu->remaining_bytes = rows[i].left;
+		vgpu->dirty_bytes_per_s = rows[i].rate;
+		dirty_add(&scene.dirty, sample);
+		CU_ASSERT_EQUAL(dirty_get_sources(&scene.dirty, sample, scene.sources), 2);
+		const PredictSource *source = &scene.sources[1];
+		TEST_STRING(source->id, "gpu0");
+		CU_ASSERT_EQUAL(memcmp(&source->pending_bytes, &rows[i].pending, sizeof(GwRange)),
+				0);
+		CU_ASSERT_EQUAL(memcmp(&source->stop_bytes, &rows[i].stop, sizeof(GwRange)), 0);
+		CU_ASSERT_EQUAL(source->confidence, rows[i].confidence);
+		CU_ASSERT_EQUAL(source->hot_bytes.likely, 2000);
+	}
+}
+
+CU_TestInfo suite_dirty[] = {
+	{ "the link is measured only while it is busy", link_is_measured_only_while_it_is_busy },
+	{ "a small guest shows what was seen", small_guest_shows_what_was_seen },
+	{ "passes tell the rate", passes_tell_the_rate },
+	{ "a storm of looks tells the rate", storm_of_looks_tells_the_rate },
+	{ "forgotten passes count no more", forgotten_passes_count_no_more },
+	{ "vGPUs are what their numbers are", vgpus_are_what_their_numbers_are },
+	CU_TEST_INFO_NULL,
+};
