@@ -19,6 +19,7 @@
 #include "engine/vgpu-host.h"
 #include "qmp/await.h"
 
+#define SURVEY_MAX_BYTES   (CONTROL_MAX_BYTES - 64 * 1024) /* the rest is the message's */
 #define CHANNEL_TIMEOUT_MS 10000
 #define SETUP_TIMEOUT_MS   10000
 
@@ -99,7 +100,8 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 		g_clear_pointer(&self->survey->vgpus, g_ptr_array_unref);
 		self->survey->vgpus = g_ptr_array_ref(self->vgpus);
 	}
-	json_object_set_member(reply, "survey", survey_to_node(self->survey));
+	json_object_set_member(reply, "survey",
+			       survey_to_bounded_node(self->survey, SURVEY_MAX_BYTES));
 	return TRUE;
 }
 
@@ -215,8 +217,7 @@ start_loading(AgentRun *self, GError **error)
 {
 	self->incoming_sent = TRUE;
 	self->qemu->status = QMP_MIGRATE_NONE;
-	if (!qmp_migrate_incoming(self->qemu->qmp, self->transport->uri,
-				  !self->survey->has_exit_on_error, error))
+	if (!qmp_migrate_incoming(self->qemu->qmp, self->transport->uri, error))
 		return FALSE;
 	if (!await_until(loads_or_ended, self->qemu, SETUP_TIMEOUT_MS, self->stop, error)) {
 		g_prefix_error(error, "QEMU does not begin to load: ");

@@ -14,6 +14,7 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
+#include "engine/survey-data.h"
 #include "engine/vgpu-data.h"
 #include "engine/vgpu-host.h"
 #include "engine/vgpu-pair.h"
@@ -191,9 +192,7 @@ look_at_vgpus(AgentRun *self, const GPtrArray *source, GError **error)
 	g_autoptr(GwPlan) found = gw_plan_new();
 	vgpu_compare(source, self->vgpus, found->issues);
 	if (!gw_plan_is_possible(found)) {
-		self->survey = g_new0(GwSurvey, 1);
-		self->survey->is_absent = TRUE;
-		self->survey->capabilities = g_new0(char *, 1);
+		self->survey = survey_new_absent(NULL);
 		return TRUE;
 	}
 	for (guint i = 0; i < self->vm->vgpus->len; i++)

@@ -58,6 +58,16 @@ fields_fail(Fields *self, const char *name, const char *what)
 	self->object = NULL;
 }
 
+void
+fields_fail_with(Fields *self, GError *error)
+{
+	if (self->error == NULL)
+		self->error = error;
+	else
+		g_error_free(error);
+	self->object = NULL;
+}
+
 /* (transfer none): the member, or NULL. */
 static JsonNode *
 member(Fields *self, const char *name, FieldsNeed need)

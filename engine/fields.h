@@ -26,6 +26,8 @@ gboolean fields_end(Fields *self, GError **error);
 /* Ends @inner, which read a member of @self; its error becomes @self's. */
 gboolean fields_end_inner(Fields *inner, Fields *self);
 void fields_fail(Fields *self, const char *name, const char *what);
+/* Likewise with the error of something inside; @error: (transfer full) */
+void fields_fail_with(Fields *self, GError *error);
 
 /* (transfer full): NULL when absent or wrong. */
 char *fields_string(Fields *self, const char *name, FieldsNeed need, gsize max_bytes);

@@ -1,86 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The survey of one QEMU: a dozen queries, none of which changes anything. A query that this QEMU has not
- * got leaves its field empty; one that fails for want of a monitor fails the survey.
+ * The survey of one QEMU: what it says of itself (qmp/qmp-facts.c asks), what the host knows of it, and its
+ * vGPUs. Nothing is changed.
  */
 #include "engine/survey-qemu.h"
 
 #include "engine/gw-error.h"
 #include "engine/private-context.h"
 #include "engine/property.h"
+#include "engine/survey-host.h"
+#include "engine/survey-parts.h"
 #include "engine/vgpu-host.h"
-#include "qmp/qmp-devices.h"
-#include "qmp/qmp-parameters.h"
-
-typedef gboolean (*Question)(Qemu *qemu, GwSurvey *survey, GError **error);
-
-static gboolean
-ask_status(Qemu *qemu, GwSurvey *survey, GError **error)
-{
-	QmpStatus status;
-	if (!qmp_query_status(qemu->qmp, &status, error))
-		return FALSE;
-	survey->run_state = g_strdup(qmp_run_state_to_string(status.run_state));
-	survey->running = status.running;
-	return TRUE;
-}
-
-static gboolean
-ask_name(Qemu *qemu, GwSurvey *survey, GError **error)
-{
-	g_autoptr(GError) local_error = NULL;
-	survey->name = qmp_query_name(qemu->qmp, &local_error); /* NULL alone: it has no name */
-	if (local_error == NULL)
-		return TRUE;
-	g_propagate_error(error, g_steal_pointer(&local_error));
-	return FALSE;
-}
-
-static gboolean
-ask_uuid(Qemu *qemu, GwSurvey *survey, GError **error)
-{
-	survey->uuid = qmp_query_uuid(qemu->qmp, error);
-	return survey->uuid != NULL;
-}
-
-static gboolean
-ask_target(Qemu *qemu, GwSurvey *survey, GError **error)
-{
-	survey->target = qmp_query_target(qemu->qmp, error);
-	return survey->target != NULL;
-}
-
-static gboolean
-ask_machine(Qemu *qemu, GwSurvey *survey, GError **error)
-{
-	survey->machine_type = qmp_query_machine_type(qemu->qmp, error);
-	return survey->machine_type != NULL;
-}
-
-static gboolean
-ask_memory(Qemu *qemu, GwSurvey *survey, GError **error)
-{
-	return qmp_query_memory_bytes(qemu->qmp, &survey->ram_bytes, error);
-}
-
-static gboolean
-ask_vcpus(Qemu *qemu, GwSurvey *survey, GError **error)
-{
-	return qmp_query_vcpus(qemu->qmp, &survey->vcpus, error);
-}
-
-static gboolean
-ask_migration(Qemu *qemu, GwSurvey *survey, GError **error)
-{
-	g_auto(QmpMigrateInfo) info;
-	qmp_migrate_info_init(&info);
-	if (!qmp_query_migrate(qemu->qmp, &info, error))
-		return FALSE;
-	survey->migrate_status = g_strdup(qmp_migrate_status_to_string(info.status));
-	survey->blocked_reasons = g_steal_pointer(&info.blocked_reasons);
-	return TRUE;
-}
+#include "qmp/qmp-facts.h"
 
 static int
 compare_words(gconstpointer a, gconstpointer b)
@@ -95,6 +27,8 @@ list_capabilities(GHashTable *capabilities, gboolean only_on)
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
 	GHashTableIter iter;
 	gpointer name, on;
+	if (capabilities == NULL)
+		return g_new0(char *, 1);
 	g_hash_table_iter_init(&iter, capabilities);
 	while (g_hash_table_iter_next(&iter, &name, &on))
 		if (!only_on || GPOINTER_TO_INT(on))
@@ -104,95 +38,205 @@ list_capabilities(GHashTable *capabilities, gboolean only_on)
 	return (GStrv)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }
 
-static gboolean
-ask_capabilities(Qemu *qemu, GwSurvey *survey, GError **error)
+static GPtrArray *
+list_parameters(const QmpParameters *parameters)
 {
-	g_autoptr(GHashTable) capabilities = qmp_query_migrate_capabilities(qemu->qmp, error);
-	if (capabilities == NULL)
-		return FALSE;
-	survey->capabilities = list_capabilities(capabilities, FALSE);
-	survey->capabilities_on = list_capabilities(capabilities, TRUE);
-	return TRUE;
-}
-
-static gboolean
-ask_parameters(Qemu *qemu, GwSurvey *survey, GError **error)
-{
-	g_autoptr(QmpParameters) parameters = qmp_parameters_query(qemu->qmp, error);
-	if (parameters == NULL)
-		return FALSE;
-	g_auto(GStrv) names = qmp_parameters_list(parameters);
-	survey->parameters = property_list_new();
-	for (guint i = 0; names[i] != NULL; i++) {
+	GPtrArray *list = property_list_new();
+	g_auto(GStrv) names = parameters != NULL ? qmp_parameters_list(parameters) : NULL;
+	for (guint i = 0; names != NULL && names[i] != NULL; i++) {
 		g_autofree char *value = qmp_parameters_get_text(parameters, names[i]);
-		property_list_add(survey->parameters, names[i], value);
+		property_list_add(list, names[i], value);
 	}
-	return TRUE;
+	return list;
+}
+
+static GPtrArray *
+list_pairs(const GPtrArray *pairs)
+{
+	GPtrArray *list = property_list_new();
+	for (guint i = 0; i < pairs->len; i++) {
+		const QmpPair *pair = g_ptr_array_index(pairs, i);
+		property_list_add(list, pair->name, pair->value);
+	}
+	return list;
+}
+
+static void
+add_device(GPtrArray *devices, const char *path, const char *id, const char *type,
+	   GPtrArray *properties)
+{
+	GwDevice *device = g_new0(GwDevice, 1);
+	device->path = g_strdup(path);
+	device->id = g_strdup(id);
+	device->type = g_strdup(type);
+	device->properties = properties;
+	g_ptr_array_add(devices, device);
 }
 
 static gboolean
-ask_schema(Qemu *qemu, GwSurvey *survey, GError **error)
+has_id(const GPtrArray *devices, const char *id)
 {
-	g_autoptr(QmpSchema) schema = qmp_schema_query(qemu->qmp, error);
-	if (schema == NULL)
-		return FALSE;
-	survey->has_exit_on_error =
-		qmp_schema_has_argument(schema, "migrate-incoming", "exit-on-error");
-	return TRUE;
+	for (guint i = 0; i < devices->len; i++) {
+		const GwDevice *device = g_ptr_array_index(devices, i);
+		if (g_strcmp0(device->id, id) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Those on buses, and then those that were given and are on none, as a memory module. NULL: it tells of none. */
+static GPtrArray *
+list_devices(const QmpFacts *facts)
+{
+	if (facts->qdevs->len == 0)
+		return NULL;
+	GPtrArray *devices = device_list_new();
+	for (guint i = 0; i < facts->qdevs->len; i++) {
+		const QmpQdev *qdev = g_ptr_array_index(facts->qdevs, i);
+		add_device(devices, qdev->path, qdev->id, qdev->type, list_pairs(qdev->properties));
+	}
+	for (guint i = 0; i < facts->peripherals->len; i++) {
+		const QmpPair *pair = g_ptr_array_index(facts->peripherals, i);
+		g_autofree char *path = g_strconcat("id@", pair->name, NULL);
+		if (!has_id(devices, pair->name))
+			add_device(devices, path, pair->name, pair->value, NULL);
+	}
+	return devices;
+}
+
+static GPtrArray *
+list_ram_blocks(const GPtrArray *blocks)
+{
+	GPtrArray *list = ram_block_list_new();
+	for (guint i = 0; i < blocks->len; i++) {
+		const QmpRamBlock *block = g_ptr_array_index(blocks, i);
+		GwRamBlock *copy = g_new0(GwRamBlock, 1);
+		copy->name = g_strdup(block->name);
+		copy->used_bytes = block->used_bytes;
+		copy->max_bytes = block->max_bytes;
+		g_ptr_array_add(list, copy);
+	}
+	return list;
+}
+
+static GPtrArray *
+list_disks(const GPtrArray *disks, pid_t qemu)
+{
+	GPtrArray *list = disk_list_new();
+	for (guint i = 0; i < disks->len; i++) {
+		const QmpDisk *disk = g_ptr_array_index(disks, i);
+		GwDisk *copy = g_new0(GwDisk, 1);
+		copy->device = g_strdup(disk->device);
+		copy->file = g_strdup(disk->file);
+		copy->format = g_strdup(disk->format);
+		copy->size_bytes = disk->size_bytes;
+		copy->read_only = disk->read_only;
+		copy->identity = survey_host_file_identity(qemu, disk->file);
+		g_ptr_array_add(list, copy);
+	}
+	return list;
+}
+
+static GStrv
+list_jobs(const GPtrArray *jobs)
+{
+	g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+	for (guint i = 0; i < jobs->len; i++) {
+		const QmpPair *job = g_ptr_array_index(jobs, i);
+		g_autofree char *text = g_strdup_printf("%s (%s)", job->name, job->value);
+		g_strv_builder_add(list, text);
+	}
+	return g_strv_builder_end(list);
 }
 
 static const char *const viommu_types[] = { "intel-iommu",	   "amd-iommu",	 "virtio-iommu-pci",
 					    "virtio-iommu-device", "arm-smmuv3", NULL };
 
-static gboolean
-ask_devices(Qemu *qemu, GwSurvey *survey, GError **error)
+/* A board can have one by itself too (-machine iommu=...). */
+static GStrv
+list_viommus(const QmpFacts *facts)
 {
-	g_autoptr(GPtrArray) devices = qmp_list_devices(qemu->qmp, error);
-	if (devices == NULL)
-		return FALSE;
-	g_autoptr(GStrvBuilder) viommus = g_strv_builder_new();
-	for (guint i = 0; i < devices->len; i++) {
-		const QmpDevice *device = g_ptr_array_index(devices, i);
-		if (g_strv_contains(viommu_types, device->type))
-			g_strv_builder_add(viommus, device->type);
+	g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+	for (guint i = 0; i < facts->qdevs->len; i++) {
+		const QmpQdev *qdev = g_ptr_array_index(facts->qdevs, i);
+		if (g_strv_contains(viommu_types, qdev->type))
+			g_strv_builder_add(list, qdev->type);
 	}
-	survey->viommus = g_strv_builder_end(viommus);
-	return qmp_device_has_property(qemu->qmp, "vfio-pci", "enable-migration",
-				       &survey->has_vfio_migration, error);
+	const char *machine = qmp_pairs_get(facts->machine, "iommu");
+	if (machine != NULL && *machine != '\0' && !g_str_equal(machine, "none") &&
+	    !g_str_equal(machine, "off"))
+		g_strv_builder_add(list, machine);
+	return g_strv_builder_end(list);
 }
 
-static gboolean
-ask_vgpus(Qemu *qemu, GwSurvey *survey, GError **error)
+static void
+take_texts(GwSurvey *survey, QmpFacts *facts)
 {
-	g_autoptr(VfioHost) host = vgpu_host_open(error);
-	if (host == NULL)
-		return FALSE;
-	survey->vgpus = vgpu_list_of_qemu(host, qemu, error);
-	return survey->vgpus != NULL;
+	survey->run_state = g_steal_pointer(&facts->run_state);
+	survey->running = facts->running;
+	survey->name = g_steal_pointer(&facts->name);
+	survey->uuid = g_steal_pointer(&facts->uuid);
+	survey->target = g_steal_pointer(&facts->target);
+	survey->machine_type = g_steal_pointer(&facts->machine_type);
+	survey->accelerator = g_steal_pointer(&facts->accelerator);
+	survey->cpu_model = g_steal_pointer(&facts->cpu_model);
+	survey->ram_bytes = facts->memory_bytes;
+	survey->vcpus = facts->n_vcpus;
+	survey->migrate_status = g_strdup(qmp_migrate_status_to_string(facts->migrate.status));
+	survey->blocked_reasons = g_steal_pointer(&facts->migrate.blocked_reasons);
+	survey->has_vfio_migration = facts->has_vfio_migration;
 }
 
-static const Question questions[] = {
-	ask_status, ask_name,	 ask_uuid,	ask_target,	  ask_machine,
-	ask_memory, ask_vcpus,	 ask_migration, ask_capabilities, ask_parameters,
-	ask_schema, ask_devices, ask_vgpus,
-};
+static void
+take_lists(GwSurvey *survey, const QmpFacts *facts, pid_t qemu)
+{
+	survey->capabilities = list_capabilities(facts->capabilities, FALSE);
+	survey->capabilities_on = list_capabilities(facts->capabilities, TRUE);
+	survey->parameters = list_parameters(facts->parameters);
+	survey->machine = list_pairs(facts->machine);
+	survey->cpu = list_pairs(facts->cpu);
+	survey->cpu_features = list_pairs(facts->cpu_words);
+	survey->topology = list_pairs(facts->vcpus);
+	survey->memory_devices = list_pairs(facts->memory_devices);
+	survey->ram_blocks = list_ram_blocks(facts->ram_blocks);
+	survey->devices = list_devices(facts);
+	survey->disks = list_disks(facts->disks, qemu);
+	survey->jobs = list_jobs(facts->jobs);
+	survey->viommus = list_viommus(facts);
+}
+
+/* (transfer full): NULL with QEMU's or the kernel's error. */
+static GwSurvey *
+take(Qemu *qemu, GError **error)
+{
+	g_autoptr(QmpFacts) facts = qmp_facts_query(qemu->qmp, error);
+	g_autoptr(VfioHost) host = facts != NULL ? vgpu_host_open(error) : NULL;
+	if (host == NULL)
+		return NULL;
+	pid_t pid = qemu->process.pid;
+	g_autoptr(GwSurvey) survey = g_new0(GwSurvey, 1);
+	survey->vgpus = vgpu_list_of_qemu(host, qemu, error);
+	if (survey->vgpus == NULL)
+		return NULL;
+	survey->qemu_version = qmp_version_string(qemu->qmp);
+	survey->has_oob = qmp_client_has_oob(qemu->qmp);
+	survey->no_shutdown = survey_host_no_shutdown(pid);
+	survey->resident_bytes = survey_host_resident_bytes(pid);
+	survey->host = gw_survey_host();
+	take_texts(survey, facts);
+	take_lists(survey, facts, pid);
+	return g_steal_pointer(&survey);
+}
 
 GwSurvey *
 survey_take(Qemu *qemu, GError **error)
 {
-	g_autoptr(GwSurvey) survey = g_new0(GwSurvey, 1);
-	survey->qemu_version = qmp_version_string(qemu->qmp);
-	survey->has_oob = qmp_client_has_oob(qemu->qmp);
-	for (guint i = 0; i < G_N_ELEMENTS(questions); i++) {
-		g_autoptr(GError) local_error = NULL;
-		if (questions[i](qemu, survey, &local_error) ||
-		    g_error_matches(local_error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND))
-			continue;
+	g_autoptr(GError) cause = NULL;
+	GwSurvey *survey = take(qemu, &cause);
+	if (survey == NULL)
 		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s: survey: %s", qemu->host,
-			    local_error->message);
-		return NULL;
-	}
-	return g_steal_pointer(&survey);
+			    cause->message);
+	return survey;
 }
 
 GwSurvey *

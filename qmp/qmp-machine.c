@@ -67,22 +67,6 @@ query_object(QmpClient *client, const char *command, JsonNode **ret_reply, GErro
 	return object;
 }
 
-/* (transfer full): the member of the answer that has to be there. */
-static char *
-query_string(QmpClient *client, const char *command, const char *member, GError **error)
-{
-	g_autoptr(JsonNode) reply = NULL;
-	JsonObject *object = query_object(client, command, &reply, error);
-	const char *value = NULL;
-	GError *cause = NULL;
-
-	if (object == NULL)
-		return NULL;
-	if (!json_get_string(object, member, &value, &cause))
-		qmp_call_bad_answer(command, cause, error);
-	return g_strdup(value);
-}
-
 gboolean
 qmp_query_status(QmpClient *client, QmpStatus *ret_status, GError **error)
 {
@@ -161,74 +145,6 @@ qmp_query_name(QmpClient *client, GError **error)
 	if (!json_get_string_opt(object, "name", &name, &cause))
 		qmp_call_bad_answer("query-name", cause, error);
 	return g_strdup(name);
-}
-
-char *
-qmp_query_machine_type(QmpClient *client, GError **error)
-{
-	g_autoptr(JsonNode) reply =
-		qmp_client_execute(client, "qom-get",
-				   qmp_call_strings("path", "/machine", "property", "type", NULL),
-				   NULL, error);
-
-	if (reply == NULL)
-		return NULL;
-	if (!JSON_NODE_HOLDS_VALUE(reply) || json_node_get_value_type(reply) != G_TYPE_STRING) {
-		g_set_error(error, QMP_ERROR, QMP_ERROR_PROTOCOL,
-			    "qom-get: the machine's type is not a string");
-		return NULL;
-	}
-	char *type = json_node_dup_string(reply);
-	if (g_str_has_suffix(type, "-machine"))
-		type[strlen(type) - strlen("-machine")] = '\0';
-	return type;
-}
-
-char *
-qmp_query_target(QmpClient *client, GError **error)
-{
-	return query_string(client, "query-target", "arch", error);
-}
-
-char *
-qmp_query_uuid(QmpClient *client, GError **error)
-{
-	return query_string(client, "query-uuid", "UUID", error);
-}
-
-gboolean
-qmp_query_memory_bytes(QmpClient *client, guint64 *ret_bytes, GError **error)
-{
-	g_autoptr(JsonNode) reply = NULL;
-	JsonObject *object = query_object(client, "query-memory-size-summary", &reply, error);
-	guint64 base = 0;
-	guint64 plugged = 0;
-	GError *cause = NULL;
-
-	if (object == NULL)
-		return FALSE;
-	if (!json_get_size(object, "base-memory", &base, &cause) ||
-	    !json_get_size_opt(object, "plugged-memory", &plugged, &cause))
-		return qmp_call_bad_answer("query-memory-size-summary", cause, error);
-	/* Both are below 2^63. */
-	*ret_bytes = base + plugged;
-	return TRUE;
-}
-
-gboolean
-qmp_query_vcpus(QmpClient *client, guint *ret_count, GError **error)
-{
-	g_autoptr(JsonNode) reply =
-		qmp_client_execute(client, "query-cpus-fast", NULL, NULL, error);
-	JsonArray *array = NULL;
-	GError *cause = NULL;
-
-	if (reply == NULL)
-		return FALSE;
-	if (!json_get_root_array(reply, "the answer", &array, &cause))
-		return qmp_call_bad_answer("query-cpus-fast", cause, error);
-	*ret_count = json_array_get_length(array);
-	return TRUE;
 }
 
 gboolean

@@ -40,17 +40,6 @@ gboolean qmp_quit(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 char *qmp_version_string(QmpClient *client);
 /* (transfer full): the guest's name (-name) or NULL; NULL with @error set on failure. */
 char *qmp_query_name(QmpClient *client, GError **error);
-/* (transfer full): "pc-q35-7.2". */
-char *qmp_query_machine_type(QmpClient *client, GError **error);
-/* (transfer full): "x86_64". */
-char *qmp_query_target(QmpClient *client, GError **error);
-/* (transfer full): the guest's UUID. */
-char *qmp_query_uuid(QmpClient *client, GError **error);
-/* Base and plugged memory, in bytes. */
-gboolean qmp_query_memory_bytes(QmpClient *client, guint64 *ret_bytes,
-				GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean
-qmp_query_vcpus(QmpClient *client, guint *ret_count, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Writes guest-physical memory into a file that QEMU opens. */
 gboolean qmp_pmemsave(QmpClient *client, guint64 address, guint64 len, const char *path,
 		      GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -11,6 +11,8 @@
  */
 #include "qmp/qmp-migration.h"
 
+#include <string.h>
+
 #include "qmp/json-get.h"
 #include "qmp/qmp-call.h"
 #include "qmp/qmp-parameters.h"
@@ -61,18 +63,19 @@ parse_capability(JsonArray *array, guint index, GHashTable *table, GError **erro
 	return TRUE;
 }
 
-static gboolean
-parse_capabilities(JsonNode *reply, GHashTable *table, GError **error)
+GHashTable *
+qmp_migrate_capabilities_parse(JsonNode *reply, GError **error)
 {
+	g_autoptr(GHashTable) table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	JsonArray *array = NULL;
 
 	if (!json_get_root_array(reply, "the answer", &array, error))
-		return FALSE;
+		return NULL;
 	for (guint i = 0; i < json_array_get_length(array); i++) {
 		if (!parse_capability(array, i, table, error))
-			return FALSE;
+			return NULL;
 	}
-	return TRUE;
+	return g_steal_pointer(&table);
 }
 
 GHashTable *
@@ -80,16 +83,14 @@ qmp_query_migrate_capabilities(QmpClient *client, GError **error)
 {
 	g_autoptr(JsonNode) reply =
 		qmp_client_execute(client, "query-migrate-capabilities", NULL, NULL, error);
-	g_autoptr(GHashTable) table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	GError *cause = NULL;
 
 	if (reply == NULL)
 		return NULL;
-	if (!parse_capabilities(reply, table, &cause)) {
+	GHashTable *table = qmp_migrate_capabilities_parse(reply, &cause);
+	if (table == NULL)
 		qmp_call_bad_answer("query-migrate-capabilities", cause, error);
-		return NULL;
-	}
-	return g_steal_pointer(&table);
+	return table;
 }
 
 static void
@@ -173,15 +174,21 @@ qmp_migrate(QmpClient *client, const char *uri, GError **error)
 	return qmp_call(client, "migrate", qmp_call_strings("uri", uri, NULL), NULL, error);
 }
 
+/* A QEMU before 9.1 refuses the argument before it does anything; it exits on an error. */
 gboolean
-qmp_migrate_incoming(QmpClient *client, const char *uri, gboolean exit_on_error, GError **error)
+qmp_migrate_incoming(QmpClient *client, const char *uri, GError **error)
 {
+	g_autoptr(GError) refusal = NULL;
 	JsonNode *arguments = qmp_call_strings("uri", uri, NULL);
 
-	if (!exit_on_error)
-		json_object_set_boolean_member(json_node_get_object(arguments), "exit-on-error",
-					       FALSE);
-	return qmp_call(client, "migrate-incoming", arguments, NULL, error);
+	json_object_set_boolean_member(json_node_get_object(arguments), "exit-on-error", FALSE);
+	if (qmp_call(client, "migrate-incoming", arguments, NULL, &refusal))
+		return TRUE;
+	if (qmp_error_is_refusal(refusal) && strstr(refusal->message, "'exit-on-error'") != NULL)
+		return qmp_call(client, "migrate-incoming", qmp_call_strings("uri", uri, NULL),
+				NULL, error);
+	g_propagate_error(error, g_steal_pointer(&refusal));
+	return FALSE;
 }
 
 gboolean

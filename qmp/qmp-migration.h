@@ -2,7 +2,6 @@
 #pragma once
 
 #include "qmp/qmp-client.h"
-#include "qmp/qmp-schema.h"
 
 /* Typed calls for migration. QEMU's units (ms, MB/s, Mbit/s, pages) end here: everything above counts in
  * bytes and microseconds. Calls turn the thread's loop until the reply is there. */
@@ -62,6 +61,7 @@ gboolean qmp_query_migrate_finish(QmpClient *client, GAsyncResult *result, QmpMi
 				  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Capabilities: a GHashTable of name (owned char *) -> GINT_TO_POINTER(gboolean). (transfer full) */
+GHashTable *qmp_migrate_capabilities_parse(JsonNode *reply, GError **error); /* pure; %G_IO_ERROR */
 GHashTable *qmp_query_migrate_capabilities(QmpClient *client, GError **error);
 gboolean qmp_migrate_set_capabilities(QmpClient *client, GHashTable *capabilities,
 				      GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -88,9 +88,9 @@ gboolean qmp_migrate_set_parameters(QmpClient *client, const QmpMigrateParameter
 				    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 gboolean qmp_migrate(QmpClient *client, const char *uri, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* @exit_on_error: only where the schema has the argument; pass %TRUE for QEMU's default. */
-gboolean qmp_migrate_incoming(QmpClient *client, const char *uri, gboolean exit_on_error,
-			      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A QEMU that can (9.1 on) stays when the load fails, and tells why. */
+gboolean
+qmp_migrate_incoming(QmpClient *client, const char *uri, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_migrate_continue(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_migrate_cancel(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Out of band: breaks a stream whose send is stuck. */

@@ -20,13 +20,13 @@ static const char source_text[] =
 	"\"name\":\"web1\",\"uuid\":\"u1\",\"run_state\":\"running\",\"running\":true,"
 	"\"ram_bytes\":67108864,\"vcpus\":2,\"migrate_status\":\"none\","
 	"\"capabilities\":[" CAPABILITIES "],\"capabilities_on\":[],"
-	"\"has_exit_on_error\":false,\"has_oob\":true}";
+	"\"has_oob\":true}";
 static const char destination_text[] =
 	"{\"qemu_version\":\"10.0.2\",\"target\":\"x86_64\",\"machine_type\":\"pc-q35-7.2\","
 	"\"name\":\"web1\",\"uuid\":\"u1\",\"run_state\":\"inmigrate\",\"running\":false,"
 	"\"ram_bytes\":67108864,\"vcpus\":2,\"migrate_status\":\"none\","
 	"\"capabilities\":[" CAPABILITIES "],\"capabilities_on\":[],"
-	"\"has_exit_on_error\":true,\"has_oob\":true}";
+	"\"has_oob\":true}";
 
 /* @text with the first @from replaced by @to, read as a survey; as it is when @from is NULL. */
 static GwSurvey *

@@ -232,10 +232,18 @@ test_commands(void)
 		  .arguments = "{\"instances\":[{\"type\":\"migration\"}]}",
 		  .result = "{}" },
 		{ .expect = "closefd", .arguments = "{\"fdname\":\"m\"}", .result = "{}" },
-		{ .expect = "migrate-incoming", .arguments = "{\"uri\":\"fd:m\"}", .result = "{}" },
 		{ .expect = "migrate-incoming",
 		  .arguments = "{\"uri\":\"fd:m\",\"exit-on-error\":false}",
 		  .result = "{}" },
+		/* QEMU 7.2 */
+		{ .expect = "migrate-incoming",
+		  .error = "{\"class\": \"GenericError\", \"desc\": \"Parameter 'exit-on-error' is "
+			   "unexpected\"}" },
+		{ .expect = "migrate-incoming",
+		  .arguments = "\"arguments\":{\"uri\":\"fd:m\"}",
+		  .result = "{}" },
+		{ .expect = "migrate-incoming",
+		  .error = "{\"class\": \"GenericError\", \"desc\": \"no\"}" },
 		{ .expect = "query-migrate", .result = "{\"status\": \"device\"}" },
 	};
 	g_autoptr(FakeQemu) qemu = FAKE_QEMU(steps);
@@ -250,8 +258,9 @@ test_commands(void)
 	CU_ASSERT_TRUE(qmp_migrate_cancel(client, NULL));
 	CU_ASSERT_TRUE(qmp_yank_migration(client, NULL));
 	CU_ASSERT_TRUE(qmp_closefd(client, "m", NULL));
-	CU_ASSERT_TRUE(qmp_migrate_incoming(client, "fd:m", TRUE, NULL));
-	CU_ASSERT_TRUE(qmp_migrate_incoming(client, "fd:m", FALSE, NULL));
+	CU_ASSERT_TRUE(qmp_migrate_incoming(client, "fd:m", NULL));
+	CU_ASSERT_TRUE(qmp_migrate_incoming(client, "fd:m", NULL));
+	CU_ASSERT_FALSE(qmp_migrate_incoming(client, "fd:m", NULL));
 	CU_ASSERT_TRUE(qmp_query_migrate(client, &info, NULL));
 	CU_ASSERT_EQUAL(info.status, QMP_MIGRATE_DEVICE);
 	close(fd);

@@ -66,7 +66,7 @@ begin(Side *source, Side *destination, gboolean pause)
 	CU_ASSERT_TRUE(qmp_getfd(destination->client, "m", fds[1], NULL));
 	close(fds[0]);
 	close(fds[1]);
-	CU_ASSERT_TRUE(qmp_migrate_incoming(destination->client, "fd:m", TRUE, NULL));
+	CU_ASSERT_TRUE(qmp_migrate_incoming(destination->client, "fd:m", NULL));
 	CU_ASSERT_TRUE(qmp_migrate(source->client, "fd:m", NULL));
 }
 
@@ -251,7 +251,7 @@ test_refusals(void)
 	g_autoptr(GError) knob = NULL;
 
 	side_init(&side, model_qemu_start("--on", "stop#2=fail:not now", "--on", "quit=die", NULL));
-	CU_ASSERT_FALSE(qmp_migrate_incoming(side.client, "fd:m", TRUE, &error));
+	CU_ASSERT_FALSE(qmp_migrate_incoming(side.client, "fd:m", &error));
 	TEST_ERROR(error, QMP_ERROR, QMP_ERROR_GENERIC,
 		   "'-incoming' was not specified on the command line");
 	CU_ASSERT_FALSE(qmp_migrate(side.client, "fd:m", &no_fd));

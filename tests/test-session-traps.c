@@ -115,9 +115,11 @@ TRAP(paused_due_to_a_previous_migration,
      .source_saw = "closefd !migrate_cancel")
 
 /* 17 */
-TRAP(exit_on_error_where_the_schema_has_it, .source = "--modern", .destination = "--modern", THERE,
+TRAP(exit_on_error_where_it_is_known, .source = "--modern", .destination = "--modern", THERE,
      .destination_saw = "migrate-incoming=\"exit-on-error\":false")
-TRAP(no_exit_on_error_elsewhere, THERE, .destination_saw = "!migrate-incoming=exit-on-error")
+TRAP(exit_on_error_where_it_is_not_known, THERE,
+     .destination_saw = "migrate-incoming=\"exit-on-error\":false "
+			"migrate-incoming=\"arguments\":{\"uri\":\"fd:godwit")
 
 /* 24 */
 TRAP(migrate_is_accepted_and_fails_in_setup, .source = "--at setup=fail:unreachable", HERE, ENDED,
@@ -222,8 +224,8 @@ CU_TestInfo suite_session_traps[] = {
 	{ "22: background-snapshot is refused", background_snapshot_is_refused },
 	{ "22: blocked-reasons are told", blocked_reasons_are_told },
 	{ "25: paused due to a previous migration", paused_due_to_a_previous_migration },
-	{ "17: exit-on-error where the schema has it", exit_on_error_where_the_schema_has_it },
-	{ "17: and not elsewhere", no_exit_on_error_elsewhere },
+	{ "17: exit-on-error where it is known", exit_on_error_where_it_is_known },
+	{ "17: and where it is not", exit_on_error_where_it_is_not_known },
 	{ "24: migrate is accepted and fails in setup", migrate_is_accepted_and_fails_in_setup },
 	{ "14: a destination without -S is stopped first",
 	  a_destination_without_S_is_stopped_first },

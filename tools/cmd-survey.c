@@ -116,6 +116,35 @@ print_vm_vgpus(const GwSurvey *vm)
 	}
 }
 
+/* Those that the user has a name for; the board's own come with the machine. */
+static void
+print_devices(const GwSurvey *vm)
+{
+	gboolean is_first = TRUE;
+	for (guint i = 0; vm->devices != NULL && i < vm->devices->len; i++) {
+		const GwDevice *device = g_ptr_array_index(vm->devices, i);
+		if (device->id == NULL)
+			continue;
+		g_autofree char *text =
+			g_strdup_printf("%s (%s) at %s", device->id, device->type, device->path);
+		print_row(is_first ? "devices" : "", text);
+		is_first = FALSE;
+	}
+}
+
+static void
+print_disks(const GwSurvey *vm)
+{
+	for (guint i = 0; vm->disks != NULL && i < vm->disks->len; i++) {
+		const GwDisk *disk = g_ptr_array_index(vm->disks, i);
+		g_autofree char *size = units_format_bytes(disk->size_bytes);
+		g_autofree char *text = g_strdup_printf("%s: %s, %s%s", disk->device, disk->file,
+							disk->size_bytes >= 0 ? size : "?",
+							disk->read_only ? ", read-only" : "");
+		print_row(i == 0 ? "disks" : "", text);
+	}
+}
+
 static void
 print_vm(const GwSurvey *vm)
 {
@@ -123,6 +152,8 @@ print_vm(const GwSurvey *vm)
 	print_row("QEMU", vm->qemu_version);
 	print_row("target", vm->target);
 	print_row("machine", vm->machine_type);
+	print_row("accelerator", vm->accelerator);
+	print_row("CPU", vm->cpu_model);
 	print_row("uuid", vm->uuid);
 	print_row("state", vm->run_state);
 	print_size("RAM", vm->ram_bytes);
@@ -135,6 +166,8 @@ print_vm(const GwSurvey *vm)
 	print_list("capabilities", vm->capabilities);
 	print_list("switched on", vm->capabilities_on);
 	print_list("virtual IOMMU", vm->viommus);
+	print_devices(vm);
+	print_disks(vm);
 	print_vm_vgpus(vm);
 }
 

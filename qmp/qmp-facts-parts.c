@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The larger answers that make up QmpFacts: memory blocks, drives, the bits of CPUID. Pure. These are for
+ * comparing two QEMUs, so what has another form than is known is passed over and never an error.
+ */
+#include <string.h>
+
+#include "qmp/json-get.h"
+#include "qmp/qmp-facts.h"
+
+static void
+ram_block_free(gpointer data)
+{
+	QmpRamBlock *self = data;
+
+	g_free(self->name);
+	g_free(self);
+}
+
+GPtrArray *
+qmp_ram_blocks_new(void)
+{
+	return g_ptr_array_new_with_free_func(ram_block_free);
+}
+
+static void
+disk_free(gpointer data)
+{
+	QmpDisk *self = data;
+
+	g_free(self->device);
+	g_free(self->file);
+	g_free(self->format);
+	g_free(self);
+}
+
+GPtrArray *
+qmp_disks_new(void)
+{
+	return g_ptr_array_new_with_free_func(disk_free);
+}
+
+static gboolean
+parse_hex(const char *word, guint64 *ret_value)
+{
+	return g_str_has_prefix(word, "0x") &&
+	       g_ascii_string_to_unsigned(word + 2, 16, 0, G_MAXINT64, ret_value, NULL);
+}
+
+/*
+ *	Block Name    PSize              Offset               Used              Total                HVA  RO
+ *	    pc.ram    4 KiB  0x0000000000000000 0x0000000004000000 0x0000000004000000 0x00007f6e47e00000  rw
+ *
+ * The last two columns came with QEMU 8.0. A name may have spaces, so the columns are found from the first number on.
+ */
+static void
+add_ram_block(const char *line, GPtrArray *blocks)
+{
+	const char *numbers = strstr(line, " 0x");
+	g_auto(GStrv) words = NULL;
+	guint64 values[3];
+
+	if (numbers == NULL)
+		return;
+	g_autofree char *squeezed = g_strdup(numbers + 1);
+	words = g_strsplit_set(squeezed, " \t", -1);
+	guint n = 0;
+	for (guint i = 0; words[i] != NULL && n < G_N_ELEMENTS(values); i++)
+		if (*words[i] != '\0' && !parse_hex(words[i], &values[n++]))
+			return;
+	g_autofree char *name = g_strstrip(g_strndup(line, (gsize)(numbers - line)));
+	/* Behind the name is the size of its pages: "4 KiB". */
+	char *space = strrchr(name, ' ');
+	if (space != NULL)
+		*space = '\0';
+	space = strrchr(g_strchomp(name), ' ');
+	if (n < G_N_ELEMENTS(values) || space == NULL)
+		return;
+	*space = '\0';
+	QmpRamBlock *block = g_new0(QmpRamBlock, 1);
+	block->name = g_strdup(g_strchomp(name));
+	block->used_bytes = values[1];
+	block->max_bytes = values[2];
+	g_ptr_array_add(blocks, block);
+}
+
+void
+qmp_facts_add_ram_blocks(const char *text, GPtrArray *blocks)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (guint i = 0; lines[i] != NULL; i++)
+		add_ram_block(lines[i], blocks);
+}
+
+/* "/machine/peripheral/disk0/virtio-backend" is of "disk0", and "/machine/peripheral-anon/device[1]/..." of a
+ * device without an id. */
+static char *
+name_device(const char *qdev)
+{
+	static const char peripheral[] = "/machine/peripheral/";
+
+	if (!g_str_has_prefix(qdev, peripheral))
+		return g_strdup(qdev);
+	qdev += strlen(peripheral);
+	return g_strndup(qdev, strcspn(qdev, "/"));
+}
+
+static QmpDisk *
+parse_disk(JsonObject *entry)
+{
+	JsonObject *inserted = NULL;
+	JsonObject *image = NULL;
+	const char *qdev = "";
+	const char *file = NULL;
+	gboolean read_only = FALSE;
+	gint64 size_bytes = -1;
+	const char *format = NULL;
+
+	if (!json_get_object(entry, "inserted", &inserted, NULL) ||
+	    !json_get_string(inserted, "file", &file, NULL) ||
+	    !json_get_bool(inserted, "ro", &read_only, NULL) ||
+	    !json_get_string_opt(entry, "qdev", &qdev, NULL) ||
+	    !json_get_string_opt(inserted, "drv", &format, NULL))
+		return NULL;
+	if (*qdev == '\0' && !json_get_string_opt(entry, "device", &qdev, NULL))
+		return NULL;
+	if (json_get_object(inserted, "image", &image, NULL) &&
+	    !json_get_int_opt(image, "virtual-size", &size_bytes, NULL))
+		return NULL;
+	QmpDisk *disk = g_new0(QmpDisk, 1);
+	disk->device = name_device(qdev);
+	disk->file = g_strdup(file);
+	disk->format = g_strdup(format);
+	disk->size_bytes = size_bytes;
+	disk->read_only = read_only;
+	return disk;
+}
+
+void
+qmp_facts_add_disks(JsonNode *reply, GPtrArray *disks)
+{
+	JsonArray *array = NULL;
+
+	if (!json_get_root_array(reply, "the answer", &array, NULL))
+		return;
+	for (guint i = 0; i < json_array_get_length(array); i++) {
+		JsonObject *entry = json_get_element_object(array, i);
+		QmpDisk *disk = entry != NULL ? parse_disk(entry) : NULL;
+		if (disk != NULL)
+			g_ptr_array_add(disks, disk);
+	}
+}
+
+void
+qmp_facts_add_cpu_words(JsonNode *reply, GPtrArray *words)
+{
+	JsonArray *array = NULL;
+
+	if (!json_get_root_array(reply, "the answer", &array, NULL))
+		return;
+	for (guint i = 0; i < json_array_get_length(array); i++) {
+		JsonObject *word = json_get_element_object(array, i);
+		gint64 eax = 0, ecx = 0, features = 0;
+		const char *name = NULL;
+		if (word == NULL || !json_get_int(word, "cpuid-input-eax", &eax, NULL) ||
+		    !json_get_int_opt(word, "cpuid-input-ecx", &ecx, NULL) ||
+		    !json_get_string(word, "cpuid-register", &name, NULL) ||
+		    !json_get_int(word, "features", &features, NULL) || features == 0)
+			continue;
+		g_autofree char *key =
+			g_strdup_printf("%08x.%x.%s", (guint32)eax, (guint32)ecx, name);
+		qmp_pairs_take(words, key, g_strdup_printf("%08x", (guint32)features));
+	}
+}
