@@ -201,7 +201,8 @@ attach_channels(AgentRun *self, GError **error)
 	GArray *fds = take_channels(self, error);
 	if (fds == NULL)
 		return FALSE;
-	self->transport = transport_attach(ops, TRANSPORT_DESTINATION, self->qemu, fds, error);
+	self->transport =
+		transport_attach(ops, TRANSPORT_DESTINATION, self->qemu, self->session, fds, error);
 	return self->transport != NULL;
 }
 
@@ -219,6 +220,7 @@ start_loading(AgentRun *self, GError **error)
 	self->qemu->status = QMP_MIGRATE_NONE;
 	if (!qmp_migrate_incoming(self->qemu->qmp, self->transport->uri, error))
 		return FALSE;
+	transport_start(self->transport);
 	if (!await_until(loads_or_ended, self->qemu, SETUP_TIMEOUT_MS, self->stop, error)) {
 		g_prefix_error(error, "QEMU does not begin to load: ");
 		return FALSE;

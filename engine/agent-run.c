@@ -232,6 +232,16 @@ load_error(AgentRun *self)
 			   told && info.error_desc != NULL ? info.error_desc : "");
 }
 
+/* (nullable): while QEMU waits for its channels it does not see that one of them will never come. */
+static GError *
+channel_error(AgentRun *self)
+{
+	g_autofree char *failure = self->qemu->status == QMP_MIGRATE_SETUP
+					   ? transport_get_failure(self->transport)
+					   : NULL;
+	return failure != NULL ? g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "%s", failure) : NULL;
+}
+
 /* Only until the guest is ours: what a QEMU does after that is its user's affair. */
 static gboolean
 qemu_is_watched(AgentRun *self)
@@ -245,12 +255,12 @@ watch_qemu(AgentRun *self)
 	g_autoptr(GError) error = NULL;
 	if (!qemu_is_watched(self))
 		return;
-	if (!qemu_check(self->qemu, QEMU_SILENCE_MS, &error))
+	if (qemu_check(self->qemu, QEMU_SILENCE_MS, &error))
+		error = self->incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED
+				? load_error(self)
+				: channel_error(self);
+	if (error != NULL)
 		tell_failure(self, error);
-	else if (self->incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED) {
-		error = load_error(self);
-		tell_failure(self, error);
-	}
 }
 
 static gboolean

@@ -104,6 +104,26 @@ gw_session_set_timeout(GwSession *self, gint64 timeout_us)
 }
 
 void
+gw_session_set_channels(GwSession *self, guint n)
+{
+	g_return_if_fail(n <= GW_MAX_CHANNELS);
+	self->options.channels = n;
+}
+
+gboolean
+gw_session_set_transport(GwSession *self, const char *name, GError **error)
+{
+	const TransportOps *ops = name != NULL ? transport_find(name) : NULL;
+	if (name != NULL && ops == NULL) {
+		g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+			    "there is no transport '%s'", name);
+		return FALSE;
+	}
+	self->options.transport = ops != NULL ? ops->name : NULL;
+	return TRUE;
+}
+
+void
 gw_session_set_paused(GwSession *self, gboolean paused)
 {
 	self->options.paused = paused;

@@ -21,6 +21,7 @@ G_DECLARE_FINAL_TYPE(GwSession, gw_session, GW, SESSION, GObject)
  */
 
 #define GW_DEFAULT_PORT 49160
+#define GW_MAX_CHANNELS 255 /* QEMU's limit */
 
 /* @host: a name or an address of the agent; @port: 0 for %GW_DEFAULT_PORT. */
 GW_API GwSession *gw_session_new(const char *qmp_path, const char *host, guint16 port);
@@ -33,6 +34,13 @@ GW_API void gw_session_set_downtime_limit(GwSession *self, gint64 limit_us);
 GW_API void gw_session_set_bandwidth(GwSession *self, gint64 bytes_per_s);
 /* How long pre-copy may last, in microseconds; 0, the default: for ever. */
 GW_API void gw_session_set_timeout(GwSession *self, gint64 timeout_us);
+/* How many channels carry the stream beside QEMU's main one (multifd), 1 to 255; 1: the main one alone does; 0, the
+ * default: the plan's choice. */
+GW_API void gw_session_set_channels(GwSession *self, guint n);
+/* How they get to QEMU: "direct" (the socket itself becomes QEMU's) or "relay" (it passes through us); NULL, the
+ * default: the plan's choice. %G_IO_ERROR_INVALID_ARGUMENT for any other word. */
+GW_API gboolean gw_session_set_transport(GwSession *self, const char *name,
+					 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Leave the guest paused at the destination. */
 GW_API void gw_session_set_paused(GwSession *self, gboolean paused);
 /* Do not end the source's QEMU: it stays there, stopped. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -131,4 +132,20 @@ process_kill(Process *self, int timeout_ms)
 	if (self->pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, self->pidfd, SIGKILL, NULL, 0);
 	return process_await_gone(self, timeout_ms);
+}
+
+gboolean
+process_get_user(const Process *self, uid_t *ret_user)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/status", self->pid);
+	g_autofree char *text = NULL;
+	unsigned user;
+	if (!process_is_known(self) || !g_file_get_contents(path, &text, NULL, NULL))
+		return FALSE;
+	/* Uid: real, effective, saved, file system */
+	const char *line = strstr(text, "\nUid:");
+	if (line == NULL || sscanf(line, "\nUid: %*u %u", &user) != 1 || process_is_gone(self))
+		return FALSE;
+	*ret_user = user;
+	return TRUE;
 }

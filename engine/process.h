@@ -32,3 +32,6 @@ gboolean process_is_gone(const Process *self);
 gboolean process_await_gone(Process *self, int timeout_ms);
 /* Sends SIGKILL and waits as above. */
 gboolean process_kill(Process *self, int timeout_ms);
+
+/* The user as whom it acts; %FALSE when that cannot be known. */
+gboolean process_get_user(const Process *self, uid_t *ret_user);

@@ -21,6 +21,7 @@
 #define POLL_TIMEOUT_MS	   60000
 #define COMMAND_TIMEOUT_MS 10000
 #define CANCEL_TIMEOUT_MS  3000
+#define CANCEL_GRACE_MS	   500
 #define FINAL_TIMEOUT_MS   20000
 #define QUIT_TIMEOUT_MS	   5000
 #define KILL_TIMEOUT_MS	   5000
@@ -265,25 +266,35 @@ refresh_status(Qemu *self, GError **error)
 	return TRUE;
 }
 
-gboolean
-qemu_cancel_migration(Qemu *self, GError **error)
+/* In band, or where QEMU is deaf, since it sits in a send with its lock held, out of band. */
+static gboolean
+ask_cancel(Qemu *self, gboolean *ret_in_band, GError **error)
 {
 	g_autoptr(GError) deaf = NULL;
 	qmp_client_set_timeout(self->qmp, CANCEL_TIMEOUT_MS);
-	gboolean asked = qmp_migrate_cancel(self->qmp, &deaf);
+	*ret_in_band = qmp_migrate_cancel(self->qmp, &deaf);
 	qmp_client_set_timeout(self->qmp, COMMAND_TIMEOUT_MS);
-	/* Deaf: it sits in a send with its lock held. Out of band the stream can still be broken. */
-	if (!asked && !qmp_error_is_timeout(deaf)) {
+	if (*ret_in_band)
+		return TRUE;
+	if (!qmp_error_is_timeout(deaf)) {
 		g_propagate_prefixed_error(error, g_steal_pointer(&deaf), "%s: ", self->host);
 		return FALSE;
 	}
-	if (!asked && qmp_client_has_oob(self->qmp) && !qmp_yank_migration(self->qmp, error)) {
-		g_prefix_error(error, "%s: QEMU is deaf: ", self->host);
-		return FALSE;
-	}
+	if (!qmp_client_has_oob(self->qmp) || qmp_yank_migration(self->qmp, error))
+		return TRUE;
+	g_prefix_error(error, "%s: QEMU is deaf: ", self->host);
+	return FALSE;
+}
+
+gboolean
+qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data, GError **error)
+{
+	gboolean in_band;
 	/* Where nothing was under way there is nothing to cancel, and no event tells so. */
-	if (asked && !refresh_status(self, error))
+	if (!ask_cancel(self, &in_band, error) || (in_band && !refresh_status(self, error)))
 		return FALSE;
+	if (sever != NULL && !await_until(is_final, self, CANCEL_GRACE_MS, NULL, NULL))
+		sever(data);
 	return qemu_wait_final(self, FINAL_TIMEOUT_MS, error) && refresh_status(self, error);
 }
 

@@ -70,8 +70,15 @@ gboolean qemu_wait_final(Qemu *self, int timeout_ms, GError **error) G_GNUC_WARN
 gboolean qemu_wait_status(Qemu *self, QmpMigrateStatus status, int timeout_ms,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Stops a migration that goes on, by whatever works: asked in band, else cut out of band. */
-gboolean qemu_cancel_migration(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/**
+ * qemu_cancel_migration:
+ * @sever: (nullable): breaks the stream, when QEMU does not end the migration within half a second
+ *
+ * Stops a migration that goes on, by whatever works: asked in band, else cut out of band, and with the stream
+ * broken: QEMU itself shuts its main channel only, and waits for ever for one of multifd that sits in a send.
+ */
+gboolean qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data,
+			       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Makes the vCPUs run if they do not, and waits until they do. */
 gboolean qemu_ensure_running(Qemu *self, int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;

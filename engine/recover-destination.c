@@ -20,6 +20,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/settings.h"
+#include "engine/transport.h"
 #include "engine/vgpu-host.h"
 
 #define RUN_TIMEOUT_MS	10000
@@ -169,6 +170,8 @@ settle_committed(Journal *journal, char **ret_text, GError **error)
 static PeerOutcome
 settle(Journal *journal, char **ret_text, GError **error)
 {
+	transport_remove_left(TRANSPORT_DESTINATION, journal_get_string(journal, "qmp"),
+			      journal_get_session(journal));
 	if (journal_has_phase(journal, "running")) {
 		restore_settings(journal);
 		say(ret_text, "the guest was taken over");

@@ -11,6 +11,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/settings.h"
+#include "engine/transport.h"
 
 #define RUN_TIMEOUT_MS 10000
 
@@ -150,7 +151,7 @@ settle_with_qemu(SourceRecovery *self)
 	QmpMigrateStatus status;
 	gboolean known = read_status(self, &status, &error);
 	if (known && !qmp_migrate_status_is_final(status))
-		known = qemu_cancel_migration(self->qemu, &error) &&
+		known = qemu_cancel_migration(self->qemu, NULL, NULL, &error) &&
 			read_status(self, &status, &error);
 	if (!known)
 		leave(self, GW_PLACE_UNKNOWN, "its QEMU does not answer", error->message);
@@ -173,6 +174,7 @@ recover_source(Journal *journal, GwAssume assume, GwRecovered *result)
 	g_autoptr(Qemu) qemu =
 		!dead && path != NULL ? qemu_attach(path, "source", NULL, &error) : NULL;
 	self.qemu = qemu;
+	transport_remove_left(TRANSPORT_SOURCE, path, journal_get_session(journal));
 
 	if (journal_has_phase(journal, "running"))
 		give_up_here(&self, "it runs at the destination; ended here");

@@ -120,7 +120,7 @@ wait_a_while(SourceRun *run, StatusWait *wait, GError **error)
 		await_until(has_news, wait, SAMPLE_INTERVAL_MS, run->cancellable, &wait_error);
 	take_sample(run);
 	if (has_broken_off(run))
-		transport_sever(run->transport);
+		transport_let_go(run->transport);
 	if (!has_come && g_error_matches(wait_error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
 		g_propagate_error(error, g_steal_pointer(&wait_error));
 		return FALSE;
@@ -169,15 +169,20 @@ source_migration_error(SourceRun *run)
 	}
 	const char *ours = run->qemu->info.error_desc;
 	const char *theirs = run->peer_failure != NULL ? run->peer_failure->message : NULL;
-	return g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "source: QEMU says '%s': %s%s%s",
+	g_autofree char *channel = transport_get_failure(run->transport);
+	return g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "source: QEMU says '%s': %s%s%s%s%s",
 			   qmp_migrate_status_to_string(run->qemu->status),
-			   ours != NULL ? ours : "it gives no reason", theirs != NULL ? "; " : "",
+			   ours != NULL ? ours : "it gives no reason", channel != NULL ? "; " : "",
+			   channel != NULL ? channel : "", theirs != NULL ? "; " : "",
 			   theirs != NULL ? theirs : "");
 }
 
 gboolean
 source_precopy(SourceRun *run, GError **error)
 {
+	/* The hook may have taken its time, and QEMU takes a broken start badly. */
+	if (!source_check(run, error))
+		return FALSE;
 	/* Earlier migrations of this QEMU have left a status behind. */
 	run->qemu->status = QMP_MIGRATE_SETUP;
 	run->qemu->stop_us = run->qemu->resume_us = run->qemu->completed_us = 0;
@@ -185,6 +190,7 @@ source_precopy(SourceRun *run, GError **error)
 	    !journal_sync(run->journal, error))
 		return FALSE;
 	run->migrate_sent = TRUE;
+	transport_start(run->transport);
 	if (!qmp_migrate(run->qemu->qmp, run->transport->uri, error)) {
 		/* Refused, nothing has begun; the channel may still be QEMU's. */
 		run->migrate_sent = !qmp_error_is_refusal(*error);
@@ -201,10 +207,38 @@ source_precopy(SourceRun *run, GError **error)
 	return FALSE;
 }
 
+static void
+sever_stream(gpointer data)
+{
+	transport_sever(data);
+}
+
+/*
+ * A defect of QEMU's (10.0 was seen): when its channels of multifd break while it begins, its migration may hang in
+ * "cancelling" for ever. The stream is severed and the guest goes on as if nothing were, so nothing is lost but
+ * the next migration of this QEMU.
+ */
+static gboolean
+hangs_harmlessly(SourceRun *run)
+{
+	QmpStatus status;
+	g_autoptr(GError) error = NULL;
+	if (run->qemu->closed != NULL || run->qemu->status != QMP_MIGRATE_CANCELLING ||
+	    !qmp_query_status(run->qemu->qmp, &status, &error))
+		return FALSE;
+	QmpRunState as_it_was = run->source->running ? QMP_RUN_RUNNING : QMP_RUN_PAUSED;
+	if (status.run_state != as_it_was)
+		return FALSE;
+	recorder_event(run->recorder, "source", "QEMU's migration hangs in 'cancelling'", NULL,
+		       g_get_real_time());
+	return TRUE;
+}
+
 /* Somebody else (a monitor beside ours) may have cancelled or resumed: what counts is how it ends up. */
 gboolean
 source_precopy_undo(SourceRun *run, GError **error)
 {
+	g_autoptr(GError) stuck = NULL;
 	if (!run->migrate_sent)
 		return TRUE;
 	if (run->qemu->closed != NULL) {
@@ -212,8 +246,11 @@ source_precopy_undo(SourceRun *run, GError **error)
 		return FALSE;
 	}
 	if (!qmp_migrate_status_is_final(run->qemu->status) &&
-	    !qemu_cancel_migration(run->qemu, error))
+	    !qemu_cancel_migration(run->qemu, sever_stream, run->transport, &stuck) &&
+	    !hangs_harmlessly(run)) {
+		g_propagate_error(error, g_steal_pointer(&stuck));
 		return FALSE;
+	}
 	return !run->source->running || qemu_ensure_running(run->qemu, SETTLE_TIMEOUT_MS, error);
 }
 

@@ -20,6 +20,8 @@ typedef struct {
 	gint64 downtime_limit_us;
 	gint64 bandwidth_bytes_per_s;
 	gint64 timeout_us;
+	const char *transport; /* (nullable): the plan's choice */
+	guint channels;	       /* 0: the plan's choice */
 	gboolean paused;
 	gboolean keep_source;
 	char *state_dir;

@@ -228,6 +228,8 @@ source_plan(SourceRun *run, GError **error)
 {
 	NegotiatePolicy policy = {
 		.vm_name = run->vm_name,
+		.transport = run->options->transport,
+		.channels = run->options->channels,
 		.downtime_limit_us = run->options->downtime_limit_us,
 		.bandwidth_bytes_per_s = run->options->bandwidth_bytes_per_s,
 		.paused = run->options->paused,
@@ -298,7 +300,8 @@ attach_channels(SourceRun *run, GError **error)
 	GArray *fds = source_open_channels(run, error);
 	if (fds == NULL)
 		return FALSE;
-	run->transport = transport_attach(ops, TRANSPORT_SOURCE, run->qemu, fds, error);
+	run->transport =
+		transport_attach(ops, TRANSPORT_SOURCE, run->qemu, run->session, fds, error);
 	return run->transport != NULL;
 }
 
@@ -322,5 +325,11 @@ source_setup_undo(SourceRun *run, GError **error)
 		return TRUE;
 	if (!run->migrate_sent)
 		transport_detach(run->transport, run->qemu);
-	return settings_restore(run->former_settings, run->qemu, error);
+	g_autoptr(GError) refused = NULL;
+	/* One that hangs in "cancelling", see source-precopy.c, takes back no capability; nobody is harmed. */
+	if (settings_restore(run->former_settings, run->qemu, &refused) ||
+	    run->qemu->status == QMP_MIGRATE_CANCELLING)
+		return TRUE;
+	g_propagate_error(error, g_steal_pointer(&refused));
+	return FALSE;
 }

@@ -4,12 +4,15 @@
  * What all transports have in common: they are found by name, and they own the channels' descriptors.
  *
  * A descriptor that is kept here while QEMU has a copy of it keeps the connection open when QEMU dies: the
- * peer would wait for bytes that never come. So whoever sees QEMU end says transport_sever().
+ * peer would wait for bytes that never come. So whoever sees QEMU end says transport_let_go(). Where the
+ * bytes pass through us QEMU's end shows by itself, after the last of them.
  */
 #include "engine/transport.h"
 
 #include <string.h>
 #include <sys/socket.h>
+
+#include "engine/socket-folder.h"
 
 #define X(word) extern const TransportOps transport_##word;
 ENGINE_TRANSPORTS(X)
@@ -30,15 +33,47 @@ transport_find(const char *name)
 	return NULL;
 }
 
+/* Both ends may be on one host, and their monitors in one folder. */
+static char *
+make_name(TransportEnd end, const char *session)
+{
+	return g_strdup_printf("%.8s-%s", session, end == TRANSPORT_SOURCE ? "out" : "in");
+}
+
 Transport *
-transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu, GArray *fds, GError **error)
+transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu, const char *session,
+		 GArray *fds, GError **error)
 {
 	g_return_val_if_fail(fds->len == 1 || (fds->len > 1 && ops->carries_many), NULL);
 	g_autoptr(Transport) self = g_malloc0(ops->size);
 	self->ops = ops;
 	self->end = end;
+	self->name = make_name(end, session);
 	self->fds = fds;
+	self->taps = g_array_new(FALSE, TRUE, sizeof(TransportTap));
+	g_array_set_size(self->taps, fds->len);
 	return ops->attach(self, qemu, error) ? g_steal_pointer(&self) : NULL;
+}
+
+void
+transport_remove_left(TransportEnd end, const char *qmp_path, const char *session)
+{
+	g_autofree char *name = make_name(end, session);
+	socket_folder_remove(qmp_path, name);
+}
+
+void
+transport_set_tap(Transport *self, guint index, RelayTap tap, gpointer data)
+{
+	g_return_if_fail(self->ops->sees_bytes && index < self->taps->len);
+	g_array_index(self->taps, TransportTap, index) = (TransportTap){ tap, data };
+}
+
+void
+transport_start(Transport *self)
+{
+	if (self->ops->start != NULL)
+		self->ops->start(self);
 }
 
 void
@@ -48,11 +83,35 @@ transport_detach(Transport *self, Qemu *qemu)
 		self->ops->detach(self, qemu);
 }
 
+static void
+shut(Transport *self)
+{
+	for (guint i = 0; i < self->fds->len; i++)
+		shutdown(g_array_index(self->fds, int, i), SHUT_RDWR);
+}
+
+void
+transport_let_go(Transport *self)
+{
+	if (self != NULL && !self->ops->sees_bytes)
+		shut(self);
+}
+
 void
 transport_sever(Transport *self)
 {
-	for (guint i = 0; self != NULL && i < self->fds->len; i++)
-		shutdown(g_array_index(self->fds, int, i), SHUT_RDWR);
+	if (self == NULL)
+		return;
+	self->is_severed = TRUE;
+	shut(self);
+}
+
+char *
+transport_get_failure(Transport *self)
+{
+	if (self == NULL || self->is_severed || self->ops->get_failure == NULL)
+		return NULL;
+	return self->ops->get_failure(self);
 }
 
 void
@@ -63,6 +122,8 @@ transport_free(Transport *self)
 	if (self->ops->clear != NULL)
 		self->ops->clear(self);
 	g_array_unref(self->fds);
+	g_array_unref(self->taps);
 	g_free(self->uri);
+	g_free(self->name);
 	g_free(self);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/qemu.h"
+#include "engine/relay.h"
 
 /* How the data channels of one run, which are descriptors by now, get to QEMU. A way to do it is one file
  * transport-<word>.c and the word in engine/meson.build. */
@@ -13,6 +14,12 @@ typedef enum {
 
 typedef struct Transport Transport;
 
+/* Who looks at one channel; nobody when @tap is NULL. */
+typedef struct {
+	RelayTap tap;
+	gpointer data;
+} TransportTap;
+
 typedef struct {
 	const char *name;      /* what --transport takes */
 	gboolean carries_many; /* more than one channel */
@@ -21,6 +28,10 @@ typedef struct {
 	gboolean (*attach)(Transport *self, Qemu *qemu, GError **error);
 	/* (nullable): takes back what attach() has given to a QEMU that did not begin. */
 	void (*detach)(Transport *self, Qemu *qemu);
+	/* (nullable): QEMU begins, or listens by now. */
+	void (*start)(Transport *self);
+	/* (nullable) (transfer full) (nullable): what has broken here, if anything has. */
+	char *(*get_failure)(Transport *self);
 	/* (nullable): what is beyond the common part; the channels are open still. */
 	void (*clear)(Transport *self);
 	gsize size; /* of the struct that begins with a Transport */
@@ -29,8 +40,11 @@ typedef struct {
 struct Transport {
 	const TransportOps *ops;
 	TransportEnd end;
-	GArray *fds; /* of int, by index; (owned) */
-	char *uri;   /* what migrate or migrate-incoming is told */
+	char *name;   /* (owned) */
+	GArray *fds;  /* of int, by index; (owned) */
+	GArray *taps; /* of TransportTap, by index; (owned) */
+	char *uri;    /* what migrate or migrate-incoming is told */
+	gboolean is_severed;
 };
 
 /* The transport of that name; NULL when there is none. */
@@ -38,17 +52,28 @@ const TransportOps *transport_find(const char *name);
 
 /**
  * transport_attach:
+ * @session: whose they are, for names of our own on this host
  * @fds: (transfer full): the channels by index, as channel_fds_new() makes them
  *
  * Gives the channels to @qemu, which has begun nothing yet.
  *
  * Returns: (transfer full): NULL with %GW_ERROR_FAILED or what QEMU said
  */
-Transport *transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu, GArray *fds,
-			    GError **error);
+Transport *transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu,
+			    const char *session, GArray *fds, GError **error);
+/* Removes what the transport of @session left beside the monitor when its process died. */
+void transport_remove_left(TransportEnd end, const char *qmp_path, const char *session);
+/* Who looks at channel @index from now on; before transport_start(), where the transport sees bytes at all. */
+void transport_set_tap(Transport *self, guint index, RelayTap tap, gpointer data);
+/* At the source before migrate, at the destination after migrate-incoming. */
+void transport_start(Transport *self);
 /* QEMU was never told to begin: takes everything back. */
 void transport_detach(Transport *self, Qemu *qemu);
-/* Ends all channels at once, for both ends, also where QEMU still holds a copy of the socket. */
+/* QEMU has broken off, or died: it closes its sockets, and what is kept here must not hold them open. */
+void transport_let_go(Transport *self);
+/* Ends all channels at once, for both ends. */
 void transport_sever(Transport *self);
+/* (transfer full) (nullable): what has broken in here, if anything has by itself. @self: (nullable) */
+char *transport_get_failure(Transport *self);
 void transport_free(Transport *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Transport, transport_free)

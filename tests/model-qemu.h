@@ -26,6 +26,7 @@
  *	--earlier STATUS          what an earlier migration of it has left behind
  *	--swap-events             pre-switchover is told before STOP
  *	--cancel-late             in device migrate_cancel has no effect
+ *	--cancel-hangs            after migrate_cancel it stays in cancelling
  *	--resume-ms MS            after a failure in the switchover the guest runs again so much later
  *	--passes-per-s N          events MIGRATION_PASS while it is active
  *	--cont-stderr TEXT        written to stderr when a guest that came in is started

@@ -228,7 +228,7 @@ model_cancel(Model *self)
 		return;
 	model_set_status(self, "cancelling");
 	shutdown(self->stream, SHUT_RDWR);
-	self->next_us = model_now_us() + 1000;
+	self->next_us = self->options.cancel_hangs ? 0 : model_now_us() + 1000;
 	self->pages_us = 0;
 }
 

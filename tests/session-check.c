@@ -262,7 +262,7 @@ was_on(const char *options, const char *capability)
 	return options != NULL && strstr(options, option) != NULL;
 }
 
-/* A model's settings are as it was started with. */
+/* A model's settings are as it was started with; but one that hangs in cancelling takes no capability. */
 static void
 check_settings(Rig *self, const char *host, const char *path, const char *options)
 {
@@ -277,7 +277,8 @@ check_settings(Rig *self, const char *host, const char *path, const char *option
 	g_autoptr(GHashTable) capabilities = qmp_query_migrate_capabilities(client, NULL);
 	g_autoptr(QmpParameters) parameters = qmp_parameters_query(client, NULL);
 	g_hash_table_iter_init(&iter, capabilities);
-	while (g_hash_table_iter_next(&iter, &name, &on))
+	gboolean hangs = options != NULL && strstr(options, "--cancel-hangs") != NULL;
+	while (!hangs && g_hash_table_iter_next(&iter, &name, &on))
 		rig_expect(self, GPOINTER_TO_INT(on) == was_on(options, name),
 			   "%s: capability '%s' was not restored", host, (char *)name);
 	g_autofree char *downtime = qmp_parameters_get_text(parameters, "downtime-limit");

@@ -197,6 +197,34 @@ test_deaf(void)
 	rig_run_all(rows, G_N_ELEMENTS(rows));
 }
 
+/* Seen with QEMU 10.0 and multifd. Where the guest was never stopped it is safe; where it was nobody can know. */
+static void
+a_cancel_that_never_ends(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "while the guest runs",
+		  .source = "--cancel-hangs --active-ms 60000",
+		  .when = "event:active",
+		  CANCELLED,
+		  .source_guest = RIG_RUNNING,
+		  ENDED,
+		  .source_saw = "migrate_cancel !cont !quit" },
+		{ .name = "while it stands still",
+		  .source = "--cancel-hangs --device-ms 60000",
+		  .when = "event:device",
+		  .act = RIG_CANCEL,
+		  .outcome = GW_OUTCOME_UNKNOWN,
+		  .place = GW_PLACE_UNKNOWN,
+		  .code = GW_ERROR_CANCELLED,
+		  .source_guest = RIG_STOPPED,
+		  ENDED,
+		  .source_saw = "migrate_cancel !quit",
+		  .destination_saw = "!cont",
+		  .journals = "s" },
+	};
+	rig_run_all(rows, G_N_ELEMENTS(rows));
+}
+
 CU_TestInfo suite_session_traps[] = {
 	{ "28: an unknown status is waited through", unknown_status_is_waited_through },
 	{ "28: also in the switchover", unknown_status_in_the_switchover },
@@ -239,5 +267,6 @@ CU_TestInfo suite_session_traps[] = {
 	{ "49: it only closes its monitor", a_source_that_only_closes_its_monitor },
 	{ "4, 7: 30,000 MIGRATION_PASS a second", test_pass_storm },
 	{ "6: deaf is not dead", test_deaf },
+	{ "32: a cancel that never ends", a_cancel_that_never_ends },
 	CU_TEST_INFO_NULL,
 };

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/qemu.h"
+
+/* A folder that only one QEMU and we can enter, and in it the UNIX socket over which we meet. */
+typedef struct {
+	char *path;	   /* (nullable) */
+	char *socket_path; /* (nullable) */
+} SocketFolder;
+
+/* Makes it beside @qemu's monitor, the one place where both surely get to. @name: no other on this host has it.
+ * %GW_ERROR_FAILED naming the path. */
+gboolean socket_folder_make(SocketFolder *self, const Qemu *qemu, const char *name, GError **error);
+/* Removes what one of that name has left, whose maker has died. @qmp_path: (nullable) */
+void socket_folder_remove(const char *qmp_path, const char *name);
+/* Removes the folder and the socket; who has connected stays connected. */
+void socket_folder_clear(SocketFolder *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SocketFolder, socket_folder_clear)
+
+/* Listens there for QEMU, which may run as another user. Returns: the descriptor, or -1 with %GW_ERROR_FAILED */
+int socket_folder_listen(const SocketFolder *self, int backlog, GError **error);
+/* Connects to a QEMU that listens there; never waits. Returns: the descriptor, or -1 with errno set: EAGAIN while
+ * its queue is full */
+int socket_folder_connect(const SocketFolder *self);

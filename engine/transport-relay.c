@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Every byte passes through us: QEMU's end of each channel is a UNIX socket, ours a connection to the peer,
+ * and between the two a relay. For multifd, which QEMU speaks only over sockets that it opens by itself, and
+ * for whoever wants to see the stream.
+ *
+ * Who belongs to whom shows in the first byte of a channel, which is looked at and left: QEMU's main channel
+ * begins with "QEVM", one of multifd with 0x11223344. A thread, the door, waits for these bytes:
+ *
+ *   source        QEMU connects to us as often as it has channels; the main one goes to the peer as index 0, the
+ *                 others as 1 to N in the order in which they speak
+ *   destination   we connect to QEMU: index 0 first, for a QEMU before 8.0 takes the first for the main one,
+ *                 and each only when it has bytes, for QEMU waits for them with everything else
+ */
+#include "engine/transport.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/channel-set.h"
+#include "engine/gw-error.h"
+#include "engine/socket-folder.h"
+
+#define FIRST_OF_MAIN	 'Q'  /* QEMU_VM_FILE_MAGIC, 0x5145564d */
+#define FIRST_OF_MULTIFD 0x11 /* MULTIFD_MAGIC, 0x11223344 */
+#define QUEUE_FULL_MS	 10
+
+typedef struct {
+	Transport base;
+	SocketFolder folder;
+	int listener; /* at the source; -1 */
+	int stop;     /* eventfd */
+	GThread *door;
+	GArray *qemu_fds;  /* of int, by index; -1: has not come yet */
+	GMutex lock;	   /* of what follows */
+	GPtrArray *relays; /* of Relay (nullable), by index */
+	char *failure;	   /* (nullable) */
+} RelayTransport;
+
+static void
+fail(RelayTransport *self, const char *subject, const char *what)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	if (self->failure == NULL)
+		self->failure = g_strdup_printf("%s: %s", subject, what);
+}
+
+static void
+fail_channel(RelayTransport *self, guint index, const char *what)
+{
+	g_autofree char *subject = g_strdup_printf("data channel %u", index);
+	fail(self, subject, what);
+}
+
+static int
+peer_fd(const RelayTransport *self, guint index)
+{
+	return g_array_index(self->base.fds, int, index);
+}
+
+static gboolean
+has_begun(const RelayTransport *self, guint index)
+{
+	return g_array_index(self->qemu_fds, int, index) >= 0;
+}
+
+static gboolean
+have_all_begun(const RelayTransport *self)
+{
+	for (guint i = 0; i < self->qemu_fds->len; i++)
+		if (!has_begun(self, i))
+			return FALSE;
+	return TRUE;
+}
+
+static void
+begin(RelayTransport *self, guint index, int qemu_fd)
+{
+	const TransportTap *tap = &g_array_index(self->base.taps, TransportTap, index);
+	g_array_index(self->qemu_fds, int, index) = qemu_fd;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	self->relays->pdata[index] = relay_new(qemu_fd, peer_fd(self, index), tap->tap, tap->data);
+}
+
+/* The first byte of a channel, which stays where it is; -1 when it has ended without one. */
+static int
+peek(int fd)
+{
+	guint8 byte;
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1 ? byte : -1;
+}
+
+/* ---- the source's door: the functions say %FALSE when it must shut ---- */
+
+/* Which channel this is that QEMU has opened; -1 for none that belongs here. */
+static gint
+index_of(const RelayTransport *self, int first)
+{
+	if (first == FIRST_OF_MAIN)
+		return has_begun(self, 0) ? -1 : 0;
+	for (guint i = 1; first == FIRST_OF_MULTIFD && i < self->qemu_fds->len; i++)
+		if (!has_begun(self, i))
+			return (gint)i;
+	return -1;
+}
+
+static gboolean
+take_spoken(RelayTransport *self, GArray *waiting, guint at)
+{
+	int fd = g_array_index(waiting, int, at);
+	int first = peek(fd);
+	gint index = index_of(self, first);
+	if (index < 0 && first >= 0) {
+		fail(self, "QEMU", "it has opened a channel that has no place in the plan");
+		return FALSE;
+	}
+	g_array_index(waiting, int, at) = -1; /* kept from being closed */
+	g_array_remove_index(waiting, at);
+	if (index >= 0)
+		begin(self, (guint)index, fd);
+	else
+		close(fd); /* QEMU has thought better of it, and says why itself */
+	return TRUE;
+}
+
+static gboolean
+turn_source(RelayTransport *self, GArray *waiting)
+{
+	g_autoptr(GArray) fds = g_array_new(FALSE, TRUE, sizeof(struct pollfd));
+	struct pollfd first[] = { { self->stop, POLLIN, 0 }, { self->listener, POLLIN, 0 } };
+	g_array_append_vals(fds, first, G_N_ELEMENTS(first));
+	for (guint i = 0; i < waiting->len; i++) {
+		struct pollfd one = { g_array_index(waiting, int, i), POLLIN, 0 };
+		g_array_append_val(fds, one);
+	}
+	const struct pollfd *polled = (const struct pollfd *)(gpointer)fds->data;
+	if (poll((struct pollfd *)(gpointer)fds->data, fds->len, -1) < 0)
+		return TRUE; /* a signal */
+	/* From the last to the first, so that the indices hold. */
+	for (guint i = fds->len; i > G_N_ELEMENTS(first); i--)
+		if (polled[i - 1].revents != 0 &&
+		    !take_spoken(self, waiting, i - 1 - (guint)G_N_ELEMENTS(first)))
+			return FALSE;
+	int fd = polled[1].revents != 0
+			 ? accept4(self->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)
+			 : -1;
+	if (fd >= 0)
+		g_array_append_val(waiting, fd);
+	return polled[0].revents == 0;
+}
+
+static void
+keep_source_door(RelayTransport *self)
+{
+	g_autoptr(GArray) waiting = channel_fds_new();
+	while (!have_all_begun(self))
+		if (!turn_source(self, waiting))
+			return;
+}
+
+/* ---- the destination's ---- */
+
+/* Waits until @fd has something to say, or for @timeout_ms; %FALSE when the door must shut. */
+static gboolean
+wait_for(RelayTransport *self, int fd, int timeout_ms)
+{
+	struct pollfd fds[] = { { self->stop, POLLIN, 0 }, { fd, POLLIN, 0 } };
+	while (poll(fds, G_N_ELEMENTS(fds), timeout_ms) < 0)
+		continue;
+	return fds[0].revents == 0;
+}
+
+static int
+connect_to_qemu(RelayTransport *self, guint index)
+{
+	int fd;
+	while ((fd = socket_folder_connect(&self->folder)) < 0 && errno == EAGAIN)
+		if (!wait_for(self, -1, QUEUE_FULL_MS))
+			return -1;
+	if (fd < 0)
+		fail_channel(self, index, g_strerror(errno));
+	return fd;
+}
+
+static gboolean
+let_in(RelayTransport *self, guint index)
+{
+	if (!wait_for(self, peer_fd(self, index), -1))
+		return FALSE;
+	int first = peek(peer_fd(self, index));
+	if (first != (index == 0 ? FIRST_OF_MAIN : FIRST_OF_MULTIFD)) {
+		fail_channel(self, index,
+			     first < 0 ? "it ended before its first byte"
+				       : "what came is no migration stream");
+		return FALSE;
+	}
+	int fd = connect_to_qemu(self, index);
+	if (fd < 0)
+		return FALSE;
+	begin(self, index, fd);
+	return TRUE;
+}
+
+/* One after the other: those of multifd all speak at once, and none is of use without the others. */
+static void
+keep_destination_door(RelayTransport *self)
+{
+	for (guint i = 0; i < self->qemu_fds->len; i++)
+		if (!let_in(self, i))
+			return;
+}
+
+/* ---- the transport ---- */
+
+static gpointer
+keep_door(gpointer data)
+{
+	RelayTransport *self = data;
+	if (self->base.end == TRANSPORT_SOURCE)
+		keep_source_door(self);
+	else
+		keep_destination_door(self);
+	/* All are in, or none will be: nobody needs to find us any more. */
+	socket_folder_clear(&self->folder);
+	if (self->listener >= 0)
+		close(self->listener);
+	self->listener = -1;
+	/* A stream that lacks a channel is none. */
+	for (guint i = 0; !have_all_begun(self) && i < self->base.fds->len; i++)
+		shutdown(peer_fd(self, i), SHUT_RDWR);
+	return NULL;
+}
+
+static gboolean
+attach(Transport *base, Qemu *qemu, GError **error)
+{
+	static const int none = -1;
+	RelayTransport *self = (RelayTransport *)base;
+	g_mutex_init(&self->lock);
+	self->listener = -1;
+	self->stop = eventfd(0, EFD_CLOEXEC);
+	self->qemu_fds = channel_fds_new();
+	self->relays = g_ptr_array_new_with_free_func((GDestroyNotify)relay_free);
+	g_ptr_array_set_size(self->relays, (gint)base->fds->len);
+	for (guint i = 0; i < base->fds->len; i++)
+		g_array_append_val(self->qemu_fds, none);
+	if (self->stop < 0) {
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no descriptor for the relay");
+		return FALSE;
+	}
+	if (!socket_folder_make(&self->folder, qemu, base->name, error))
+		return FALSE;
+	if (base->end == TRANSPORT_SOURCE)
+		self->listener = socket_folder_listen(&self->folder, (int)base->fds->len, error);
+	if (base->end == TRANSPORT_SOURCE && self->listener < 0)
+		return FALSE;
+	base->uri = g_strconcat("unix:", self->folder.socket_path, NULL);
+	return TRUE;
+}
+
+static void
+start(Transport *base)
+{
+	RelayTransport *self = (RelayTransport *)base;
+	self->door = g_thread_new("gw-door", keep_door, self);
+}
+
+static char *
+get_failure(Transport *base)
+{
+	RelayTransport *self = (RelayTransport *)base;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	if (self->failure != NULL)
+		return g_strdup(self->failure);
+	for (guint i = 0; i < self->relays->len; i++) {
+		Relay *relay = self->relays->pdata[i];
+		g_autofree char *text = relay != NULL ? relay_get_failure(relay) : NULL;
+		if (text != NULL)
+			return g_strdup_printf("data channel %u: %s", i, text);
+	}
+	return NULL;
+}
+
+static void
+clear(Transport *base)
+{
+	RelayTransport *self = (RelayTransport *)base;
+	if (self->door != NULL) {
+		eventfd_write(self->stop, 1);
+		g_thread_join(self->door);
+	}
+	socket_folder_clear(&self->folder);
+	if (self->listener >= 0)
+		close(self->listener);
+	g_ptr_array_unref(self->relays);
+	g_array_unref(self->qemu_fds);
+	if (self->stop >= 0)
+		close(self->stop);
+	g_mutex_clear(&self->lock);
+	g_free(self->failure);
+}
+
+const TransportOps transport_relay = {
+	.name = "relay",
+	.carries_many = TRUE,
+	.sees_bytes = TRUE,
+	.attach = attach,
+	.start = start,
+	.get_failure = get_failure,
+	.clear = clear,
+	.size = sizeof(RelayTransport),
+};
