@@ -21,13 +21,13 @@ const CmdOption session_options[] = {
 	{ "downtime-limit", AT(downtime_limit), "TIME", "Longest pause to plan for, as 300ms", NULL },
 	{ "bandwidth", AT(bandwidth), "RATE", "Most to send a second, as 10Gbit or 1GiB", NULL },
 	{ "timeout", AT(timeout), "TIME", "Give up when pre-copy lasts longer, as 10m", NULL },
+	{ "channels", AT(channels), "N", "Send over N connections at once (multifd)", NULL },
+	{ "transport", AT(transport), "WORD", "direct, or relay: through this program", NULL },
 	{ "paused", AT(paused), NULL, "Leave the guest paused at the destination", NULL },
 	{ "keep-source", AT(keep_source), NULL, "Keep the source's QEMU, stopped, after success", NULL },
 	{ "insecure", AT(insecure), NULL, "Allow plain text off loopback", NULL },
 	{ "hook", AT(hook), "CMD", "Run this at the start of each phase", NULL },
 	{ "state-dir", AT(state_dir), "DIR", "Where the journal is kept", NULL },
-	{ "channels", AT(channels), "N", "there is one channel", "1" },
-	{ "transport", AT(transport), "WORD", "there is only 'direct'", "direct" },
 	{ "tls-dir", AT(tls_dir), "DIR", "there is no TLS", "" },
 	{ "on-stall", AT(on_stall), "WORD", "there is only 'wait'", "wait" },
 	{ "account", AT(account), NULL, "there is no accounting", "" },
@@ -83,6 +83,21 @@ parse_downtime(const char *text, gint64 *ret_us, GError **error)
 }
 
 static int
+apply_channels(const SessionOptions *self, GwSession *session)
+{
+	guint64 channels = 0;
+	g_autoptr(GError) error = NULL;
+	if (self->channels != NULL &&
+	    !g_ascii_string_to_unsigned(self->channels, 10, 1, GW_MAX_CHANNELS, &channels, NULL))
+		return cmd_usage("--channels: '%s' is no number from 1 to %d", self->channels,
+				 GW_MAX_CHANNELS);
+	gw_session_set_channels(session, (guint)channels);
+	if (!gw_session_set_transport(session, self->transport, &error))
+		return cmd_usage("--transport: %s: say 'direct' or 'relay'", error->message);
+	return 0;
+}
+
+static int
 apply_values(const SessionOptions *self, GwSession *session)
 {
 	int exit_code = apply_value(session, "downtime-limit", self->downtime_limit, parse_downtime,
@@ -93,6 +108,8 @@ apply_values(const SessionOptions *self, GwSession *session)
 	if (exit_code == 0)
 		exit_code = apply_value(session, "timeout", self->timeout, units_parse_duration,
 					gw_session_set_timeout);
+	if (exit_code == 0)
+		exit_code = apply_channels(self, session);
 	return exit_code;
 }
 

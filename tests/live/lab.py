@@ -171,6 +171,11 @@ class Lab(Scratch):
         """The logs of QEMUs that an agent started there; each should go with its QEMU's failure."""
         return [name for name in os.listdir(side.state_dir) if name.endswith(".log")]
 
+    @staticmethod
+    def left_beside(side):
+        """Folders of the engine's own, for its sockets, beside that side's monitor."""
+        return [name for name in os.listdir(side.folder) if name.startswith(".godwit-")]
+
     def check_nothing_left(self, living=None, crashed=()):
         """No journal, no process, no QEMU but that of LIVING, no monitor's socket of one that has gone.
 
@@ -187,6 +192,9 @@ class Lab(Scratch):
                 raise AssertionError("a socket is left over: " + side.qmp_path)
             if side is self.destination and side not in crashed and self.logs(side):
                 raise AssertionError("logs are left over: %s" % self.logs(side))
+        for side in (self.source, self.destination):
+            if self.left_beside(side):
+                raise AssertionError("folders are left over: %s" % self.left_beside(side))
         if self.journals():
             raise AssertionError("journals are left over: %s" % self.journals())
         allowed = {living.pid()} if living is not None else set()

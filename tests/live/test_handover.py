@@ -9,6 +9,7 @@ import signal
 import unittest
 
 from . import env, procs
+from .channels import KINDS
 from .faults import EARLY, FAULTS, KILLED
 from .lab import Lab, UNKNOWN
 from .witness import Witness
@@ -17,12 +18,19 @@ from .witness import Witness
 NEW_PHASES = {"source:setup", "source:precopy", "source:switchover", "destination:load",
               "source:commit", "destination:commit", "destination:running"}
 NEW_FAULTS = ("cancel", "kill_destination_qemu", "kill_agent", "kill_godwit", "cut")
+# Over the kinds of channel that pass through our own processes, where these stand in the stream's way.
+KIND_PHASES = {"source:setup", "source:precopy", "source:switchover", "destination:load",
+               "destination:commit"}
+KIND_FAULTS = ("kill_source_qemu", "kill_destination_qemu", "kill_agent", "kill_godwit", "cut",
+               "black_hole")
+KIND_QEMUS = {"relay": "7.2", "multifd2": "10.0"}
 
 
 class Case:
     """One migration in which one thing goes wrong."""
 
-    def __init__(self, lab, fault, where):
+    def __init__(self, lab, fault, where, kind="direct"):
+        self.kind = kind
         self.lab, self.fault, self.where = lab, FAULTS[fault], where
         self.name = fault
         self.expected = self.fault.expected(where)
@@ -37,7 +45,7 @@ class Case:
         lab.start_agent(*([] if on_source else option))
         lab.use_proxy()
         with Witness(lab.source, lab.destination):
-            migrate = lab.start_migrate(*(option if on_source else []))
+            migrate = lab.start_migrate(*KINDS[self.kind], *(option if on_source else []))
             hook.wait(migrate)
             self.fault.act(lab, migrate)
             hook.go()
@@ -104,28 +112,31 @@ class Case:
             raise AssertionError("the guest ran on the destination without a commit")
 
 
-def make_test(qemu, machine, fault, where):
+MACHINES = {"7.2": env.OLD_MACHINE, "10.0": env.NEW_MACHINE}
+
+
+def make_test(qemu, fault, where, kind):
     def test(self):
-        with Lab(self.id(), qemu=qemu, machine=machine) as lab:
-            Case(lab, fault, where).run()
+        with Lab(self.id(), qemu=qemu, machine=MACHINES[qemu]) as lab:
+            Case(lab, fault, where, kind).run()
     test.__doc__ = "%s at the start of %s" % (fault, where)
     return test
 
 
-def make_class(version, fault, phases):
-    """The class of one fault on one QEMU: test_at_source_setup and so on."""
-    machine = env.OLD_MACHINE if version == "7.2" else env.NEW_MACHINE
-    tests = {"test_at_" + where.replace(":", "_"): make_test(version, machine, fault, where)
+def add_class(suffix, qemu, fault, phases, kind="direct"):
+    """The class of one fault: test_at_source_setup and so on."""
+    tests = {"test_at_" + where.replace(":", "_"): make_test(qemu, fault, where, kind)
              for where in phases}
-    name = "".join(word.capitalize() for word in fault.split("_"))
-    name += "Old" if version == "7.2" else "New"
-    return type(name, (unittest.TestCase,), {"qemu": version, **tests})
+    name = "".join(word.capitalize() for word in fault.split("_")) + suffix
+    globals()[name] = type(name, (unittest.TestCase,), {"qemu": qemu, **tests})
 
 
 for _fault in FAULTS:
-    _made = make_class("7.2", _fault, FAULTS[_fault].phases)
-    globals()[_made.__name__] = _made
+    _phases = FAULTS[_fault].phases
+    add_class("Old", "7.2", _fault, _phases)
     if _fault in NEW_FAULTS:
-        _made = make_class("10.0", _fault, [at for at in FAULTS[_fault].phases if at in NEW_PHASES])
-        globals()[_made.__name__] = _made
-del _made
+        add_class("New", "10.0", _fault, [at for at in _phases if at in NEW_PHASES])
+    if _fault in KIND_FAULTS:
+        for _kind, _qemu in KIND_QEMUS.items():
+            add_class(_kind.capitalize(), _qemu, _fault,
+                      [at for at in _phases if at in KIND_PHASES], _kind)

@@ -5,9 +5,10 @@ import time
 import unittest
 
 from . import env, procs
+from .channels import KINDS
 from .faults import FAULTS
 from .lab import CANCELLED, FAILED, Lab, RUNS_ON_DESTINATION, monitor_says
-from .test_handover import Case
+from .test_handover import KIND_QEMUS, MACHINES, Case
 from .witness import Witness
 
 # Slow enough for the fault to come in time: 30 MiB at this rate take some seconds.
@@ -18,8 +19,8 @@ RACE_DELAYS_MS = (0, 0, 0, 0.2, 0.5, 1, 1.5, 2, 3, 5, 8, 12)
 class MidwayCase(Case):
     """As at the start of a phase, but with the memory on its way."""
 
-    def __init__(self, lab, fault):
-        super().__init__(lab, fault, "source:precopy")
+    def __init__(self, lab, fault, kind="direct"):
+        super().__init__(lab, fault, "source:precopy", kind)
 
     def run(self):
         lab = self.lab
@@ -27,7 +28,7 @@ class MidwayCase(Case):
         lab.start_agent()
         lab.use_proxy()
         with Witness(lab.source, lab.destination):
-            migrate = lab.start_migrate(*SLOWLY)
+            migrate = lab.start_migrate(*SLOWLY, *KINDS[self.kind])
             procs.wait_until(self.flows, 20, "the stream to flow: " + migrate.err)
             self.fault.act(lab, migrate)
             self.code = migrate.wait(60)
@@ -41,20 +42,22 @@ class MidwayCase(Case):
         return info.get("status") == "active" and info["ram"]["transferred"] > 4 << 20
 
 
-def make_midway(qemu, machine, fault):
+def make_midway(qemu, fault, kind):
     def test(self):
-        with Lab(self.id(), qemu=qemu, machine=machine) as lab:
-            MidwayCase(lab, fault).run()
+        with Lab(self.id(), qemu=qemu, machine=MACHINES[qemu]) as lab:
+            MidwayCase(lab, fault, kind).run()
     return test
 
 
-def make_midway_class(name, qemu, machine):
-    tests = {"test_" + fault: make_midway(qemu, machine, fault) for fault in FAULTS}
+def make_midway_class(name, qemu, kind="direct"):
+    tests = {"test_" + fault: make_midway(qemu, fault, kind) for fault in FAULTS}
     return type(name, (unittest.TestCase,), {"qemu": qemu, **tests})
 
 
-MidwayOld = make_midway_class("MidwayOld", "7.2", env.OLD_MACHINE)
-MidwayNew = make_midway_class("MidwayNew", "10.0", env.NEW_MACHINE)
+MidwayOld = make_midway_class("MidwayOld", "7.2")
+MidwayNew = make_midway_class("MidwayNew", "10.0")
+MidwayRelay = make_midway_class("MidwayRelay", KIND_QEMUS["relay"], "relay")
+MidwayMultifd = make_midway_class("MidwayMultifd", KIND_QEMUS["multifd2"], "multifd2")
 
 
 class CancelRace(unittest.TestCase):

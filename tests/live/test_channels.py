@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A running guest moves over every kind of channel; afterwards nothing of the channels is left."""
+
+import os
+import unittest
+
+from . import env, test_memory
+from .channels import KINDS
+from .guests import LinuxGuest, TickGuest
+from .lab import Lab
+from .witness import Witness
+
+PAIRS = {"old": ("7.2", "7.2", env.OLD_MACHINE), "old_to_new": ("7.2", "10.0", env.OLD_MACHINE),
+         "new": ("10.0", "10.0", env.NEW_MACHINE)}
+
+
+class KindCase(unittest.TestCase):
+    """One move over one kind of channel."""
+
+    def move(self, kind, pair, guest):
+        source_qemu, destination_qemu, machine = PAIRS[pair]
+        with Lab(self.id(), guest, source_qemu, destination_qemu, machine) as lab:
+            lab.start_source()
+            lab.start_agent()
+            with Witness(lab.source, lab.destination):
+                report = lab.migrate(*KINDS[kind])
+                lab.wait_runs_only_on(lab.destination)
+            self.check_plan(kind, report["plan"])
+            lab.check_nothing_left(living=lab.destination)
+            lab.check_clock()
+
+    def check_plan(self, kind, plan):
+        self.assertEqual(plan["transport"], "direct" if kind == "direct" else "relay")
+        self.assertEqual(plan["channels"], int(kind[-1]) if kind.startswith("multifd") else 1)
+
+
+def make_move(kind, pair, guest_class):
+    def test(self):
+        self.move(kind, pair, guest_class())
+    return test
+
+
+for _kind in KINDS:
+    for _pair in PAIRS:
+        _guest = TickGuest if _pair != "old_to_new" else LinuxGuest
+        setattr(KindCase, "test_%s_%s" % (_kind, _pair), make_move(_kind, _pair, _guest))
+
+
+class OtherUser(unittest.TestCase):
+    """QEMUs that have given up root, as a cautious host runs them, reach the relay all the same."""
+
+    def test_runas(self):
+        with Lab(self.id(), TickGuest(), extra=["-runas", "nobody"]) as lab:
+            for side in (lab.source, lab.destination):
+                os.chmod(side.folder, 0o711)
+            os.chmod(lab.folder, 0o711)
+            lab.start_source()
+            lab.start_agent()
+            lab.migrate(*KINDS["multifd2"])
+            lab.wait_runs_only_on(lab.destination)
+            # That user may not remove its monitor's socket from a folder of root's.
+            lab.check_nothing_left(living=lab.destination, crashed=[lab.source])
+            lab.check_clock()
+
+
+class KindMemory(test_memory.MemoryTest):
+    """All of the guest's RAM, byte for byte, over the kinds that copy it."""
+
+    def test_tick_old(self):
+        self.compare(TickGuest(), "7.2", "7.2", options=KINDS["relay"])
+
+    def test_tick_new(self):
+        self.compare(TickGuest(), "10.0", "10.0", env.NEW_MACHINE, options=KINDS["multifd4"])
+
+    def test_linux_old(self):
+        self.compare(LinuxGuest(), "7.2", "7.2", options=KINDS["multifd2"])
+
+    def test_linux_old_to_new(self):
+        self.compare(LinuxGuest(), "7.2", "10.0", options=KINDS["multifd2"])
+
+    def test_linux_new(self):
+        self.compare(LinuxGuest(), "10.0", "10.0", env.NEW_MACHINE, options=KINDS["relay"])
