@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#include <glib/gstdio.h>
-
 #include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/recover.h"
@@ -53,36 +51,21 @@ resume_guest(AgentRun *self, GError **error)
 	return FALSE;
 }
 
-static void
-mark_log(AgentRun *self)
-{
-	GStatBuf status;
-	self->log_mark_bytes =
-		self->log_path != NULL && g_stat(self->log_path, &status) == 0 ? status.st_size : 0;
-}
-
-/*
- * A VFIO driver looks at its image only when the device leaves RESUMING, inside 'cont'. Where it refuses, QEMU
- * resets the device, starts the guest with a blank GPU, and tells nobody but its standard error.
- */
+/* QEMU tells the one thing nobody but its standard error, and lets the other be seen: see vgpu-watch.c. */
 static gboolean
 check_vgpus(AgentRun *self, GError **error)
 {
-	static const char complaint[] = "Failed setting device state";
-	g_autofree char *text = NULL;
-	gsize len = 0;
-	if (self->vgpus == NULL || self->vgpus->len == 0 || self->log_path == NULL ||
-	    !g_file_get_contents(self->log_path, &text, &len, NULL))
+	const GPtrArray *vgpus = self->survey->vgpus;
+	g_autofree char *line = qemu_words_find(&self->qemu->words, "Failed setting device state");
+	const GwVgpu *blank = vgpu_watch_find_blank(&self->watch, vgpus);
+	if (vgpus == NULL || (line == NULL && blank == NULL))
 		return TRUE;
-	const char *news = text + MIN((gsize)self->log_mark_bytes, len);
-	const char *found = strstr(news, complaint);
-	if (found == NULL)
-		return TRUE;
-	while (found > news && found[-1] != '\n')
-		found--;
-	g_autofree char *line = g_strndup(found, strcspn(found, "\n"));
-	g_autofree char *valid = g_utf8_make_valid(line, -1);
-	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED, "a vGPU came up blank: %s", valid);
+	g_autofree char *names = vgpu_named_in(vgpus, line != NULL ? line : blank->id);
+	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED, "%s came up blank: %s",
+		    names != NULL ? names : "a vGPU",
+		    line != NULL ? line
+				 : "its driver has not taken the state that it was sent, and QEMU "
+				   "has reset it");
 	return FALSE;
 }
 
@@ -113,7 +96,8 @@ take_over(AgentRun *self, GError **error)
 	    !journal_append(self->journal, "committed", NULL, error))
 		return FALSE;
 	self->is_committed = TRUE;
-	mark_log(self);
+	qemu_words_mark(&self->qemu->words);
+	vgpu_watch_begin(&self->watch);
 	return (self->plan->paused || resume_guest(self, error)) &&
 	       agent_run_hook(self, "running", error) && check_guest(self, error) &&
 	       journal_append(self->journal, "running", NULL, error);
@@ -133,12 +117,12 @@ static void
 answer_refusal(AgentRun *self, JsonObject *reply, const GError *why)
 {
 	g_autoptr(GError) error = NULL;
-	g_autofree char *words = agent_last_words(self);
+	g_autofree char *words = qemu_words_last(&self->qemu->words);
 	gboolean gone = prove_gone(self, &error);
+	gboolean is_news = words != NULL && strstr(why->message, words) == NULL;
 	g_autofree char *text =
-		g_strdup_printf("%s%s%s%s%s", why->message, words != NULL ? ": " : "",
-				words != NULL ? words : "", gone ? "" : "; ",
-				gone ? "" : error->message);
+		g_strdup_printf("%s%s%s%s%s", why->message, is_news ? ": " : "",
+				is_news ? words : "", gone ? "" : "; ", gone ? "" : error->message);
 	self->error = self->error != NULL ? self->error
 					  : g_error_new_literal(GW_ERROR, GW_ERROR_REFUSED, text);
 	json_object_set_string_member(reply, "outcome",

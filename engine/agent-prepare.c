@@ -34,6 +34,8 @@ on_qemu_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp_u
 	      gpointer user_data)
 {
 	AgentRun *self = user_data;
+	if (strcmp(name, "VFIO_MIGRATION") == 0)
+		vgpu_watch_event(&self->watch, data);
 	if (!g_strv_contains(forwarded_events, name))
 		return;
 	recorder_event(self->recorder, "destination", name, data, timestamp_us);

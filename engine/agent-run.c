@@ -27,7 +27,6 @@
 #define CLOSE_TIMEOUT_MS 2000
 #define WATCH_MS	 500
 #define MAX_MESSAGES	 64 /* unanswered requests: a source has one out at a time */
-#define LAST_WORDS_BYTES 2048
 
 static gboolean agent_hello(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 
@@ -62,6 +61,7 @@ agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer ow
 	self->launched = (Process)PROCESS_INIT;
 	g_mutex_init(&self->lock);
 	g_queue_init(&self->messages);
+	vgpu_watch_init(&self->watch);
 	return self;
 }
 
@@ -74,6 +74,7 @@ agent_run_free(AgentRun *self)
 	g_queue_clear_full(&self->messages, (GDestroyNotify)control_message_free);
 	settings_free(self->former_settings);
 	process_clear(&self->launched);
+	vgpu_watch_clear(&self->watch);
 	recorder_free(self->recorder);
 	journal_free(self->journal);
 	gw_plan_free(self->plan);
@@ -114,19 +115,6 @@ agent_run_hook(AgentRun *self, const char *phase, GError **error)
 	recorder_phase(self->recorder, phase);
 	return hook_run(self->config->hook, phase, self->vm_name, "destination", HOOK_TIMEOUT_MS,
 			error);
-}
-
-char *
-agent_last_words(AgentRun *self)
-{
-	g_autofree char *text = NULL;
-	gsize len = 0;
-	if (self->log_path == NULL || !g_file_get_contents(self->log_path, &text, &len, NULL))
-		return NULL;
-	const char *tail = len > LAST_WORDS_BYTES ? text + len - LAST_WORDS_BYTES : text;
-	g_autofree char *valid = g_utf8_make_valid(tail, -1);
-	g_strstrip(valid);
-	return *valid != '\0' ? g_steal_pointer(&valid) : NULL;
 }
 
 static gboolean
@@ -207,7 +195,7 @@ tell_failure(AgentRun *self, const GError *error)
 		return;
 	self->failure_told = TRUE;
 	process_await_gone(&self->qemu->process, 500); /* let it finish what it has to say */
-	g_autofree char *words = agent_last_words(self);
+	g_autofree char *words = qemu_words_last(&self->qemu->words);
 	g_autoptr(GError) whole = g_error_copy(error);
 	if (words != NULL) {
 		g_free(whole->message);

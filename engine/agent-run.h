@@ -11,6 +11,7 @@
 #include "engine/plan-json.h"
 #include "engine/qemu.h"
 #include "engine/recorder.h"
+#include "engine/vgpu-watch.h"
 #include "engine/settings.h"
 #include "engine/transport.h"
 
@@ -66,7 +67,7 @@ struct AgentRun {
 		*vgpus; /* (nullable): of GwVgpu: what the VM file asked for, before it was made */
 	GwPlan *plan;
 	Journal *journal;
-	gint64 log_mark_bytes;	   /* how long QEMU's log was when COMMIT came */
+	VgpuWatch watch;	   /* since COMMIT came */
 	Settings *former_settings; /* (nullable): until we begin to change them */
 	Transport *transport;	   /* (nullable): once the data channels are QEMU's */
 	gboolean is_check;
@@ -114,6 +115,4 @@ gboolean agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GErr
 /* Undoes everything of a run that was not committed. %FALSE when its QEMU cannot be proven gone. */
 gboolean agent_clean_up(AgentRun *self, GError **error);
 
-/* (transfer full): QEMU's last words: what it said before it went, from its log. NULL if none. */
-char *agent_last_words(AgentRun *self);
 gboolean agent_run_hook(AgentRun *self, const char *phase, GError **error);

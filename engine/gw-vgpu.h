@@ -31,6 +31,7 @@ typedef struct {
 	gint64 migration_flags;	  /* GW_VGPU_…; 0: it cannot migrate; -1: not known */
 	gint64 stop_copy_bytes;	  /* what would have to be copied with the guest stopped */
 	gboolean lacks_data_size; /* it does not tell that: QEMU takes 100 GiB for granted */
+	gboolean is_unwatched;	  /* nothing would tell if its driver refused what it was sent */
 	char *taken_type;	  /* the type of the vGPU that has this one's UUID there already */
 } GwVgpu;
 

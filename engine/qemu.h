@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/process.h"
+#include "engine/qemu-words.h"
 #include "qmp/qmp-machine.h"
 #include "qmp/qmp-migration.h"
 
@@ -18,6 +19,7 @@ struct Qemu {
 	char *qmp_path;
 	QmpClient *qmp;
 	Process process;
+	QemuWords words;
 
 	QmpMigrateStatus status; /* by the last event, or by a query where none came */
 	gint64 stop_us;		 /* QEMU's wall clock at the last STOP; 0: none yet */

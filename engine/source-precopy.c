@@ -14,11 +14,10 @@
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
 
-#define SAMPLE_INTERVAL_MS    100
-#define GO_TIMEOUT_MS	      5000
-#define SETTLE_TIMEOUT_MS     10000
-#define DEATH_TIMEOUT_MS      2000
-#define LAST_WORDS_TIMEOUT_MS 2000
+#define SAMPLE_INTERVAL_MS 100
+#define GO_TIMEOUT_MS	   5000
+#define SETTLE_TIMEOUT_MS  10000
+#define DEATH_TIMEOUT_MS   2000
 
 /* Before its second look at the bitmap QEMU says 0 for the dirty rate, and its own limit for the downtime. */
 static gboolean
@@ -147,36 +146,6 @@ check_timeout(SourceRun *run, GError **error)
 	return FALSE;
 }
 
-static gboolean
-peer_has_spoken(gpointer data)
-{
-	SourceRun *run = data;
-	return run->peer_failure != NULL || control_conn_get_error(run->peer->conn) != NULL;
-}
-
-/* The source's QEMU often says nothing of why; the destination's words are on their way. */
-GError *
-source_migration_error(SourceRun *run)
-{
-	g_autoptr(GError) ignored = NULL;
-	g_auto(QmpMigrateInfo) info;
-	qmp_migrate_info_init(&info);
-	if (!await_until(peer_has_spoken, run, LAST_WORDS_TIMEOUT_MS, NULL, NULL))
-		g_debug("the destination has nothing to say");
-	if (run->qemu->closed == NULL && qmp_query_migrate(run->qemu->qmp, &info, &ignored)) {
-		g_free(run->qemu->info.error_desc);
-		run->qemu->info.error_desc = g_strdup(info.error_desc);
-	}
-	const char *ours = run->qemu->info.error_desc;
-	const char *theirs = run->peer_failure != NULL ? run->peer_failure->message : NULL;
-	g_autofree char *channel = transport_get_failure(run->transport);
-	return g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "source: QEMU says '%s': %s%s%s%s%s",
-			   qmp_migrate_status_to_string(run->qemu->status),
-			   ours != NULL ? ours : "it gives no reason", channel != NULL ? "; " : "",
-			   channel != NULL ? channel : "", theirs != NULL ? "; " : "",
-			   theirs != NULL ? theirs : "");
-}
-
 gboolean
 source_precopy(SourceRun *run, GError **error)
 {
@@ -189,6 +158,7 @@ source_precopy(SourceRun *run, GError **error)
 	if (!journal_append(run->journal, "precopy", NULL, error) ||
 	    !journal_sync(run->journal, error))
 		return FALSE;
+	qemu_words_mark(&run->qemu->words);
 	run->migrate_sent = TRUE;
 	transport_start(run->transport);
 	if (!qmp_migrate(run->qemu->qmp, run->transport->uri, error)) {
@@ -268,7 +238,7 @@ static gboolean
 destination_has_decided(gpointer data)
 {
 	SourceRun *run = data;
-	return run->destination_completed || peer_has_spoken(run);
+	return run->destination_completed || source_peer_has_spoken(run);
 }
 
 /*

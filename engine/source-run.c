@@ -124,7 +124,9 @@ report_error(SourceRun *run, const char *phase, const GError *error, const GErro
 			? g_strdup(error->message)
 			: g_strdup_printf("%s; and then: %s", error->message, undo_error->message);
 	if (run->qemu != NULL && report->error_qemu_source == NULL)
-		report->error_qemu_source = g_strdup(run->qemu->info.error_desc);
+		report->error_qemu_source = run->qemu->info.error_desc != NULL
+						    ? g_strdup(run->qemu->info.error_desc)
+						    : qemu_words_last(&run->qemu->words);
 	if (run->peer_failure != NULL && report->error_qemu_destination == NULL)
 		report->error_qemu_destination = g_strdup(run->peer_failure->message);
 }

@@ -90,6 +90,8 @@ gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void source_name_host(GError **error, const char *host);
 /* What went out for RAM; -1: not known. QEMU counts the whole stream under "ram", the vGPUs' part too. */
 gint64 source_ram_sent(const QmpMigrateInfo *info);
+/* source-error.c: has the agent said that its side has failed, or gone? For await_until(); @data is a SourceRun. */
+gboolean source_peer_has_spoken(gpointer data);
 /* (transfer full): the error of a migration that QEMU failed, with the words of both ends. */
 GError *source_migration_error(SourceRun *run);
 

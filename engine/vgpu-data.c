@@ -87,6 +87,8 @@ to_object(const GwVgpu *self)
 	fields_add_known(object, "stop_copy_bytes", self->stop_copy_bytes);
 	if (self->lacks_data_size)
 		json_object_set_boolean_member(object, "lacks_data_size", TRUE);
+	if (self->is_unwatched)
+		json_object_set_boolean_member(object, "is_unwatched", TRUE);
 	return object;
 }
 
@@ -138,6 +140,7 @@ from_node(JsonNode *node, GError **error)
 	self->migration_flags = read_flags(&f);
 	self->stop_copy_bytes = fields_count(&f, "stop_copy_bytes", FIELDS_OPTIONAL);
 	self->lacks_data_size = fields_boolean(&f, "lacks_data_size", FIELDS_OPTIONAL);
+	self->is_unwatched = fields_boolean(&f, "is_unwatched", FIELDS_OPTIONAL);
 	return fields_end(&f, error) ? g_steal_pointer(&self) : NULL;
 }
 
@@ -242,6 +245,25 @@ add_moved(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issu
 }
 
 static void
+warn_of_unwatched(const GPtrArray *destination, GPtrArray *issues)
+{
+	for (guint i = 0; i < destination->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(destination, i);
+		if (vgpu->is_unwatched)
+			g_ptr_array_add(
+				issues,
+				gw_issue_new(
+					GW_SEVERITY_WARNING, "vgpu-unwatched", "destination",
+					name_of(vgpu),
+					"if its driver refused the state at the last moment "
+					"nobody would notice: QEMU's standard error cannot be "
+					"read here, and its events do not tell",
+					"start that QEMU with its standard error in a file and "
+					"with migration-events=on"));
+	}
+}
+
+static void
 compare_lists(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issues)
 {
 	VgpuPairing pairing = vgpu_pairing(source, destination);
@@ -281,6 +303,7 @@ vgpu_compare(const GPtrArray *source, const GPtrArray *destination, GPtrArray *i
 	compare_lists(source, destination, issues);
 	check_among(source, "source", issues);
 	check_among(destination, "destination", issues);
+	warn_of_unwatched(destination, issues);
 }
 
 void

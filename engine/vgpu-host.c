@@ -165,6 +165,20 @@ vgpu_describe_left_of(const GPtrArray *vgpus, pid_t qemu)
 	return g_string_free(out, FALSE);
 }
 
+/* See vgpu-watch.c. */
+static gboolean
+ask_watched(Qemu *qemu, const QmpDevice *device, GwVgpu *vgpu, GError **error)
+{
+	gboolean has_events = FALSE;
+	if (qemu_words_can_be_read(&qemu->words))
+		return TRUE;
+	if (!qmp_device_get_boolean(qemu->qmp, device, "migration-events", &has_events, error))
+		return FALSE;
+	gboolean has_p2p = vgpu->migration_flags > 0 && (vgpu->migration_flags & GW_VGPU_P2P) != 0;
+	vgpu->is_unwatched = !has_events || !has_p2p || vgpu->name == NULL;
+	return TRUE;
+}
+
 static gboolean
 add_qemu_device(const VfioHost *host, Qemu *qemu, const QmpDevice *device, GPtrArray *vgpus,
 		GError **error)
@@ -177,6 +191,8 @@ add_qemu_device(const VfioHost *host, Qemu *qemu, const QmpDevice *device, GPtrA
 	GwVgpu *vgpu = vgpu_describe(host, device->id, path);
 	ask_features(host, qemu->process.pid, vgpu);
 	g_ptr_array_add(vgpus, vgpu);
+	if (!ask_watched(qemu, device, vgpu, error))
+		return FALSE;
 	return qmp_device_guest_path(qemu->qmp, device, &vgpu->guest_path, error);
 }
 
@@ -220,11 +236,14 @@ take_open(GwVgpu *vgpu, const GwVgpu *open)
 {
 	g_free(vgpu->name);
 	g_free(vgpu->guest_path);
+	g_free(vgpu->id);
 	vgpu->name = g_strdup(open->name);
+	vgpu->id = g_strdup(open->id);
 	vgpu->guest_path = g_strdup(open->guest_path);
 	vgpu->migration_flags = open->migration_flags;
 	vgpu->stop_copy_bytes = open->stop_copy_bytes;
 	vgpu->lacks_data_size = open->lacks_data_size;
+	vgpu->is_unwatched = open->is_unwatched;
 }
 
 void

@@ -33,7 +33,7 @@ GPtrArray *vgpu_list_of_vm(const VfioHost *host, const GwVm *vm);
  * @vm: its QEMU runs
  * @open: of vgpu_list_of_qemu()
  *
- * Adds what can be known only now: QEMU's own ids, and what the drivers can do.
+ * Adds what can be known only now: their UUIDs and QEMU's own ids, and what the drivers can do.
  */
 void vgpu_take_open(GPtrArray *vgpus, const GwVm *vm, const GPtrArray *open);
 

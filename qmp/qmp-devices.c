@@ -89,3 +89,22 @@ qmp_device_get_string(QmpClient *client, const QmpDevice *device, const char *pr
 		    property, device->path);
 	return NULL;
 }
+
+gboolean
+qmp_device_get_boolean(QmpClient *client, const QmpDevice *device, const char *property,
+		       gboolean *ret_value, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(JsonNode) reply = qmp_client_execute(client, "qom-get",
+						       qmp_call_strings("path", device->path,
+									"property", property, NULL),
+						       NULL, &cause);
+	if (reply == NULL && !qmp_error_is_refusal(cause)) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return FALSE;
+	}
+	*ret_value = reply != NULL && JSON_NODE_HOLDS_VALUE(reply) &&
+		     json_node_get_value_type(reply) == G_TYPE_BOOLEAN &&
+		     json_node_get_boolean(reply);
+	return TRUE;
+}

@@ -19,3 +19,6 @@ GPtrArray *qmp_list_devices(QmpClient *client, GError **error);
 /* (transfer full): a property that is a text; NULL with %QMP_ERROR, also when it is something else. */
 char *qmp_device_get_string(QmpClient *client, const QmpDevice *device, const char *property,
 			    GError **error);
+/* A property that is true or false; %FALSE as @ret_value too where this device has no such property. */
+gboolean qmp_device_get_boolean(QmpClient *client, const QmpDevice *device, const char *property,
+				gboolean *ret_value, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -4,9 +4,11 @@
  */
 #include "tests/model-qemu.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/test-util.h"
 
@@ -19,13 +21,18 @@ struct ModelQemu {
 	char *path;   /* (owned) */
 };
 
+/* What it says goes to a file of its own: the words of two in one would be taken for either's. */
 static void
 spawn(ModelQemu *self, GStrv argv)
 {
 	g_autoptr(GError) error = NULL;
+	g_autofree char *words = g_build_filename(self->folder, "stderr", NULL);
+	int fd = g_open(words, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
-	g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &self->pid, &error);
+	g_spawn_async_with_fds(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &self->pid,
+			       -1, -1, fd, &error);
 	g_assert_no_error(error);
+	close(fd);
 	for (guint ms = 0; ms < PATIENCE_MS && g_access(self->path, F_OK) != 0; ms++)
 		g_usleep(1000);
 }

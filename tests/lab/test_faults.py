@@ -38,6 +38,7 @@ class FaultCase(GodwitCase):
         done, output, report = self.migrate(*options)
         self.assertEqual(done, code, output)
         self.assertEqual(report["vm_runs_on"], "source")
+        self.assertIn("gpu0", report["error"]["message"], "the device is not named")
         self.assertRegex(output, words.replace("{gpu}", self.gpu).replace("{name}", NAME))
         self.assert_stayed(vram)
         return report
@@ -116,11 +117,12 @@ class AtSource(FaultCase):
         self.moves()
 
     def test_read_error_in_precopy(self):
-        self.fault("Input/output error", after_bytes=MIB, read_error=errno.EIO)
+        self.fault("Input/output error.*0000:00:08.0/vfio.*\\(vGPU 'gpu0'\\)", after_bytes=MIB, read_error=errno.EIO)
 
     def test_read_error_in_stop_copy(self):
+        """QEMU does not say of which device it was."""
         self.both_fault("no_precopy", 1)
-        self.fault("Input/output error", read_error=errno.EIO)
+        self.fault("Input/output error \\(perhaps vGPU 'gpu0': QEMU speaks so too when a driver", read_error=errno.EIO)
 
 
 class AtDestination(FaultCase):
@@ -142,20 +144,20 @@ class AtDestination(FaultCase):
 
     def test_image_refused(self):
         """The commit hazard: QEMU would run the guest with a blank GPU; Godwit takes it back."""
-        self.fault("blank: {name}: Failed.*Invalid argument", "refuse_image", 1)
+        self.fault("came up blank: {name}: Failed.*Invalid argument", "refuse_image", 1)
 
     def test_image_of_another_driver(self):
         """Both hosts show one version, and the driver refuses the image for another all the same."""
-        self.fault("blank: {name}: Failed", "driver_version", "1.0.7", "")
+        self.fault("came up blank: {name}: Failed", "driver_version", "1.0.7", "")
 
     def test_arc_to_running(self):
         """The last arc of all, inside `cont`."""
-        self.fault("blank: {name}: Failed setting device state to RUNNING", "fail_arc", "running-p2p>running")
+        self.fault("came up blank: {name}: Failed setting device state to RUNNING", "fail_arc", "running-p2p>running")
 
     def test_image_refused_of_one_of_two(self):
         self.target_fault("refuse_image", 1)
         self.begin(62, 63)
-        self.stays("blank: {name}: Failed")
+        self.stays("came up blank: {name}: Failed")
 
 
 class BlockedRemoval(FaultCase):

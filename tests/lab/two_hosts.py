@@ -64,10 +64,20 @@ class Host:
                 "-qmp", "unix:%s/look,server=on,wait=off" % self.folder]
         argv += self.guest.options(self.folder, self.clock)
         argv += list(options)
-        for number, name in enumerate(names):
-            argv += ["-device", "vfio-pci,id=gpu%d,addr=%d,sysfsdev=${%s},enable-migration=%s,"
-                     "migration-events=on" % (number, addr + number, name, migration)]
+        return argv + self._devices(["${%s}" % name for name in names], migration, addr)
+
+    @staticmethod
+    def _devices(paths, migration="on", addr=8, events="on"):
+        argv = []
+        for number, path in enumerate(paths):
+            argv += ["-device", "vfio-pci,id=gpu%d,addr=%d,sysfsdev=%s,enable-migration=%s,migration-events=%s"
+                     % (number, addr + number, path, migration, events)]
         return argv
+
+    def foreign_argv(self, paths, events):
+        """The command line of a QEMU that nobody of ours starts, waiting for a VM with the vGPUs at PATHS."""
+        argv = [word.replace("${qmp}", self.folder + "/qmp") for word in self._argv((), (), "on", 8)]
+        return argv + self._devices(paths, events=events) + ["-S", "-incoming", "defer"]
 
     def uuids(self):
         """Of the vGPUs on this host's parent."""

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Why a migration that QEMU failed has failed: what both QEMUs say, on their monitors and on their standard
+ * error, what is known of the channel, and which vGPU all this is about.
+ */
+#include "engine/source-run.h"
+
+#include <string.h>
+
+#include "engine/gw-error.h"
+#include "engine/transport.h"
+#include "engine/vgpu-watch.h"
+#include "qmp/await.h"
+
+#define LAST_WORDS_TIMEOUT_MS 2000
+
+gboolean
+source_peer_has_spoken(gpointer data)
+{
+	SourceRun *run = data;
+	return run->peer_failure != NULL || control_conn_get_error(run->peer->conn) != NULL;
+}
+
+/* (transfer full) (nullable): of QEMU's answer and of its standard error. */
+static char *
+own_words(SourceRun *run)
+{
+	g_autoptr(GError) ignored = NULL;
+	g_auto(QmpMigrateInfo) info;
+	qmp_migrate_info_init(&info);
+	if (run->qemu->closed != NULL || !qmp_query_migrate(run->qemu->qmp, &info, &ignored))
+		qmp_migrate_info_clear(&info);
+	g_autofree char *log = qemu_words_last(&run->qemu->words);
+	if (info.error_desc == NULL || log == NULL)
+		return g_strdup(info.error_desc != NULL ? info.error_desc : log);
+	return g_strdup_printf("%s: %s", info.error_desc, log);
+}
+
+/* (transfer full) (nullable): which vGPU it is about. A driver's refusal to give its state QEMU calls an error of the
+ * channel, and while the guest is stopped it does not say of which device. */
+static char *
+blame(SourceRun *run, const char *ours, const char *theirs)
+{
+	char *names = vgpu_named_in(run->source->vgpus, ours);
+	if (names == NULL)
+		names = vgpu_named_in(run->destination->vgpus, theirs);
+	if (names != NULL || ours == NULL || strstr(ours, "Channel error") == NULL)
+		return names;
+	g_autofree char *all = vgpu_all_names(run->source->vgpus);
+	return all != NULL ? g_strdup_printf("perhaps %s: QEMU speaks so too when a driver does "
+					     "not give its state",
+					     all)
+			   : NULL;
+}
+
+/* The source's QEMU often says nothing of why; the destination's words are on their way. */
+GError *
+source_migration_error(SourceRun *run)
+{
+	if (!await_until(source_peer_has_spoken, run, LAST_WORDS_TIMEOUT_MS, NULL, NULL))
+		g_debug("the destination has nothing to say");
+	g_autofree char *ours = own_words(run);
+	const char *theirs = run->peer_failure != NULL ? run->peer_failure->message : NULL;
+	g_autofree char *names = blame(run, ours, theirs);
+	g_autofree char *channel = transport_get_failure(run->transport);
+	g_autoptr(GString) text = g_string_new(ours != NULL ? ours : "it gives no reason");
+	if (names != NULL)
+		g_string_append_printf(text, " (%s)", names);
+	if (channel != NULL)
+		g_string_append_printf(text, "; %s", channel);
+	if (theirs != NULL)
+		g_string_append_printf(text, "; %s", theirs);
+	g_free(run->qemu->info.error_desc);
+	run->qemu->info.error_desc = g_steal_pointer(&ours);
+	return g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "source: QEMU says '%s': %s",
+			   qmp_migrate_status_to_string(run->qemu->status), text->str);
+}

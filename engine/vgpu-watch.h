@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "engine/gw-vgpu.h"
+
+/* What became of a VM's vGPUs, by what its QEMU says. Pure. */
+
+/* The states of each device since the watch began. */
+typedef struct {
+	GHashTable *last;   /* QEMU's id: its state */
+	GHashTable *jumped; /* QEMU's ids of those that came to run without a step between */
+} VgpuWatch;
+
+void vgpu_watch_init(VgpuWatch *self);
+void vgpu_watch_clear(VgpuWatch *self);
+/* Forgets all. */
+void vgpu_watch_begin(VgpuWatch *self);
+/* @data: (nullable): of an event VFIO_MIGRATION */
+void vgpu_watch_event(VgpuWatch *self, JsonObject *data);
+
+/* (transfer none) (nullable): one of @vgpus (nullable) that runs with a state other than it was sent: QEMU has
+ * reset it. Only of a device with P2P can that be told, and only where QEMU sends the events. */
+const GwVgpu *vgpu_watch_find_blank(const VgpuWatch *self, const GPtrArray *vgpus);
+
+/* (transfer full) (nullable): those of @vgpus (nullable) that @words (nullable) speak of, by name: "vGPU 'gpu0'". */
+char *vgpu_named_in(const GPtrArray *vgpus, const char *words);
+/* The same for all of them, and NULL if there are none. */
+char *vgpu_all_names(const GPtrArray *vgpus);
