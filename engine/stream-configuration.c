@@ -139,6 +139,7 @@ machine(Stream *self, const guint8 *field)
 {
 	memcpy(self->machine, field, self->need);
 	self->machine[self->need] = '\0';
+	self->counts.has_machine = TRUE;
 	stream_next_section(self);
 }
 
@@ -146,7 +147,9 @@ static void
 machine_length(Stream *self, const guint8 *field)
 {
 	guint32 len = stream_be32(field);
-	if (len == 0 || len >= STREAM_NAME_BYTES)
+	if (self->counts.has_machine)
+		stream_lose(self, "expected one configuration, not two");
+	else if (len == 0 || len >= STREAM_NAME_BYTES)
 		stream_lose(self, "expected the machine type's length, 1 to %d, not %u",
 			    STREAM_NAME_BYTES - 1, len);
 	else

@@ -79,7 +79,7 @@ struct Stream {
 	StreamSection *sections; /* (owned): those that have several parts */
 	guint n_sections;
 	StreamSection full;
-	char machine[STREAM_NAME_BYTES];
+	char machine[STREAM_NAME_BYTES]; /* set before has_machine says so, then never changed */
 	char subsection[STREAM_NAME_BYTES];
 	guint32 n_capabilities;
 	gboolean ignores_shared;

@@ -260,7 +260,7 @@ stream_get_error(Stream *self)
 const char *
 stream_get_machine(Stream *self)
 {
-	return self->machine[0] != '\0' ? self->machine : NULL;
+	return self->machine;
 }
 
 /* ---- for the caller ---- */

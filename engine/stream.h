@@ -7,7 +7,7 @@
  * Stream: reads one connection of QEMU's migration stream as it passes, and says what each byte of it was for.
  * Pure. stream.c tells how it works, and the other files of that name what QEMU sends.
  *
- * It belongs to the thread that pushes: nothing but stream_read() may be called from others. It takes no lock,
+ * It belongs to the thread that pushes: what others may call says so. It takes no lock,
  * and allocates only where a device is named for the first time. Memory is bounded whatever comes.
  */
 typedef struct Stream Stream;
@@ -62,6 +62,7 @@ typedef struct {
 	guint64 state; /* StreamState */
 	guint64 kind;  /* StreamKind */
 	guint64 phase; /* StreamPhase; of the main channel */
+	guint64 has_machine;
 	guint64 total_bytes;
 	guint64 framing_bytes; /* of the stream itself: header, configuration, commands; a return path, whole */
 	guint64 device_bytes; /* devices whose state has no length in the stream: all but RAM and VFIO */
@@ -108,5 +109,5 @@ void stream_read(Stream *self, StreamCounts *ret_counts);
 const char *stream_get_device(Stream *self, guint index);
 /* (transfer none) (nullable): from any thread. What went wrong and at which offset, once it is lost. */
 const char *stream_get_error(Stream *self);
-/* (transfer none) (nullable): from the pushing thread. QEMU's machine type, "pc-q35-10.0". */
+/* (transfer none): from any thread, once counts that were read have it. QEMU's machine type, "pc-q35-10.0". */
 const char *stream_get_machine(Stream *self);

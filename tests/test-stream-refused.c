@@ -50,6 +50,7 @@ static const struct {
 	  "at offset 9: expected the machine type's length, 1 to 255, not 0" },
 	{ "5145564d 00000003 07 00000100",
 	  "at offset 9: expected the machine type's length, 1 to 255, not 256" },
+	{ HEADER "07 00000001", "at offset 16: expected one configuration, not two" },
 	{ HEADER "05 00",
 	  "at offset 16: expected the name of a part of the configuration, not nothing" },
 	{ HEADER "05 01 78 00000001",

@@ -19,7 +19,7 @@ static const Cmd *const verbs[] = { GODWIT_VERBS(X) };
 #undef X
 
 /* Known from the documentation, and part of a later version. */
-static const char *const later_verbs[] = { "dirty-rate", "stream", NULL };
+static const char *const later_verbs[] = { "dirty-rate", NULL };
 
 static const Cmd *
 find_verb(const char *name)
