@@ -3,10 +3,12 @@
  * stream: real migrations of QEMU 7.2, 10.0 and 11.1, read to the last byte and compared with QEMU's own numbers;
  * in pieces of any size, cut anywhere and changed anywhere.
  */
+#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/stream.h"
+#include "tests/golden.h"
 #include "tests/stream-data.h"
 #include "tests/test-util.h"
 
@@ -14,7 +16,7 @@
 
 /* What all channels of a recording have together. */
 typedef struct {
-	guint64 total_bytes;
+	guint64 total_bytes, vmdesc_bytes;
 	guint64 pages, zero_pages;
 	guint64 switchover_page_bytes;
 	guint64 vfio_transferred, vfio_config_bytes, vfio_stop_copy_bytes, vfio_precopy_bytes;
@@ -56,6 +58,7 @@ static void
 add(Sums *sums, const StreamCounts *counts)
 {
 	sums->total_bytes += counts->kind == STREAM_RETURN ? 0 : counts->total_bytes;
+	sums->vmdesc_bytes += counts->vmdesc_bytes;
 	sums->n_multifd += counts->kind == STREAM_MULTIFD;
 	for (guint i = 0; i < STREAM_N_PHASES; i++) {
 		sums->pages += counts->ram[i].pages;
@@ -113,6 +116,32 @@ static void
 test_last_byte(void)
 {
 	for_all(check_last_byte);
+}
+
+/* What QEMU's own scripts/analyze-migration.py finds, which reads every device by the description at the end: the
+ * same pages, and the same end. It reads one channel without vGPUs. */
+static void
+check_analyzed(JsonObject *analyzed, const char *name, JsonNode *node, gpointer data)
+{
+	JsonObject *expected = json_node_get_object(node);
+	g_autoptr(StreamRecording) recording = stream_data_read(name);
+	Sums sums;
+	sum_up(recording, &sums);
+	CU_ASSERT_EQUAL(sums.pages, (guint64)json_object_get_int_member(expected, "pages"));
+	CU_ASSERT_EQUAL(sums.zero_pages,
+			(guint64)json_object_get_int_member(expected, "zero_pages"));
+	CU_ASSERT_EQUAL(recording->ram_total, json_object_get_int_member(expected, "ram_bytes"));
+	CU_ASSERT_EQUAL(sums.total_bytes - sums.vmdesc_bytes,
+			(guint64)json_object_get_int_member(expected, "end"));
+}
+
+static void
+test_analyzed(void)
+{
+	g_autofree char *text = golden_read("analyzed-streams.json");
+	g_autoptr(JsonNode) node = json_from_string(text, NULL);
+	CU_ASSERT_EQUAL(json_object_get_size(json_node_get_object(node)), 4);
+	json_object_foreach_member(json_node_get_object(node), check_analyzed, NULL);
 }
 
 static void
@@ -310,6 +339,7 @@ CU_TestInfo suite_stream[] = {
 	{ "real streams are read to the last byte", test_last_byte },
 	{ "the vGPUs make up vfio.transferred exactly", test_vfio },
 	{ "pages are as many as QEMU says", test_pages },
+	{ "QEMU's own script finds the same", test_analyzed },
 	{ "all bytes make up ram.transferred", test_transferred },
 	{ "the switchover's pages are told apart in all channels", test_switchover },
 	{ "pieces of any size give the same counts", test_pieces },

@@ -5,7 +5,8 @@
 usage: record.py FOLDER [NAME...]   without a NAME all that this host can make (vGPUs: in the lab's VM)
        record.py --list
 
-A recording is a folder of what went over each connection, compressed, and expected.json: QEMU's own numbers.
+A recording is a folder of what went over each connection, compressed, and expected.json: QEMU's own numbers. Of some
+that are made again tests/data/analyzed-streams.json changes too: it has what QEMU's scripts/analyze-migration.py finds.
 """
 
 import os
