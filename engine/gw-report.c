@@ -206,6 +206,7 @@ gw_report_copy(const GwReport *self)
 	copy->error_message = g_strdup(self->error_message);
 	copy->error_qemu_source = g_strdup(self->error_qemu_source);
 	copy->error_qemu_destination = g_strdup(self->error_qemu_destination);
+	copy->left_over = g_strdup(self->left_over);
 	copy->plan = gw_plan_copy(self->plan);
 	copy->phases = lists.phases;
 	copy->downtime_parts = lists.downtime_parts;
@@ -226,6 +227,7 @@ gw_report_free(GwReport *self)
 	g_free(self->error_message);
 	g_free(self->error_qemu_source);
 	g_free(self->error_qemu_destination);
+	g_free(self->left_over);
 	gw_plan_free(self->plan);
 	g_ptr_array_unref(self->phases);
 	g_ptr_array_unref(self->downtime_parts);

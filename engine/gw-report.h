@@ -60,6 +60,7 @@ typedef struct {
 	char *error_message;
 	char *error_qemu_source; /* QEMU's own words */
 	char *error_qemu_destination;
+	char *left_over; /* what could not be taken away in the end, with its host; NULL: nothing */
 
 	gint64 total_us;
 	gint64 setup_us;

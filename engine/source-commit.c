@@ -186,7 +186,6 @@ source_cleanup(SourceRun *run, GError **error)
 	if (told && ended)
 		journal_remove(run->journal);
 	if (local_error != NULL)
-		recorder_event(run->recorder, "engine", local_error->message, NULL,
-			       g_get_real_time());
+		source_report_left_over(run, "source", local_error);
 	return TRUE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Why a migration that QEMU failed has failed: what both QEMUs say, on their monitors and on their standard
+ * What goes into the report of what went wrong. Why a migration that QEMU failed has failed: what both QEMUs say, on their monitors and on their standard
  * error, what is known of the channel, and which vGPU all this is about.
  */
 #include "engine/source-run.h"
@@ -19,6 +19,16 @@ source_peer_has_spoken(gpointer data)
 {
 	SourceRun *run = data;
 	return run->peer_failure != NULL || control_conn_get_error(run->peer->conn) != NULL;
+}
+
+void
+source_report_left_over(SourceRun *run, const char *host, const GError *error)
+{
+	GwReport *report = recorder_get_report(run->recorder);
+	recorder_event(run->recorder, "engine", error->message, NULL, g_get_real_time());
+	g_free(report->left_over);
+	report->left_over = g_strdup_printf("%s: %s; 'godwit recover' there makes sure of it", host,
+					    error->message);
 }
 
 /* (transfer full) (nullable): of QEMU's answer and of its standard error. */

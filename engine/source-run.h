@@ -86,6 +86,8 @@ GArray *source_open_channels(SourceRun *run, GError **error);
 
 /* Is everything that this run rests on still there? To be asked after every wait. */
 gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Tells that something was left at @host that nobody will take away but `godwit recover` there. */
+void source_report_left_over(SourceRun *run, const char *host, const GError *error);
 /* Puts "@host: " before *@error unless it names a host already, or is a cancel. */
 void source_name_host(GError **error, const char *host);
 /* What went out for RAM; -1: not known. QEMU counts the whole stream under "ram", the vGPUs' part too. */

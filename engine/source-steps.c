@@ -217,8 +217,8 @@ source_survey_undo(SourceRun *run, GError **error)
 	g_autoptr(GError) local_error = NULL;
 	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_ABORT, fields,
 							CALL_TIMEOUT_MS, NULL, &local_error);
-	if (reply == NULL)
-		g_debug("abort: %s", local_error->message);
+	if (reply == NULL && control_conn_get_error(run->peer->conn) == NULL)
+		source_report_left_over(run, "destination", local_error);
 	control_conn_close(run->peer->conn, 1000);
 	return TRUE;
 }

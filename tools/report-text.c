@@ -197,6 +197,7 @@ add_summary(GString *out, const GwReport *report)
 		g_string_append_printf(out, "cancelled: %s is on the source\n", vm_name(report));
 	else
 		add_failure(out, report);
+	add_words(out, "left over", report->left_over);
 	add_duration(out, "total", report->total_us);
 	add_downtime(out, report);
 	add_ram(out, report);

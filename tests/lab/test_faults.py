@@ -164,10 +164,12 @@ class BlockedRemoval(FaultCase):
     """The kernel does not end a removal for as long as the driver wants. Godwit waits 10 s, then says so. The
     vGPU's name is gone from sysfs by then, but not the vGPU: its instance is still taken."""
 
+    blocks_ms = 600000  # longer than the run may take
+
     def begin(self, host):
         self.all_free = vgpus.available(62, PARENTS[host])
         super().begin()
-        self.host_fault(host, "block_remove", 500000)
+        self.host_fault(host, "block_remove", self.blocks_ms)
 
     def assert_taken(self, host, number):
         self.assertEqual(vgpus.available(62, PARENTS[host]), self.all_free - number)
@@ -179,12 +181,11 @@ class BlockedRemoval(FaultCase):
     def test_at_the_source(self):
         """After a migration that worked: the guest runs there, and the journal remembers what is to remove."""
         self.begin("a")
-        begun = time.monotonic()
-        code, output, report = self.migrate(timeout_s=60)
-        self.assertLess(time.monotonic() - begun, 45)
+        code, output, report = self.migrate()
         self.assertEqual(code, 0, output)
         self.assertEqual(report["vm_runs_on"], "destination")
-        self.assertIn("remove '%s'" % self.gpu, str(report["events"]))
+        self.assertRegex(output, "left over +source: remove '%s'.*'godwit recover'" % self.gpu)
+        self.assertIn(self.gpu, report["left_over"])
         self.assert_taken("a", 1)
         self.assertEqual(len(self.source.journals()), 1)
         self.assertFalse(self.source.has_qemu())
@@ -197,10 +198,9 @@ class BlockedRemoval(FaultCase):
         """After one that failed: the guest runs here. The kernel ends by itself what it has begun."""
         self.begin("b")
         self.target_fault("load_error", errno.ENOSPC)
-        begun = time.monotonic()
-        code, output, report = self.migrate(timeout_s=60)
-        self.assertLess(time.monotonic() - begun, 45)
+        code, output, report = self.migrate()
         self.assertEqual((code, report["vm_runs_on"]), (FAILED, "source"), output)
+        self.assertRegex(output, "left over +destination: remove '[-0-9a-f]{36}'.*'godwit recover'")
         self.assert_taken("b", 1)
         # The agent tries a second time, and does not take the lost name for the end of it.
         self.stop_agent(self.agent)
