@@ -110,7 +110,7 @@ choose_xbzrle(const Negotiation *self, const char **ret_reason)
 static Wish
 choose_auto_converge(const Negotiation *self, const char **ret_reason)
 {
-	if (g_strcmp0(self->policy->on_stall, "throttle") == 0 &&
+	if (self->policy->on_stall == GW_ON_STALL_THROTTLE &&
 	    !negotiation_is_asked(self, "dirty-limit"))
 		return answer(ASKED, "the vCPUs are to be slowed down on a stall", ret_reason);
 	return answer_if_asked(self, "auto-converge",
@@ -205,7 +205,7 @@ tell_missing(Negotiation *self, const Capability *row)
 					  row->kind == KIND_NEEDED
 						  ? "use QEMU 4.0 or later"
 						  : "use a newer QEMU, or do without it",
-					  "QEMU has no migration capability '%s'", row->name);
+					  "QEMU has no such migration capability");
 }
 
 /* What was asked for and is not to be. */
@@ -214,11 +214,8 @@ tell_unwanted(Negotiation *self, const Capability *row, const char *reason)
 {
 	if (!negotiation_is_asked(self, row->name))
 		return;
-	gboolean refused = row->kind != KIND_CHOSEN;
-	negotiation_error(self, refused ? "refused-capability" : "capability-conflict", "both",
-			  row->name, "do without it",
-			  "the migration capability '%s' was asked for and cannot be had: %s",
-			  row->name, reason);
+	negotiation_error(self, "capability-conflict", "both", row->name, "do without it",
+			  "this capability was asked for and cannot be had: %s", reason);
 }
 
 static gboolean
@@ -262,8 +259,7 @@ check_asked_names(Negotiation *self)
 			negotiation_error(
 				self, "capability-unknown", "both", asked[i],
 				"see 'godwit migrate --help' for those that can be asked for",
-				"the migration capability '%s' was asked for and is not known here",
-				asked[i]);
+				"this capability was asked for and is not known here");
 }
 
 void
@@ -282,10 +278,9 @@ capability_check_refused(Negotiation *self)
 			if (table[i].kind == KIND_REFUSED &&
 			    negotiation_has_word(self->surveys[host]->capabilities_on,
 						 table[i].name))
-				negotiation_error(
-					self, "refused-capability", negotiation_host_names[host],
-					table[i].name,
-					"switch it off with migrate-set-capabilities",
-					"the migration capability '%s' is switched on: %s",
-					table[i].name, table[i].reason);
+				negotiation_error(self, "refused-capability",
+						  negotiation_host_names[host], table[i].name,
+						  "switch it off with migrate-set-capabilities",
+						  "this capability is switched on: %s",
+						  table[i].reason);
 }

@@ -59,4 +59,9 @@ GW_API char *gw_plan_to_json(const GwPlan *self);
 GW_API gboolean gw_plan_is_possible(const GwPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlan, gw_plan_free)
 
+/* May the user let errors of @code pass? Only where that can be sound. */
+GW_API gboolean gw_code_can_be_allowed(const char *code);
+/* (transfer full): all such codes, with a space between. */
+GW_API char *gw_codes_that_can_be_allowed(void);
+
 GW_API const char *gw_severity_to_string(GwSeverity severity);

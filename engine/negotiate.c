@@ -15,6 +15,8 @@
 #include "engine/transport.h"
 #include "engine/vgpu-data.h"
 
+#define MAX_ISSUES 512 /* whoever has mended these sees the others */
+
 const char *const negotiation_host_names[PLAN_N_HOSTS] = { "source", "destination" };
 
 /* @text: (transfer full) */
@@ -22,8 +24,9 @@ static void
 take_issue(Negotiation *self, GwSeverity severity, const char *code, const char *host,
 	   const char *subject, const char *remedy, char *text)
 {
-	g_ptr_array_add(self->plan->issues,
-			gw_issue_new(severity, code, host, subject, text, remedy));
+	if (self->plan->issues->len < MAX_ISSUES)
+		g_ptr_array_add(self->plan->issues,
+				gw_issue_new(severity, code, host, subject, text, remedy));
 	g_free(text);
 }
 
@@ -69,124 +72,45 @@ negotiation_has_vgpus(const Negotiation *self)
 	return source->vgpus != NULL && source->vgpus->len > 0;
 }
 
-/* A field that both must have the same. What one of them did not say cannot be compared. */
-static void
-compare_words(Negotiation *self, const char *code, const char *what, const char *source,
-	      const char *destination, const char *remedy)
+const GwSurvey *
+negotiation_source(const Negotiation *self)
+{
+	return self->surveys[PLAN_SOURCE];
+}
+
+const GwSurvey *
+negotiation_destination(const Negotiation *self)
+{
+	return self->surveys[PLAN_DESTINATION];
+}
+
+/* What one of them did not say cannot be compared. */
+void
+negotiation_compare(Negotiation *self, const char *code, const char *what, const char *source,
+		    const char *destination, const char *remedy)
 {
 	if (source == NULL || destination == NULL || strcmp(source, destination) == 0)
 		return;
 	negotiation_error(self, code, "both", what, remedy,
-			  "the %s differs: '%s' at the source, '%s' at the destination", what,
-			  source, destination);
+			  "it is '%s' at the source and '%s' at the destination", source,
+			  destination);
 }
 
-static void
-check_target(Negotiation *self)
+void
+negotiation_run(Negotiation *self, const NegotiationRule *rules, guint n_rules)
 {
-	compare_words(self, "target", "architecture", self->surveys[PLAN_SOURCE]->target,
-		      self->surveys[PLAN_DESTINATION]->target,
-		      "use hosts whose QEMU emulates the same architecture");
-}
-
-static void
-check_machine(Negotiation *self)
-{
-	compare_words(self, "machine-type", "machine type",
-		      self->surveys[PLAN_SOURCE]->machine_type,
-		      self->surveys[PLAN_DESTINATION]->machine_type,
-		      "name the machine type with its version (-machine pc-q35-7.2) on both hosts");
-}
-
-static void
-check_uuid(Negotiation *self)
-{
-	compare_words(self, "uuid", "UUID", self->surveys[PLAN_SOURCE]->uuid,
-		      self->surveys[PLAN_DESTINATION]->uuid, "give both QEMUs the same -uuid");
-}
-
-static void
-check_memory(Negotiation *self)
-{
-	if (self->surveys[PLAN_SOURCE]->ram_bytes == self->surveys[PLAN_DESTINATION]->ram_bytes)
-		return;
-	negotiation_error(self, "ram-size", "both", "RAM", "give both QEMUs the same -m",
-			  "the RAM differs: %" G_GUINT64_FORMAT
-			  " bytes at the source, %" G_GUINT64_FORMAT " bytes at the destination",
-			  self->surveys[PLAN_SOURCE]->ram_bytes,
-			  self->surveys[PLAN_DESTINATION]->ram_bytes);
-}
-
-static void
-check_vcpus(Negotiation *self)
-{
-	if (self->surveys[PLAN_SOURCE]->vcpus == self->surveys[PLAN_DESTINATION]->vcpus)
-		return;
-	negotiation_error(self, "vcpus", "both", "vCPUs", "give both QEMUs the same -smp",
-			  "the number of vCPUs differs: %u at the source, %u at the destination",
-			  self->surveys[PLAN_SOURCE]->vcpus,
-			  self->surveys[PLAN_DESTINATION]->vcpus);
-}
-
-static void
-check_blocked_reasons(Negotiation *self)
-{
-	for (guint i = 0; self->surveys[PLAN_SOURCE]->blocked_reasons != NULL &&
-			  self->surveys[PLAN_SOURCE]->blocked_reasons[i] != NULL;
-	     i++)
-		negotiation_error(self, "blocked", "source", "guest",
-				  "take the device or feature that QEMU names away from the VM",
-				  "QEMU would not migrate it: %s",
-				  self->surveys[PLAN_SOURCE]->blocked_reasons[i]);
-}
-
-static const char *const movable_run_states[] = { "running", "paused", "prelaunch", NULL };
-
-static void
-check_source_state(Negotiation *self)
-{
-	const char *state = self->surveys[PLAN_SOURCE]->run_state;
-	if (state == NULL || g_strv_contains(movable_run_states, state))
-		return;
-	gboolean is_postmigrate = strcmp(state, "postmigrate") == 0;
-	negotiation_error(
-		self, "run-state", "source", "guest",
-		is_postmigrate
-			? "it was stopped by an earlier migration: make sure that it runs nowhere "
-			  "else, then 'cont' it (and 'stop' it to move it paused)"
-			: "bring the guest into an orderly state first",
-		"the guest is '%s'", state);
-}
-
-static void
-check_source_idle(Negotiation *self)
-{
-	static const char *const idle[] = { "none", "completed", "cancelled", "failed", NULL };
-	const char *status = self->surveys[PLAN_SOURCE]->migrate_status;
-	if (status == NULL || g_strv_contains(idle, status))
-		return;
-	negotiation_error(self, "migrating", "source", "guest",
-			  "wait until that migration has ended, or cancel it",
-			  "another migration of it is under way ('%s')", status);
-}
-
-static void
-check_destination_state(Negotiation *self)
-{
-	const char *state = self->surveys[PLAN_DESTINATION]->run_state;
-	if (g_strcmp0(state, "inmigrate") == 0)
-		return;
-	negotiation_error(self, "not-incoming", "destination", "QEMU",
-			  "start it with -incoming defer",
-			  "the QEMU that shall receive is '%s', not 'inmigrate'",
-			  state != NULL ? state : "in an unknown state");
+	for (guint i = 0; i < n_rules; i++)
+		if (!rules[i].needs_both || !negotiation_destination(self)->is_absent)
+			rules[i].check(self);
 }
 
 static void
 check_vgpus(Negotiation *self)
 {
-	const GPtrArray *vgpus = self->surveys[PLAN_SOURCE]->vgpus;
-	vgpu_compare(vgpus, self->surveys[PLAN_DESTINATION]->vgpus, self->plan->issues);
+	const GPtrArray *vgpus = negotiation_source(self)->vgpus;
+	/* One that did not start for another reason has told of no vGPUs. */
+	if (negotiation_destination(self)->absent_reason == NULL)
+		vgpu_compare(vgpus, negotiation_destination(self)->vgpus, self->plan->issues);
 	vgpu_check_sizes(vgpus, self->plan->downtime_limit_us, self->plan->bandwidth_bytes_per_s,
 			 self->plan->issues);
 }
@@ -207,39 +131,77 @@ check_vfio_migration(Negotiation *self)
 static void
 check_viommus(Negotiation *self)
 {
-	for (guint host = 0; negotiation_has_vgpus(self) && host < PLAN_N_HOSTS; host++)
-		for (guint i = 0; self->surveys[host]->viommus != NULL &&
-				  self->surveys[host]->viommus[i] != NULL;
-		     i++)
+	for (guint host = 0; negotiation_has_vgpus(self) && host < PLAN_N_HOSTS; host++) {
+		const GStrv viommus = self->surveys[host]->viommus;
+		for (guint i = 0; viommus != NULL && viommus[i] != NULL; i++)
 			negotiation_error(
-				self, "viommu", negotiation_host_names[host],
-				self->surveys[host]->viommus[i],
+				self, "viommu", negotiation_host_names[host], viommus[i],
 				"take the virtual IOMMU away from the VM",
 				"a vGPU does not migrate together with a virtual IOMMU ('%s')",
-				self->surveys[host]->viommus[i]);
+				viommus[i]);
+	}
 }
 
-/* A rule for two QEMUs is passed over when the destination's was not started for the vGPUs' sake. */
-typedef struct {
-	void (*check)(Negotiation *self);
-	gboolean needs_both;
-} Rule;
-
-static const Rule rules[] = {
+static const NegotiationRule rules[] = {
 	{ check_vgpus, FALSE },
 	{ check_vfio_migration, FALSE },
 	{ check_viommus, FALSE },
-	{ check_target, TRUE },
-	{ check_machine, TRUE },
-	{ check_uuid, TRUE },
-	{ check_memory, TRUE },
-	{ check_vcpus, TRUE },
-	{ check_blocked_reasons, FALSE },
-	{ check_source_state, FALSE },
-	{ check_source_idle, FALSE },
-	{ check_destination_state, TRUE },
 	{ capability_check_refused, FALSE },
 };
+
+/*
+ * Errors that the user may let pass by their codes: where the migration works all the same, and only what the
+ * guest finds there is another thing than it left. What QEMU would refuse, or what could damage the guest for
+ * certain, is not among them.
+ */
+static const char *const allowable[] = {
+	"accelerator",
+	"clock",
+	"cpu-features",
+	"cpu-model",
+	"cpu-property",
+	"device-extra",
+	"device-property",
+	"disk-not-shared",
+	"disk-missing",
+	"machine-property",
+	"memory",
+	"refused-capability",
+	"topology",
+	"uuid",
+	NULL,
+};
+
+gboolean
+gw_code_can_be_allowed(const char *code)
+{
+	return g_strv_contains(allowable, code);
+}
+
+char *
+gw_codes_that_can_be_allowed(void)
+{
+	return g_strjoinv(" ", (char **)allowable);
+}
+
+static void
+allow(Negotiation *self)
+{
+	const char *const *codes = self->policy->allowed;
+	for (guint i = 0; codes != NULL && i < self->plan->issues->len; i++) {
+		GwIssue *issue = g_ptr_array_index(self->plan->issues, i);
+		if (issue->severity != GW_SEVERITY_ERROR || !g_strv_contains(codes, issue->code) ||
+		    !gw_code_can_be_allowed(issue->code))
+			continue;
+		issue->severity = GW_SEVERITY_WARNING;
+		issue->is_allowed = TRUE;
+	}
+	for (guint i = 0; codes != NULL && codes[i] != NULL; i++)
+		if (!gw_code_can_be_allowed(codes[i]))
+			negotiation_error(self, "not-allowable", "both", codes[i],
+					  "mend what is wrong instead",
+					  "errors of code '%s' cannot be allowed", codes[i]);
+}
 
 static void
 check_transport(Negotiation *self)
@@ -247,21 +209,19 @@ check_transport(Negotiation *self)
 	const GwPlan *plan = self->plan;
 	const TransportOps *ops = transport_find(plan->transport);
 	if (ops == NULL) {
-		negotiation_error(self, "transport", "both", plan->transport,
-				  "use the transport 'direct'", "there is no transport '%s' here",
+		negotiation_error(self, "transport", "both", "transport",
+				  "use the transport 'direct'", "there is no '%s' here",
 				  plan->transport);
 		return;
 	}
 	if (plan->channels > 1 && !ops->carries_many)
-		negotiation_error(self, "transport", "both", plan->transport,
+		negotiation_error(self, "transport", "both", "transport",
 				  "use the transport 'relay', or one channel",
-				  "the transport '%s' has one channel, not %u", plan->transport,
-				  plan->channels);
+				  "'%s' has one channel, not %u", plan->transport, plan->channels);
 	if (self->policy->account && !ops->sees_bytes)
-		negotiation_error(self, "transport", "both", plan->transport,
+		negotiation_error(self, "transport", "both", "transport",
 				  "use the transport 'relay', or do without accounting",
-				  "the transport '%s' does not see the stream, so it cannot be "
-				  "accounted",
+				  "'%s' does not see the stream, so it cannot be accounted",
 				  plan->transport);
 }
 
@@ -289,14 +249,17 @@ negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePo
 	plan->keep_source = policy->keep_source;
 
 	Negotiation self = { { source, destination }, policy, plan };
-	for (guint i = 0; i < G_N_ELEMENTS(rules); i++)
-		if (!rules[i].needs_both || !destination->is_absent)
-			rules[i].check(&self);
+	negotiate_guest(&self);
+	negotiation_run(&self, rules, G_N_ELEMENTS(rules));
+	negotiate_machine(&self);
+	negotiate_devices(&self);
+	negotiate_disks(&self);
 	decide_transport(&self);
-	if (destination->is_absent)
-		return plan;
-	capability_decide_all(&self);
-	parameter_decide_all(&self);
+	if (!destination->is_absent) {
+		capability_decide_all(&self);
+		parameter_decide_all(&self);
+	}
+	allow(&self);
 	return plan;
 }
 
@@ -308,8 +271,9 @@ negotiate_describe_errors(const GwPlan *plan)
 		const GwIssue *issue = g_ptr_array_index(plan->issues, i);
 		if (issue->severity != GW_SEVERITY_ERROR)
 			continue;
-		g_string_append_printf(text, "%s%s: %s", text->len > 0 ? "; " : "", issue->host,
-				       issue->text);
+		g_string_append_printf(text, "%s%s: %s%s%s", text->len > 0 ? "; " : "", issue->host,
+				       issue->subject != NULL ? issue->subject : "",
+				       issue->subject != NULL ? ": " : "", issue->text);
 	}
 	return g_string_free(text, FALSE);
 }
@@ -326,15 +290,13 @@ check_settings_of_peer(Negotiation *self, const GwPlan *plan)
 						   !negotiation_has_word(own->capabilities, name)))
 			negotiation_error(
 				self, "capability", "destination", name, NULL,
-				"the plan asks for capability '%s', which cannot be had here",
-				name);
+				"the plan asks for this capability, which cannot be had here");
 	}
 	for (guint i = 0; i < plan->parameters->len; i++) {
 		const GwPlanParameter *parameter = g_ptr_array_index(plan->parameters, i);
 		if (parameter->at_destination && !parameter_is_acceptable(parameter))
 			negotiation_error(self, "parameter", "destination", parameter->name, NULL,
-					  "the plan sets parameter '%s' to what it cannot be here",
-					  parameter->name);
+					  "the plan sets this parameter to what it cannot be here");
 	}
 }
 
@@ -344,7 +306,7 @@ negotiate_check_destination(const GwPlan *plan, const GwSurvey *survey, GError *
 	g_autoptr(GwPlan) own = gw_plan_new();
 	const NegotiatePolicy policy = { 0 };
 	Negotiation self = { { survey, survey }, &policy, own };
-	check_destination_state(&self);
+	negotiation_check_destination_state(&self);
 	check_settings_of_peer(&self, plan);
 	const TransportOps *ops = transport_find(plan->transport);
 	if (ops == NULL || (plan->channels > 1 && !ops->carries_many))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/gw-plan.h"
+#include "engine/gw-stall.h"
 #include "engine/gw-survey.h"
 
 /* What the user wants; part of a plan's making. Zeroed it is: nothing in particular. */
@@ -13,8 +14,7 @@ typedef struct {
 	gboolean account;	    /* the stream is to be seen, and accounted by device */
 	const char *const *allowed; /* (nullable): codes of errors that are let pass */
 	const char *const *capabilities; /* (nullable): asked for by their names */
-	const char
-		*on_stall; /* (nullable): "wait", "throttle", "extend" or "abort"; NULL is "wait" */
+	GwOnStall on_stall;
 	gint64 downtime_limit_us;
 	gint64 downtime_max_us;	       /* how far "extend" may go; 0: no further */
 	gint64 bandwidth_bytes_per_s;  /* 0: no limit */

@@ -27,8 +27,29 @@ void negotiation_error(Negotiation *self, const char *code, const char *host, co
 void negotiation_warning(Negotiation *self, const char *code, const char *host, const char *subject,
 			 const char *remedy, const char *format, ...) G_GNUC_PRINTF(6, 7);
 
+/* A rule for two QEMUs is passed over when the destination's was not started, or did not start. */
+typedef struct {
+	void (*check)(Negotiation *self);
+	gboolean needs_both;
+} NegotiationRule;
+
+/* The rules of one file each, in the order in which they are told. */
+void negotiate_guest(Negotiation *self);   /* what state it is in */
+void negotiate_machine(Negotiation *self); /* what it runs on: board, CPU, memory, host */
+void negotiate_devices(Negotiation *self);
+void negotiate_disks(Negotiation *self);
+void negotiation_run(Negotiation *self, const NegotiationRule *rules, guint n_rules);
+/* Is the destination's QEMU one that can receive? Also for its own look at a plan. */
+void negotiation_check_destination_state(Negotiation *self);
+
 /* @words: (nullable) */
 gboolean negotiation_has_word(char *const *words, const char *word);
 /* Did the user name this capability? */
 gboolean negotiation_is_asked(const Negotiation *self, const char *capability);
 gboolean negotiation_has_vgpus(const Negotiation *self);
+const GwSurvey *negotiation_source(const Negotiation *self);
+const GwSurvey *negotiation_destination(const Negotiation *self);
+
+/* An error if both have @source and @destination, which may be NULL, and they are not the same. @what: "CPU model" */
+void negotiation_compare(Negotiation *self, const char *code, const char *what, const char *source,
+			 const char *destination, const char *remedy);

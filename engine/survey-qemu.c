@@ -84,7 +84,7 @@ has_id(const GPtrArray *devices, const char *id)
 	return FALSE;
 }
 
-/* Those on buses, and then those that were given and are on none, as a memory module. NULL: it tells of none. */
+/* Those on buses, and then those that were given and are on none, but memory modules. NULL: it tells of none. */
 static GPtrArray *
 list_devices(const QmpFacts *facts)
 {
@@ -98,7 +98,8 @@ list_devices(const QmpFacts *facts)
 	for (guint i = 0; i < facts->peripherals->len; i++) {
 		const QmpPair *pair = g_ptr_array_index(facts->peripherals, i);
 		g_autofree char *path = g_strconcat("id@", pair->name, NULL);
-		if (!has_id(devices, pair->name))
+		if (!has_id(devices, pair->name) &&
+		    qmp_pairs_get(facts->memory_devices, pair->name) == NULL)
 			add_device(devices, path, pair->name, pair->value, NULL);
 	}
 	return devices;

@@ -49,7 +49,8 @@ issues_of(const GwPlan *plan)
 
 	for (guint i = 0; i < plan->issues->len; i++) {
 		const GwIssue *issue = g_ptr_array_index(plan->issues, i);
-		if (g_str_equal(issue->code, "transport"))
+		if (g_str_equal(issue->code, "transport") ||
+		    g_str_equal(issue->code, "devices-unknown"))
 			continue;
 		g_string_append_printf(text, "%s%s:%s:%s", text->len > 0 ? " " : "", issue->host,
 				       issue->code, issue->subject);
@@ -62,40 +63,44 @@ static const struct {
 	const char *destination;
 	const char *asked; /* (nullable): one capability */
 	guint channels;
-	const char *on_stall;
+	GwOnStall on_stall;
 	const char *at_source; /* beside the four that are always on */
 	const char *at_destination;
 	const char *issues;
 } choices[] = {
-	{ OLD, OLD, NULL, 0, NULL, "", "", "" },
-	{ ALL, ALL, NULL, 0, NULL, "validate-uuid", "validate-uuid", "" },
-	{ ALL, OLD, NULL, 0, NULL, "", "", "" },
-	{ OLD, ALL, NULL, 0, NULL, "", "", "" },
-	{ ALL, ALL, NULL, 4, NULL, "validate-uuid multifd", "validate-uuid multifd", "" },
-	{ ALL, OLD, NULL, 4, NULL, "", "", "destination:capability:multifd" },
-	{ OLD, ALL, NULL, 4, NULL, "", "", "source:capability:multifd" },
-	{ ALL, ALL, "multifd", 1, NULL, "validate-uuid", "validate-uuid",
-	  "both:capability-conflict:multifd" },
-	{ ALL, ALL, "xbzrle", 0, NULL, "validate-uuid xbzrle", "validate-uuid xbzrle", "" },
-	{ ALL, ALL, "xbzrle", 2, NULL, "validate-uuid multifd", "validate-uuid multifd",
-	  "both:capability-conflict:xbzrle" },
-	{ OLD, OLD, "xbzrle", 0, NULL, "", "",
-	  "source:capability:xbzrle destination:capability:xbzrle" },
-	{ ALL, ALL, "zero-copy-send", 0, NULL, "validate-uuid", "validate-uuid",
-	  "both:capability-conflict:zero-copy-send" },
-	{ ALL, ALL, "auto-converge", 0, NULL, "validate-uuid auto-converge", "validate-uuid", "" },
-	{ ALL, ALL, NULL, 0, "throttle", "validate-uuid auto-converge", "validate-uuid", "" },
-	{ OLD, ALL, NULL, 0, "throttle", "", "", "source:capability:auto-converge" },
-	{ ALL, ALL, NULL, 0, "extend", "validate-uuid", "validate-uuid", "" },
-	{ ALL, ALL, "dirty-limit", 0, "throttle", "validate-uuid dirty-limit", "validate-uuid",
+	{ OLD, OLD, NULL, 0, GW_ON_STALL_WAIT, "", "", "" },
+	{ ALL, ALL, NULL, 0, GW_ON_STALL_WAIT, "validate-uuid", "validate-uuid", "" },
+	{ ALL, OLD, NULL, 0, GW_ON_STALL_WAIT, "", "", "" },
+	{ OLD, ALL, NULL, 0, GW_ON_STALL_WAIT, "", "", "" },
+	{ ALL, ALL, NULL, 4, GW_ON_STALL_WAIT, "validate-uuid multifd", "validate-uuid multifd",
 	  "" },
-	{ ALL, ALL, "postcopy-ram", 0, NULL, "validate-uuid", "validate-uuid",
-	  "both:refused-capability:postcopy-ram" },
-	{ ALL, ALL, "release-ram", 0, NULL, "validate-uuid", "validate-uuid",
-	  "both:refused-capability:release-ram" },
-	{ ALL, ALL, "of-a-newer-qemu", 0, NULL, "validate-uuid", "validate-uuid",
+	{ ALL, OLD, NULL, 4, GW_ON_STALL_WAIT, "", "", "destination:capability:multifd" },
+	{ OLD, ALL, NULL, 4, GW_ON_STALL_WAIT, "", "", "source:capability:multifd" },
+	{ ALL, ALL, "multifd", 1, GW_ON_STALL_WAIT, "validate-uuid", "validate-uuid",
+	  "both:capability-conflict:multifd" },
+	{ ALL, ALL, "xbzrle", 0, GW_ON_STALL_WAIT, "validate-uuid xbzrle", "validate-uuid xbzrle",
+	  "" },
+	{ ALL, ALL, "xbzrle", 2, GW_ON_STALL_WAIT, "validate-uuid multifd", "validate-uuid multifd",
+	  "both:capability-conflict:xbzrle" },
+	{ OLD, OLD, "xbzrle", 0, GW_ON_STALL_WAIT, "", "",
+	  "source:capability:xbzrle destination:capability:xbzrle" },
+	{ ALL, ALL, "zero-copy-send", 0, GW_ON_STALL_WAIT, "validate-uuid", "validate-uuid",
+	  "both:capability-conflict:zero-copy-send" },
+	{ ALL, ALL, "auto-converge", 0, GW_ON_STALL_WAIT, "validate-uuid auto-converge",
+	  "validate-uuid", "" },
+	{ ALL, ALL, NULL, 0, GW_ON_STALL_THROTTLE, "validate-uuid auto-converge", "validate-uuid",
+	  "" },
+	{ OLD, ALL, NULL, 0, GW_ON_STALL_THROTTLE, "", "", "source:capability:auto-converge" },
+	{ ALL, ALL, NULL, 0, GW_ON_STALL_EXTEND, "validate-uuid", "validate-uuid", "" },
+	{ ALL, ALL, "dirty-limit", 0, GW_ON_STALL_THROTTLE, "validate-uuid dirty-limit",
+	  "validate-uuid", "" },
+	{ ALL, ALL, "postcopy-ram", 0, GW_ON_STALL_WAIT, "validate-uuid", "validate-uuid",
+	  "both:capability-conflict:postcopy-ram" },
+	{ ALL, ALL, "release-ram", 0, GW_ON_STALL_WAIT, "validate-uuid", "validate-uuid",
+	  "both:capability-conflict:release-ram" },
+	{ ALL, ALL, "of-a-newer-qemu", 0, GW_ON_STALL_WAIT, "validate-uuid", "validate-uuid",
 	  "both:capability-unknown:of-a-newer-qemu" },
-	{ ALL, ALL, "events", 0, NULL, "validate-uuid", "validate-uuid", "" },
+	{ ALL, ALL, "events", 0, GW_ON_STALL_WAIT, "validate-uuid", "validate-uuid", "" },
 };
 
 static char *

@@ -97,10 +97,10 @@ TRAP(capabilities_of_a_waiting_destination_come_back,
 
 /* 22 */
 TRAP(post_copy_is_refused, .source = "--capability postcopy-ram", REFUSED_PLAN,
-     .source_guest = RIG_RUNNING, .text = "source: the migration capability 'postcopy-ram'")
+     .source_guest = RIG_RUNNING, .text = "source: postcopy-ram: this capability is switched on")
 TRAP(post_copy_at_the_destination_is_refused, .destination = "--capability postcopy-ram",
      REFUSED_PLAN, .source_guest = RIG_RUNNING,
-     .text = "destination: the migration capability 'postcopy-ram'")
+     .text = "destination: postcopy-ram: this capability is switched on")
 TRAP(background_snapshot_is_refused, .source = "--capability background-snapshot", REFUSED_PLAN,
      .source_guest = RIG_RUNNING, .text = "background-snapshot")
 TRAP(blocked_reasons_are_told, .source = "--blocked \"a vIOMMU\"", REFUSED_PLAN,

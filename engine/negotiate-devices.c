@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The plan's rules about devices. QEMU finds out late and badly: one that only the source has fails the
+ * migration when the guest has stopped, one that only the destination has is left in its reset state without a
+ * word.
+ *
+ * Two devices belong together when they are in the same place and of the same type. What is left over then may
+ * have moved: it has its id, or is the only one of its type. What is behind a device that is not there too is
+ * not told of by itself. vfio-pci devices are the affair of the rules on vGPUs.
+ */
+#include <string.h>
+
+#include "engine/negotiation.h"
+
+typedef struct {
+	const GPtrArray *devices;
+	const GwDevice **partners; /* by index: the other host's; NULL: none yet */
+} Side;
+
+static void
+side_init(Side *self, const GPtrArray *devices)
+{
+	self->devices = devices;
+	self->partners = g_new0(const GwDevice *, devices->len);
+}
+
+static void
+side_clear(Side *self)
+{
+	g_free(self->partners);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Side, side_clear)
+
+static const GwDevice *
+device_at(const Side *side, guint i)
+{
+	return g_ptr_array_index(side->devices, i);
+}
+
+typedef gboolean (*Match)(const GwDevice *ours, const GwDevice *theirs);
+
+static gboolean
+is_same(const GwDevice *ours, const GwDevice *theirs)
+{
+	return strcmp(ours->path, theirs->path) == 0 && strcmp(ours->type, theirs->type) == 0;
+}
+
+static gboolean
+has_same_id(const GwDevice *ours, const GwDevice *theirs)
+{
+	return ours->id != NULL && g_strcmp0(ours->id, theirs->id) == 0 &&
+	       strcmp(ours->type, theirs->type) == 0;
+}
+
+static gboolean
+has_same_type(const GwDevice *ours, const GwDevice *theirs)
+{
+	return strcmp(ours->type, theirs->type) == 0;
+}
+
+static gboolean
+has_same_place(const GwDevice *ours, const GwDevice *theirs)
+{
+	return strcmp(ours->path, theirs->path) == 0;
+}
+
+/* Makes pairs of those that have no partner yet. */
+static void
+pair(Side *source, Side *destination, Match match)
+{
+	for (guint s = 0; s < source->devices->len; s++)
+		for (guint d = 0; d < destination->devices->len && source->partners[s] == NULL;
+		     d++) {
+			const GwDevice *ours = device_at(source, s);
+			const GwDevice *theirs = device_at(destination, d);
+			if (destination->partners[d] != NULL || !match(ours, theirs))
+				continue;
+			source->partners[s] = theirs;
+			destination->partners[d] = ours;
+		}
+}
+
+static gboolean
+is_vgpu(const GwDevice *device)
+{
+	return strcmp(device->type, "vfio-pci") == 0;
+}
+
+/* Is one of @side that has no partner, or is elsewhere, above @device? */
+static gboolean
+is_told_of(const Side *side, const GwDevice *device)
+{
+	for (guint i = 0; i < side->devices->len; i++) {
+		const GwDevice *above = device_at(side, i);
+		gsize len = strlen(above->path);
+		if (strncmp(above->path, device->path, len) != 0 || device->path[len] != '/')
+			continue;
+		if (side->partners[i] == NULL || !is_same(above, side->partners[i]))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* (transfer full): "net0 (virtio-net-pci)", or the type alone. */
+static char *
+describe(const GwDevice *device)
+{
+	if (device->id == NULL)
+		return g_strdup(device->type);
+	return g_strdup_printf("%s (%s)", device->id, device->type);
+}
+
+static void
+tell_alone(Negotiation *self, const Side *source, const Side *destination)
+{
+	for (guint i = 0; i < source->devices->len; i++) {
+		const GwDevice *device = device_at(source, i);
+		if (source->partners[i] != NULL || is_vgpu(device) || is_told_of(source, device))
+			continue;
+		g_autofree char *subject = describe(device);
+		negotiation_error(self, "device-missing", "destination", subject,
+				  "give the QEMU there the same device in the same place",
+				  "it has no such device at %s", device->path);
+	}
+	for (guint i = 0; i < destination->devices->len; i++) {
+		const GwDevice *device = device_at(destination, i);
+		if (destination->partners[i] != NULL || is_vgpu(device) ||
+		    is_told_of(destination, device))
+			continue;
+		g_autofree char *subject = describe(device);
+		negotiation_error(self, "device-extra", "destination", subject,
+				  "take the device away from the QEMU there",
+				  "it has a device at %s that the source has not: the guest would "
+				  "find it as after a reset",
+				  device->path);
+	}
+}
+
+static void
+tell_other(Negotiation *self, const GwDevice *ours, const GwDevice *theirs)
+{
+	g_autofree char *subject = describe(ours);
+	if (strcmp(ours->type, theirs->type) != 0)
+		negotiation_error(self, "device-type", "both", subject,
+				  "give both QEMUs the same device in that place",
+				  "at %s there is '%s' at the source and '%s' at the destination",
+				  ours->path, ours->type, theirs->type);
+	else
+		negotiation_error(
+			self, "device-moved", "both", subject,
+			"give the device the same bus= and addr= (or port=) on both hosts",
+			"it is at %s at the source and at %s at the destination", ours->path,
+			theirs->path);
+}
+
+/*
+ * Properties that are the host's affair, or that QEMU makes up as it goes: which file, socket or network is behind
+ * a device is another thing on each host, and no part of what the guest sees.
+ */
+static const char *const local_properties[] = {
+	"MCFG",
+	"account-failed",
+	"account-invalid",
+	"addr",
+	"audiodev",
+	"backend_defaults",
+	"bootindex",
+	"bootindexA",
+	"bootindexB",
+	"busnr",
+	"chardev",
+	"cryptodev",
+	"display",
+	"drive",
+	"driveA",
+	"driveB",
+	"ebpf-rss-fds",
+	"fd",
+	"fsdev",
+	"head",
+	"host",
+	"hostaddr",
+	"hostbus",
+	"hostdevice",
+	"hostport",
+	"hpet-intcap",
+	"ioeventfd",
+	"iommufd",
+	"iothread",
+	"iothread-vq-mapping",
+	"migration-events",
+	"netdev",
+	"pcap",
+	"refresh_rate",
+	"rerror",
+	"rng",
+	"rombar",
+	"romfile",
+	"romsize",
+	"share-rw",
+	"smb_io_base",
+	"stats-intervals",
+	"sysfsdev",
+	"tx",
+	"werror",
+	"write-cache",
+	"x-txburst",
+	"x-txtimer",
+	"xmax",
+	"xres",
+	"ymax",
+	"yres",
+	NULL,
+};
+
+/* They follow from the RAM, of whose size something is told already. */
+static const char *const ram_properties[] = { "above-4g-mem-size", "below-4g-mem-size", NULL };
+
+/* "logical_block_size" is 0 until QEMU has looked at the drive, and some devices keep their own at that. */
+static gboolean
+is_unset_block_size(const GwProperty *property, const char *other)
+{
+	return g_str_has_suffix(property->name, "_block_size") &&
+	       (strcmp(property->value, "0") == 0 || strcmp(other, "0") == 0);
+}
+
+/* Newer QEMUs tell the guest of one more kind of event, with any type of machine. */
+static gboolean
+is_harmless(const GwDevice *device, const char *property)
+{
+	return strcmp(device->type, "pvpanic") == 0 && strcmp(property, "events") == 0;
+}
+
+static gboolean
+differs(const Negotiation *self, const GwDevice *device, const GwProperty *property,
+	const char *other)
+{
+	gboolean ram_differs =
+		negotiation_source(self)->ram_bytes != negotiation_destination(self)->ram_bytes;
+	if (other == NULL || strcmp(property->value, other) == 0 ||
+	    g_strv_contains(local_properties, property->name))
+		return FALSE;
+	return !(ram_differs && g_strv_contains(ram_properties, property->name)) &&
+	       !is_unset_block_size(property, other) && !is_harmless(device, property->name);
+}
+
+/* The parts of the board on PCI, as their types begin. */
+static const char *const board_types[] = { "ICH9-",	"PIIX", "i440FX",
+					   "ich9-ahci", "mch",	"piix3-ide" };
+
+/* What the user has chosen; a board's own devices come with its type. */
+static gboolean
+is_chosen(const GwDevice *device)
+{
+	if (device->id != NULL)
+		return TRUE;
+	for (guint i = 0; i < G_N_ELEMENTS(board_types); i++)
+		if (g_str_has_prefix(device->type, board_types[i]))
+			return FALSE;
+	return g_ascii_isxdigit(device->path[0]);
+}
+
+static void
+compare_properties(Negotiation *self, const GwDevice *ours, const GwDevice *theirs)
+{
+	g_autofree char *subject = describe(ours);
+	for (guint i = 0; ours->properties != NULL && i < ours->properties->len; i++) {
+		const GwProperty *property = g_ptr_array_index(ours->properties, i);
+		const char *other = gw_property_list_get(theirs->properties, property->name);
+		if (!differs(self, ours, property, other))
+			continue;
+		if (is_chosen(ours))
+			negotiation_error(self, "device-property", "both", subject,
+					  "give the device the same properties on both hosts",
+					  "at %s its property '%s' is '%s' at the source and '%s' "
+					  "at the destination",
+					  ours->path, property->name, property->value, other);
+		else
+			negotiation_warning(self, "device-property", "both", subject,
+					    "look whether both QEMUs have the same -machine and "
+					    "-global",
+					    "its property '%s' is '%s' at the source and '%s' at "
+					    "the destination",
+					    property->name, property->value, other);
+	}
+}
+
+static void
+compare_pairs(Negotiation *self, const Side *source)
+{
+	for (guint i = 0; i < source->devices->len; i++) {
+		const GwDevice *ours = device_at(source, i);
+		const GwDevice *theirs = source->partners[i];
+		if (theirs == NULL || is_told_of(source, ours))
+			continue;
+		if (is_same(ours, theirs))
+			compare_properties(self, ours, theirs);
+		else if (!is_vgpu(ours))
+			tell_other(self, ours, theirs);
+	}
+}
+
+static void
+check_devices(Negotiation *self)
+{
+	const GPtrArray *ours = negotiation_source(self)->devices;
+	const GPtrArray *theirs = negotiation_destination(self)->devices;
+	if (ours == NULL || theirs == NULL) {
+		negotiation_warning(
+			self, "devices-unknown",
+			negotiation_host_names[ours == NULL ? PLAN_SOURCE : PLAN_DESTINATION],
+			"devices", "compare the two command lines by hand",
+			"QEMU does not tell of its devices, so they were not compared");
+		return;
+	}
+	/* A board's devices come with its type, and that they differ then is no news. */
+	if (g_strcmp0(negotiation_source(self)->machine_type,
+		      negotiation_destination(self)->machine_type) != 0)
+		return;
+	g_auto(Side) source = { 0 };
+	g_auto(Side) destination = { 0 };
+	static const Match matches[] = { is_same, has_same_id, has_same_type, has_same_place };
+	side_init(&source, ours);
+	side_init(&destination, theirs);
+	for (guint i = 0; i < G_N_ELEMENTS(matches); i++)
+		pair(&source, &destination, matches[i]);
+	compare_pairs(self, &source);
+	tell_alone(self, &source, &destination);
+}
+
+static const NegotiationRule rules[] = { { check_devices, TRUE } };
+
+void
+negotiate_devices(Negotiation *self)
+{
+	negotiation_run(self, rules, G_N_ELEMENTS(rules));
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The plan's rules about the state that both QEMUs and the guest are in: can it go, and is there a QEMU that
+ * waits for it?
+ */
+#include <string.h>
+
+#include "engine/negotiation.h"
+
+static void
+check_start(Negotiation *self)
+{
+	const GwSurvey *destination = negotiation_destination(self);
+	if (destination->absent_reason != NULL)
+		negotiation_error(self, "destination-start", "destination", "QEMU",
+				  "mend the VM file there: QEMU must start with it",
+				  "QEMU does not start: %s", destination->absent_reason);
+}
+
+#define RESET "reset it first (system_reset, then cont)"
+
+/* QEMU's words for a guest that cannot go as it is; a word that is not here has no advice of its own. */
+static const struct {
+	const char *state;
+	const char *text;
+	const char *remedy;
+} states[] = {
+	{ "postmigrate", "it was stopped by an earlier migration",
+	  "make sure that it runs nowhere else, then 'cont' it (and 'stop' it to move it paused)" },
+	{ "suspended", "it is suspended to RAM", "wake it first (system_wakeup)" },
+	{ "shutdown", "it has shut down", RESET },
+	{ "guest-panicked", "it has panicked", RESET },
+	{ "watchdog", "its watchdog has stopped it", RESET },
+	{ "io-error", "a disk of its failed", "mend the disk, then 'cont' it" },
+	{ "internal-error", "its CPU cannot go on", RESET },
+	{ "inmigrate", "it has not come here yet: this QEMU waits for a migration",
+	  "name the QEMU in which the guest runs" },
+	{ "finish-migrate", "another migration of it is about to end", "wait for its end" },
+	{ "save-vm", "a snapshot of it is being made", "wait for its end" },
+	{ "restore-vm", "a snapshot of it is being loaded", "wait for its end" },
+	{ "colo", "COLO keeps a second copy of it", "end COLO first" },
+	{ "debug", "a debugger has stopped it", "let it go on first" },
+};
+
+static void
+check_stopped_guest(Negotiation *self, const char *state)
+{
+	const char *text = "it is in a state that is not known here";
+	const char *remedy = "bring the guest into an orderly state first";
+	for (guint i = 0; i < G_N_ELEMENTS(states); i++) {
+		if (strcmp(states[i].state, state) != 0)
+			continue;
+		text = states[i].text;
+		remedy = states[i].remedy;
+	}
+	negotiation_error(self, "run-state", "source", "guest", remedy, "%s ('%s')", text, state);
+}
+
+/* A guest whose vCPUs execute can go whatever QEMU calls it. */
+static void
+check_source_state(Negotiation *self)
+{
+	static const char *const paused[] = { "paused", "prelaunch", NULL };
+	const GwSurvey *source = negotiation_source(self);
+	if (source->running || source->run_state == NULL)
+		return;
+	if (g_strv_contains(paused, source->run_state))
+		negotiation_warning(self, "paused", "source", "guest",
+				    "'cont' it first if it is to run there",
+				    "it is paused, and will be paused at the destination");
+	else
+		check_stopped_guest(self, source->run_state);
+}
+
+static void
+check_source_idle(Negotiation *self)
+{
+	static const char *const idle[] = { "none", "completed", "cancelled", "failed", NULL };
+	const char *status = negotiation_source(self)->migrate_status;
+	if (status == NULL || g_strv_contains(idle, status))
+		return;
+	negotiation_error(self, "migrating", "source", "guest",
+			  "wait until that migration has ended, or cancel it",
+			  "another migration of it is under way ('%s')", status);
+}
+
+static void
+check_blocked_reasons(Negotiation *self)
+{
+	for (guint host = 0; host < PLAN_N_HOSTS; host++) {
+		const GStrv reasons = self->surveys[host]->blocked_reasons;
+		for (guint i = 0; reasons != NULL && reasons[i] != NULL; i++) {
+			if (host == PLAN_SOURCE)
+				negotiation_error(self, "blocked", "source", "guest",
+						  "take the device or feature that QEMU names away "
+						  "from the VM",
+						  "QEMU would not migrate it: %s", reasons[i]);
+			else
+				negotiation_warning(self, "blocked-there", "destination", "guest",
+						    NULL,
+						    "it could not be migrated on from there: %s",
+						    reasons[i]);
+		}
+	}
+}
+
+/* QEMU lets go of the disks when the guest has stopped, and no job lets it. */
+static void
+check_jobs(Negotiation *self)
+{
+	const GStrv jobs = negotiation_source(self)->jobs;
+	for (guint i = 0; jobs != NULL && jobs[i] != NULL; i++)
+		negotiation_error(self, "job", "source", jobs[i],
+				  "wait for its end, or cancel it (job-cancel)",
+				  "a job is at work on the guest's disks");
+}
+
+void
+negotiation_check_destination_state(Negotiation *self)
+{
+	const char *state = negotiation_destination(self)->run_state;
+	if (g_strcmp0(state, "inmigrate") == 0)
+		return;
+	negotiation_error(self, "not-incoming", "destination", "QEMU",
+			  "start it with -incoming defer",
+			  "the QEMU that shall receive is '%s', not 'inmigrate'",
+			  state != NULL ? state : "in an unknown state");
+}
+
+/* The guest may shut down while it moves, and then what follows depends on this. */
+static void
+check_no_shutdown(Negotiation *self)
+{
+	static const char *const words[] = { "", "ends", "stays" };
+	GwTristate ours = negotiation_source(self)->no_shutdown;
+	GwTristate theirs = negotiation_destination(self)->no_shutdown;
+	if (ours == GW_TRISTATE_UNKNOWN || theirs == GW_TRISTATE_UNKNOWN || ours == theirs)
+		return;
+	negotiation_warning(self, "no-shutdown", "both", "QEMU",
+			    "start both with -no-shutdown, or both without",
+			    "when the guest shuts down QEMU %s at the source and %s at the "
+			    "destination",
+			    words[ours], words[theirs]);
+}
+
+static const NegotiationRule rules[] = {
+	{ check_start, FALSE },	      { check_source_state, FALSE },
+	{ check_source_idle, FALSE }, { check_blocked_reasons, FALSE },
+	{ check_jobs, FALSE },	      { negotiation_check_destination_state, TRUE },
+	{ check_no_shutdown, TRUE },
+};
+
+void
+negotiate_guest(Negotiation *self)
+{
+	negotiation_run(self, rules, G_N_ELEMENTS(rules));
+}
