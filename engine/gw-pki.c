@@ -182,10 +182,9 @@ gw_pki_init(const char *dir, guint days, GError **error)
 		set_errno_error(error, "cannot make", dir);
 		return NULL;
 	}
-	g_autoptr(OSSL_LIB_CTX) library = OSSL_LIB_CTX_new();
 	g_auto(PkiPair) pair = { NULL, NULL };
 	g_autoptr(Scratch) scratch = scratch_new(dir, error);
-	if (scratch == NULL || !pki_pair_make(&pair, library, &request, NULL, error) ||
+	if (scratch == NULL || !pki_pair_make(&pair, &request, NULL, error) ||
 	    !write_pair(scratch, "ca", &pair, error) || !publish_authority(scratch, dir, error))
 		return NULL;
 	return describe(dir, &pair, NULL);
@@ -204,13 +203,13 @@ read_file(const char *dir, const char *name, GError **error)
 }
 
 static gboolean
-read_authority(PkiPair *ret_pair, OSSL_LIB_CTX *library, const char *dir, GError **error)
+read_authority(PkiPair *ret_pair, const char *dir, GError **error)
 {
 	g_autofree char *certificate = read_file(dir, "ca-cert.pem", error);
 	g_autofree char *key = certificate != NULL ? read_file(dir, "ca-key.pem", error) : NULL;
 	if (key == NULL)
 		return FALSE;
-	gboolean parsed = pki_pair_parse(ret_pair, library, certificate, key, error);
+	gboolean parsed = pki_pair_parse(ret_pair, certificate, key, error);
 	OPENSSL_cleanse(key, strlen(key));
 	if (!parsed) {
 		g_prefix_error(error, "the authority in '%s': ", dir);
@@ -251,15 +250,15 @@ make_names(const char *host, const char *const *addresses, GError **error)
 }
 
 static gboolean
-make_host_files(const char *folder, const PkiPair *authority, OSSL_LIB_CTX *library,
-		PkiRequest *request, PkiPair *ret_server, GError **error)
+make_host_files(const char *folder, const PkiPair *authority, PkiRequest *request,
+		PkiPair *ret_server, GError **error)
 {
 	g_auto(PkiPair) client = { NULL, NULL };
 	request->use = PKI_SERVER;
-	if (!pki_pair_make(ret_server, library, request, authority, error))
+	if (!pki_pair_make(ret_server, request, authority, error))
 		return FALSE;
 	request->use = PKI_CLIENT;
-	return pki_pair_make(&client, library, request, authority, error) &&
+	return pki_pair_make(&client, request, authority, error) &&
 	       write_pair(folder, "server", ret_server, error) &&
 	       write_pair(folder, "client", &client, error) &&
 	       write_file(folder, "ca-cert.pem",
@@ -300,10 +299,9 @@ GwPki *
 gw_pki_add_host(const char *dir, const char *host, const char *const *addresses, guint days,
 		gboolean renew, GError **error)
 {
-	g_autoptr(OSSL_LIB_CTX) library = OSSL_LIB_CTX_new();
 	g_auto(PkiPair) authority = { NULL, NULL };
 	g_auto(PkiPair) server = { NULL, NULL };
-	if (!check_days(days, error) || !read_authority(&authority, library, dir, error))
+	if (!check_days(days, error) || !read_authority(&authority, dir, error))
 		return NULL;
 	g_auto(GStrv) names = make_names(host, addresses, error);
 	if (names == NULL)
@@ -316,8 +314,7 @@ gw_pki_add_host(const char *dir, const char *host, const char *const *addresses,
 	g_autofree char *folder = g_build_filename(dir, host, NULL);
 	g_autoptr(Scratch) scratch = scratch_new(dir, error);
 	gboolean exists = g_file_test(folder, G_FILE_TEST_EXISTS);
-	if (scratch == NULL ||
-	    !make_host_files(scratch, &authority, library, &request, &server, error) ||
+	if (scratch == NULL || !make_host_files(scratch, &authority, &request, &server, error) ||
 	    !publish_host(scratch, folder, renew && exists, error))
 		return NULL;
 	return describe(folder, &server, names);

@@ -2,22 +2,32 @@
 
 /*
  * What all users of OpenSSL here share. The library lives in other people's programs, so nothing of it is
- * OpenSSL's global state: each user makes a library context of its own (whose configuration is OpenSSL's built-in
- * one, not the file in /etc), and the one thing that is shared by thread, the queue of errors, is empty whenever
+ * OpenSSL's global state: there is a library context of our own (whose configuration is OpenSSL's built-in one, not
+ * the file in /etc), and the one thing that is shared by thread, the queue of errors, is empty whenever
  * one of our functions returns.
  */
 #include "engine/openssl.h"
 
 #include <time.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include "engine/gw-error.h"
 
+OSSL_LIB_CTX *
+openssl_library(void)
+{
+	static gsize library;
+	if (g_once_init_enter(&library))
+		g_once_init_leave(&library, (gsize)OSSL_LIB_CTX_new());
+	return (OSSL_LIB_CTX *)library;
+}
+
 const char *
 openssl_reason(void)
 {
-	unsigned long code = ERR_peek_last_error();
+	unsigned long code = ERR_peek_error();
 	if (code == 0)
 		return "no reason given";
 	/* A failed system call is an error of its own kind, with errno as its reason. */
@@ -60,4 +70,10 @@ int
 openssl_no_passphrase(char *buffer, int size, int writing, void *data)
 {
 	return -1;
+}
+
+void
+openssl_thread_done(void)
+{
+	OPENSSL_thread_stop();
 }

@@ -10,13 +10,16 @@
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BIO, BIO_free_all)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(OSSL_LIB_CTX, OSSL_LIB_CTX_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SSL, SSL_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SSL_CTX, SSL_CTX_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_EXTENSION, X509_EXTENSION_free)
 
-/* (transfer none): the reason of the newest error on this thread's queue, in OpenSSL's words; never NULL. */
+/* (transfer none): the library context of all that is ours. It lives as long as the process: OpenSSL keeps something of
+ * a context for each thread that has used it, and touches it when that thread ends, whenever that is. */
+OSSL_LIB_CTX *openssl_library(void);
+
+/* (transfer none): the reason of the first error on this thread's queue, in OpenSSL's words; never NULL. */
 const char *openssl_reason(void);
 
 /* Sets %GW_ERROR_TLS with "@format: reason" and empties this thread's queue. */
@@ -30,3 +33,7 @@ gint64 openssl_time_to_s(const ASN1_TIME *time);
 
 /* For PEM readers: refuses a key with a passphrase, where OpenSSL would ask on the terminal. */
 int openssl_no_passphrase(char *buffer, int size, int writing, void *data);
+
+/* To be called at the end of a thread of ours that has used OpenSSL and that nobody joins: what it keeps for the thread
+ * would be tidied up while the process itself may be doing so. */
+void openssl_thread_done(void);

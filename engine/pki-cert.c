@@ -75,10 +75,10 @@ add_extensions(X509 *certificate, X509 *issuer, const PkiRequest *request)
 }
 
 static gboolean
-set_serial(X509 *certificate, OSSL_LIB_CTX *library)
+set_serial(X509 *certificate)
 {
 	guint8 bytes[SERIAL_BYTES];
-	if (RAND_bytes_ex(library, bytes, sizeof bytes, 0) != 1)
+	if (RAND_bytes_ex(openssl_library(), bytes, sizeof bytes, 0) != 1)
 		return FALSE;
 	BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
 	gboolean set = BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
@@ -103,13 +103,12 @@ fill_in(X509 *certificate, EVP_PKEY *key, const PkiRequest *request, X509 *issue
 }
 
 gboolean
-pki_pair_make(PkiPair *ret_pair, OSSL_LIB_CTX *library, const PkiRequest *request,
-	      const PkiPair *issuer, GError **error)
+pki_pair_make(PkiPair *ret_pair, const PkiRequest *request, const PkiPair *issuer, GError **error)
 {
-	g_autoptr(EVP_PKEY) key = EVP_PKEY_Q_keygen(library, NULL, "EC", CURVE);
-	g_autoptr(X509) certificate = X509_new_ex(library, NULL);
+	g_autoptr(EVP_PKEY) key = EVP_PKEY_Q_keygen(openssl_library(), NULL, "EC", CURVE);
+	g_autoptr(X509) certificate = X509_new_ex(openssl_library(), NULL);
 	X509 *signer = issuer != NULL ? issuer->certificate : certificate;
-	if (key == NULL || certificate == NULL || !set_serial(certificate, library) ||
+	if (key == NULL || certificate == NULL || !set_serial(certificate) ||
 	    !fill_in(certificate, key, request, signer) ||
 	    X509_sign(certificate, issuer != NULL ? issuer->key : key, EVP_sha256()) == 0) {
 		openssl_set_error(error, "cannot make a certificate for '%s'",
@@ -122,18 +121,17 @@ pki_pair_make(PkiPair *ret_pair, OSSL_LIB_CTX *library, const PkiRequest *reques
 }
 
 gboolean
-pki_pair_parse(PkiPair *ret_pair, OSSL_LIB_CTX *library, const char *certificate_pem,
-	       const char *key_pem, GError **error)
+pki_pair_parse(PkiPair *ret_pair, const char *certificate_pem, const char *key_pem, GError **error)
 {
 	g_autoptr(BIO) certificate_bio = BIO_new_mem_buf(certificate_pem, -1);
 	g_autoptr(BIO) key_bio = BIO_new_mem_buf(key_pem, -1);
 	g_autoptr(EVP_PKEY) key = PEM_read_bio_PrivateKey_ex(key_bio, NULL, openssl_no_passphrase,
-							     NULL, library, NULL);
+							     NULL, openssl_library(), NULL);
 	if (key == NULL) {
 		openssl_set_error(error, "this is no key that can be used");
 		return FALSE;
 	}
-	g_autoptr(X509) certificate = X509_new_ex(library, NULL);
+	g_autoptr(X509) certificate = X509_new_ex(openssl_library(), NULL);
 	if (PEM_read_bio_X509(certificate_bio, &certificate, NULL, NULL) == NULL) {
 		openssl_set_error(error, "this is no certificate");
 		return FALSE;

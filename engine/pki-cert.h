@@ -36,12 +36,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PkiPair, pki_pair_clear)
  *
  * Returns: %FALSE with %GW_ERROR_TLS
  */
-gboolean pki_pair_make(PkiPair *ret_pair, OSSL_LIB_CTX *library, const PkiRequest *request,
-		       const PkiPair *issuer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean pki_pair_make(PkiPair *ret_pair, const PkiRequest *request, const PkiPair *issuer,
+		       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* %GW_ERROR_TLS when they cannot be read or do not belong together. */
-gboolean pki_pair_parse(PkiPair *ret_pair, OSSL_LIB_CTX *library, const char *certificate_pem,
-			const char *key_pem, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean pki_pair_parse(PkiPair *ret_pair, const char *certificate_pem, const char *key_pem,
+			GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* (transfer full): PEM; NULL with %GW_ERROR_TLS. The key is not encrypted. */
 char *pki_certificate_to_pem(X509 *certificate, GError **error);

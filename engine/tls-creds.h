@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/openssl.h"
+
+/* Who we are and whom we believe: a folder of PEM files, loaded once for one of the two roles. Immutable; counted
+ * by reference, from any thread. */
+typedef struct TlsCreds TlsCreds;
+
+typedef enum {
+	TLS_CLIENT, /* a source: client-cert.pem, client-key.pem */
+	TLS_SERVER, /* an agent: server-cert.pem, server-key.pem */
+} TlsRole;
+
+/**
+ * tls_creds_load:
+ *
+ * Reads ca-cert.pem, the role's certificate and key and, where it is there, ca-crl.pem. Also finds out what this
+ * host's kernel can take over, by a handshake with ourselves.
+ *
+ * Returns: (transfer full): NULL with %GW_ERROR_TLS: a file is missing or says nonsense, a key can be read by
+ *   others, the certificate is not valid now
+ */
+TlsCreds *tls_creds_load(const char *dir, TlsRole role, GError **error);
+TlsCreds *tls_creds_ref(TlsCreds *self);
+void tls_creds_unref(TlsCreds *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsCreds, tls_creds_unref)
+
+TlsRole tls_creds_get_role(TlsCreds *self);
+
+/* The newest version of TLS of which the kernel takes both directions, %TLS1_3_VERSION or %TLS1_2_VERSION;
+ * 0 for none. */
+int tls_creds_get_kernel_version(TlsCreds *self);
+
+/* (transfer full): for one connection; @self must outlive it. */
+SSL *tls_creds_new_ssl(TlsCreds *self);

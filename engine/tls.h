@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "engine/tls-creds.h"
+#include "engine/tls-pump.h"
+
+/* From a connected TCP socket to a descriptor that anybody may read and write in plain: the socket itself where
+ * the kernel does the TLS of both directions, else one end of a socketpair with tls-pump.c behind it. */
+
+/* How a connection is encrypted at its two ends: "none", "tls" (a process does it) or "kernel-tls". */
+typedef struct {
+	const char *here;
+	const char *there;
+	char *cipher; /* (owned) (nullable): "TLSv1.3 TLS_AES_128_GCM_SHA256" */
+} TlsInfo;
+
+void tls_info_clear(TlsInfo *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsInfo, tls_info_clear)
+
+/* What a source asks for. */
+typedef struct {
+	TlsPumps *pumps;  /* where a process's end of it will be */
+	const char *host; /* must be in the agent's certificate: a name or an IP address */
+	const char *
+		pass; /* (nullable): control_pass(): lets an agent under load tell it from strangers */
+	gboolean rekey;		     /* too much will flow for one key: no kernel, on either side */
+	const TlsPumpLimits *limits; /* (nullable): the usual ones; tests have others */
+} TlsWish;
+
+/**
+ * tls_connect:
+ * @fd: (transfer full): connected; closed on failure
+ * @ret_info: (out) (nullable)
+ *
+ * The source's side of a handshake, up to the agent's word that it takes us. Blocks, @timeout_ms at most.
+ *
+ * Returns: a descriptor that is the caller's; -1 with %GW_ERROR_TLS, %GW_ERROR_BUSY or %G_IO_ERROR_CANCELLED
+ */
+int tls_connect(TlsCreds *creds, int fd, const TlsWish *wish, int timeout_ms, TlsInfo *ret_info,
+		GCancellable *cancellable, GError **error);
+
+typedef enum {
+	TLS_WANTS_READ,
+	TLS_WANTS_WRITE,
+	TLS_DONE,
+	TLS_FAILED,
+} TlsStep;
+
+/* One handshake under way, for whoever has a loop of his own to turn. */
+typedef struct TlsHandshake TlsHandshake;
+
+/* What an agent asks of those who come. */
+typedef struct {
+	TlsPumps *pumps; /* as in TlsWish */
+	/* Is this handshake, which costs us much more than it costs a stranger, worth its time? Called once, when
+	 * the peer has said hello and nothing was computed yet. @pass: (nullable) */
+	gboolean (*admit)(const char *pass, gpointer data);
+	/* (nullable): of "CN=a" patterns with * and ?; NULL: whoever the authority has signed */
+	const char *const *allowed;
+} TlsDoor;
+
+/* Takes over @fd, which must not block. @door lives as long as the handshake. */
+TlsHandshake *tls_handshake_new_server(TlsCreds *creds, int fd, const TlsDoor *door, gpointer data);
+/* Closes its descriptor, unless tls_handshake_finish() was called. */
+void tls_handshake_free(TlsHandshake *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsHandshake, tls_handshake_free)
+
+/* As far as it goes without waiting. %TLS_FAILED with %GW_ERROR_TLS or %GW_ERROR_BUSY. */
+TlsStep tls_handshake_step(TlsHandshake *self, GError **error);
+/* After %TLS_DONE. Returns: as tls_connect() */
+int tls_handshake_finish(TlsHandshake *self, TlsInfo *ret_info, GError **error);
