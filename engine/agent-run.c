@@ -99,6 +99,13 @@ agent_run_has_session(AgentRun *self, const char *session)
 }
 
 gboolean
+agent_run_expects(AgentRun *self, const char *pass)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	return channel_set_expects(&self->channels, pass);
+}
+
+gboolean
 agent_run_take_channel(AgentRun *self, const ControlPreamble *preamble, int fd)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);

@@ -91,6 +91,8 @@ GwReport *agent_run_serve(AgentRun *self);
 
 /* For the listener's thread. */
 gboolean agent_run_has_session(AgentRun *self, const char *session);
+/* Does this run wait for a channel with this pass? */
+gboolean agent_run_expects(AgentRun *self, const char *pass);
 /* Takes over @fd if it is a channel that this run waits for. */
 gboolean agent_run_take_channel(AgentRun *self, const ControlPreamble *preamble, int fd);
 

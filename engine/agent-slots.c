@@ -8,7 +8,6 @@
 #include "engine/agent-slots.h"
 
 #include "engine/gw-error.h"
-#include "engine/net.h"
 #include "qmp/await.h"
 
 #define MAX_RUNS       64
@@ -325,17 +324,27 @@ agent_slots_is_full(AgentSlots *self)
 }
 
 void
-agent_slots_add(AgentSlots *self, GSocket *socket)
+agent_slots_add(AgentSlots *self, GSocket *socket, const char *peer)
 {
 	Slot *slot = g_new0(Slot, 1);
 	slot->set = self;
 	slot->owner = g_object_ref(self->owner);
-	slot->peer = net_peer_to_string(socket);
+	slot->peer = g_strdup(peer);
 	slot->run = agent_run_new(self->config, &owner, slot, socket, &listener, slot);
 	g_mutex_lock(&self->lock);
 	g_ptr_array_add(self->runs, slot);
 	slot->thread = g_thread_new("gw-agent", thread_main, slot);
 	g_mutex_unlock(&self->lock);
+}
+
+gboolean
+agent_slots_expect(AgentSlots *self, const char *pass)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	for (guint i = 0; i < self->runs->len; i++)
+		if (agent_run_expects(((Slot *)g_ptr_array_index(self->runs, i))->run, pass))
+			return TRUE;
+	return FALSE;
 }
 
 gboolean

@@ -22,8 +22,10 @@ void agent_slots_free(AgentSlots *self);
 
 gboolean agent_slots_is_full(AgentSlots *self);
 gboolean agent_slots_is_idle(AgentSlots *self);
-/* Serves a control connection from which nothing was read. */
-void agent_slots_add(AgentSlots *self, GSocket *socket);
+/* Serves a control connection from which nothing was read. @peer: its address, for messages. */
+void agent_slots_add(AgentSlots *self, GSocket *socket, const char *peer);
+/* Does one of them wait for a channel with this pass? */
+gboolean agent_slots_expect(AgentSlots *self, const char *pass);
 /* Takes over @fd if one of them waits for it. */
 gboolean agent_slots_give_channel(AgentSlots *self, const ControlPreamble *preamble, int fd);
 /* Ends all of them safely. */

@@ -63,6 +63,15 @@ is_token(const ChannelSet *self, const guint8 token[CONTROL_TOKEN_BYTES])
 }
 
 gboolean
+channel_set_expects(const ChannelSet *self, const char *pass)
+{
+	if (!self->is_open || self->n_missing == 0)
+		return FALSE;
+	g_autofree char *wanted = control_pass(self->token);
+	return g_str_equal(wanted, pass);
+}
+
+gboolean
 channel_set_put(ChannelSet *self, const ControlPreamble *preamble, int fd)
 {
 	if (!self->is_open || !is_token(self, preamble->token) || preamble->index >= self->fds->len)

@@ -32,6 +32,9 @@ gboolean channel_set_open(ChannelSet *self, guint n, GError **error) G_GNUC_WARN
  */
 gboolean channel_set_put(ChannelSet *self, const ControlPreamble *preamble, int fd);
 
+/* Is @pass that of its token, and does it still wait for a channel? */
+gboolean channel_set_expects(const ChannelSet *self, const char *pass);
+
 gboolean channel_set_is_complete(const ChannelSet *self);
 
 /* (transfer full): those that have come, as channel_fds_new() makes them, -1 where one is missing. No more

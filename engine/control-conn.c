@@ -16,6 +16,7 @@
 
 #define READ_BYTES	(64 * 1024)
 #define FIRST_PINGS	8
+#define LINGER_MS	1000
 #define MAX_WASTE	(4 * 1024 * 1024)
 #define MAX_QUEUE_BYTES (4 * 1024 * 1024) /* a peer that reads nothing for so long is lost */
 
@@ -402,10 +403,27 @@ is_flushed(gpointer data)
 	return self->queue->len == 0 || self->error != NULL;
 }
 
+static gboolean
+is_lost(gpointer data)
+{
+	return ((ControlConn *)data)->error != NULL;
+}
+
+/* With a pump behind the socket what was sent is not on the wire yet, and the process may end now. */
+static gboolean
+is_seen_off(ControlConn *self, int timeout_ms)
+{
+	if (self->error != NULL || g_socket_get_family(self->socket) != G_SOCKET_FAMILY_UNIX)
+		return TRUE;
+	return g_socket_shutdown(self->socket, FALSE, TRUE, NULL) &&
+	       await_until(is_lost, self, MIN(timeout_ms, LINGER_MS), NULL, NULL);
+}
+
 void
 control_conn_close(ControlConn *self, int timeout_ms)
 {
-	gboolean flushed = await_until(is_flushed, self, timeout_ms, NULL, NULL);
+	gboolean flushed = await_until(is_flushed, self, timeout_ms, NULL, NULL) &&
+			   is_seen_off(self, timeout_ms);
 	g_debug("control connection: closed%s", flushed ? "" : " with messages unsent");
 	lose(self, g_error_new(GW_ERROR, GW_ERROR_PEER_LOST, "control connection: closed by us"));
 }

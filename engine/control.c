@@ -269,6 +269,15 @@ control_preamble_parse(const guint8 *data, gsize len, ControlPreamble *ret_pream
 }
 
 char *
+control_pass(const guint8 token[CONTROL_TOKEN_BYTES])
+{
+	g_autofree char *digest =
+		g_compute_hmac_for_string(G_CHECKSUM_SHA256, token, CONTROL_TOKEN_BYTES,
+					  "godwit data channel", -1);
+	return g_strndup(digest, 32);
+}
+
+char *
 control_token_to_string(const guint8 token[CONTROL_TOKEN_BYTES])
 {
 	GString *text = g_string_sized_new(2 * CONTROL_TOKEN_BYTES);

@@ -91,6 +91,11 @@ void control_preamble_format(const ControlPreamble *self, guint8 out[CONTROL_PRE
 gboolean control_preamble_parse(const guint8 *data, gsize len, ControlPreamble *ret_preamble,
 				GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* (transfer full): what shows, to whoever knows @token, that one knows it, and tells it to nobody else: 32
+ * hexadecimal digits. Said in the clear, it lets an agent under load tell a channel that it waits for from
+ * strangers; it opens nothing. */
+char *control_pass(const guint8 token[CONTROL_TOKEN_BYTES]);
+
 /* 32 hexadecimal digits and back. */
 char *control_token_to_string(const guint8 token[CONTROL_TOKEN_BYTES]);
 gboolean control_token_from_string(const char *text, guint8 ret_token[CONTROL_TOKEN_BYTES]);

@@ -6,22 +6,44 @@
  */
 #include "engine/dial.h"
 
+#include <fcntl.h>
+
+#include "engine/gw-error.h"
+
+#define HANDSHAKE_TIMEOUT_MS 5000
+
 struct Dialer {
 	PeerAddress address;
+	TlsCreds *tls; /* (nullable) */
+	TlsPumps *pumps;
+	gboolean rekey;
+	TlsInfo info;
 };
 
 void
 peer_address_clear(PeerAddress *self)
 {
 	g_clear_pointer(&self->host, g_free);
+	g_clear_pointer(&self->tls_dir, g_free);
+	g_clear_pointer(&self->tls_hostname, g_free);
 }
 
 Dialer *
 dialer_new(const PeerAddress *address, GError **error)
 {
+	g_autoptr(TlsCreds) tls = NULL;
+	if (address->tls_dir != NULL) {
+		tls = tls_creds_load(address->tls_dir, TLS_CLIENT, error);
+		if (tls == NULL)
+			return NULL;
+	}
 	Dialer *self = g_new0(Dialer, 1);
 	self->address = *address;
 	self->address.host = g_strdup(address->host);
+	self->address.tls_dir = g_strdup(address->tls_dir);
+	self->address.tls_hostname = g_strdup(address->tls_hostname);
+	self->tls = g_steal_pointer(&tls);
+	self->pumps = tls_pumps_new();
 	return self;
 }
 
@@ -31,13 +53,64 @@ dialer_free(Dialer *self)
 	if (self == NULL)
 		return;
 	peer_address_clear(&self->address);
+	tls_pumps_free(self->pumps);
+	tls_creds_unref(self->tls);
+	tls_info_clear(&self->info);
 	g_free(self);
+}
+
+const TlsInfo *
+dialer_get_info(Dialer *self)
+{
+	return &self->info;
+}
+
+const char *
+dialer_plan_channels(Dialer *self, gint64 bytes)
+{
+	if (self->tls == NULL)
+		return "none";
+	self->rekey = bytes >= TLS_KEY_BYTES;
+	return self->rekey || tls_creds_get_kernel_version(self->tls) == 0 ? "tls" : "kernel-tls";
+}
+
+/* @fd: (transfer full). Returns: a descriptor to speak on in plain, or -1 */
+static int
+encrypt(Dialer *self, int fd, NetUse use, const guint8 *token, GCancellable *cancellable,
+	GError **error)
+{
+	const PeerAddress *address = &self->address;
+	g_autofree char *pass = token != NULL ? control_pass(token) : NULL;
+	const TlsWish wish = {
+		.pumps = self->pumps,
+		.host = address->tls_hostname != NULL ? address->tls_hostname : address->host,
+		.pass = pass,
+		.rekey = use == NET_DATA && self->rekey,
+	};
+	int inner = tls_connect(self->tls, fd, &wish, HANDSHAKE_TIMEOUT_MS, &self->info,
+				cancellable, error);
+	if (inner < 0)
+		g_prefix_error(error, "agent at %s port %u: ", address->host, address->port);
+	return inner;
 }
 
 GSocket *
 dialer_connect(Dialer *self, NetUse use, const guint8 *token, GCancellable *cancellable,
 	       GError **error)
 {
-	return net_connect(self->address.host, self->address.port, use, self->address.insecure,
-			   cancellable, error);
+	const PeerAddress *address = &self->address;
+	tls_info_clear(&self->info);
+	self->info = (TlsInfo){ .here = "none", .there = "none" };
+	g_autoptr(GSocket) socket =
+		net_connect(address->host, address->port, use,
+			    address->insecure || self->tls != NULL, cancellable, error);
+	if (socket == NULL || self->tls == NULL)
+		return g_steal_pointer(&socket);
+	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
+	if (fd < 0) {
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no descriptor for a handshake");
+		return NULL;
+	}
+	int inner = encrypt(self, fd, use, token, cancellable, error);
+	return inner >= 0 ? g_socket_new_from_fd(inner, error) : NULL;
 }

@@ -3,12 +3,15 @@
 
 #include "engine/control.h"
 #include "engine/net.h"
+#include "engine/tls.h"
 
 /* Where an agent is, and on what terms it is spoken with. */
 typedef struct {
 	char *host;
 	guint16 port;
-	gboolean insecure; /* plain text off loopback will do */
+	gboolean insecure;  /* plain text off loopback will do */
+	char *tls_dir;	    /* (nullable): plain text */
+	char *tls_hostname; /* (nullable): what must be in the agent's certificate; @host */
 } PeerAddress;
 
 void peer_address_clear(PeerAddress *self);
@@ -17,18 +20,28 @@ void peer_address_clear(PeerAddress *self);
  * byte of ours is done here. */
 typedef struct Dialer Dialer;
 
-/* @address: copied. */
+/* @address: copied. %GW_ERROR_TLS when its folder is not as it must be. */
 Dialer *dialer_new(const PeerAddress *address, GError **error);
+/* Its connections should be closed by now: see tls_pumps_free(). */
 void dialer_free(Dialer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Dialer, dialer_free)
+
+/* How the source's end of data channels will be encrypted: "none", "tls" or "kernel-tls". From now on they are such
+ * that @bytes may flow through each. */
+const char *dialer_plan_channels(Dialer *self, gint64 bytes);
 
 /**
  * dialer_connect:
  * @token: (nullable): of the session that waits for this data channel
  *
- * Blocks, 5 s at most an address. What comes back is a connected stream of ours alone; it need not be TCP.
+ * Blocks, 5 s at most an address and 5 s for the handshake. What comes back is a connected stream of ours alone; it
+ * need not be TCP.
  *
- * Returns: (transfer full): NULL with %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE or %G_IO_ERROR_CANCELLED
+ * Returns: (transfer full): NULL with %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE, %GW_ERROR_TLS, %GW_ERROR_BUSY or
+ *   %G_IO_ERROR_CANCELLED
  */
 GSocket *dialer_connect(Dialer *self, NetUse use, const guint8 *token, GCancellable *cancellable,
 			GError **error);
+
+/* How the connection that was made last is encrypted. */
+const TlsInfo *dialer_get_info(Dialer *self);

@@ -4,21 +4,35 @@
 #include <gio/gio.h>
 
 #include "engine/control.h"
+#include "engine/tls-pump.h"
 
 /* New connections, until it is clear what they are. */
 typedef struct GreeterSet GreeterSet;
 
 typedef struct {
-	/* A control connection; nothing was read from it. */
-	void (*control)(GSocket *socket, gpointer data);
+	/* A control connection; nothing was read from it. @peer: its address. %FALSE when there is no room. */
+	gboolean (*control)(GSocket *socket, const char *peer, gpointer data);
 	/* A data channel: takes over @fd and says %TRUE, or leaves it and says %FALSE. */
 	gboolean (*channel)(const ControlPreamble *preamble, int fd, gpointer data);
+	/* Does a session wait for a channel with this pass? See control_pass(). */
+	gboolean (*expects)(const char *pass, gpointer data);
 	void (*rejected)(const char *peer, const GError *error, gpointer data);
 } GreeterListener;
 
-/* Lives in the thread-default main context. */
-GreeterSet *greeter_set_new(const GreeterListener *listener, gpointer data);
+/* Whom it lets in. */
+typedef struct {
+	TlsCreds *tls;	 /* (nullable): then nobody speaks TLS */
+	TlsPumps *pumps; /* with @tls */
+	const char *const
+		*allowed;  /* (nullable): subjects that may come; NULL: all of the authority */
+	gboolean insecure; /* plain text will do, from anywhere */
+} GreeterTerms;
+
+/* Lives in the thread-default main context. @terms: copied but for what it points to. */
+GreeterSet *
+greeter_set_new(const GreeterListener *listener, const GreeterTerms *terms, gpointer data);
 void greeter_set_free(GreeterSet *self);
 
-/* Looks after a connection that was just accepted; %FALSE when there are too many. */
-gboolean greeter_set_add(GreeterSet *self, GSocket *socket);
+/* Looks after a connection that was just accepted. When there are too many, the oldest of those who have the most
+ * has to go. */
+void greeter_set_add(GreeterSet *self, GSocket *socket);

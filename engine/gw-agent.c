@@ -10,13 +10,18 @@
 #include "engine/gw-agent.h"
 
 #include "engine/agent-slots.h"
+#include "engine/budget.h"
 #include "engine/gw-error.h"
 #include "engine/gw-recover.h"
 #include "engine/gw-session.h"
 #include "engine/greeter.h"
 #include "engine/net.h"
 #include "engine/recover.h"
-#define LISTEN_BACKLOG	  64
+
+#define LISTEN_BACKLOG	  1024 /* a full one makes the kernel drop who calls next, whoever that is */
+#define ACCEPT_AT_ONCE	  32
+#define NOTICES_PER_S	  10
+#define NOTICES_BURST	  50
 #define RECOVER_PERIOD_MS 2000
 
 struct _GwAgent {
@@ -31,7 +36,13 @@ struct _GwAgent {
 	GSource *acceptor;
 	GSource *recoverer;
 	gboolean recovering;
+	char *tls_dir; /* (nullable) */
+	GStrv allowed; /* (nullable) */
+	TlsCreds *tls; /* (nullable) */
+	TlsPumps *pumps;
 	GreeterSet *greeters;
+	Budget *notices;
+	guint n_untold;
 
 	AgentSlots *slots;
 	GTask *stopping; /* (nullable) */
@@ -63,6 +74,11 @@ gw_agent_finalize(GObject *object)
 	end_source(&self->recoverer);
 	g_clear_object(&self->socket);
 	greeter_set_free(self->greeters);
+	budget_free(self->notices);
+	tls_pumps_free(self->pumps);
+	tls_creds_unref(self->tls);
+	g_strfreev(self->allowed);
+	g_free(self->tls_dir);
 	agent_slots_free(self->slots);
 	g_free(self->config.vm_dir);
 	g_free(self->config.vm_file);
@@ -93,6 +109,8 @@ gw_agent_init(GwAgent *self)
 {
 	self->config.state_dir = gw_default_state_dir();
 	self->listen = g_strdup("127.0.0.1");
+	self->pumps = tls_pumps_new();
+	self->notices = budget_new(NOTICES_PER_S, NOTICES_BURST);
 }
 
 GwAgent *
@@ -145,6 +163,19 @@ gw_agent_set_insecure(GwAgent *self, gboolean insecure)
 }
 
 void
+gw_agent_set_tls_dir(GwAgent *self, const char *path)
+{
+	set_string(&self->tls_dir, path);
+}
+
+void
+gw_agent_set_tls_allow(GwAgent *self, const char *const *subjects)
+{
+	g_strfreev(self->allowed);
+	self->allowed = g_strdupv((char **)subjects);
+}
+
+void
 gw_agent_set_hook(GwAgent *self, const char *command)
 {
 	set_string(&self->config.hook, command);
@@ -191,10 +222,14 @@ on_slots_idle(gpointer data)
 
 static const AgentSlotsListener slots_listener = { on_slot_event, on_slot_ended, on_slots_idle };
 
-static void
-take_control(GSocket *socket, gpointer data)
+static gboolean
+take_control(GSocket *socket, const char *peer, gpointer data)
 {
-	agent_slots_add(GW_AGENT(data)->slots, socket);
+	AgentSlots *slots = GW_AGENT(data)->slots;
+	if (agent_slots_is_full(slots))
+		return FALSE;
+	agent_slots_add(slots, socket, peer);
+	return TRUE;
 }
 
 static gboolean
@@ -203,30 +238,41 @@ take_channel(const ControlPreamble *preamble, int fd, gpointer data)
 	return agent_slots_give_channel(GW_AGENT(data)->slots, preamble, fd);
 }
 
+static gboolean
+expects_channel(const char *pass, gpointer data)
+{
+	return agent_slots_expect(GW_AGENT(data)->slots, pass);
+}
+
+/* A flood of strangers must not become one of words: some are told of, and the next one says how many were not. */
 static void
 reject(const char *peer, const GError *error, gpointer data)
 {
-	agent_slots_tell(GW_AGENT(data)->slots, NULL, "rejected", peer, error->message);
+	GwAgent *self = data;
+	if (!budget_take(self->notices, "", g_get_monotonic_time())) {
+		self->n_untold++;
+		return;
+	}
+	g_autofree char *more =
+		self->n_untold > 0 ? g_strdup_printf(" (and %u more)", self->n_untold) : NULL;
+	g_autofree char *text = g_strconcat(error->message, more, NULL);
+	self->n_untold = 0;
+	agent_slots_tell(self->slots, NULL, "rejected", peer, text);
 }
 
-static const GreeterListener greeter_listener = { take_control, take_channel, reject };
+static const GreeterListener greeter_listener = { take_control, take_channel, expects_channel,
+						  reject };
 
 static gboolean
 on_connection(GSocket *listening, GIOCondition condition, gpointer data)
 {
 	GwAgent *self = data;
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GSocket) socket = g_socket_accept(listening, NULL, &error);
-	if (socket == NULL)
-		return G_SOURCE_CONTINUE;
-	g_autofree char *peer = net_peer_to_string(socket);
-	if (!self->config.insecure && !net_is_loopback(socket))
-		g_set_error(&error, GW_ERROR, GW_ERROR_INSECURE,
-			    "plain text off loopback is refused without --insecure");
-	else if (agent_slots_is_full(self->slots) || !greeter_set_add(self->greeters, socket))
-		g_set_error(&error, GW_ERROR, GW_ERROR_BUSY, "too many connections");
-	if (error != NULL)
-		reject(peer, error, self);
+	for (guint i = 0; i < ACCEPT_AT_ONCE; i++) {
+		g_autoptr(GSocket) socket = g_socket_accept(listening, NULL, NULL);
+		if (socket == NULL)
+			break;
+		greeter_set_add(self->greeters, socket);
+	}
 	return G_SOURCE_CONTINUE;
 }
 
@@ -276,7 +322,7 @@ recover_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
 {
 	GwAgent *self = source;
 	GError *error = NULL;
-	GPtrArray *results = gw_recover(self->config.state_dir, GW_ASSUME_NOTHING, &error);
+	GPtrArray *results = gw_recover(self->config.state_dir, GW_ASSUME_NOTHING, NULL, &error);
 	if (results != NULL)
 		g_task_return_pointer(task, results, (GDestroyNotify)g_ptr_array_unref);
 	else
@@ -312,6 +358,23 @@ on_recover(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/* Whom the greeters let in. */
+static gboolean
+open_door(GwAgent *self, GError **error)
+{
+	if (self->tls_dir != NULL) {
+		self->tls = tls_creds_load(self->tls_dir, TLS_SERVER, error);
+		if (self->tls == NULL)
+			return FALSE;
+	}
+	const GreeterTerms terms = { .tls = self->tls,
+				     .pumps = self->pumps,
+				     .allowed = (const char *const *)self->allowed,
+				     .insecure = self->config.insecure };
+	self->greeters = greeter_set_new(&greeter_listener, &terms, self);
+	return TRUE;
+}
+
 gboolean
 gw_agent_start(GwAgent *self, GError **error)
 {
@@ -321,8 +384,7 @@ gw_agent_start(GwAgent *self, GError **error)
 	if (self->config.agent_id == NULL)
 		return FALSE;
 	self->slots = agent_slots_new(G_OBJECT(self), &self->config, &slots_listener);
-	self->greeters = greeter_set_new(&greeter_listener, self);
-	if (!open_port(self, error))
+	if (!open_door(self, error) || !open_port(self, error))
 		return FALSE;
 	if (!self->recover)
 		return TRUE;

@@ -29,6 +29,12 @@ GW_API void gw_agent_set_vm_file(GwAgent *self, const char *path);
 GW_API void gw_agent_set_qmp(GwAgent *self, const char *path);
 GW_API void gw_agent_set_state_dir(GwAgent *self, const char *path);
 GW_API void gw_agent_set_insecure(GwAgent *self, gboolean insecure);
+/* (nullable): where ca-cert.pem, server-cert.pem and server-key.pem are; then plain text is refused, from loopback
+ * too, unless it is allowed by gw_agent_set_insecure(). */
+GW_API void gw_agent_set_tls_dir(GwAgent *self, const char *path);
+/* (nullable): the subjects that may come, as "CN=a", with * and ? for what may vary; NULL: whoever has a certificate
+ * of the authority. */
+GW_API void gw_agent_set_tls_allow(GwAgent *self, const char *const *subjects);
 /* As gw_session_set_hook(), in the agent's phases. */
 GW_API void gw_agent_set_hook(GwAgent *self, const char *command);
 /* Settle journals whose owner has died, now and every other second; for a daemon. */

@@ -51,7 +51,7 @@ forget_if_old(const char *state_dir, const JournalName *name)
 }
 
 static GwRecovered *
-settle_one(const char *state_dir, const JournalName *name, GwAssume assume)
+settle_one(const char *state_dir, const JournalName *name, GwAssume assume, const char *tls_dir)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Journal) journal = journal_open(state_dir, name->session, name->role, &error);
@@ -67,7 +67,7 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume)
 	result->vm_name = g_strdup(journal_get_string(journal, "vm"));
 	gboolean was_running = journal_has_phase(journal, "running");
 	if (name->role == JOURNAL_SOURCE) {
-		recover_source(journal, assume, result);
+		recover_source(journal, assume, tls_dir, result);
 		g_clear_pointer(&journal, journal_free);
 	} else {
 		g_clear_pointer(&journal, journal_free); /* its lock is wanted below */
@@ -80,7 +80,7 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume)
 }
 
 GPtrArray *
-gw_recover(const char *state_dir, GwAssume assume, GError **error)
+gw_recover(const char *state_dir, GwAssume assume, const char *tls_dir, GError **error)
 {
 	g_auto(PrivateContext) context = private_context_push();
 	g_autofree char *dir = state_dir != NULL ? g_strdup(state_dir) : gw_default_state_dir();
@@ -91,6 +91,7 @@ gw_recover(const char *state_dir, GwAssume assume, GError **error)
 	g_autoptr(GPtrArray) results =
 		g_ptr_array_new_with_free_func((GDestroyNotify)gw_recovered_free);
 	for (guint i = 0; i < names->len; i++)
-		g_ptr_array_add(results, settle_one(dir, g_ptr_array_index(names, i), assume));
+		g_ptr_array_add(results,
+				settle_one(dir, g_ptr_array_index(names, i), assume, tls_dir));
 	return g_steal_pointer(&results);
 }

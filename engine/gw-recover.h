@@ -28,9 +28,11 @@ GW_API void gw_recovered_free(GwRecovered *self);
 /**
  * gw_recover:
  * @state_dir: (nullable): NULL for gw_default_state_dir()
+ * @tls_dir: (nullable): for the peers, in the place of the folder that each journal names
  *
  * Settles every journal whose owner has died, by the rules of the hand-over. Blocks; asks the peers.
  *
  * Returns: (transfer full): of GwRecovered, maybe empty; NULL with %GW_ERROR_STATE_DIR
  */
-GW_API GPtrArray *gw_recover(const char *state_dir, GwAssume assume, GError **error);
+GW_API GPtrArray *
+gw_recover(const char *state_dir, GwAssume assume, const char *tls_dir, GError **error);

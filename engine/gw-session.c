@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "engine/openssl.h"
 #include "engine/source-run.h"
 
 struct _GwSession {
@@ -142,6 +143,20 @@ gw_session_set_insecure(GwSession *self, gboolean insecure)
 }
 
 void
+gw_session_set_tls_dir(GwSession *self, const char *path)
+{
+	/* The journal names it to whoever settles the run later, from another folder. */
+	g_free(self->options.peer.tls_dir);
+	self->options.peer.tls_dir = path != NULL ? g_canonicalize_filename(path, NULL) : NULL;
+}
+
+void
+gw_session_set_tls_hostname(GwSession *self, const char *name)
+{
+	set_string(&self->options.peer.tls_hostname, name);
+}
+
+void
 gw_session_set_state_dir(GwSession *self, const char *path)
 {
 	set_string(&self->options.state_dir, path);
@@ -234,6 +249,7 @@ thread_main(gpointer data)
 	gboolean check_only = GPOINTER_TO_INT(g_task_get_task_data(task));
 	GwReport *report = source_run(&self->options, check_only, g_task_get_cancellable(task),
 				      &listener, self);
+	openssl_thread_done();
 	g_task_return_pointer(task, report, (GDestroyNotify)gw_report_free);
 	return NULL;
 }

@@ -47,6 +47,11 @@ GW_API void gw_session_set_paused(GwSession *self, gboolean paused);
 GW_API void gw_session_set_keep_source(GwSession *self, gboolean keep);
 /* Allow plain text off loopback. */
 GW_API void gw_session_set_insecure(GwSession *self, gboolean insecure);
+/* (nullable): where ca-cert.pem, client-cert.pem and client-key.pem are: everything is encrypted, and both sides
+ * prove who they are. */
+GW_API void gw_session_set_tls_dir(GwSession *self, const char *path);
+/* (nullable): the name or address that must be in the agent's certificate; default: the host. */
+GW_API void gw_session_set_tls_hostname(GwSession *self, const char *name);
 /* Where the journal is; default gw_default_state_dir(). */
 GW_API void gw_session_set_state_dir(GwSession *self, const char *path);
 /* (nullable): a shell command run at the start of each phase with GODWIT_PHASE, GODWIT_VM and GODWIT_HOST

@@ -17,7 +17,8 @@
 
 #include "engine/gw-error.h"
 
-#define CONNECT_TIMEOUT_S 5
+#define CONNECT_TIMEOUT_S  5
+#define IPV6_NETWORK_BYTES 8
 
 typedef struct {
 	int level;
@@ -90,6 +91,25 @@ net_peer_to_string(GSocket *socket)
 	if (peer == NULL)
 		return g_strdup("an unknown address");
 	return g_socket_connectable_to_string(G_SOCKET_CONNECTABLE(peer));
+}
+
+char *
+net_peer_group(GSocket *socket)
+{
+	g_autoptr(GInetSocketAddress) peer = get_peer(socket);
+	if (peer == NULL)
+		return g_strdup("");
+	GInetAddress *address = g_inet_socket_address_get_address(peer);
+	g_autofree char *text = g_inet_address_to_string(address);
+	if (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV4)
+		return g_steal_pointer(&text);
+	if (g_str_has_prefix(text, "::ffff:"))
+		return g_strdup(text + strlen("::ffff:"));
+	const guint8 *bytes = g_inet_address_to_bytes(address);
+	GString *group = g_string_new("v6:");
+	for (guint i = 0; i < IPV6_NETWORK_BYTES; i++)
+		g_string_append_printf(group, "%02x", bytes[i]);
+	return g_string_free(group, FALSE);
 }
 
 GSocket *

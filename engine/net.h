@@ -19,6 +19,9 @@ gboolean net_is_loopback(GSocket *socket);
 /* (transfer full): "192.0.2.7:49160" of the peer, for messages. */
 char *net_peer_to_string(GSocket *socket);
 
+/* (transfer full): who is to be taken for one and the same: an IPv4 address, an IPv6 network of 64 bits. */
+char *net_peer_group(GSocket *socket);
+
 /**
  * net_connect:
  * @host: a name or an address

@@ -18,6 +18,7 @@
 typedef struct {
 	Journal *journal;
 	GwAssume assume;
+	const char *tls_dir; /* (nullable): in the place of the journal's */
 	GwRecovered *result;
 	Qemu *qemu; /* (nullable): it has died */
 } SourceRecovery;
@@ -38,13 +39,19 @@ leave(SourceRecovery *self, GwPlace place, const char *what, const char *why)
 	self->result->text = g_strdup_printf("%s: %s", what, why);
 }
 
+/* Borrowed, all of it. */
 static PeerAddress
-peer_address(Journal *journal)
+peer_address(const SourceRecovery *self)
 {
+	Journal *journal = self->journal;
+	const char *tls_dir =
+		self->tls_dir != NULL ? self->tls_dir : journal_get_string(journal, "tls_dir");
 	return (PeerAddress){
 		.host = (char *)journal_get_string(journal, "peer_host"),
 		.port = (guint16)journal_get_int(journal, "peer_port", 0),
 		.insecure = journal_get_boolean(journal, "insecure"),
+		.tls_dir = (char *)tls_dir,
+		.tls_hostname = (char *)journal_get_string(journal, "tls_hostname"),
 	};
 }
 
@@ -83,7 +90,7 @@ static void
 give_up_here(SourceRecovery *self, const char *text)
 {
 	g_autoptr(GError) error = NULL;
-	PeerAddress peer = peer_address(self->journal);
+	PeerAddress peer = peer_address(self);
 	gboolean keep = journal_get_boolean(self->journal, "keep_source");
 	gboolean written = journal_has_phase(self->journal, "running") ||
 			   (journal_append(self->journal, "running", NULL, &error) &&
@@ -112,7 +119,7 @@ ask_peer(SourceRecovery *self)
 		return;
 	}
 	g_autoptr(GError) error = NULL;
-	PeerAddress peer = peer_address(self->journal);
+	PeerAddress peer = peer_address(self);
 	PeerOutcome outcome = PEER_OUTCOME_UNKNOWN;
 	if (peer.host != NULL)
 		outcome = peer_ask_outcome(&peer, journal_get_string(self->journal, "agent"),
@@ -162,9 +169,11 @@ settle_with_qemu(SourceRecovery *self)
 }
 
 void
-recover_source(Journal *journal, GwAssume assume, GwRecovered *result)
+recover_source(Journal *journal, GwAssume assume, const char *tls_dir, GwRecovered *result)
 {
-	SourceRecovery self = { .journal = journal, .assume = assume, .result = result };
+	SourceRecovery self = {
+		.journal = journal, .assume = assume, .tls_dir = tls_dir, .result = result
+	};
 	g_autoptr(GError) error = NULL;
 	g_auto(Process) process = PROCESS_INIT;
 	process_open_recorded(&process, (pid_t)journal_get_int(journal, "pid", 0),

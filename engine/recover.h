@@ -26,8 +26,8 @@ gboolean recover_forget(const char *state_dir, const char *session,
 /* Removes the vGPUs that @journal names; their QEMU must have ended. %GW_ERROR_VGPU. */
 gboolean recover_remove_vgpus(Journal *journal, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Settles the source's side of @journal. Fills in all of @result but its names. */
-void recover_source(Journal *journal, GwAssume assume, GwRecovered *result);
+/* Settles the source's side of @journal. Fills in all of @result but its names. @tls_dir: as gw_recover() has it. */
+void recover_source(Journal *journal, GwAssume assume, const char *tls_dir, GwRecovered *result);
 
 /* (transfer full): who the agent with this state folder is; made up at the first call and kept. */
 char *recover_agent_id(const char *state_dir, GError **error);

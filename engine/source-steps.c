@@ -255,6 +255,8 @@ journal_facts(SourceRun *run)
 	json_object_set_string_member(facts, "peer_host", run->options->peer.host);
 	json_object_set_int_member(facts, "peer_port", run->options->peer.port);
 	json_object_set_boolean_member(facts, "insecure", run->options->peer.insecure);
+	fields_add_string(facts, "tls_dir", run->options->peer.tls_dir);
+	fields_add_string(facts, "tls_hostname", run->options->peer.tls_hostname);
 	json_object_set_boolean_member(facts, "was_running", run->source->running);
 	json_object_set_boolean_member(facts, "keep_source", run->options->keep_source);
 	json_object_set_array_member(facts, "vgpus", vgpu_ids(run->source->vgpus));

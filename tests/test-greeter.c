@@ -10,80 +10,9 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
-#include "engine/greeter.h"
+#include "tests/door.h"
 #include "tests/tcp-pair.h"
 #include "tests/test-util.h"
-
-typedef struct {
-	GreeterSet *set;
-	GSocket *dialled; /* what the stranger holds */
-	gboolean waits_for_channel;
-	GSocket *control;
-	ControlPreamble preamble;
-	int channel_fd;
-	char *rejected; /* the reason */
-	char *rejected_peer;
-	gboolean decided;
-} Door;
-
-static void
-on_control(GSocket *socket, gpointer data)
-{
-	Door *door = data;
-
-	g_set_object(&door->control, socket);
-	door->decided = TRUE;
-}
-
-static gboolean
-on_channel(const ControlPreamble *preamble, int fd, gpointer data)
-{
-	Door *door = data;
-
-	door->preamble = *preamble;
-	if (!door->waits_for_channel)
-		return FALSE;
-	door->channel_fd = fd;
-	door->decided = TRUE;
-	return TRUE;
-}
-
-static void
-on_rejected(const char *peer, const GError *error, gpointer data)
-{
-	Door *door = data;
-
-	CU_ASSERT_TRUE(g_error_matches(error, GW_ERROR, GW_ERROR_PROTOCOL));
-	door->rejected = g_strdup(error->message);
-	door->rejected_peer = g_strdup(peer);
-	door->decided = TRUE;
-}
-
-static const GreeterListener listener = { on_control, on_channel, on_rejected };
-
-static void
-door_open(Door *door, gboolean waits_for_channel)
-{
-	g_autoptr(GSocket) accepted = NULL;
-
-	*door = (Door){ .channel_fd = -1, .waits_for_channel = waits_for_channel };
-	door->set = greeter_set_new(&listener, door);
-	tcp_pair(&door->dialled, &accepted);
-	CU_ASSERT_TRUE_FATAL(greeter_set_add(door->set, accepted));
-}
-
-static void
-door_clear(Door *door)
-{
-	greeter_set_free(door->set);
-	g_clear_object(&door->dialled);
-	g_clear_object(&door->control);
-	if (door->channel_fd >= 0)
-		close(door->channel_fd);
-	g_free(door->rejected);
-	g_free(door->rejected_peer);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Door, door_clear)
 
 static const guint8 preamble_bytes[CONTROL_PREAMBLE_BYTES] = {
 	'g', 'w', 'd', 'a', 't', 'a', 0,  1,  1,  2,  3, 4, 5, 6,
@@ -108,17 +37,17 @@ check_shown_out(GSocket *dialled, const char *text)
 	CU_ASSERT_EQUAL(message->type, CONTROL_FAILED);
 	g_autoptr(GError) error =
 		control_error_from_object(json_object_get_object_member(message->body, "error"));
-	CU_ASSERT_TRUE(g_error_matches(error, GW_ERROR, GW_ERROR_PROTOCOL));
+	CU_ASSERT_TRUE(error->domain == GW_ERROR);
 	TEST_STRING(error->message, text);
 }
 
 static void
 control_is_known_without_a_byte_read(void)
 {
-	g_auto(Door) door;
+	g_auto(Door) door = { .waits_for_channel = TRUE };
 	char text[16] = "";
 
-	door_open(&door, TRUE);
+	door_open(&door);
 	tcp_send(door.dialled, "{\"type\":\n", 9);
 	CU_ASSERT_TRUE(test_wait(&door.decided));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(door.control);
@@ -149,10 +78,10 @@ check_channel(Door *door, const char *stream)
 static void
 a_channel_is_known_and_its_stream_left_alone(void)
 {
-	g_auto(Door) door;
+	g_auto(Door) door = { .waits_for_channel = TRUE };
 	guint8 bytes[CONTROL_PREAMBLE_BYTES + 5];
 
-	door_open(&door, TRUE);
+	door_open(&door);
 	memcpy(bytes, preamble_bytes, sizeof preamble_bytes);
 	memcpy(bytes + sizeof preamble_bytes, "QEVM\n", 5);
 	tcp_send(door.dialled, bytes, sizeof bytes);
@@ -163,9 +92,9 @@ a_channel_is_known_and_its_stream_left_alone(void)
 static void
 a_preamble_may_come_in_pieces(void)
 {
-	g_auto(Door) door;
+	g_auto(Door) door = { .waits_for_channel = TRUE };
 
-	door_open(&door, TRUE);
+	door_open(&door);
 	for (gsize i = 0; i < CONTROL_PREAMBLE_BYTES; i++) {
 		CU_ASSERT_FALSE(door.decided);
 		tcp_send(door.dialled, preamble_bytes + i, 1);
@@ -195,8 +124,8 @@ garbage_is_turned_away(void)
 		{ "gwDATA\0\1aaaaaaaaaaaaaaaaaaaa", 28 },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-		g_auto(Door) door;
-		door_open(&door, TRUE);
+		g_auto(Door) door = { .waits_for_channel = TRUE };
+		door_open(&door);
 		tcp_send(door.dialled, rows[i].text, rows[i].len);
 		CU_ASSERT_TRUE(test_wait(&door.decided));
 		TEST_STRING(door.rejected,
@@ -211,9 +140,9 @@ garbage_is_turned_away(void)
 static void
 a_channel_nobody_waits_for_is_turned_away(void)
 {
-	g_auto(Door) door;
+	g_auto(Door) door = { .waits_for_channel = FALSE };
 
-	door_open(&door, FALSE);
+	door_open(&door);
 	tcp_send(door.dialled, preamble_bytes, sizeof preamble_bytes);
 	CU_ASSERT_TRUE(test_wait(&door.decided));
 	TEST_STRING(door.rejected, "no session waits for this data channel");
@@ -227,8 +156,8 @@ who_leaves_without_a_word_is_forgotten(void)
 	static const gsize said[] = { 0, 1, CONTROL_PREAMBLE_BYTES - 1 };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(said); i++) {
-		g_auto(Door) door;
-		door_open(&door, TRUE);
+		g_auto(Door) door = { .waits_for_channel = TRUE };
+		door_open(&door);
 		tcp_send(door.dialled, preamble_bytes, said[i]);
 		test_turn(10);
 		g_socket_close(door.dialled, NULL);
@@ -237,39 +166,72 @@ who_leaves_without_a_word_is_forgotten(void)
 	}
 }
 
+/* Nobody can keep others out by being there: the newest gets in, the oldest of the crowd goes. */
 static void
-only_so_many_may_be_undecided(void)
+only_so_many_of_one_address_may_be_undecided(void)
 {
-	g_auto(Door) door;
+	g_auto(Door) door = { .waits_for_channel = TRUE };
 	g_autoptr(GSocket) listening = tcp_listen("127.0.0.1");
 	g_autoptr(GPtrArray) strangers = g_ptr_array_new_with_free_func(g_object_unref);
-	guint taken = 1; /* the door's own */
 
-	door_open(&door, TRUE);
+	door_open(&door);
+	for (guint i = 1; i < 32; i++)
+		g_ptr_array_add(strangers, door_dial(&door, listening));
+	CU_ASSERT_EQUAL(door.n_rejected, 0);
+	for (guint i = 0; i < 5; i++)
+		g_ptr_array_add(strangers, door_dial(&door, listening));
+	CU_ASSERT_EQUAL(door.n_rejected, 5);
+	CU_ASSERT_EQUAL(door.rejected_code, GW_ERROR_BUSY);
+	check_shown_out(door.dialled, "too many connections: try again");
+	tcp_send(g_ptr_array_index(strangers, strangers->len - 1), preamble_bytes,
+		 sizeof preamble_bytes);
+	door.decided = FALSE;
+	CU_ASSERT_TRUE(test_wait(&door.decided));
+	CU_ASSERT_TRUE(door.channel_fd >= 0);
+}
+
+/* A flood of control connections costs a thread each; a channel of a session costs nothing of that. */
+static void
+control_connections_are_given_out_by_and_by(void)
+{
+	g_auto(Door) door = { .waits_for_channel = TRUE };
+	g_autoptr(GSocket) listening = tcp_listen("127.0.0.1");
+	g_autoptr(GPtrArray) strangers = g_ptr_array_new_with_free_func(g_object_unref);
+
+	door_open(&door);
 	for (guint i = 0; i < 200; i++) {
-		g_ptr_array_add(strangers, tcp_dial(listening));
-		g_autoptr(GSocket) accepted = g_socket_accept(listening, NULL, NULL);
-		CU_ASSERT_PTR_NOT_NULL_FATAL(accepted);
-		if (!greeter_set_add(door.set, accepted))
-			break;
-		taken++;
+		g_ptr_array_add(strangers, door_dial(&door, listening));
+		tcp_send(g_ptr_array_index(strangers, i), "{", 1);
+		test_turn(1);
 	}
-	CU_ASSERT_EQUAL(taken, 128);
-	/* One of them says what it is: there is a place again. */
+	CU_ASSERT_TRUE(door.n_rejected > 50 && door.n_rejected < 150);
+	TEST_STRING(door.rejected, "too many connections: try again");
+	g_ptr_array_add(strangers, door_dial(&door, listening));
+	tcp_send(g_ptr_array_index(strangers, 200), preamble_bytes, sizeof preamble_bytes);
+	door.decided = FALSE;
+	CU_ASSERT_TRUE(test_wait(&door.decided));
+	CU_ASSERT_TRUE(door.channel_fd >= 0);
+}
+
+static void
+without_room_a_session_is_turned_away(void)
+{
+	g_auto(Door) door = { .is_full = TRUE };
+
+	door_open(&door);
 	tcp_send(door.dialled, "{", 1);
 	CU_ASSERT_TRUE(test_wait(&door.decided));
-	g_ptr_array_add(strangers, tcp_dial(listening));
-	g_autoptr(GSocket) late = g_socket_accept(listening, NULL, NULL);
-	CU_ASSERT_TRUE(greeter_set_add(door.set, late));
+	CU_ASSERT_EQUAL(door.rejected_code, GW_ERROR_BUSY);
+	TEST_STRING(door.rejected, "too many sessions are under way");
 }
 
 static void
 who_says_nothing_is_turned_away_in_time(void)
 {
-	g_auto(Door) door;
+	g_auto(Door) door = { .waits_for_channel = TRUE };
 	gint64 begun_us = g_get_monotonic_time();
 
-	door_open(&door, TRUE);
+	door_open(&door);
 	tcp_send(door.dialled, preamble_bytes, 5);
 	CU_ASSERT_TRUE(test_wait(&door.decided));
 	gint64 waited_us = g_get_monotonic_time() - begun_us;
@@ -286,7 +248,11 @@ CU_TestInfo suite_greeter[] = {
 	{ "garbage is turned away", garbage_is_turned_away },
 	{ "a channel nobody waits for is turned away", a_channel_nobody_waits_for_is_turned_away },
 	{ "who leaves without a word is forgotten", who_leaves_without_a_word_is_forgotten },
-	{ "only so many may be undecided", only_so_many_may_be_undecided },
+	{ "only so many of one address may be undecided",
+	  only_so_many_of_one_address_may_be_undecided },
+	{ "control connections are given out by and by",
+	  control_connections_are_given_out_by_and_by },
+	{ "without room a session is turned away", without_room_a_session_is_turned_away },
 	{ "who says nothing is turned away in time", who_says_nothing_is_turned_away_in_time },
 	CU_TEST_INFO_NULL,
 };

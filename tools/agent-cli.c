@@ -17,8 +17,10 @@ const CmdOption agent_options[] = {
 	  NULL },
 	{ "state-dir", AT(state_dir), "DIR", "Where journals and QEMU's logs are kept", NULL },
 	{ "hook", AT(hook), "CMD", "Run this at the start of each phase", NULL },
-	{ "insecure", AT(insecure), NULL, "Allow plain text off loopback", NULL },
-	{ "tls-dir", AT(tls_dir), "DIR", "there is no TLS", "" },
+	{ "tls-dir", AT(tls_dir), "DIR", "Take TLS only, with the certificates in there", NULL },
+	{ "tls-allow", AT(tls_allow), "SUBJECT",
+	  "Let only this one come, as CN=a with * and ?; more than once for more", NULL, TRUE },
+	{ "insecure", AT(insecure), NULL, "Allow plain text, also off loopback", NULL },
 	{ NULL },
 };
 
@@ -33,7 +35,11 @@ agent_options_apply(const AgentOptions *self, GwAgent *agent)
 	if (!address_parse(self->listen, 0, &host, &port, &error))
 		return cmd_usage("--listen: %s", error->message);
 	gw_agent_set_listen(agent, self->listen);
+	if (self->tls_allow != NULL && self->tls_dir == NULL)
+		return cmd_usage("--tls-allow is of no use without --tls-dir");
 	gw_agent_set_insecure(agent, self->insecure);
+	gw_agent_set_tls_dir(agent, self->tls_dir);
+	gw_agent_set_tls_allow(agent, (const char *const *)self->tls_allow);
 	gw_agent_set_hook(agent, self->hook);
 	if (self->state_dir != NULL)
 		gw_agent_set_state_dir(agent, self->state_dir);

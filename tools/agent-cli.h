@@ -12,6 +12,7 @@ typedef struct {
 	char *state_dir;
 	char *hook;
 	char *tls_dir;
+	char **tls_allow;
 	gboolean insecure;
 } AgentOptions;
 

@@ -13,6 +13,7 @@
 typedef struct {
 	char *state_dir;
 	char *assume;
+	char *tls_dir;
 	gboolean json;
 } RecoverOptions;
 
@@ -66,7 +67,8 @@ recover(gpointer data, char **arguments)
 	if (!parse_assume(options->assume, &assume))
 		return cmd_usage("--assume: '%s' is neither 'running' nor 'gone'", options->assume);
 	GError *error = NULL;
-	g_autoptr(GPtrArray) found = gw_recover(options->state_dir, assume, &error);
+	g_autoptr(GPtrArray) found =
+		gw_recover(options->state_dir, assume, options->tls_dir, &error);
 	if (found == NULL)
 		return cmd_fail(EXIT_UNKNOWN, error);
 	int exit_code = 0;
@@ -94,6 +96,8 @@ static const CmdOption options[] = {
 	{ "state-dir", AT(state_dir), "DIR", "Where the journals are", NULL },
 	{ "assume", AT(assume), "WORD",
 	  "You have looked: on the destination the guest is 'running', or 'gone' for ever", NULL },
+	{ "tls-dir", AT(tls_dir), "DIR",
+	  "Our certificate, if it is not where it was at the migration", NULL },
 	{ "json", AT(json), NULL, "Print an array of what was found, as JSON", NULL },
 	{ NULL },
 };

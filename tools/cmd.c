@@ -37,6 +37,23 @@ flag_at(const CmdOption *option, gpointer options)
 	return G_STRUCT_MEMBER_P(options, option->offset);
 }
 
+static GOptionArg
+kind_of(const CmdOption *option)
+{
+	if (option->argument == NULL)
+		return G_OPTION_ARG_NONE;
+	return option->many ? G_OPTION_ARG_STRING_ARRAY : G_OPTION_ARG_STRING;
+}
+
+static void
+free_value(const CmdOption *option, gpointer options)
+{
+	if (option->many)
+		g_strfreev(*(char ***)string_at(option, options));
+	else if (option->argument != NULL)
+		g_free(*string_at(option, options));
+}
+
 static void
 add_entry(GArray *entries, const CmdOption *option, gpointer options)
 {
@@ -44,7 +61,7 @@ add_entry(GArray *entries, const CmdOption *option, gpointer options)
 	GOptionEntry entry = {
 		.long_name = option->name,
 		.flags = option->only != NULL ? G_OPTION_FLAG_HIDDEN : G_OPTION_FLAG_NONE,
-		.arg = flag ? G_OPTION_ARG_NONE : G_OPTION_ARG_STRING,
+		.arg = kind_of(option),
 		.arg_data = flag ? (gpointer)flag_at(option, options) : string_at(option, options),
 		.description = option->help,
 		.arg_description = option->argument,
@@ -178,7 +195,6 @@ cmd_run(const Cmd *self, const char *program, int argc, char **argv)
 	int exit_code = parse_and_run(self, options, words);
 	const CmdOption *option;
 	for (guint i = 0; (option = cmd_option(self, i)) != NULL; i++)
-		if (option->argument != NULL)
-			g_free(*string_at(option, options));
+		free_value(option, options);
 	return exit_code;
 }

@@ -9,7 +9,8 @@
 #define EXIT_CANCELLED	  5
 #define EXIT_UNKNOWN	  6 /* nobody can know where the guest runs */
 
-/* One option of a verb. A value is kept as the string that was given: (owned) by the options struct. */
+/* One option of a verb. A value is kept as the string that was given: (owned) by the
+ * options struct. */
 typedef struct {
 	const char *name;
 	gsize offset; /* in the verb's options: a char *, or a gboolean when @argument is NULL */
@@ -17,6 +18,7 @@ typedef struct {
 	const char *help;
 	const char *
 		only; /* (nullable): not yet there but with this value ("": with none); not in the help */
+	gboolean many; /* may be given more than once: kept in a char ** that ends with NULL */
 } CmdOption;
 
 /* One verb: everything that main, the help and the completion know of it. */

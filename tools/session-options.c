@@ -25,10 +25,12 @@ const CmdOption session_options[] = {
 	{ "transport", AT(transport), "WORD", "direct, or relay: through this program", NULL },
 	{ "paused", AT(paused), NULL, "Leave the guest paused at the destination", NULL },
 	{ "keep-source", AT(keep_source), NULL, "Keep the source's QEMU, stopped, after success", NULL },
+	{ "tls-dir", AT(tls_dir), "DIR", "Encrypt, with the certificates in there", NULL },
+	{ "tls-hostname", AT(tls_hostname), "NAME",
+	  "What is in the agent's certificate, if not the host in --to", NULL },
 	{ "insecure", AT(insecure), NULL, "Allow plain text off loopback", NULL },
 	{ "hook", AT(hook), "CMD", "Run this at the start of each phase", NULL },
 	{ "state-dir", AT(state_dir), "DIR", "Where the journal is kept", NULL },
-	{ "tls-dir", AT(tls_dir), "DIR", "there is no TLS", "" },
 	{ "on-stall", AT(on_stall), "WORD", "there is only 'wait'", "wait" },
 	{ "account", AT(account), NULL, "there is no accounting", "" },
 	{ NULL },
@@ -141,6 +143,8 @@ session_options_apply(const SessionOptions *self, GwSession **ret_session)
 	gw_session_set_paused(session, self->paused);
 	gw_session_set_keep_source(session, self->keep_source);
 	gw_session_set_insecure(session, self->insecure);
+	gw_session_set_tls_dir(session, self->tls_dir);
+	gw_session_set_tls_hostname(session, self->tls_hostname);
 	*ret_session = g_steal_pointer(&session);
 	return 0;
 }

@@ -17,6 +17,7 @@ typedef struct {
 	char *channels;
 	char *transport;
 	char *tls_dir;
+	char *tls_hostname;
 	char *on_stall;
 	gboolean paused;
 	gboolean keep_source;

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from . import env, procs
+from . import env, procs, tls
 from .guests import TickGuest
 from .hook import Hook
 from .procs import Process
@@ -21,8 +21,10 @@ RUNS_ON_DESTINATION, FAILED, USAGE, INCOMPATIBLE, NO_CONVERGENCE, CANCELLED, UNK
 class Lab(Scratch):
     """Use with `with`. QEMU: the version on the source and, unless TO_QEMU is given, on the destination."""
 
-    def __init__(self, label, guest=None, qemu="7.2", to_qemu=None, machine=env.OLD_MACHINE, extra=()):
+    def __init__(self, label, guest=None, qemu="7.2", to_qemu=None, machine=env.OLD_MACHINE, extra=(),
+                 tls=False):
         super().__init__(label)
+        self._tls = tls
         self._guest = guest if guest is not None else TickGuest()
         self._qemus = (qemu, to_qemu if to_qemu is not None else qemu)
         self._machine, self._extra = machine, extra
@@ -33,6 +35,12 @@ class Lab(Scratch):
 
     def __enter__(self):
         super().__enter__()
+        # What both programs are told of TLS; nothing for plain text.
+        self.source_tls = self.agent_tls = ()
+        if self._tls:
+            authority = tls.Authority(self.folder)
+            self.source_tls = ("--tls-dir", authority.host("a", "127.0.0.1"))
+            self.agent_tls = ("--tls-dir", authority.host("b", "127.0.0.1"))
         self.source = self.new_side("a", self._qemus[0])
         self.destination = self.new_side("b", self._qemus[1])
         return self
@@ -88,14 +96,14 @@ class Lab(Scratch):
         self.agent = self.program(
             "godwitd", "--listen", "127.0.0.1:%d" % self.agent_port, "--vm-dir",
             os.path.dirname(self.destination.vm_file), "--state-dir", self.destination.state_dir,
-            *options)
+            *self.agent_tls, *options)
         self._note_port()
 
     def start_receiver(self, *options):
         """Starts `godwit receive` on the destination, for one migration."""
         self.agent = self.program(
             "godwit", "receive", "--listen", "127.0.0.1:0", "--vm", self.destination.vm_file,
-            "--state-dir", self.destination.state_dir, *options)
+            "--state-dir", self.destination.state_dir, *self.agent_tls, *options)
         self._note_port()
 
     def _note_port(self):
@@ -121,7 +129,7 @@ class Lab(Scratch):
         self.report_path = os.path.join(self.folder, "report-%d.json" % self._count)
         return self.program("godwit", "migrate", "--vm", self.source.vm_file, "--to", self.to,
                             "--state-dir", self.source.state_dir, "--report", self.report_path,
-                            "--progress", "plain", *options)
+                            "--progress", "plain", *self.source_tls, *options)
 
     def migrate(self, *options, timeout_s=90.0):
         """Moves the guest; AssertionError unless it runs on the destination then. Returns the report."""

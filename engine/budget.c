@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Token buckets by name. One that is full again says nothing that a new one would not, and is forgotten; so the
+ * table holds only who has asked within the last burst / per_s seconds. It has an upper bound all the same: past it
+ * those who are new share one bucket, so that whoever has many addresses has no more than one who is known.
+ */
+#include "engine/budget.h"
+
+#define MAX_NAMES 1024
+#define STRANGERS "" /* whom all the names past the bound share */
+
+typedef struct {
+	double left;
+	gint64 seen_us;
+} Bucket;
+
+struct Budget {
+	double per_us;
+	double burst;
+	GHashTable *buckets; /* name -> Bucket */
+};
+
+Budget *
+budget_new(guint per_s, guint burst)
+{
+	Budget *self = g_new0(Budget, 1);
+	self->per_us = per_s / (double)G_USEC_PER_SEC;
+	self->burst = burst;
+	self->buckets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	return self;
+}
+
+void
+budget_free(Budget *self)
+{
+	if (self == NULL)
+		return;
+	g_hash_table_unref(self->buckets);
+	g_free(self);
+}
+
+static double
+level(const Budget *self, const Bucket *bucket, gint64 now_us)
+{
+	double grown = (double)(now_us - bucket->seen_us) * self->per_us;
+	return MIN(bucket->left + grown, self->burst);
+}
+
+static void
+forget_full_ones(Budget *self, gint64 now_us)
+{
+	GHashTableIter iter;
+	gpointer bucket;
+	g_hash_table_iter_init(&iter, self->buckets);
+	while (g_hash_table_iter_next(&iter, NULL, &bucket))
+		if (level(self, bucket, now_us) >= self->burst)
+			g_hash_table_iter_remove(&iter);
+}
+
+static Bucket *
+find(Budget *self, const char *who, gint64 now_us)
+{
+	Bucket *bucket = g_hash_table_lookup(self->buckets, who);
+	if (bucket != NULL)
+		return bucket;
+	if (g_hash_table_size(self->buckets) >= MAX_NAMES)
+		forget_full_ones(self, now_us);
+	const char *name = g_hash_table_size(self->buckets) < MAX_NAMES ? who : STRANGERS;
+	bucket = g_hash_table_lookup(self->buckets, name);
+	if (bucket != NULL)
+		return bucket;
+	bucket = g_new0(Bucket, 1);
+	bucket->left = self->burst;
+	bucket->seen_us = now_us;
+	g_hash_table_insert(self->buckets, g_strdup(name), bucket);
+	return bucket;
+}
+
+gboolean
+budget_take(Budget *self, const char *who, gint64 now_us)
+{
+	Bucket *bucket = find(self, who, now_us);
+	bucket->left = level(self, bucket, now_us);
+	bucket->seen_us = now_us;
+	if (bucket->left < 1)
+		return FALSE;
+	bucket->left -= 1;
+	return TRUE;
+}

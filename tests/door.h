@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/greeter.h"
+
+/* A greeter with one stranger before it, and what it decided about him. */
+typedef struct {
+	/* To be set before door_open(). */
+	gboolean waits_for_channel;
+	gboolean is_full;
+	const char *pass; /* (nullable): that a session waits for */
+	GreeterTerms terms;
+
+	GreeterSet *set;
+	GSocket *dialled; /* what the stranger holds */
+	GSocket *control;
+	char *peer;
+	ControlPreamble preamble;
+	int channel_fd;
+	char *rejected; /* the last reason */
+	int rejected_code;
+	char *rejected_peer;
+	guint n_rejected;
+	gboolean decided;
+} Door;
+
+void door_open(Door *self);
+/* One more stranger. (transfer full): what he holds. */
+GSocket *door_dial(Door *self, GSocket *listening);
+void door_clear(Door *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Door, door_clear)
