@@ -18,7 +18,7 @@
 #define FRESH_MS	     3000
 #define COMPLETED_TIMEOUT_MS 10000
 #define RESUME_TIMEOUT_MS    10000
-#define KILL_TIMEOUT_MS	     5000
+#define SETTINGS_TIMEOUT_MS  2000
 
 gboolean
 agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
@@ -147,11 +147,12 @@ agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	return TRUE;
 }
 
-/* The guest runs, whatever becomes of this. */
+/* The guest runs, whatever becomes of this, and nobody waits for a QEMU that does not answer. */
 static void
 give_back_settings(AgentRun *self)
 {
 	g_autoptr(GError) error = NULL;
+	qmp_client_set_timeout(self->qemu->qmp, SETTINGS_TIMEOUT_MS);
 	if (self->qemu->closed == NULL &&
 	    !settings_restore(self->former_settings, self->qemu, &error))
 		recorder_event(self->recorder, "engine", error->message, NULL, g_get_real_time());
@@ -162,7 +163,6 @@ agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	const char *session = json_object_get_string_member(body, "session");
 	if (self->is_running) {
-		give_back_settings(self);
 		if (g_strcmp0(session, self->session) == 0)
 			journal_remove(self->journal);
 		return TRUE;
@@ -214,8 +214,13 @@ release_foreign_qemu(AgentRun *self, GError **error)
 gboolean
 agent_clean_up(AgentRun *self, GError **error)
 {
-	if (self->is_running || self->is_clean)
+	if (self->is_clean)
 		return TRUE;
+	if (self->is_running) {
+		give_back_settings(self);
+		self->is_clean = TRUE;
+		return TRUE;
+	}
 	if (self->is_committed) {
 		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
 			    "a guest that was committed cannot be proven to run or not");
