@@ -123,6 +123,7 @@ gw_plan_copy(const GwPlan *self)
 	*copy = *self;
 	copy->vm_name = g_strdup(self->vm_name);
 	copy->transport = g_strdup(self->transport);
+	copy->encryption = g_strdup(self->encryption);
 	copy->capabilities =
 		copy_list(self->capabilities, copy_capability, gw_plan_capability_free);
 	copy->parameters = copy_list(self->parameters, copy_parameter, gw_plan_parameter_free);
@@ -137,6 +138,7 @@ gw_plan_free(GwPlan *self)
 		return;
 	g_free(self->vm_name);
 	g_free(self->transport);
+	g_free(self->encryption);
 	g_clear_pointer(&self->capabilities, g_ptr_array_unref);
 	g_clear_pointer(&self->parameters, g_ptr_array_unref);
 	g_clear_pointer(&self->issues, g_ptr_array_unref);

@@ -43,6 +43,7 @@ typedef struct {
 typedef struct {
 	char *vm_name;
 	char *transport; /* "direct" */
+	char *encryption; /* (nullable): of the source end of its channels: "none", "tls" or "kernel-tls" */
 	guint channels;
 	GPtrArray *capabilities; /* of GwPlanCapability; all that are not in it are switched off */
 	GPtrArray *parameters;	 /* of GwPlanParameter */

@@ -106,6 +106,17 @@ vgpu_free(gpointer data)
 	g_free(vgpu);
 }
 
+static void
+connection_free(gpointer data)
+{
+	GwReportConnection *connection = data;
+	g_free(connection->name);
+	g_free(connection->encryption);
+	g_free(connection->encryption_destination);
+	g_free(connection->cipher);
+	g_free(connection);
+}
+
 GwReport *
 gw_report_new(void)
 {
@@ -124,6 +135,7 @@ gw_report_new(void)
 	self->ram_passes = -1;
 	self->ram_dirty_bytes_per_s = -1;
 	self->vgpus = g_ptr_array_new_with_free_func(vgpu_free);
+	self->connections = g_ptr_array_new_with_free_func(connection_free);
 	self->samples = g_ptr_array_new_with_free_func((GDestroyNotify)gw_sample_free);
 	self->events = g_ptr_array_new_with_free_func((GDestroyNotify)gw_event_free);
 	return self;
@@ -165,6 +177,28 @@ report_add_vgpu(GwReport *self, const char *id, const char *type, gint64 vram_by
 	return vgpu;
 }
 
+void
+report_add_connection(GwReport *self, const char *name, const char *encryption,
+		      const char *encryption_destination, const char *cipher)
+{
+	GwReportConnection *connection = g_new0(GwReportConnection, 1);
+	connection->name = g_strdup(name);
+	connection->encryption = g_strdup(encryption);
+	connection->encryption_destination = g_strdup(encryption_destination);
+	connection->cipher = g_strdup(cipher);
+	g_ptr_array_add(self->connections, connection);
+}
+
+static void
+copy_connections(GwReport *copy, const GwReport *from)
+{
+	for (guint i = 0; i < from->connections->len; i++) {
+		const GwReportConnection *item = g_ptr_array_index(from->connections, i);
+		report_add_connection(copy, item->name, item->encryption,
+				      item->encryption_destination, item->cipher);
+	}
+}
+
 static void
 copy_vgpus(GwReport *copy, const GwReport *from)
 {
@@ -189,6 +223,7 @@ copy_lists(GwReport *copy, const GwReport *from)
 		report_add_part(copy, part->name, part->us);
 	}
 	copy_vgpus(copy, from);
+	copy_connections(copy, from);
 	for (guint i = 0; i < from->samples->len; i++)
 		g_ptr_array_add(copy->samples, gw_sample_copy(g_ptr_array_index(from->samples, i)));
 	for (guint i = 0; i < from->events->len; i++)
@@ -211,6 +246,7 @@ gw_report_copy(const GwReport *self)
 	copy->phases = lists.phases;
 	copy->downtime_parts = lists.downtime_parts;
 	copy->vgpus = lists.vgpus;
+	copy->connections = lists.connections;
 	copy->samples = lists.samples;
 	copy->events = lists.events;
 	copy_lists(copy, self);
@@ -232,6 +268,7 @@ gw_report_free(GwReport *self)
 	g_ptr_array_unref(self->phases);
 	g_ptr_array_unref(self->downtime_parts);
 	g_ptr_array_unref(self->vgpus);
+	g_ptr_array_unref(self->connections);
 	g_ptr_array_unref(self->samples);
 	g_ptr_array_unref(self->events);
 	g_free(self);

@@ -47,6 +47,14 @@ typedef struct {
 	gint64 stopped_us; /* from its stop at the source to its start at the destination */
 } GwReportVgpu;
 
+/* One connection between the hosts, and how it is encrypted: "none", "tls" (by a process) or "kernel-tls". */
+typedef struct {
+	char *name;	  /* "control", "channel 0" */
+	char *encryption; /* at the source's end */
+	char *encryption_destination;
+	char *cipher; /* (nullable): "TLSv1.3 TLS_AES_128_GCM_SHA256" */
+} GwReportConnection;
+
 /* One migration from its first step to its last. Times in microseconds from the run's start, sizes in
  * bytes. What is not known is -1 or NULL here and absent from the JSON. */
 typedef struct {
@@ -75,7 +83,8 @@ typedef struct {
 	gint64 ram_passes;
 	gint64 ram_dirty_bytes_per_s; /* the last that was measured */
 
-	GPtrArray *vgpus; /* of GwReportVgpu */
+	GPtrArray *vgpus;	/* of GwReportVgpu */
+	GPtrArray *connections; /* of GwReportConnection */
 
 	GwPlan *plan;	    /* (nullable) */
 	GPtrArray *samples; /* of GwSample */

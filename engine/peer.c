@@ -88,9 +88,26 @@ peer_outcome_from_reply(JsonObject *reply)
 	return PEER_OUTCOME_UNKNOWN;
 }
 
+/* Keeps the reason of an agent that turns us away. */
 static void
-ignore_notice(ControlConn *conn, ControlMessage *message, gpointer data)
+note_refusal(ControlConn *conn, ControlMessage *message, gpointer data)
 {
+	GError **refusal = data;
+	if (message->type == CONTROL_FAILED && *refusal == NULL)
+		*refusal = control_error_from_object(
+			json_object_get_object_member(message->body, "error"));
+}
+
+/* As peer_connect(), for one question; the reason of a refusal is the agent's own. */
+static Peer *
+connect_to_ask(const PeerAddress *address, GError **refusal, GError **error)
+{
+	Peer *peer = peer_connect(address, note_refusal, refusal, NULL, error);
+	if (peer == NULL && *refusal != NULL) {
+		g_clear_error(error);
+		g_propagate_error(error, g_error_copy(*refusal));
+	}
+	return peer;
 }
 
 static JsonObject *
@@ -105,7 +122,8 @@ PeerOutcome
 peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *session,
 		 GError **error)
 {
-	g_autoptr(Peer) peer = peer_connect(address, ignore_notice, NULL, NULL, error);
+	g_autoptr(GError) refusal = NULL;
+	g_autoptr(Peer) peer = connect_to_ask(address, &refusal, error);
 	if (peer == NULL)
 		return PEER_OUTCOME_UNKNOWN;
 	if (g_strcmp0(peer->agent_id, agent_id) != 0) {
@@ -132,7 +150,8 @@ gboolean
 peer_tell_done(const PeerAddress *address, const char *session)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(Peer) peer = peer_connect(address, ignore_notice, NULL, NULL, &error);
+	g_autoptr(GError) refusal = NULL;
+	g_autoptr(Peer) peer = connect_to_ask(address, &refusal, &error);
 	g_autoptr(JsonObject) reply =
 		peer != NULL ? control_conn_call(peer->conn, CONTROL_DONE, session_object(session),
 						 DONE_TIMEOUT_MS, NULL, &error)

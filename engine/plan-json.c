@@ -2,7 +2,7 @@
 /*
  * GwPlan as JSON, in and out. It goes to the peer and into the report.
  *
- *   {"vm_name","transport","channels",
+ *   {"vm_name","transport","encryption","channels",
  *    "capabilities":[{"name","source","destination","reason"}],
  *    "parameters":[{"name","value" or "text","source","destination","reason"}],
  *    "downtime_limit_us","bandwidth_bytes_per_s" (absent: no limit),"paused","keep_source",
@@ -83,6 +83,7 @@ gw_plan_to_json_node(const GwPlan *self)
 	JsonObject *object = json_object_new();
 	fields_add_string(object, "vm_name", self->vm_name);
 	fields_add_string(object, "transport", self->transport);
+	fields_add_string(object, "encryption", self->encryption);
 	fields_add_known(object, "channels", self->channels);
 	add_list(object, "capabilities", self->capabilities, capability_to_object);
 	add_list(object, "parameters", self->parameters, parameter_to_object);
@@ -188,6 +189,7 @@ gw_plan_from_json_node(JsonNode *node, GError **error)
 	fields_init(&f, node, "plan");
 	plan->vm_name = fields_string(&f, "vm_name", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	plan->transport = fields_string(&f, "transport", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
+	plan->encryption = fields_string(&f, "encryption", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	plan->channels = read_channels(&f);
 	JsonArray *capabilities =
 		fields_array(&f, "capabilities", FIELDS_REQUIRED, MAX_CAPABILITIES);

@@ -143,6 +143,22 @@ vgpus_to_array(const GwReport *self)
 	return array;
 }
 
+static JsonArray *
+connections_to_array(const GwReport *self)
+{
+	JsonArray *array = json_array_new();
+	for (guint i = 0; i < self->connections->len; i++) {
+		const GwReportConnection *item = g_ptr_array_index(self->connections, i);
+		JsonObject *object = json_object_new();
+		fields_add_string(object, "name", item->name);
+		fields_add_string(object, "encryption", item->encryption);
+		fields_add_string(object, "encryption_destination", item->encryption_destination);
+		fields_add_string(object, "cipher", item->cipher);
+		json_array_add_object_element(array, object);
+	}
+	return array;
+}
+
 static void
 add_records(JsonObject *object, const GwReport *self)
 {
@@ -174,6 +190,8 @@ gw_report_to_json(const GwReport *self)
 	json_object_set_object_member(object, "ram", ram);
 	if (self->vgpus->len > 0)
 		json_object_set_array_member(object, "vgpus", vgpus_to_array(self));
+	if (self->connections->len > 0)
+		json_object_set_array_member(object, "connections", connections_to_array(self));
 	if (self->plan != NULL)
 		json_object_set_member(object, "plan", gw_plan_to_json_node(self->plan));
 	add_records(object, self);
@@ -238,6 +256,22 @@ read_part(GwReport *self, JsonNode *node, const char *path, GError **error)
 	if (!fields_end(&f, error))
 		return FALSE;
 	report_add_part(self, name, us);
+	return TRUE;
+}
+
+static gboolean
+read_connection(GwReport *self, JsonNode *node, const char *path, GError **error)
+{
+	Fields f;
+	fields_init(&f, node, path);
+	g_autofree char *name = fields_string(&f, "name", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
+	g_autofree char *here = fields_string(&f, "encryption", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
+	g_autofree char *there =
+		fields_string(&f, "encryption_destination", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	g_autofree char *cipher = fields_string(&f, "cipher", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	if (!fields_end(&f, error))
+		return FALSE;
+	report_add_connection(self, name, here, there, cipher);
 	return TRUE;
 }
 
@@ -339,6 +373,7 @@ report_from_node(JsonNode *node, GError **error)
 	JsonArray *phases = fields_array(&f, "phases", FIELDS_OPTIONAL, MAX_PHASES);
 	JsonArray *parts = fields_array(&f, "downtime_parts", FIELDS_OPTIONAL, MAX_PHASES);
 	JsonArray *vgpus = fields_array(&f, "vgpus", FIELDS_OPTIONAL, VGPU_MAX);
+	JsonArray *connections = fields_array(&f, "connections", FIELDS_OPTIONAL, MAX_PHASES);
 	JsonArray *samples = fields_array(&f, "samples", FIELDS_OPTIONAL, MAX_RECORDS);
 	JsonArray *events = fields_array(&f, "events", FIELDS_OPTIONAL, MAX_RECORDS);
 	if (!fields_end(&f, error) || !read_error(self, failure, error) ||
@@ -346,6 +381,7 @@ report_from_node(JsonNode *node, GError **error)
 	    !read_items(self, phases, "phases", read_phase, error) ||
 	    !read_items(self, parts, "downtime_parts", read_part, error) ||
 	    !read_items(self, vgpus, "vgpus", read_vgpu, error) ||
+	    !read_items(self, connections, "connections", read_connection, error) ||
 	    !read_items(self, samples, "samples", read_sample, error) ||
 	    !read_items(self, events, "events", read_event, error))
 		return NULL;

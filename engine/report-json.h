@@ -7,6 +7,8 @@
 
 /* @end_us: -1 while it lasts; it can be set later in the phase that is returned (transfer none). */
 GwPhase *report_add_phase(GwReport *self, const char *name, gint64 start_us, gint64 end_us);
+void report_add_connection(GwReport *self, const char *name, const char *encryption,
+			   const char *encryption_destination, const char *cipher);
 void report_add_part(GwReport *self, const char *name, gint64 us);
 
 /* (transfer none): nothing but this is known of it yet. @type: (nullable) */

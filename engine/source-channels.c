@@ -12,6 +12,7 @@
 
 #include "engine/channel-set.h"
 #include "engine/gw-error.h"
+#include "engine/report-json.h"
 
 /* Connects channel @index and says whose it is. Returns: the descriptor, or -1 */
 static int
@@ -37,6 +38,14 @@ open_one(SourceRun *run, const guint8 token[CONTROL_TOKEN_BYTES], guint index, G
 	return fd;
 }
 
+void
+source_note_connection(SourceRun *run, const char *name)
+{
+	const TlsInfo *info = dialer_get_info(run->peer->dialer);
+	report_add_connection(recorder_get_report(run->recorder), name, info->here, info->there,
+			      info->cipher);
+}
+
 GArray *
 source_open_channels(SourceRun *run, GError **error)
 {
@@ -55,6 +64,8 @@ source_open_channels(SourceRun *run, GError **error)
 			return NULL;
 		}
 		g_array_append_val(fds, fd);
+		g_autofree char *name = g_strdup_printf("channel %u", i);
+		source_note_connection(run, name);
 	}
 	return g_steal_pointer(&fds);
 }

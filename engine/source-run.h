@@ -83,6 +83,8 @@ gboolean source_cleanup(SourceRun *run, GError **error);
 
 /* source-channels.c: (transfer full): the connections to the agent, by index, or NULL. */
 GArray *source_open_channels(SourceRun *run, GError **error);
+/* Writes down how the connection that was made last is encrypted. */
+void source_note_connection(SourceRun *run, const char *name);
 
 /* Is everything that this run rests on still there? To be asked after every wait. */
 gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -22,6 +22,7 @@
 #define PING_INTERVAL_MS  500
 #define SURVEY_TIMEOUT_MS 60000 /* the agent's QEMU has to start */
 #define CALL_TIMEOUT_MS	  20000
+#define SENT_AGAIN	  4
 
 gboolean
 source_check(SourceRun *run, GError **error)
@@ -111,9 +112,15 @@ source_connect(SourceRun *run, GError **error)
 	qemu_set_event_func(run->qemu, on_source_event, run);
 	run->peer = peer_connect(&run->options->peer, on_peer_notice, run, run->cancellable, error);
 	if (run->peer == NULL) {
+		/* An agent that turns us away says why before it hangs up. */
+		if (run->peer_failure != NULL) {
+			g_clear_error(error);
+			g_propagate_error(error, g_error_copy(run->peer_failure));
+		}
 		source_name_host(error, "destination");
 		return FALSE;
 	}
+	source_note_connection(run, "control");
 	run->agent_id = g_strdup(run->peer->agent_id);
 	control_conn_set_heartbeat(run->peer->conn, PING_INTERVAL_MS, PEER_SILENCE_MS);
 	qemu_start_heartbeat(run->qemu);
@@ -223,6 +230,16 @@ source_survey_undo(SourceRun *run, GError **error)
 	return TRUE;
 }
 
+/* The most that may flow through one channel: dirty pages are sent again, and no channel gets just its share. */
+static gint64
+bytes_a_channel(SourceRun *run)
+{
+	gint64 bytes = run->source->ram_bytes;
+	for (guint i = 0; run->source->vgpus != NULL && i < run->source->vgpus->len; i++)
+		bytes += ((const GwVgpu *)g_ptr_array_index(run->source->vgpus, i))->vram_bytes;
+	return bytes / MAX(1, run->plan->channels) * SENT_AGAIN;
+}
+
 gboolean
 source_plan(SourceRun *run, GError **error)
 {
@@ -236,6 +253,8 @@ source_plan(SourceRun *run, GError **error)
 		.keep_source = run->options->keep_source,
 	};
 	run->plan = negotiate(run->source, run->destination, &policy);
+	run->plan->encryption =
+		g_strdup(dialer_plan_channels(run->peer->dialer, bytes_a_channel(run)));
 	if (gw_plan_is_possible(run->plan))
 		return TRUE;
 	g_autofree char *text = negotiate_describe_errors(run->plan);

@@ -266,6 +266,8 @@ add_plan(GString *out, const GwPlan *plan)
 	take_row(out, "channels",
 		 g_strdup_printf("%u, %s", plan->channels,
 				 plan->transport != NULL ? plan->transport : "?"));
+	if (plan->encryption != NULL)
+		add_row(out, "encryption", plan->encryption);
 	add_duration(out, "downtime limit", plan->downtime_limit_us);
 	take_row(out, "bandwidth",
 		 plan->bandwidth_bytes_per_s > 0 ? units_format_rate(plan->bandwidth_bytes_per_s)
@@ -317,6 +319,25 @@ add_parts(GString *out, const GwReport *report)
 	}
 }
 
+static void
+add_connections(GString *out, const GwReport *report)
+{
+	if (report->connections->len == 0)
+		return;
+	g_string_append(out, "\nencryption\n");
+	for (guint i = 0; i < report->connections->len; i++) {
+		const GwReportConnection *item = g_ptr_array_index(report->connections, i);
+		g_string_append_printf(out, "  %-*s %s", LABEL_COLUMNS, item->name,
+				       item->encryption);
+		if (g_strcmp0(item->encryption_destination, item->encryption) != 0)
+			g_string_append_printf(out, ", %s at the destination",
+					       item->encryption_destination);
+		if (item->cipher != NULL)
+			g_string_append_printf(out, " (%s)", item->cipher);
+		g_string_append_c(out, '\n');
+	}
+}
+
 char *
 report_text_full(const GwReport *report)
 {
@@ -330,6 +351,7 @@ report_text_full(const GwReport *report)
 				 report->events->len));
 	add_phases(out, report);
 	add_parts(out, report);
+	add_connections(out, report);
 	if (report->plan != NULL) {
 		g_string_append_c(out, '\n');
 		add_plan(out, report->plan);
