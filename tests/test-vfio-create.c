@@ -10,7 +10,9 @@
 #include "tests/test-util.h"
 #include "vfio/vfio-create.h"
 #include "vfio/vfio-error.h"
+#include "vfio/vfio-remove.h"
 
+#define FRESH "5f0c7f5e-3d36-4f0a-9a53-7a8d1c1f6a11"
 #define UUID  "c0b26072-dd1b-4340-84fe-bf338c510818"
 #define UPPER "C0B26072-DD1B-4340-84FE-BF338C510818"
 #define FIRST "0000:3b:00.0"
@@ -297,6 +299,49 @@ what_is_not_there_is_told(void)
 	TEST_ERROR(error, VFIO_ERROR, VFIO_ERROR_NOT_FOUND, "nothing on this host makes vGPUs");
 }
 
+/* Makes one, and takes it away again: the tree is as it was. */
+static void
+make_and_remove(const FakeSysfs *fake, const VfioRequest *request, const char *id,
+		gint64 vram_bytes)
+{
+	g_autoptr(VfioHost) host = open_host(fake);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) before = vfio_devices_list(host);
+	g_autoptr(VfioDevice) device = vfio_device_create(host, request, NULL, &error);
+	TEST_NO_ERROR(error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(device);
+	TEST_STRING(device->id, id);
+	TEST_STRING(device->type->id, request->type);
+	CU_ASSERT_EQUAL(device->type->vram_bytes, vram_bytes);
+	g_autoptr(GPtrArray) during = vfio_devices_list(host);
+	CU_ASSERT_EQUAL(during->len, before->len + 1);
+	CU_ASSERT_TRUE(vfio_device_remove(host, device->id, 5 * G_USEC_PER_SEC, &error));
+	TEST_NO_ERROR(error);
+	g_autoptr(GPtrArray) after = vfio_devices_list(host);
+	CU_ASSERT_EQUAL(after->len, before->len);
+}
+
+static void
+every_kind_of_board_makes_them(void)
+{
+	static const struct {
+		const char *tree;
+		VfioRequest request;
+		const char *id;
+		gint64 vram_bytes;
+	} rows[] = {
+		{ "nvidia-mdev", { "nvidia-64", NULL, FRESH }, FRESH, 2048LL << 20 },
+		{ "nvidia-sriov", { "nvidia-528", NULL, FRESH }, FRESH, 2048LL << 20 },
+		{ "nvidia-vf", { "nvidia-1428", NULL, NULL }, "0000:81:00.5", -1 },
+		{ "intel-gvtg", { "i915-GVTg_V5_8", "00:02.0", FRESH }, FRESH, -1 },
+		{ "lab", { "gwvgpu-small", NULL, FRESH }, FRESH, 64LL << 20 },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(FakeSysfs) fake = fake_sysfs_load(rows[i].tree);
+		make_and_remove(fake, &rows[i].request, rows[i].id, rows[i].vram_bytes);
+	}
+}
+
 static void
 a_board_stands_for_its_functions(void)
 {
@@ -385,6 +430,7 @@ CU_TestInfo suite_vfio_create[] = {
 	{ "a UUID that lingers is waited for", a_uuid_that_lingers_is_waited_for },
 	{ "one that no driver takes is taken back", one_that_no_driver_takes_is_taken_back },
 	{ "what is not there is told", what_is_not_there_is_told },
+	{ "every kind of board makes them", every_kind_of_board_makes_them },
 	{ "a board stands for its functions", a_board_stands_for_its_functions },
 	{ "virtual functions are vGPUs too", virtual_functions_are_vgpus_too },
 	{ "every errno of a function says what to do", every_errno_of_a_function_says_what_to_do },
