@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is left of one vGPU and how fast it is written.
+ *
+ * Left is the driver's own figure: what a stop-copy would send now (VFIO_DEVICE_FEATURE_MIG_DATA_SIZE) or what is
+ * pending in pre-copy (VFIO_MIG_GET_PRECOPY_INFO: initial and dirty bytes), whichever is more, by whoever has asked the
+ * driver last. Between two readings it is what was read, less what was sent, and what was written meanwhile by the rate
+ * that is known.
+ *
+ * The rate: between two looks at the driver what is left grows by what is written and falls by what is sent, so
+ *
+ *	rate = max(0, (sent2 - sent1) + (left2 - left1)) / (time2 - time1)
+ *
+ * over 1 to 3 seconds. Only readings that the driver was asked for count: what QEMU carries on by itself only falls. While
+ * initial bytes are left a chunk that is written again before it was sent does not show: then it is at least this.
+ *
+ * Drivers' numbers are estimates and may be garbage: more than twice the vRAM is not believed.
+ */
+#include "engine/account-vgpu.h"
+
+#include <string.h>
+
+#define VALID_US      (5 * G_USEC_PER_SEC)	      /* a reading that is older says nothing */
+#define MEASURED_US   (150 * (G_USEC_PER_SEC / 1000)) /* one that is older has been carried on */
+#define MIN_WINDOW_US G_USEC_PER_SEC
+#define MAX_WINDOW_US (3 * G_USEC_PER_SEC)
+#define MAX_VRAMS     2
+
+/* From the best to the worst. */
+static const GwNumberSource readers[] = { GW_SOURCE_QEMU, GW_SOURCE_TRACE, GW_SOURCE_DEVICE };
+
+void
+account_vgpu_init(AccountVgpu *self, const GwVgpu *vgpu)
+{
+	memset(self, 0, sizeof *self);
+	self->name = g_strdup(vgpu->name != NULL ? vgpu->name : vgpu->id);
+	self->device_id = g_strdup(vgpu->name);
+	self->stream_id =
+		vgpu->guest_path != NULL ? g_strconcat(vgpu->guest_path, "/vfio", NULL) : NULL;
+	self->vram_bytes = vgpu->vram_bytes;
+	self->has_precopy =
+		vgpu->migration_flags > 0 && (vgpu->migration_flags & GW_VGPU_PRE_COPY) != 0;
+	self->lacks_data_size = vgpu->lacks_data_size;
+	self->sent_bytes = self->precopy_bytes = -1;
+	for (guint i = 0; i < G_N_ELEMENTS(self->kept); i++)
+		self->kept[i].time_us = -1;
+}
+
+void
+account_vgpu_clear(AccountVgpu *self)
+{
+	g_free(self->name);
+	g_free(self->device_id);
+	g_free(self->stream_id);
+}
+
+/* ---- readings ---- */
+
+static gint64
+pending_bytes(const AccountReading *reading)
+{
+	if (reading->initial_bytes < 0 || reading->dirty_bytes < 0)
+		return -1;
+	gint64 sum;
+	return __builtin_add_overflow(reading->initial_bytes, reading->dirty_bytes, &sum)
+		       ? G_MAXINT64
+		       : sum;
+}
+
+static gboolean
+is_garbage(const AccountVgpu *self, gint64 bytes)
+{
+	return self->vram_bytes >= 0 && bytes / MAX_VRAMS > self->vram_bytes;
+}
+
+/* -1 when it tells nothing that can be meant. */
+static gint64
+left_bytes(const AccountVgpu *self, const AccountReading *reading)
+{
+	gint64 pending = pending_bytes(reading);
+	gint64 stop = self->lacks_data_size ? -1 : reading->stop_bytes;
+	gint64 left =
+		MAX(is_garbage(self, pending) ? -1 : pending, is_garbage(self, stop) ? -1 : stop);
+	/* With nothing pending and a stop-copy that nobody knows everything may be left. */
+	return left == 0 && stop < 0 && !self->has_precopy ? -1 : left;
+}
+
+static void
+add_point(AccountVgpu *self, GwNumberSource source, gint64 left, gint64 time_us)
+{
+	if (source != self->points_source)
+		self->n_points = 0;
+	self->points_source = source;
+	self->points[self->n_points++ % ACCOUNT_N_POINTS] =
+		(AccountPoint){ time_us, left, self->sent_bytes };
+}
+
+void
+account_vgpu_keep(AccountVgpu *self, GwNumberSource source, const AccountReading *reading,
+		  gint64 time_us)
+{
+	g_return_if_fail(source < GW_SOURCE_MODEL);
+	self->kept[source] = (AccountKept){ *reading, time_us, self->sent_bytes };
+	gint64 left = left_bytes(self, reading);
+	if (pending_bytes(reading) > 0)
+		self->has_precopy = TRUE;
+	if (!reading->is_fresh || left < 0 || self->sent_bytes < 0)
+		return;
+	self->is_first_pass = reading->initial_bytes > 0;
+	add_point(self, source, left, time_us);
+}
+
+/* ---- what they say ---- */
+
+static const AccountPoint *
+point(const AccountVgpu *self, guint number)
+{
+	return &self->points[number % ACCOUNT_N_POINTS];
+}
+
+/* The oldest that is in the window which ends with @newest. */
+static const AccountPoint *
+find_begin(const AccountVgpu *self, const AccountPoint *newest)
+{
+	guint oldest = self->n_points > ACCOUNT_N_POINTS ? self->n_points - ACCOUNT_N_POINTS : 0;
+	for (guint i = oldest; i + 1 < self->n_points; i++) {
+		gint64 age_us = newest->time_us - point(self, i)->time_us;
+		if (age_us >= MIN_WINDOW_US && age_us <= MAX_WINDOW_US)
+			return point(self, i);
+	}
+	return NULL;
+}
+
+GwNumber
+account_vgpu_dirty_rate(const AccountVgpu *self, gint64 time_us)
+{
+	if (self->n_points == 0 || !self->has_precopy)
+		return GW_NUMBER_UNKNOWN;
+	if (self->has_stopped)
+		return gw_number(0, self->points_source, GW_CONFIDENCE_MEASURED);
+	const AccountPoint *newest = point(self, self->n_points - 1);
+	const AccountPoint *begin = find_begin(self, newest);
+	if (begin == NULL || time_us - newest->time_us > VALID_US)
+		return GW_NUMBER_UNKNOWN;
+	gint64 written =
+		newest->sent_bytes - begin->sent_bytes + newest->left_bytes - begin->left_bytes;
+	double seconds = (double)(newest->time_us - begin->time_us) / G_USEC_PER_SEC;
+	return gw_number((gint64)((double)MAX(written, 0) / seconds), self->points_source,
+			 self->is_first_pass ? GW_CONFIDENCE_LOWER_BOUND : GW_CONFIDENCE_MEASURED);
+}
+
+/* As it was read, and what has happened since. */
+static gint64
+carry_on(const AccountVgpu *self, const AccountKept *kept, gint64 left, gint64 age_us)
+{
+	GwNumber rate = account_vgpu_dirty_rate(self, kept->time_us);
+	if (gw_number_is_known(rate))
+		left += (gint64)((double)rate.value * (double)age_us / G_USEC_PER_SEC);
+	if (self->sent_bytes >= 0 && kept->sent_bytes >= 0)
+		left -= self->sent_bytes - kept->sent_bytes;
+	return MAX(left, 0);
+}
+
+static GwNumber
+left_by(const AccountVgpu *self, GwNumberSource source, gint64 time_us)
+{
+	const AccountKept *kept = &self->kept[source];
+	gint64 left = kept->time_us >= 0 ? left_bytes(self, &kept->reading) : -1;
+	gint64 age_us = MAX(time_us - kept->time_us, 0);
+	if (left < 0 || (age_us > VALID_US && !self->has_stopped))
+		return GW_NUMBER_UNKNOWN;
+	gboolean is_new = age_us <= MEASURED_US && kept->reading.is_fresh;
+	return gw_number(carry_on(self, kept, left, age_us), source,
+			 is_new ? GW_CONFIDENCE_MEASURED : GW_CONFIDENCE_ESTIMATED);
+}
+
+GwNumber
+account_vgpu_left(const AccountVgpu *self, gint64 time_us)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(readers); i++) {
+		GwNumber left = left_by(self, readers[i], time_us);
+		if (gw_number_is_known(left))
+			return left;
+	}
+	return GW_NUMBER_UNKNOWN;
+}
+
+GwNumber
+account_vgpu_bound(const AccountVgpu *self)
+{
+	gint64 stop_copy_bytes =
+		self->precopy_bytes >= 0 ? self->sent_bytes - self->precopy_bytes : 0;
+	if (self->vram_bytes < 0)
+		return GW_NUMBER_UNKNOWN;
+	/* What has gone in the stop-copy does not come again. */
+	if (stop_copy_bytes > 0)
+		return gw_number(MAX(self->vram_bytes - stop_copy_bytes, 0), self->sent_source,
+				 GW_CONFIDENCE_BOUND);
+	return gw_number(self->vram_bytes, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND);
+}
+
+char *
+account_vgpu_doubt(AccountVgpu *self)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(readers) && !self->is_doubted; i++) {
+		const AccountKept *kept = &self->kept[readers[i]];
+		gint64 most = MAX(pending_bytes(&kept->reading), kept->reading.stop_bytes);
+		if (kept->time_us < 0 || !is_garbage(self, most))
+			continue;
+		self->is_doubted = TRUE;
+		return g_strdup_printf("vGPU '%s' has %" G_GINT64_FORMAT
+				       " bytes of vRAM, and its driver says that %" G_GINT64_FORMAT
+				       " are left: that is not believed",
+				       self->name, self->vram_bytes, most);
+	}
+	return NULL;
+}
