@@ -125,6 +125,12 @@ gw_session_set_transport(GwSession *self, const char *name, GError **error)
 }
 
 void
+gw_session_set_account(GwSession *self, gboolean account)
+{
+	self->options.account = account;
+}
+
+void
 gw_session_set_paused(GwSession *self, gboolean paused)
 {
 	self->options.paused = paused;

@@ -41,6 +41,8 @@ GW_API void gw_session_set_channels(GwSession *self, guint n);
  * default: the plan's choice. %G_IO_ERROR_INVALID_ARGUMENT for any other word. */
 GW_API gboolean gw_session_set_transport(GwSession *self, const char *name,
 					 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Look at the stream, so that what is sent of each vGPU is known to the byte; it passes through us then ("relay"). */
+GW_API void gw_session_set_account(GwSession *self, gboolean account);
 /* Leave the guest paused at the destination. */
 GW_API void gw_session_set_paused(GwSession *self, gboolean paused);
 /* Do not end the source's QEMU: it stays there, stopped. */

@@ -122,11 +122,8 @@ take_last_figures(SourceRun *run)
 		report->ram_total_bytes = info.ram_total_bytes;
 		report->ram_transferred_bytes = source_ram_sent(&info);
 		report->ram_passes = info.passes;
-		/* QEMU counts all devices together: with several none has a figure of its own. */
-		if (report->vgpus->len == 1)
-			((GwReportVgpu *)g_ptr_array_index(report->vgpus, 0))->transferred_bytes =
-				gw_number(info.vfio_transferred_bytes, GW_SOURCE_QEMU,
-					  GW_CONFIDENCE_MEASURED);
+		if (info.total_us > 0 || i > 0)
+			source_sample_last(run, &info);
 		if (info.total_us > 0)
 			return;
 	}

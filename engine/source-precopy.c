@@ -9,7 +9,6 @@
 #include "engine/source-run.h"
 
 #include "engine/gw-error.h"
-#include "engine/sample-json.h"
 #include "engine/vgpu-host.h"
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
@@ -18,66 +17,6 @@
 #define GO_TIMEOUT_MS	   5000
 #define SETTLE_TIMEOUT_MS  10000
 #define DEATH_TIMEOUT_MS   2000
-
-/* Before its second look at the bitmap QEMU says 0 for the dirty rate, and its own limit for the downtime. */
-static gboolean
-has_measured_rates(const QmpMigrateInfo *info)
-{
-	return info->ram_dirty_bytes_per_s > 0 || info->passes > 2;
-}
-
-gint64
-source_ram_sent(const QmpMigrateInfo *info)
-{
-	gint64 vfio_bytes = MAX(info->vfio_transferred_bytes, 0);
-	return info->ram_transferred_bytes < 0 ? -1
-					       : MAX(info->ram_transferred_bytes - vfio_bytes, 0);
-}
-
-/* QEMU counts all devices together: with several none has a figure of its own. */
-static void
-fill_vgpus(SourceRun *run, GwSample *sample)
-{
-	const GPtrArray *vgpus = recorder_get_report(run->recorder)->vgpus;
-	for (guint i = 0; i < vgpus->len; i++) {
-		const GwReportVgpu *known = g_ptr_array_index(vgpus, i);
-		GwVgpuSample *vgpu = sample_add_vgpu(sample, known->id, known->vram_bytes);
-		if (vgpus->len == 1)
-			vgpu->transferred_bytes = gw_number(sample->vfio_transferred_bytes,
-							    GW_SOURCE_QEMU, GW_CONFIDENCE_MEASURED);
-	}
-}
-
-static void
-take_sample(SourceRun *run)
-{
-	if (!run->qemu->info_is_new)
-		return;
-	run->qemu->info_is_new = FALSE;
-	const QmpMigrateInfo *info = &run->qemu->info;
-	if (info->ram_total_bytes < 0)
-		return; /* QEMU has numbers in some states only */
-	GwReport *report = recorder_get_report(run->recorder);
-	g_autoptr(GwSample) sample = gw_sample_new();
-	sample->ram_total_bytes = info->ram_total_bytes;
-	sample->ram_transferred_bytes = source_ram_sent(info);
-	sample->ram_remaining_bytes = info->ram_remaining_bytes;
-	sample->passes = info->passes;
-	sample->bandwidth_bytes_per_s = info->bandwidth_bytes_per_s;
-	sample->vfio_transferred_bytes = info->vfio_transferred_bytes;
-	if (has_measured_rates(info)) {
-		sample->ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
-		sample->expected_downtime_us = info->expected_downtime_us;
-	}
-	fill_vgpus(run, sample);
-	recorder_sample(run->recorder, sample);
-	report->ram_total_bytes = info->ram_total_bytes;
-	report->ram_transferred_bytes = source_ram_sent(info);
-	report->ram_passes = info->passes;
-	if (info->ram_dirty_bytes_per_s > 0)
-		report->ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
-	report->setup_us = info->setup_us;
-}
 
 typedef struct {
 	SourceRun *run;
@@ -117,7 +56,7 @@ wait_a_while(SourceRun *run, StatusWait *wait, GError **error)
 	qemu_poll(run->qemu);
 	gboolean has_come =
 		await_until(has_news, wait, SAMPLE_INTERVAL_MS, run->cancellable, &wait_error);
-	take_sample(run);
+	source_sample_take(run);
 	if (has_broken_off(run))
 		transport_let_go(run->transport);
 	if (!has_come && g_error_matches(wait_error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {

@@ -201,6 +201,7 @@ static void
 source_run_clear(SourceRun *run)
 {
 	transport_free(run->transport);
+	source_sample_clear(run);
 	peer_free(run->peer);
 	qemu_free(run->qemu);
 	gw_survey_free(run->source);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "engine/account.h"
 #include "engine/gw-plan.h"
 #include "engine/gw-survey.h"
 #include "engine/journal.h"
@@ -22,11 +23,14 @@ typedef struct {
 	gint64 timeout_us;
 	const char *transport; /* (nullable): the plan's choice */
 	guint channels;	       /* 0: the plan's choice */
+	gboolean account;      /* look at the stream */
 	gboolean paused;
 	gboolean keep_source;
 	char *state_dir;
 	char *hook;
 } SourceOptions;
+
+typedef struct SourceTap SourceTap;
 
 typedef struct {
 	const SourceOptions *options;
@@ -48,6 +52,9 @@ typedef struct {
 
 	Settings *former_settings; /* (nullable): until we begin to change them */
 	Transport *transport;	   /* (nullable): once the data channels are QEMU's */
+	Account *account;	   /* (nullable): from the setup on */
+	GwStreamReader *stream;	   /* (nullable): where it is looked at */
+	SourceTap *taps;	   /* (nullable): of the transport's channels, by index */
 	gboolean migrate_sent;
 	gboolean guest_is_theirs; /* the agent said RUNNING */
 
@@ -85,6 +92,15 @@ gboolean source_cleanup(SourceRun *run, GError **error);
 GArray *source_open_channels(SourceRun *run, GError **error);
 /* Writes down how the connection that was made last is encrypted. */
 void source_note_connection(SourceRun *run, const char *name);
+
+/* source-sample.c: begin once the channels are there, clear once they are gone. */
+void source_sample_begin(SourceRun *run);
+void source_sample_clear(SourceRun *run);
+/* An event of the source's QEMU. */
+void source_sample_event(SourceRun *run, const char *name, JsonObject *data);
+/* One, if QEMU has answered since the last. */
+void source_sample_take(SourceRun *run);
+void source_sample_last(SourceRun *run, const QmpMigrateInfo *info);
 
 /* Is everything that this run rests on still there? To be asked after every wait. */
 gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;

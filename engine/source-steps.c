@@ -68,6 +68,7 @@ on_source_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp
 		gpointer user_data)
 {
 	SourceRun *run = user_data;
+	source_sample_event(run, name, data);
 	recorder_event(run->recorder, "source", name, data, timestamp_us);
 }
 
@@ -247,6 +248,7 @@ source_plan(SourceRun *run, GError **error)
 		.vm_name = run->vm_name,
 		.transport = run->options->transport,
 		.channels = run->options->channels,
+		.account = run->options->account,
 		.downtime_limit_us = run->options->downtime_limit_us,
 		.bandwidth_bytes_per_s = run->options->bandwidth_bytes_per_s,
 		.paused = run->options->paused,
@@ -323,7 +325,10 @@ attach_channels(SourceRun *run, GError **error)
 		return FALSE;
 	run->transport =
 		transport_attach(ops, TRANSPORT_SOURCE, run->qemu, run->session, fds, error);
-	return run->transport != NULL;
+	if (run->transport == NULL)
+		return FALSE;
+	source_sample_begin(run);
+	return TRUE;
 }
 
 gboolean

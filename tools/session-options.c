@@ -23,6 +23,7 @@ const CmdOption session_options[] = {
 	{ "timeout", AT(timeout), "TIME", "Give up when pre-copy lasts longer, as 10m", NULL },
 	{ "channels", AT(channels), "N", "Send over N connections at once (multifd)", NULL },
 	{ "transport", AT(transport), "WORD", "direct, or relay: through this program", NULL },
+	{ "account", AT(account), NULL, "Count the stream by device as it passes", NULL },
 	{ "paused", AT(paused), NULL, "Leave the guest paused at the destination", NULL },
 	{ "keep-source", AT(keep_source), NULL, "Keep the source's QEMU, stopped, after success", NULL },
 	{ "tls-dir", AT(tls_dir), "DIR", "Encrypt, with the certificates in there", NULL },
@@ -32,7 +33,6 @@ const CmdOption session_options[] = {
 	{ "hook", AT(hook), "CMD", "Run this at the start of each phase", NULL },
 	{ "state-dir", AT(state_dir), "DIR", "Where the journal is kept", NULL },
 	{ "on-stall", AT(on_stall), "WORD", "there is only 'wait'", "wait" },
-	{ "account", AT(account), NULL, "there is no accounting", "" },
 	{ NULL },
 };
 /* clang-format on */
@@ -140,6 +140,7 @@ session_options_apply(const SessionOptions *self, GwSession **ret_session)
 	if (self->state_dir != NULL)
 		gw_session_set_state_dir(session, self->state_dir);
 	gw_session_set_hook(session, self->hook);
+	gw_session_set_account(session, self->account);
 	gw_session_set_paused(session, self->paused);
 	gw_session_set_keep_source(session, self->keep_source);
 	gw_session_set_insecure(session, self->insecure);

@@ -46,6 +46,26 @@ for _kind in KINDS:
         setattr(KindCase, "test_%s_%s" % (_kind, _pair), make_move(_kind, _pair, _guest))
 
 
+class Accounted(unittest.TestCase):
+    """The stream is read as it passes, and nothing about it is strange."""
+
+    def account(self, qemu, *options):
+        with Lab(self.id(), TickGuest(), qemu, machine=env.OLD_MACHINE) as lab:
+            lab.start_source()
+            lab.start_agent()
+            report = lab.migrate("--account", *options)
+            lab.wait_runs_only_on(lab.destination)
+            self.assertEqual(report["plan"]["transport"], "relay")
+            self.assertEqual([event for event in report["events"] if event["event"] == "doubt"], [])
+            lab.check_clock()
+
+    def test_one_channel_old(self):
+        self.account("7.2")
+
+    def test_multifd_new(self):
+        self.account("10.0", "--channels", "2")
+
+
 class OtherUser(unittest.TestCase):
     """QEMUs that have given up root, as a cautious host runs them, reach the relay all the same."""
 
