@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """All ways to migrate, and the sets in which they are usually compared."""
 
-from . import godwit_arms, libvirt_arms, plain_arms
+from . import godwit_arms, libvirt_arms, plain_arms, tls_arms
 
-ARMS = {arm.name: arm for module in (plain_arms, godwit_arms, libvirt_arms) for arm in module.ARMS}
+ARMS = {arm.name: arm for module in (plain_arms, godwit_arms, tls_arms, libvirt_arms) for arm in module.ARMS}
 FLOOR = "plain"
 ENGINE = "godwit"
 
 SETS = {
     "floor": ("plain", "plain-s", "godwit"),
     "libvirt": ("plain", "godwit", "godwit-vm", "libvirt", "libvirt-tunnelled"),
+    "tls": ("plain", "godwit", "qemu-tls", "qemu-tls-4", "godwit-tls", "godwit-tls-4"),
     "all": tuple(ARMS),
 }
 
