@@ -115,17 +115,17 @@ class Case:
 MACHINES = {"7.2": env.OLD_MACHINE, "10.0": env.NEW_MACHINE}
 
 
-def make_test(qemu, fault, where, kind):
+def make_test(qemu, fault, where, kind, tls):
     def test(self):
-        with Lab(self.id(), qemu=qemu, machine=MACHINES[qemu]) as lab:
+        with Lab(self.id(), qemu=qemu, machine=MACHINES[qemu], tls=tls) as lab:
             Case(lab, fault, where, kind).run()
     test.__doc__ = "%s at the start of %s" % (fault, where)
     return test
 
 
-def add_class(suffix, qemu, fault, phases, kind="direct"):
+def add_class(suffix, qemu, fault, phases, kind="direct", tls=False):
     """The class of one fault: test_at_source_setup and so on."""
-    tests = {"test_at_" + where.replace(":", "_"): make_test(qemu, fault, where, kind)
+    tests = {"test_at_" + where.replace(":", "_"): make_test(qemu, fault, where, kind, tls)
              for where in phases}
     name = "".join(word.capitalize() for word in fault.split("_")) + suffix
     globals()[name] = type(name, (unittest.TestCase,), {"qemu": qemu, **tests})
@@ -140,3 +140,5 @@ for _fault in FAULTS:
         for _kind, _qemu in KIND_QEMUS.items():
             add_class(_kind.capitalize(), _qemu, _fault,
                       [at for at in _phases if at in KIND_PHASES], _kind)
+        # The same where a process of ours encrypts what it carries.
+        add_class("Tls", "7.2", _fault, [at for at in _phases if at in KIND_PHASES], tls=True)
