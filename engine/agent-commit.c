@@ -153,8 +153,10 @@ give_back_settings(AgentRun *self)
 {
 	g_autoptr(GError) error = NULL;
 	qmp_client_set_timeout(self->qemu->qmp, SETTINGS_TIMEOUT_MS);
+	/* Whoever recovers later shall not undo what others have set meanwhile. */
 	if (self->qemu->closed == NULL &&
-	    !settings_restore(self->former_settings, self->qemu, &error))
+	    (!settings_restore(self->former_settings, self->qemu, &error) ||
+	     !journal_append(self->journal, "restored", NULL, &error)))
 		recorder_event(self->recorder, "engine", error->message, NULL, g_get_real_time());
 }
 

@@ -244,8 +244,16 @@ agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, 
 		return FALSE;
 	if (self->survey != NULL)
 		return TRUE; /* absent: nothing is to be started */
-	return launch(self, error) &&
-	       journal_append(self->journal, "started", started_facts(self), error);
+	g_autoptr(GError) failure = NULL;
+	if (launch(self, &failure))
+		return journal_append(self->journal, "started", started_facts(self), error);
+	if (g_error_matches(failure, GW_ERROR, GW_ERROR_LAUNCH)) {
+		/* One more thing that stands in the way, and not before the others are told. */
+		self->survey = survey_new_absent(failure->message);
+		return TRUE;
+	}
+	g_propagate_error(error, g_steal_pointer(&failure));
+	return FALSE;
 }
 
 static gboolean

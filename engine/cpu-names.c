@@ -43,9 +43,9 @@ static const struct {
 	  "kvm-pv-unhalt - "
 	  "kvm-pv-tlb-flush - kvm-pv-ipi kvm-poll-control kvm-pv-sched-yield kvm-asyncpf-int "
 	  "kvm-msi-ext-dest-id - - - - - - - - kvmclock-stable-bit" },
-	{ "80000001.0.EDX", "- - - - - - - - - - - syscall - - - - - - - mp nx - mmxext - - "
-			    "fxsr-opt pdpe1gb rdtscp - lm "
-			    "3dnowext 3dnow" },
+	{ "80000001.0.EDX",
+	  "fpu vme de pse tsc msr pae mce cx8 apic - syscall mtrr pge mca cmov pat pse36 - mp nx - "
+	  "mmxext mmx fxsr fxsr-opt pdpe1gb rdtscp - lm 3dnowext 3dnow" },
 	{ "80000001.0.ECX",
 	  "lahf-lm cmp-legacy svm extapic cr8legacy abm sse4a misalignsse 3dnowprefetch osvw ibs "
 	  "xop skinit "

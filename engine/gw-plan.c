@@ -77,6 +77,7 @@ gw_plan_parameter_free(GwPlanParameter *self)
 	if (self == NULL)
 		return;
 	g_free(self->name);
+	g_free(self->device);
 	g_free(self->text);
 	g_free(self->reason);
 	g_free(self);
@@ -89,6 +90,7 @@ copy_parameter(gconstpointer data, gpointer user_data)
 	GwPlanParameter *copy = g_new(GwPlanParameter, 1);
 	*copy = *parameter;
 	copy->name = g_strdup(parameter->name);
+	copy->device = g_strdup(parameter->device);
 	copy->text = g_strdup(parameter->text);
 	copy->reason = g_strdup(parameter->reason);
 	return copy;
@@ -122,6 +124,8 @@ gw_plan_copy(const GwPlan *self)
 	GwPlan *copy = g_new(GwPlan, 1);
 	*copy = *self;
 	copy->vm_name = g_strdup(self->vm_name);
+	copy->source = g_strdup(self->source);
+	copy->destination = g_strdup(self->destination);
 	copy->transport = g_strdup(self->transport);
 	copy->encryption = g_strdup(self->encryption);
 	copy->capabilities =
@@ -137,6 +141,8 @@ gw_plan_free(GwPlan *self)
 	if (self == NULL)
 		return;
 	g_free(self->vm_name);
+	g_free(self->source);
+	g_free(self->destination);
 	g_free(self->transport);
 	g_free(self->encryption);
 	g_clear_pointer(&self->capabilities, g_ptr_array_unref);

@@ -29,9 +29,10 @@ typedef struct {
 	char *reason;
 } GwPlanCapability;
 
-/* A value that will be set, and why: one of QEMU's migration parameters. */
+/* A value that will be set, and why: one of QEMU's migration parameters, or a property of devices. */
 typedef struct {
 	char *name;   /* "downtime-limit" */
+	char *device; /* (nullable): of all devices of this type */
 	gint64 value; /* in QEMU's own unit; -1: it is a text */
 	char *text;   /* (nullable) */
 	gboolean at_source;
@@ -42,7 +43,9 @@ typedef struct {
 /* What will be done. It goes to the peer, which checks it again by itself. */
 typedef struct {
 	char *vm_name;
-	char *transport; /* "direct" */
+	char *source;	   /* (nullable): its host and QEMU, for people: "a, QEMU 7.2.22" */
+	char *destination; /* (nullable): likewise */
+	char *transport;   /* "direct" */
 	char *encryption; /* (nullable): of the source end of its channels: "none", "tls" or "kernel-tls" */
 	guint channels;
 	GPtrArray *capabilities; /* of GwPlanCapability; all that are not in it are switched off */

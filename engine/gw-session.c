@@ -38,6 +38,8 @@ gw_session_finalize(GObject *object)
 	g_free(self->options.vm_name);
 	g_free(self->options.state_dir);
 	g_free(self->options.hook);
+	g_strfreev(self->options.capabilities);
+	g_strfreev(self->options.allowed);
 	g_clear_pointer(&self->context, g_main_context_unref);
 	G_OBJECT_CLASS(gw_session_parent_class)->finalize(object);
 }
@@ -128,6 +130,31 @@ void
 gw_session_set_account(GwSession *self, gboolean account)
 {
 	self->options.account = account;
+}
+
+void
+gw_session_set_switchover_bandwidth(GwSession *self, gint64 bytes_per_s)
+{
+	self->options.switchover_bytes_per_s = bytes_per_s;
+}
+
+static void
+set_strv(GStrv *field, const char *const *value)
+{
+	g_strfreev(*field);
+	*field = g_strdupv((char **)value);
+}
+
+void
+gw_session_set_capabilities(GwSession *self, const char *const *names)
+{
+	set_strv(&self->options.capabilities, names);
+}
+
+void
+gw_session_set_allowed(GwSession *self, const char *const *codes)
+{
+	set_strv(&self->options.allowed, codes);
 }
 
 void

@@ -43,6 +43,12 @@ GW_API gboolean gw_session_set_transport(GwSession *self, const char *name,
 					 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Look at the stream, so that what is sent of each vGPU is known to the byte; it passes through us then ("relay"). */
 GW_API void gw_session_set_account(GwSession *self, gboolean account);
+/* What the network is known to give in the switchover, bytes per second; 0, the default: QEMU measures. */
+GW_API void gw_session_set_switchover_bandwidth(GwSession *self, gint64 bytes_per_s);
+/* (nullable): QEMU's migration capabilities that the plan shall have; one that it cannot have is an issue. */
+GW_API void gw_session_set_capabilities(GwSession *self, const char *const *names);
+/* (nullable): codes of issues that shall be warnings where they are errors; see gw_code_can_be_allowed(). */
+GW_API void gw_session_set_allowed(GwSession *self, const char *const *codes);
 /* Leave the guest paused at the destination. */
 GW_API void gw_session_set_paused(GwSession *self, gboolean paused);
 /* Do not end the source's QEMU: it stays there, stopped. */

@@ -315,10 +315,14 @@ check_cpu_features(Negotiation *self)
 				    more);
 }
 
+/* The clock has a rule of its own, and another model has another name. */
 static gboolean
-is_clock(const char *property)
+is_told_elsewhere(const Negotiation *self, const char *property)
 {
-	return strcmp(property, "tsc-frequency") == 0;
+	gboolean is_model_id = strcmp(property, "model-id") == 0;
+	gboolean model_differs = g_strcmp0(negotiation_source(self)->cpu_model,
+					   negotiation_destination(self)->cpu_model) != 0;
+	return strcmp(property, "tsc-frequency") == 0 || (is_model_id && model_differs);
 }
 
 static void
@@ -330,7 +334,7 @@ check_cpu_properties(Negotiation *self)
 		const char *theirs =
 			gw_property_list_get(negotiation_destination(self)->cpu, property->name);
 		if (theirs == NULL || strcmp(property->value, theirs) == 0 ||
-		    is_clock(property->name))
+		    is_told_elsewhere(self, property->name))
 			continue;
 		negotiation_error(self, "cpu-property", "both", property->name,
 				  "give both QEMUs the same -cpu",

@@ -238,11 +238,24 @@ decide_transport(Negotiation *self)
 	check_transport(self);
 }
 
+/* (transfer full): "a, QEMU 7.2.22"; NULL where nothing of it is known. */
+static char *
+describe_host(const GwSurvey *survey)
+{
+	const char *host = survey->host != NULL ? survey->host->host_name : NULL;
+	if (survey->qemu_version == NULL)
+		return g_strdup(host);
+	return g_strdup_printf("%s%sQEMU %s", host != NULL ? host : "", host != NULL ? ", " : "",
+			       survey->qemu_version);
+}
+
 GwPlan *
 negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePolicy *policy)
 {
 	GwPlan *plan = gw_plan_new();
 	plan->vm_name = g_strdup(policy->vm_name);
+	plan->source = describe_host(source);
+	plan->destination = describe_host(destination);
 	plan->downtime_limit_us = policy->downtime_limit_us;
 	plan->bandwidth_bytes_per_s = policy->bandwidth_bytes_per_s;
 	plan->paused = policy->paused || !source->running; /* as it was, it stays */

@@ -9,13 +9,21 @@
 
 #include "qmp/qmp-parameters.h"
 
+/* What a row's function decides: a number, or a text. */
+typedef struct {
+	gint64 value;
+	const char *text; /* (nullable) */
+} Value;
+
 typedef struct {
 	const char *name;
+	const char *device; /* (nullable): a property of devices of that type */
 	Hosts hosts;
-	/* The reason, with *ret_value set unless @text is; NULL: it is left as it is. */
-	const char *(*choose)(const Negotiation *self, gint64 *ret_value);
-	const char *text;    /* (nullable): the one value it is ever set to */
-	gint64 max_accepted; /* from a peer; of numbers that go to the destination */
+	/* The reason, with @ret_value filled; NULL: it is left as it is. */
+	const char *(*choose)(const Negotiation *self, Value *ret_value);
+	/* What a peer may set: up to this number, or one of these texts. */
+	gint64 max_accepted;
+	const char *texts_accepted[3];
 } Parameter;
 
 static gboolean
@@ -26,85 +34,129 @@ is_multifd(const Negotiation *self)
 }
 
 static const char *
-choose_downtime_limit(const Negotiation *self, gint64 *ret_value)
+choose_downtime_limit(const Negotiation *self, Value *ret_value)
 {
-	*ret_value = qmp_downtime_limit(self->policy->downtime_limit_us);
+	ret_value->value = qmp_downtime_limit(self->policy->downtime_limit_us);
 	return "the longest pause that QEMU may plan for, in ms";
 }
 
 static const char *
-choose_max_bandwidth(const Negotiation *self, gint64 *ret_value)
+choose_max_bandwidth(const Negotiation *self, Value *ret_value)
 {
-	*ret_value = self->policy->bandwidth_bytes_per_s;
-	return *ret_value > 0 ? "the limit that was asked for"
-			      : "no limit was asked for; QEMU's own is 128 MiB/s";
+	ret_value->value = self->policy->bandwidth_bytes_per_s;
+	return ret_value->value > 0 ? "the limit that was asked for"
+				    : "no limit was asked for; QEMU's own is 128 MiB/s";
 }
 
 /* QEMU compares what remains with bandwidth times downtime-limit. The bandwidth it measures under a limit is the
  * limit at most, and less in a slow pass; in the switchover itself there is none. */
 static const char *
-choose_switchover_bandwidth(const Negotiation *self, gint64 *ret_value)
+choose_switchover_bandwidth(const Negotiation *self, Value *ret_value)
 {
 	if (self->policy->switchover_bytes_per_s > 0) {
-		*ret_value = self->policy->switchover_bytes_per_s;
+		ret_value->value = self->policy->switchover_bytes_per_s;
 		return "what the network is said to give in the switchover";
 	}
-	*ret_value = self->policy->bandwidth_bytes_per_s;
-	return *ret_value > 0 ? "the network gives what the limit allows, at least"
-			      : "QEMU goes by what it measures";
+	ret_value->value = self->policy->bandwidth_bytes_per_s;
+	return ret_value->value > 0 ? "the network gives what the limit allows, at least"
+				    : "QEMU goes by what it measures";
 }
 
 static const char *
-choose_multifd_channels(const Negotiation *self, gint64 *ret_value)
+choose_multifd_channels(const Negotiation *self, Value *ret_value)
 {
-	*ret_value = self->plan->channels;
+	ret_value->value = self->plan->channels;
 	return is_multifd(self) ? "both sides need the same number" : NULL;
 }
 
 static const char *
-choose_multifd_compression(const Negotiation *self, gint64 *ret_value)
+choose_multifd_compression(const Negotiation *self, Value *ret_value)
 {
+	ret_value->text = "none";
 	return is_multifd(self) ? "both sides need the same" : NULL;
 }
 
-static gboolean
-has_parameter(const GwSurvey *survey, const char *name)
+/* (nullable): the value that the first device of @type has. */
+static const char *
+device_property(const GwSurvey *survey, const char *type, const char *name)
 {
-	return gw_property_list_get(survey->parameters, name) != NULL;
+	for (guint i = 0; survey->devices != NULL && i < survey->devices->len; i++) {
+		const GwDevice *device = g_ptr_array_index(survey->devices, i);
+		if (g_strcmp0(device->type, type) == 0)
+			return gw_property_list_get(device->properties, name);
+	}
+	return NULL;
+}
+
+static gboolean
+has_it(const GwSurvey *survey, const Parameter *row)
+{
+	if (row->device != NULL)
+		return device_property(survey, row->device, row->name) != NULL;
+	return gw_property_list_get(survey->parameters, row->name) != NULL;
 }
 
 /* QEMU 8.2 and before do not look for pages that a multifd packet names as zero. */
 static const char *
-choose_zero_page_detection(const Negotiation *self, gint64 *ret_value)
+choose_zero_page_detection(const Negotiation *self, Value *ret_value)
 {
-	if (!is_multifd(self) ||
-	    has_parameter(self->surveys[PLAN_DESTINATION], "zero-page-detection"))
+	ret_value->text = "legacy";
+	if (!is_multifd(self) || gw_property_list_get(self->surveys[PLAN_DESTINATION]->parameters,
+						      "zero-page-detection") != NULL)
 		return NULL;
 	return "the destination's QEMU knows no other";
 }
 
 static const char *
-choose_tls_creds(const Negotiation *self, gint64 *ret_value)
+choose_tls_creds(const Negotiation *self, Value *ret_value)
 {
+	ret_value->text = "";
 	return self->policy->encrypted ? "the channels are encrypted, but not by QEMU"
 				       : "the channels are no concern of QEMU's";
 }
 
 static const char *
-choose_mode(const Negotiation *self, gint64 *ret_value)
+choose_mode(const Negotiation *self, Value *ret_value)
 {
+	ret_value->text = "normal";
 	return "the guest changes hosts";
 }
 
+#define TRANSFER "x-migration-multifd-transfer"
+
+/* Both sides must do the same: one that waits for a vGPU's state on the main channel gets it there only. With a
+ * machine type before 10.0 it is off. */
+static const char *
+choose_multifd_transfer(const Negotiation *self, Value *ret_value)
+{
+	const char *ours = device_property(self->surveys[PLAN_SOURCE], "vfio-pci", TRANSFER);
+	const char *theirs = device_property(self->surveys[PLAN_DESTINATION], "vfio-pci", TRANSFER);
+	ret_value->text = "off";
+	if (!negotiation_has_vgpus(self) || !is_multifd(self))
+		return NULL;
+	if (ours == NULL || theirs == NULL)
+		return "a side's QEMU sends a vGPU's state through the main channel only";
+	if (g_strcmp0(ours, "off") == 0 || g_strcmp0(theirs, "off") == 0)
+		return "it is off at a side, as with machine types before 10.0";
+	ret_value->text = "on";
+	return "a vGPU's state goes through all channels when the guest has stopped";
+}
+
 static const Parameter table[] = {
-	{ "downtime-limit", HOSTS_SOURCE, choose_downtime_limit, NULL, 0 },
-	{ "max-bandwidth", HOSTS_SOURCE, choose_max_bandwidth, NULL, 0 },
-	{ "avail-switchover-bandwidth", HOSTS_SOURCE, choose_switchover_bandwidth, NULL, 0 },
-	{ "multifd-channels", HOSTS_BOTH, choose_multifd_channels, NULL, 255 },
-	{ "multifd-compression", HOSTS_BOTH, choose_multifd_compression, "none", 0 },
-	{ "zero-page-detection", HOSTS_SOURCE, choose_zero_page_detection, "legacy", 0 },
-	{ "tls-creds", HOSTS_BOTH, choose_tls_creds, "", 0 },
-	{ "mode", HOSTS_BOTH, choose_mode, "normal", 0 },
+	{ "downtime-limit", NULL, HOSTS_SOURCE, choose_downtime_limit, 0, { NULL } },
+	{ "max-bandwidth", NULL, HOSTS_SOURCE, choose_max_bandwidth, 0, { NULL } },
+	{ "avail-switchover-bandwidth",
+	  NULL,
+	  HOSTS_SOURCE,
+	  choose_switchover_bandwidth,
+	  0,
+	  { NULL } },
+	{ "multifd-channels", NULL, HOSTS_BOTH, choose_multifd_channels, 255, { NULL } },
+	{ "multifd-compression", NULL, HOSTS_BOTH, choose_multifd_compression, 0, { "none" } },
+	{ "zero-page-detection", NULL, HOSTS_SOURCE, choose_zero_page_detection, 0, { "legacy" } },
+	{ "tls-creds", NULL, HOSTS_BOTH, choose_tls_creds, 0, { "" } },
+	{ "mode", NULL, HOSTS_BOTH, choose_mode, 0, { "normal" } },
+	{ TRANSFER, "vfio-pci", HOSTS_BOTH, choose_multifd_transfer, 0, { "on", "off" } },
 };
 
 static void
@@ -112,16 +164,16 @@ decide(Negotiation *self, const Parameter *row)
 {
 	gboolean there[PLAN_N_HOSTS];
 	for (guint host = 0; host < PLAN_N_HOSTS; host++)
-		there[host] = (row->hosts & (1u << host)) != 0 &&
-			      has_parameter(self->surveys[host], row->name);
-	gint64 value = -1;
+		there[host] = (row->hosts & (1u << host)) != 0 && has_it(self->surveys[host], row);
+	Value value = { -1, NULL };
 	const char *reason = row->choose(self, &value);
 	if (reason == NULL || (!there[PLAN_SOURCE] && !there[PLAN_DESTINATION]))
 		return;
 	GwPlanParameter *parameter = g_new0(GwPlanParameter, 1);
 	parameter->name = g_strdup(row->name);
-	parameter->text = g_strdup(row->text);
-	parameter->value = row->text != NULL ? -1 : value;
+	parameter->device = g_strdup(row->device);
+	parameter->text = g_strdup(value.text);
+	parameter->value = value.value;
 	parameter->at_source = there[PLAN_SOURCE];
 	parameter->at_destination = there[PLAN_DESTINATION];
 	parameter->reason = g_strdup(reason);
@@ -135,17 +187,26 @@ parameter_decide_all(Negotiation *self)
 		decide(self, &table[i]);
 }
 
+static gboolean
+accepts(const Parameter *row, const GwPlanParameter *parameter)
+{
+	if (parameter->text == NULL)
+		return row->texts_accepted[0] == NULL && parameter->value >= 0 &&
+		       parameter->value <= row->max_accepted;
+	for (guint i = 0; i < G_N_ELEMENTS(row->texts_accepted); i++)
+		if (g_strcmp0(row->texts_accepted[i], parameter->text) == 0)
+			return TRUE;
+	return FALSE;
+}
+
 gboolean
 parameter_is_acceptable(const GwPlanParameter *parameter)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
 		const Parameter *row = &table[i];
-		if (g_strcmp0(row->name, parameter->name) != 0)
-			continue;
-		return (row->hosts & HOSTS_DESTINATION) != 0 &&
-		       g_strcmp0(row->text, parameter->text) == 0 &&
-		       (row->text != NULL ||
-			(parameter->value >= 0 && parameter->value <= row->max_accepted));
+		if (g_strcmp0(row->name, parameter->name) == 0 &&
+		    g_strcmp0(row->device, parameter->device) == 0)
+			return (row->hosts & HOSTS_DESTINATION) != 0 && accepts(row, parameter);
 	}
 	return FALSE;
 }

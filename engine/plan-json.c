@@ -2,9 +2,9 @@
 /*
  * GwPlan as JSON, in and out. It goes to the peer and into the report.
  *
- *   {"vm_name","transport","encryption","channels",
+ *   {"vm_name","source","destination","transport","encryption","channels",
  *    "capabilities":[{"name","source","destination","reason"}],
- *    "parameters":[{"name","value" or "text","source","destination","reason"}],
+ *    "parameters":[{"name","device" (absent: a migration parameter),"value" or "text","source","destination","reason"}],
  *    "downtime_limit_us","bandwidth_bytes_per_s" (absent: no limit),"paused","keep_source",
  *    "issues":[{"severity","allowed" (absent: false),"code","host","subject","text","remedy"}]}
  */
@@ -42,6 +42,7 @@ parameter_to_object(gconstpointer item)
 	const GwPlanParameter *parameter = item;
 	JsonObject *object = json_object_new();
 	fields_add_string(object, "name", parameter->name);
+	fields_add_string(object, "device", parameter->device);
 	if (parameter->text != NULL)
 		fields_add_string(object, "text", parameter->text);
 	else
@@ -82,6 +83,8 @@ gw_plan_to_json_node(const GwPlan *self)
 {
 	JsonObject *object = json_object_new();
 	fields_add_string(object, "vm_name", self->vm_name);
+	fields_add_string(object, "source", self->source);
+	fields_add_string(object, "destination", self->destination);
 	fields_add_string(object, "transport", self->transport);
 	fields_add_string(object, "encryption", self->encryption);
 	fields_add_known(object, "channels", self->channels);
@@ -118,6 +121,7 @@ read_parameter(Fields *f)
 {
 	GwPlanParameter *parameter = g_new0(GwPlanParameter, 1);
 	parameter->name = fields_string(f, "name", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
+	parameter->device = fields_string(f, "device", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	parameter->text = fields_string(f, "text", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	parameter->value =
 		fields_count(f, "value",
@@ -188,6 +192,8 @@ gw_plan_from_json_node(JsonNode *node, GError **error)
 	Fields f;
 	fields_init(&f, node, "plan");
 	plan->vm_name = fields_string(&f, "vm_name", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	plan->source = fields_string(&f, "source", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
+	plan->destination = fields_string(&f, "destination", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
 	plan->transport = fields_string(&f, "transport", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
 	plan->encryption = fields_string(&f, "encryption", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	plan->channels = read_channels(&f);

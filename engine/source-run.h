@@ -20,7 +20,10 @@ typedef struct {
 	char *vm_name; /* (nullable): ask QEMU */
 	gint64 downtime_limit_us;
 	gint64 bandwidth_bytes_per_s;
+	gint64 switchover_bytes_per_s; /* 0: not known */
 	gint64 timeout_us;
+	GStrv capabilities;    /* (nullable): asked for */
+	GStrv allowed;	       /* (nullable): codes of issues that are let pass */
 	const char *transport; /* (nullable): the plan's choice */
 	guint channels;	       /* 0: the plan's choice */
 	gboolean account;      /* look at the stream */

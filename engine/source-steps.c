@@ -249,8 +249,12 @@ source_plan(SourceRun *run, GError **error)
 		.transport = run->options->transport,
 		.channels = run->options->channels,
 		.account = run->options->account,
+		.encrypted = run->options->peer.tls_dir != NULL,
 		.downtime_limit_us = run->options->downtime_limit_us,
 		.bandwidth_bytes_per_s = run->options->bandwidth_bytes_per_s,
+		.switchover_bytes_per_s = run->options->switchover_bytes_per_s,
+		.capabilities = (const char *const *)run->options->capabilities,
+		.allowed = (const char *const *)run->options->allowed,
 		.paused = run->options->paused,
 		.keep_source = run->options->keep_source,
 	};

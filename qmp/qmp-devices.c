@@ -108,3 +108,12 @@ qmp_device_get_boolean(QmpClient *client, const QmpDevice *device, const char *p
 		     json_node_get_boolean(reply);
 	return TRUE;
 }
+
+gboolean
+qmp_set_property(QmpClient *client, const char *path, const char *property, const char *value,
+		 GError **error)
+{
+	return qmp_call(client, "qom-set",
+			qmp_call_strings("path", path, "property", property, "value", value, NULL),
+			NULL, error);
+}

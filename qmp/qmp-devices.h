@@ -16,6 +16,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpDevice, qmp_device_free)
 /* (transfer full): of QmpDevice, in QEMU's order; NULL with %QMP_ERROR. */
 GPtrArray *qmp_list_devices(QmpClient *client, GError **error);
 
+/* Sets a property of the object at @path to a text. */
+gboolean qmp_set_property(QmpClient *client, const char *path, const char *property,
+			  const char *value, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* (transfer full): a property that is a text; NULL with %QMP_ERROR, also when it is something else. */
 char *qmp_device_get_string(QmpClient *client, const QmpDevice *device, const char *property,
 			    GError **error);

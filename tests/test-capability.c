@@ -5,7 +5,9 @@
 #include <CUnit/CUnit.h>
 
 #include "engine/capability.h"
+#include "engine/parameter.h"
 #include "engine/property.h"
+#include "engine/survey-parts.h"
 #include "tests/test-util.h"
 
 #define OLD "events return-path pause-before-switchover late-block-activate"
@@ -222,10 +224,63 @@ each_parameter_is_set_with_a_reason(void)
 	}
 }
 
+static const struct {
+	const char *source; /* what its vfio-pci has; NULL: it has no such property */
+	const char *destination;
+	guint channels;
+	const char *expected; /* NULL: it is left as it is */
+} transfers[] = {
+	{ "auto", "auto", 4, "on@sd" }, { "auto", "on", 4, "on@sd" },
+	{ "off", "auto", 4, "off@sd" }, { "auto", "off", 4, "off@sd" },
+	{ NULL, "auto", 4, "off@d" },	{ "auto", NULL, 4, "off@s" },
+	{ NULL, NULL, 4, NULL },	{ "auto", "auto", 1, NULL },
+};
+
+static void
+give_vgpu(GwSurvey *survey, const char *transfer)
+{
+	GwVgpu *vgpu = g_new0(GwVgpu, 1);
+	GwDevice *device = g_new0(GwDevice, 1);
+
+	vgpu->name = g_strdup("gpu0");
+	survey->vgpus = g_ptr_array_new_with_free_func((GDestroyNotify)gw_vgpu_free);
+	g_ptr_array_add(survey->vgpus, vgpu);
+	device->path = g_strdup("05.0");
+	device->type = g_strdup("vfio-pci");
+	device->properties = property_list_new();
+	property_list_add(device->properties, "x-migration-multifd-transfer", transfer);
+	survey->devices = device_list_new();
+	g_ptr_array_add(survey->devices, device);
+}
+
+/* Both sides send and take a vGPU's state in the same way. */
+static void
+a_vgpu_goes_through_all_channels_or_one(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(transfers); i++) {
+		const NegotiatePolicy policy = { .channels = transfers[i].channels };
+		g_autoptr(GwSurvey) source = make_survey(ALL, "");
+		g_autoptr(GwSurvey) destination = make_survey(ALL, "");
+		give_vgpu(source, transfers[i].source);
+		give_vgpu(destination, transfers[i].destination);
+		g_autoptr(GwPlan) plan = negotiate(source, destination, &policy);
+		g_autofree char *parameters = parameters_of(plan);
+		g_autofree char *expected = transfers[i].expected == NULL
+						    ? g_strdup("")
+						    : g_strconcat("x-migration-multifd-transfer=",
+								  transfers[i].expected, NULL);
+		TEST_STRING(parameters, expected);
+		for (guint p = 0; p < plan->parameters->len; p++)
+			CU_ASSERT_TRUE(
+				parameter_is_acceptable(g_ptr_array_index(plan->parameters, p)));
+	}
+}
+
 CU_TestInfo suite_capability[] = {
 	{ "each choice is made with a reason", each_choice_is_made_with_a_reason },
 	{ "unknown capabilities are left to the off switch",
 	  unknown_capabilities_are_left_to_the_off_switch },
 	{ "each parameter is set with a reason", each_parameter_is_set_with_a_reason },
+	{ "a vGPU goes through all channels or one", a_vgpu_goes_through_all_channels_or_one },
 	CU_TEST_INFO_NULL,
 };

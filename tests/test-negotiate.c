@@ -217,6 +217,7 @@ destination_takes_no_parameter_of_the_peers_choice(void)
 		{ "cpr-exec-command", -1, "sh", FALSE },
 		{ "downtime-limit", 0, NULL, FALSE },
 		{ "", 0, NULL, FALSE },
+		{ "x-migration-multifd-transfer", -1, "on", FALSE }, /* of no device */
 	};
 	g_autoptr(GwSurvey) own = survey(destination_text, NULL, NULL);
 

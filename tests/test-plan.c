@@ -3,12 +3,14 @@
  * The plan as data, and what a peer may send in its place.
  */
 #include <CUnit/CUnit.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/gw-error.h"
 #include "engine/plan-json.h"
 #include "tests/golden.h"
-#include "tools/report-text.h"
+#include "tools/plan-text.h"
 
 static void
 add_capability(GwPlan *plan, const char *name, gboolean at_source, gboolean at_destination,
@@ -23,8 +25,12 @@ static void
 add_parameter(GwPlan *plan, const char *name, gint64 value, const char *text,
 	      gboolean at_destination)
 {
-	const GwPlanParameter parameter = { g_strdup(name), value,	    g_strdup(text),
-					    TRUE,	    at_destination, g_strdup("because") };
+	const GwPlanParameter parameter = { .name = g_strdup(name),
+					    .value = value,
+					    .text = g_strdup(text),
+					    .at_source = TRUE,
+					    .at_destination = at_destination,
+					    .reason = g_strdup("because") };
 	g_ptr_array_add(plan->parameters, g_memdup2(&parameter, sizeof parameter));
 }
 
@@ -33,6 +39,8 @@ make_plan(void)
 {
 	GwPlan *plan = gw_plan_new();
 	plan->vm_name = g_strdup("web1");
+	plan->source = g_strdup("a, QEMU 7.2.22");
+	plan->destination = g_strdup("b, QEMU 10.0.13");
 	plan->transport = g_strdup("direct");
 	add_capability(plan, "events", TRUE, TRUE, "QEMU tells of each change by itself");
 	add_capability(plan, "return-path", TRUE, FALSE, "a reason");
@@ -68,14 +76,44 @@ static void
 plan_is_as_promised(void)
 {
 	g_autoptr(GwPlan) plan = make_plan();
-	g_autofree char *possible = report_text_plan(plan);
+	g_autofree char *possible = plan_text(plan, PLAN_TEXT_PLAIN);
 	golden_check("report/plan-possible.txt", possible);
+	g_autofree char *all = plan_text(plan, PLAN_TEXT_ALL);
+	golden_check("report/plan-all.txt", all);
 	add_error(plan);
 	plan->bandwidth_bytes_per_s = 0;
 	g_autofree char *json = gw_plan_to_json(plan);
 	golden_check("report/plan.json", json);
-	g_autofree char *impossible = report_text_plan(plan);
+	g_autofree char *impossible = plan_text(plan, PLAN_TEXT_PLAIN);
 	golden_check("report/plan-impossible.txt", impossible);
+	g_autofree char *coloured = plan_text(plan, PLAN_TEXT_COLOURS | PLAN_TEXT_ALL);
+	golden_check("report/plan-colours.txt", coloured);
+}
+
+/* What a peer or QEMU says may have a terminal's commands in it, and several lines. */
+static void
+words_of_others_are_made_harmless(void)
+{
+	g_autoptr(GwPlan) plan = gw_plan_new();
+	plan->vm_name = g_strdup("we\033[31mb1");
+	plan->transport = g_strdup("di\033rect");
+	add_capability(plan, "ev\033ents", TRUE, TRUE, "rea\033son");
+	add_parameter(plan, "x\033", -1, "y\033", TRUE);
+	g_ptr_array_add(plan->issues, gw_issue_new(GW_SEVERITY_WARNING, "c\033", "h\033", "s\033",
+						   "one\ntwo\033", "r\033"));
+	g_autofree char *text = plan_text(plan, PLAN_TEXT_ALL);
+	CU_ASSERT_PTR_NULL(strchr(text, '\033'));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "one two?"));
+}
+
+static void
+colours_are_for_terminals(void)
+{
+	g_autofree char *path = g_build_filename(TEST_DATA, "report", "plan.json", NULL);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(plan_text_flags_for(fd), PLAN_TEXT_PLAIN);
+	close(fd);
 }
 
 static void
@@ -92,20 +130,20 @@ plan_is_read_as_it_was_written(void)
 	CU_ASSERT_STRING_EQUAL(again, text);
 }
 
-static const char plan_text[] =
+static const char json_text[] =
 	"{\"transport\":\"direct\",\"channels\":1,\"downtime_limit_us\":1,\"paused\":false,"
 	"\"keep_source\":false,"
 	"\"capabilities\":[{\"name\":\"x\",\"source\":true,\"destination\":false}],"
 	"\"parameters\":[{\"name\":\"y\",\"value\":3,\"source\":true,\"destination\":false}],"
 	"\"issues\":[{\"severity\":\"error\",\"code\":\"c\",\"host\":\"h\",\"text\":\"t\"}]}";
 
-/* (transfer full): plan_text with the first @from replaced by @to, parsed. */
+/* (transfer full): json_text with the first @from replaced by @to, parsed. */
 static JsonNode *
 spoil(const char *from, const char *to)
 {
-	const char *at = strstr(plan_text, from);
+	const char *at = strstr(json_text, from);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
-	g_autofree char *text = g_strdup_printf("%.*s%s%s", (int)(at - plan_text), plan_text, to,
+	g_autofree char *text = g_strdup_printf("%.*s%s%s", (int)(at - json_text), json_text, to,
 						at + strlen(from));
 	JsonNode *node = json_from_string(text, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(node);
@@ -194,6 +232,8 @@ huge_plans_are_refused(void)
 CU_TestInfo suite_plan[] = {
 	{ "warnings do not stop a plan", warnings_do_not_stop_a_plan },
 	{ "a plan is printed as promised", plan_is_as_promised },
+	{ "words of others are made harmless", words_of_others_are_made_harmless },
+	{ "colours are for terminals", colours_are_for_terminals },
 	{ "a plan is read as it was written", plan_is_read_as_it_was_written },
 	{ "spoilt plans are refused, the field named", spoilt_plans_are_refused },
 	{ "members of a newer peer are passed over", members_of_a_newer_peer_are_passed_over },

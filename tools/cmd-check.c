@@ -5,12 +5,15 @@
  */
 #include <glib-unix.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "tools/plan-text.h"
 #include "tools/report-text.h"
 #include "tools/session-options.h"
 
 typedef struct {
 	SessionOptions session;
+	gboolean all;
 	gboolean json;
 } CheckOptions;
 
@@ -62,9 +65,11 @@ check(gpointer data, char **arguments)
 		return exit_code;
 	g_autoptr(GwReport) report = run_check(session);
 	gboolean planned = report->plan != NULL;
+	PlanTextFlags flags =
+		plan_text_flags_for(STDOUT_FILENO) | (options->all ? PLAN_TEXT_ALL : 0);
 	g_autofree char *text = planned && options->json ? gw_plan_to_json(report->plan)
 				: options->json		 ? gw_report_to_json(report)
-				: planned		 ? report_text_plan(report->plan)
+				: planned		 ? plan_text(report->plan, flags)
 							 : report_text_summary(report);
 	fputs(text, planned || options->json ? stdout : stderr);
 	if (options->json)
@@ -75,6 +80,8 @@ check(gpointer data, char **arguments)
 }
 
 static const CmdOption options[] = {
+	{ "all", G_STRUCT_OFFSET(CheckOptions, all), NULL, "Tell of what is left off too, and why",
+	  NULL },
 	{ "json", G_STRUCT_OFFSET(CheckOptions, json), NULL, "Print the plan as JSON", NULL },
 	{ NULL },
 };

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A report, its summary and its plan as aligned text: data in, text out. It never prints a number that is
+ * A report and its summary as aligned text: data in, text out. It never prints a number that is
  * not known as if it were zero: rows without a value are left out.
  */
 #include "tools/report-text.h"
 
 #include "tools/advice.h"
 #include "tools/harmless.h"
+#include "tools/plan-text.h"
 #include "tools/units.h"
 
 #define LABEL_COLUMNS 14
@@ -27,16 +28,11 @@ take_row(GString *out, const char *label, char *value)
 }
 
 static const char *
-plan_vm_name(const GwPlan *plan)
-{
-	gboolean known = plan->vm_name != NULL && plan->vm_name[0] != '\0';
-	return known ? plan->vm_name : "the guest";
-}
-
-static const char *
 vm_name(const GwReport *report)
 {
-	return report->plan != NULL ? plan_vm_name(report->plan) : "the guest";
+	const GwPlan *plan = report->plan;
+	gboolean known = plan != NULL && plan->vm_name != NULL && plan->vm_name[0] != '\0';
+	return known ? plan->vm_name : "the guest";
 }
 
 static const char *
@@ -174,21 +170,6 @@ add_failure(GString *out, const GwReport *report)
 }
 
 static void
-add_issues(GString *out, const GwPlan *plan)
-{
-	for (guint i = 0; i < plan->issues->len; i++) {
-		const GwIssue *issue = g_ptr_array_index(plan->issues, i);
-		g_string_append_printf(out, "  %s on %s: %s%s%s [%s]\n",
-				       gw_severity_to_string(issue->severity), issue->host,
-				       issue->subject != NULL ? issue->subject : "",
-				       issue->subject != NULL ? ": " : "", issue->text,
-				       issue->code);
-		if (issue->remedy != NULL)
-			g_string_append_printf(out, "    remedy: %s\n", issue->remedy);
-	}
-}
-
-static void
 add_summary(GString *out, const GwReport *report)
 {
 	if (report->outcome == GW_OUTCOME_COMPLETED)
@@ -203,7 +184,7 @@ add_summary(GString *out, const GwReport *report)
 	add_ram(out, report);
 	add_vgpus(out, report);
 	if (report->outcome == GW_OUTCOME_INCOMPATIBLE && report->plan != NULL)
-		add_issues(out, report->plan);
+		plan_text_add_issues(out, report->plan, PLAN_TEXT_PLAIN);
 }
 
 char *
@@ -211,79 +192,6 @@ report_text_summary(const GwReport *report)
 {
 	GString *out = g_string_new(NULL);
 	add_summary(out, report);
-	return harmless(g_string_free(out, FALSE));
-}
-
-static const char *
-name_hosts(gboolean at_source, gboolean at_destination)
-{
-	if (at_source && at_destination)
-		return "both";
-	return at_source ? "source" : at_destination ? "dest." : "off";
-}
-
-static void
-add_decision(GString *out, gboolean is_first, const char *label, const char *hosts,
-	     const char *what, const char *reason)
-{
-	take_row(out, is_first ? label : "",
-		 g_strdup_printf("%-6s  %-30s %s", hosts, what, reason != NULL ? reason : ""));
-}
-
-static void
-add_capabilities(GString *out, const GwPlan *plan)
-{
-	for (guint i = 0; i < plan->capabilities->len; i++) {
-		const GwPlanCapability *capability = g_ptr_array_index(plan->capabilities, i);
-		add_decision(out, i == 0, "capabilities",
-			     name_hosts(capability->at_source, capability->at_destination),
-			     capability->name, capability->reason);
-	}
-}
-
-static void
-add_parameters(GString *out, const GwPlan *plan)
-{
-	for (guint i = 0; i < plan->parameters->len; i++) {
-		const GwPlanParameter *parameter = g_ptr_array_index(plan->parameters, i);
-		g_autofree char *what =
-			parameter->text != NULL
-				? g_strdup_printf("%s=%s", parameter->name, parameter->text)
-				: g_strdup_printf("%s=%" G_GINT64_FORMAT, parameter->name,
-						  parameter->value);
-		add_decision(out, i == 0, "parameters",
-			     name_hosts(parameter->at_source, parameter->at_destination), what,
-			     parameter->reason);
-	}
-}
-
-static void
-add_plan(GString *out, const GwPlan *plan)
-{
-	gboolean possible = gw_plan_is_possible(plan);
-	g_string_append_printf(out, "plan for %s: %s\n", plan_vm_name(plan),
-			       possible ? "it can be migrated" : "it cannot be migrated");
-	take_row(out, "channels",
-		 g_strdup_printf("%u, %s", plan->channels,
-				 plan->transport != NULL ? plan->transport : "?"));
-	if (plan->encryption != NULL)
-		add_row(out, "encryption", plan->encryption);
-	add_duration(out, "downtime limit", plan->downtime_limit_us);
-	take_row(out, "bandwidth",
-		 plan->bandwidth_bytes_per_s > 0 ? units_format_rate(plan->bandwidth_bytes_per_s)
-						 : g_strdup("no limit"));
-	add_row(out, "the guest", plan->paused ? "stays paused" : "runs on");
-	add_row(out, "source QEMU", plan->keep_source ? "is kept, stopped" : "is ended");
-	add_capabilities(out, plan);
-	add_parameters(out, plan);
-	add_issues(out, plan);
-}
-
-char *
-report_text_plan(const GwPlan *plan)
-{
-	GString *out = g_string_new(NULL);
-	add_plan(out, plan);
 	return harmless(g_string_free(out, FALSE));
 }
 
@@ -353,8 +261,8 @@ report_text_full(const GwReport *report)
 	add_parts(out, report);
 	add_connections(out, report);
 	if (report->plan != NULL) {
-		g_string_append_c(out, '\n');
-		add_plan(out, report->plan);
+		g_autofree char *plan = plan_text(report->plan, PLAN_TEXT_ALL);
+		g_string_append_printf(out, "\n%s", plan);
 	}
 	return harmless(g_string_free(out, FALSE));
 }

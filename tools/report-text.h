@@ -9,5 +9,3 @@
 char *report_text_summary(const GwReport *report);
 /* The summary, and then all that is known but the samples and events. */
 char *report_text_full(const GwReport *report);
-/* What will be done, or everything that stands in the way. */
-char *report_text_plan(const GwPlan *plan);

@@ -24,6 +24,9 @@ const CmdOption session_options[] = {
 	{ "channels", AT(channels), "N", "Send over N connections at once (multifd)", NULL },
 	{ "transport", AT(transport), "WORD", "direct, or relay: through this program", NULL },
 	{ "account", AT(account), NULL, "Count the stream by device as it passes", NULL },
+	{ "switchover-bandwidth", AT(switchover_bandwidth), "RATE", "What the network gives in the switchover", NULL },
+	{ "capability", AT(capabilities), "NAMES", "Want these migration capabilities of QEMU's", NULL },
+	{ "allow", AT(allow), "CODES", "Let errors of these codes pass as warnings", NULL },
 	{ "paused", AT(paused), NULL, "Leave the guest paused at the destination", NULL },
 	{ "keep-source", AT(keep_source), NULL, "Keep the source's QEMU, stopped, after success", NULL },
 	{ "tls-dir", AT(tls_dir), "DIR", "Encrypt, with the certificates in there", NULL },
@@ -99,6 +102,23 @@ apply_channels(const SessionOptions *self, GwSession *session)
 	return 0;
 }
 
+/* Names of capabilities are QEMU's, and what is not known of them is for the plan to say. */
+static int
+apply_words(const SessionOptions *self, GwSession *session)
+{
+	g_auto(GStrv) capabilities =
+		g_strsplit(self->capabilities != NULL ? self->capabilities : "", ",", -1);
+	g_auto(GStrv) codes = g_strsplit(self->allow != NULL ? self->allow : "", ",", -1);
+	for (guint i = 0; codes[i] != NULL; i++)
+		if (!gw_code_can_be_allowed(codes[i])) {
+			g_autofree char *known = gw_codes_that_can_be_allowed();
+			return cmd_usage("--allow: '%s' is none of %s", codes[i], known);
+		}
+	gw_session_set_allowed(session, (const char *const *)codes);
+	gw_session_set_capabilities(session, (const char *const *)capabilities);
+	return 0;
+}
+
 static int
 apply_values(const SessionOptions *self, GwSession *session)
 {
@@ -111,7 +131,12 @@ apply_values(const SessionOptions *self, GwSession *session)
 		exit_code = apply_value(session, "timeout", self->timeout, units_parse_duration,
 					gw_session_set_timeout);
 	if (exit_code == 0)
+		exit_code = apply_value(session, "switchover-bandwidth", self->switchover_bandwidth,
+					units_parse_rate, gw_session_set_switchover_bandwidth);
+	if (exit_code == 0)
 		exit_code = apply_channels(self, session);
+	if (exit_code == 0)
+		exit_code = apply_words(self, session);
 	return exit_code;
 }
 

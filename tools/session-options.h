@@ -16,6 +16,9 @@ typedef struct {
 	char *state_dir;
 	char *channels;
 	char *transport;
+	char *switchover_bandwidth;
+	char *capabilities;
+	char *allow;
 	char *tls_dir;
 	char *tls_hostname;
 	char *on_stall;
