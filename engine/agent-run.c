@@ -13,14 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/hook.h"
 #include "engine/net.h"
+#include "engine/peer.h"
 #include "engine/private-context.h"
 #include "qmp/await.h"
 
-#define PING_INTERVAL_MS 500
-#define PEER_SILENCE_MS	 5000
 #define QEMU_SILENCE_MS	 6000
 #define HOOK_TIMEOUT_MS	 60000
 #define HELLO_TIMEOUT_MS 5000
@@ -148,7 +148,8 @@ agent_hello(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 	json_object_set_int_member(reply, "version", version);
 	json_object_set_string_member(reply, "agent", self->config->agent_id);
 	json_object_set_string_member(reply, "host", g_get_host_name());
-	control_conn_set_heartbeat(self->conn, PING_INTERVAL_MS, PEER_SILENCE_MS);
+	gint64 timeout_ms = fields_peek_int(body, "timeout_ms", PEER_TIMEOUT_MS);
+	peer_watch(self->conn, (guint)CLAMP(timeout_ms, PEER_MIN_TIMEOUT_MS, PEER_MAX_TIMEOUT_MS));
 	return TRUE;
 }
 

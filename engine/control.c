@@ -6,7 +6,8 @@
  * have no id. Either side may ping at any time.
  *
  *   source                                    agent
- *   hello {versions: [min, max]}         ->   reply {version, agent, host}
+ *   hello {versions: [min, max],         ->   reply {version, agent, host}
+ *          timeout_ms}                       (the peer is lost after so long)
  *   survey {session, vm, check, vgpus}   ->   (finds or starts its QEMU)   reply {survey}
  *   prepare {plan}                       ->   (checks it again)            reply {token}
  *   data connection: preamble            ->   (held by token)

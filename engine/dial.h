@@ -12,7 +12,12 @@ typedef struct {
 	gboolean insecure;  /* plain text off loopback will do */
 	char *tls_dir;	    /* (nullable): plain text */
 	char *tls_hostname; /* (nullable): what must be in the agent's certificate; @host */
+	guint timeout_ms;   /* a silent peer is a lost one after so long; 0: PEER_TIMEOUT_MS */
 } PeerAddress;
+
+#define PEER_TIMEOUT_MS	    5000
+#define PEER_MIN_TIMEOUT_MS 1000
+#define PEER_MAX_TIMEOUT_MS 600000
 
 void peer_address_clear(PeerAddress *self);
 

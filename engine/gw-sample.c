@@ -14,7 +14,8 @@
 #include "engine/sample-json.h"
 #include "engine/vgpu-data.h"
 
-#define PHASE_BYTES 24
+#define PHASE_BYTES  24
+#define MAX_CHANNELS 256
 
 G_DEFINE_BOXED_TYPE(GwSample, gw_sample, gw_sample_copy, gw_sample_free)
 
@@ -42,6 +43,15 @@ static const Counter vgpu_numbers[] = {
 	{ "dirty_bytes_per_s", G_STRUCT_OFFSET(GwVgpuSample, dirty_bytes_per_s) },
 };
 
+static const Counter channel_counters[] = {
+	{ "acked_bytes", G_STRUCT_OFFSET(GwChannelSample, acked_bytes) },
+	{ "unsent_bytes", G_STRUCT_OFFSET(GwChannelSample, unsent_bytes) },
+	{ "rtt_us", G_STRUCT_OFFSET(GwChannelSample, rtt_us) },
+	{ "cwnd_bytes", G_STRUCT_OFFSET(GwChannelSample, cwnd_bytes) },
+	{ "retransmits", G_STRUCT_OFFSET(GwChannelSample, retransmits) },
+	{ "delivery_bytes_per_s", G_STRUCT_OFFSET(GwChannelSample, delivery_bytes_per_s) },
+};
+
 static const Counter totals[] = {
 	{ "total_transferred_bytes", G_STRUCT_OFFSET(GwSample, total_transferred_bytes) },
 	{ "total_remaining_bytes", G_STRUCT_OFFSET(GwSample, total_remaining_bytes) },
@@ -61,6 +71,7 @@ gw_sample_new(void)
 {
 	GwSample *self = g_new0(GwSample, 1);
 	self->vgpus = g_ptr_array_new_with_free_func(vgpu_free);
+	self->channels = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < G_N_ELEMENTS(counters); i++)
 		G_STRUCT_MEMBER(gint64, self, counters[i].offset) = -1;
 	for (guint i = 0; i < G_N_ELEMENTS(totals); i++)
@@ -80,6 +91,23 @@ sample_add_vgpu(GwSample *self, const char *id, gint64 vram_bytes)
 	return vgpu;
 }
 
+GwChannelSample *
+sample_add_channel(GwSample *self, guint index)
+{
+	GwChannelSample *channel = g_new0(GwChannelSample, 1);
+	channel->index = index;
+	for (guint i = 0; i < G_N_ELEMENTS(channel_counters); i++)
+		G_STRUCT_MEMBER(gint64, channel, channel_counters[i].offset) = -1;
+	g_ptr_array_add(self->channels, channel);
+	return channel;
+}
+
+static gpointer
+copy_channel(gconstpointer channel, gpointer data)
+{
+	return g_memdup2(channel, sizeof(GwChannelSample));
+}
+
 GwSample *
 gw_sample_copy(const GwSample *self)
 {
@@ -91,6 +119,8 @@ gw_sample_copy(const GwSample *self)
 		vgpu->id = g_strdup(vgpu->id);
 		g_ptr_array_add(copy->vgpus, vgpu);
 	}
+	copy->channels = g_ptr_array_copy(self->channels, copy_channel, NULL);
+	g_ptr_array_set_free_func(copy->channels, g_free);
 	return copy;
 }
 
@@ -100,6 +130,7 @@ gw_sample_free(GwSample *self)
 	if (self == NULL)
 		return;
 	g_ptr_array_unref(self->vgpus);
+	g_ptr_array_unref(self->channels);
 	g_free(self);
 }
 
@@ -143,6 +174,23 @@ vgpus_to_array(const GwSample *self)
 	return array;
 }
 
+static JsonArray *
+channels_to_array(const GwSample *self)
+{
+	JsonArray *array = json_array_new();
+	for (guint i = 0; i < self->channels->len; i++) {
+		const GwChannelSample *channel = g_ptr_array_index(self->channels, i);
+		JsonObject *object = json_object_new();
+		json_object_set_int_member(object, "index", channel->index);
+		for (guint n = 0; n < G_N_ELEMENTS(channel_counters); n++)
+			fields_add_known(object, channel_counters[n].name,
+					 G_STRUCT_MEMBER(gint64, channel,
+							 channel_counters[n].offset));
+		json_array_add_object_element(array, object);
+	}
+	return array;
+}
+
 JsonNode *
 sample_to_node(const GwSample *self)
 {
@@ -154,6 +202,8 @@ sample_to_node(const GwSample *self)
 				 G_STRUCT_MEMBER(gint64, self, counters[i].offset));
 	if (self->vgpus->len > 0)
 		json_object_set_array_member(object, "vgpus", vgpus_to_array(self));
+	if (self->channels->len > 0)
+		json_object_set_array_member(object, "channels", channels_to_array(self));
 	for (guint i = 0; i < G_N_ELEMENTS(totals); i++)
 		number_add_member(object, totals[i].name,
 				  G_STRUCT_MEMBER(GwNumber, self, totals[i].offset));
@@ -195,12 +245,28 @@ read_vgpu(GwSample *self, JsonNode *node, const char *path, GError **error)
 }
 
 static gboolean
-read_vgpus(GwSample *self, JsonArray *array, const char *path, GError **error)
+read_channel(GwSample *self, JsonNode *node, const char *path, GError **error)
+{
+	Fields fields;
+	fields_init(&fields, node, path);
+	GwChannelSample *channel = sample_add_channel(self, 0);
+	channel->index = MAX(0, fields_count(&fields, "index", FIELDS_REQUIRED));
+	for (guint i = 0; i < G_N_ELEMENTS(channel_counters); i++)
+		G_STRUCT_MEMBER(gint64, channel, channel_counters[i].offset) =
+			fields_count(&fields, channel_counters[i].name, FIELDS_OPTIONAL);
+	return fields_end(&fields, error);
+}
+
+typedef gboolean (*ReadItem)(GwSample *self, JsonNode *node, const char *path, GError **error);
+
+static gboolean
+read_items(GwSample *self, JsonArray *array, const char *path, const char *name, ReadItem read,
+	   GError **error)
 {
 	guint n = array != NULL ? json_array_get_length(array) : 0;
 	for (guint i = 0; i < n; i++) {
-		g_autofree char *item = g_strdup_printf("%s: vgpus[%u]", path, i);
-		if (!read_vgpu(self, json_array_get_element(array, i), item, error))
+		g_autofree char *item = g_strdup_printf("%s: %s[%u]", path, name, i);
+		if (!read(self, json_array_get_element(array, i), item, error))
 			return FALSE;
 	}
 	return TRUE;
@@ -221,7 +287,10 @@ sample_from_node(JsonNode *node, const char *path, GError **error)
 		G_STRUCT_MEMBER(GwNumber, self, totals[i].offset) =
 			number_read_member(&fields, totals[i].name);
 	JsonArray *vgpus = fields_array(&fields, "vgpus", FIELDS_OPTIONAL, VGPU_MAX);
-	if (!fields_end(&fields, error) || !read_vgpus(self, vgpus, path, error))
+	JsonArray *channels = fields_array(&fields, "channels", FIELDS_OPTIONAL, MAX_CHANNELS);
+	if (!fields_end(&fields, error) ||
+	    !read_items(self, vgpus, path, "vgpus", read_vgpu, error) ||
+	    !read_items(self, channels, path, "channels", read_channel, error))
 		return NULL;
 	return g_steal_pointer(&self);
 }

@@ -17,6 +17,17 @@ typedef struct {
 	GwNumber dirty_bytes_per_s;
 } GwVgpuSample;
 
+/* One data channel's TCP connection at that instant, as the source's kernel tells of it. */
+typedef struct {
+	gint64 index;	     /* 0: QEMU's main channel; from 1 on: those of multifd */
+	gint64 acked_bytes;  /* that the destination's host has, in all */
+	gint64 unsent_bytes; /* that wait in the socket: QEMU takes them for sent */
+	gint64 rtt_us;
+	gint64 cwnd_bytes;
+	gint64 retransmits; /* segments sent again, in all */
+	gint64 delivery_bytes_per_s;
+} GwChannelSample;
+
 /* All counters at one instant. A number that is not known is -1 here and absent from the JSON. */
 typedef struct {
 	gint64 time_us;	   /* since the run's start */
@@ -30,7 +41,8 @@ typedef struct {
 	gint64 vfio_transferred_bytes;
 	gint64 expected_downtime_us; /* QEMU's own figure: RAM only up to 11.0 */
 
-	GPtrArray *vgpus; /* of GwVgpuSample; empty when the VM has none */
+	GPtrArray *vgpus;    /* of GwVgpuSample; empty when the VM has none */
+	GPtrArray *channels; /* of GwChannelSample; without those of which nothing is known */
 
 	/* RAM and all vGPUs together. Known only when every part is. */
 	GwNumber total_transferred_bytes;

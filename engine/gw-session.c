@@ -158,6 +158,14 @@ gw_session_set_allowed(GwSession *self, const char *const *codes)
 }
 
 void
+gw_session_set_peer_timeout(GwSession *self, gint64 timeout_us)
+{
+	gint64 timeout_ms = timeout_us / 1000;
+	self->options.peer.timeout_ms =
+		(guint)CLAMP(timeout_ms, PEER_MIN_TIMEOUT_MS, PEER_MAX_TIMEOUT_MS);
+}
+
+void
 gw_session_set_paused(GwSession *self, gboolean paused)
 {
 	self->options.paused = paused;

@@ -49,6 +49,8 @@ GW_API void gw_session_set_switchover_bandwidth(GwSession *self, gint64 bytes_pe
 GW_API void gw_session_set_capabilities(GwSession *self, const char *const *names);
 /* (nullable): codes of issues that shall be warnings where they are errors; see gw_code_can_be_allowed(). */
 GW_API void gw_session_set_allowed(GwSession *self, const char *const *codes);
+/* A peer that is silent for so long is a lost one, in microseconds, 1 s to 10 min; default 5,000,000. */
+GW_API void gw_session_set_peer_timeout(GwSession *self, gint64 timeout_us);
 /* Leave the guest paused at the destination. */
 GW_API void gw_session_set_paused(GwSession *self, gboolean paused);
 /* Do not end the source's QEMU: it stays there, stopped. */

@@ -3,10 +3,10 @@
 /*
  * Sockets and their options.
  *
- * TCP_USER_TIMEOUT is for the control connection only. Linux counts a closed receive window against it
- * (tcp_probe_timer), and a destination QEMU that loads a large device state reads nothing for as long as
- * that takes: the option would cut a healthy stream. Whether the peer lives is told by the control
- * connection's heartbeat, and the stream is broken on purpose when it does not.
+ * Whether a peer lives is told by the control connection's heartbeat and by looks at the data channels
+ * (tcp-look.c); keep-alive is for what neither of them watches. TCP_USER_TIMEOUT is not set: Linux counts a
+ * closed receive window against it (tcp_probe_timer), and a destination QEMU that loads a large device state
+ * reads nothing for as long as that takes, so the option would cut a healthy stream.
  */
 #include "engine/net.h"
 
@@ -34,7 +34,7 @@ static const SocketOption common_options[] = {
 };
 
 static const SocketOption control_options[] = {
-	{ IPPROTO_TCP, TCP_NODELAY, 1 }, { IPPROTO_TCP, TCP_USER_TIMEOUT, 10000 }, /* ms */
+	{ IPPROTO_TCP, TCP_NODELAY, 1 },
 };
 
 static void

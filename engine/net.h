@@ -6,8 +6,8 @@
 /* TCP as Godwit uses it. */
 
 typedef enum {
-	NET_CONTROL, /* small messages: no delay, silence is death */
-	NET_DATA,    /* QEMU's stream: see net.c for why silence is not death here */
+	NET_CONTROL, /* small messages: no delay */
+	NET_DATA,    /* QEMU's stream */
 } NetUse;
 
 /* Best effort: an option that the kernel has not got is no error. */

@@ -25,14 +25,28 @@ peer_free(Peer *self)
 	g_free(self);
 }
 
+guint
+peer_timeout_ms(const PeerAddress *address)
+{
+	return address->timeout_ms > 0 ? address->timeout_ms : PEER_TIMEOUT_MS;
+}
+
+/* It was heard of last before the cut, and is looked for each tenth of the time. */
+void
+peer_watch(ControlConn *conn, guint timeout_ms)
+{
+	control_conn_set_heartbeat(conn, timeout_ms / 10, timeout_ms / 10 * 9);
+}
+
 static gboolean
-say_hello(Peer *self, GCancellable *cancellable, GError **error)
+say_hello(Peer *self, guint timeout_ms, GCancellable *cancellable, GError **error)
 {
 	JsonObject *hello = json_object_new();
 	JsonArray *versions = json_array_new();
 	json_array_add_int_element(versions, CONTROL_VERSION_MIN);
 	json_array_add_int_element(versions, CONTROL_VERSION_MAX);
 	json_object_set_array_member(hello, "versions", versions);
+	json_object_set_int_member(hello, "timeout_ms", timeout_ms);
 
 	g_autoptr(JsonObject) reply = control_conn_call(self->conn, CONTROL_HELLO, hello,
 							HELLO_TIMEOUT_MS, cancellable, error);
@@ -60,7 +74,7 @@ peer_connect(const PeerAddress *address, ControlHandler handler, gpointer data,
 	if (socket == NULL)
 		return NULL;
 	self->conn = control_conn_new(socket, handler, data);
-	if (say_hello(self, cancellable, error))
+	if (say_hello(self, peer_timeout_ms(address), cancellable, error))
 		return g_steal_pointer(&self);
 	g_prefix_error(error, "agent at %s port %u: ", address->host, address->port);
 	return NULL;

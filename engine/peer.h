@@ -16,6 +16,10 @@ typedef struct {
 void peer_free(Peer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Peer, peer_free)
 
+guint peer_timeout_ms(const PeerAddress *address);
+/* From now on a peer that is cut off is lost @timeout_ms later; for both sides. */
+void peer_watch(ControlConn *conn, guint timeout_ms);
+
 /**
  * peer_connect:
  * @handler: for the agent's notices

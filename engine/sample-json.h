@@ -11,6 +11,8 @@
 
 /* (transfer none): nothing but this is known of it yet. */
 GwVgpuSample *sample_add_vgpu(GwSample *self, const char *id, gint64 vram_bytes);
+/* Likewise. */
+GwChannelSample *sample_add_channel(GwSample *self, guint index);
 /* Computes the totals from RAM and the vGPUs. */
 void sample_sum(GwSample *self);
 

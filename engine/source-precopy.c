@@ -48,23 +48,42 @@ has_broken_off(SourceRun *run)
 	       (qmp_migrate_status_is_final(status) && status != QMP_MIGRATE_COMPLETED);
 }
 
+/* Nine tenths of the time that is stated, as for the control connection. */
+static gboolean
+look_at_channels(SourceRun *run, GError **error)
+{
+	gint64 limit_us = (gint64)peer_timeout_ms(&run->options->peer) * 900;
+	if (channel_watch_look(run->watch, limit_us, error))
+		return TRUE;
+	source_name_host(error, "destination");
+	return FALSE;
+}
+
 /* One interval: TRUE when it has passed without harm. */
 static gboolean
 wait_a_while(SourceRun *run, StatusWait *wait, GError **error)
 {
-	g_autoptr(GError) wait_error = NULL;
+	g_autoptr(GError) cancelled = NULL;
+	g_autoptr(GError) silence = NULL;
 	qemu_poll(run->qemu);
 	gboolean has_come =
-		await_until(has_news, wait, SAMPLE_INTERVAL_MS, run->cancellable, &wait_error);
+		await_until(has_news, wait, SAMPLE_INTERVAL_MS, run->cancellable, &cancelled);
+	gboolean is_silent = !look_at_channels(run, &silence);
 	source_sample_take(run);
 	if (has_broken_off(run))
 		transport_let_go(run->transport);
-	if (!has_come && g_error_matches(wait_error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-		g_propagate_error(error, g_steal_pointer(&wait_error));
+	if (!has_come && g_error_matches(cancelled, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+		g_propagate_error(error, g_steal_pointer(&cancelled));
 		return FALSE;
 	}
 	/* QEMU's own verdict says more than what broke because of it. */
-	return wait->reached(run->qemu->status) || source_check(run, error);
+	if (wait->reached(run->qemu->status))
+		return TRUE;
+	if (!source_check(run, error))
+		return FALSE;
+	if (is_silent)
+		g_propagate_error(error, g_steal_pointer(&silence));
+	return !is_silent;
 }
 
 static gboolean
@@ -182,8 +201,9 @@ source_precopy_undo(SourceRun *run, GError **error)
 static gboolean
 ask_go(SourceRun *run, GError **error)
 {
+	int timeout_ms = MAX(GO_TIMEOUT_MS, (int)peer_timeout_ms(&run->options->peer));
 	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_SWITCHOVER, NULL,
-							GO_TIMEOUT_MS, run->cancellable, error);
+							timeout_ms, run->cancellable, error);
 	if (reply == NULL)
 		source_name_host(error, "destination");
 	return reply != NULL;

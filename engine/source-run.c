@@ -200,6 +200,7 @@ end_check(SourceRun *run)
 static void
 source_run_clear(SourceRun *run)
 {
+	channel_watch_free(run->watch);
 	transport_free(run->transport);
 	source_sample_clear(run);
 	peer_free(run->peer);

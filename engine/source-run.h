@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/account.h"
+#include "engine/channel-watch.h"
 #include "engine/gw-plan.h"
 #include "engine/gw-survey.h"
 #include "engine/journal.h"
@@ -58,6 +59,7 @@ typedef struct {
 	Account *account;	   /* (nullable): from the setup on */
 	GwStreamReader *stream;	   /* (nullable): where it is looked at */
 	SourceTap *taps;	   /* (nullable): of the transport's channels, by index */
+	ChannelWatch *watch;	   /* (nullable): of those */
 	gboolean migrate_sent;
 	gboolean guest_is_theirs; /* the agent said RUNNING */
 

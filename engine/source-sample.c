@@ -137,6 +137,7 @@ source_sample_take(SourceRun *run)
 	account_take_info(run->account, info, now_us);
 	take_stream(run);
 	account_fill_sample(run->account, sample, now_us);
+	channel_watch_fill(run->watch, sample);
 	recorder_sample(run->recorder, sample);
 	tell_doubts(run);
 	report->ram_total_bytes = info->ram_total_bytes;

@@ -18,8 +18,6 @@
 
 #define QEMU_SILENCE_MS \
 	6000 /* longer than any pause of a busy host, shorter than a user's patience */
-#define PEER_SILENCE_MS	  5000
-#define PING_INTERVAL_MS  500
 #define SURVEY_TIMEOUT_MS 60000 /* the agent's QEMU has to start */
 #define CALL_TIMEOUT_MS	  20000
 #define SENT_AGAIN	  4
@@ -123,7 +121,7 @@ source_connect(SourceRun *run, GError **error)
 	}
 	source_note_connection(run, "control");
 	run->agent_id = g_strdup(run->peer->agent_id);
-	control_conn_set_heartbeat(run->peer->conn, PING_INTERVAL_MS, PEER_SILENCE_MS);
+	peer_watch(run->peer->conn, peer_timeout_ms(&run->options->peer));
 	qemu_start_heartbeat(run->qemu);
 	return TRUE;
 }
@@ -331,6 +329,7 @@ attach_channels(SourceRun *run, GError **error)
 		transport_attach(ops, TRANSPORT_SOURCE, run->qemu, run->session, fds, error);
 	if (run->transport == NULL)
 		return FALSE;
+	run->watch = channel_watch_new(run->transport->fds);
 	source_sample_begin(run);
 	return TRUE;
 }

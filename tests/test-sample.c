@@ -28,6 +28,13 @@ full_sample(void)
 	vgpu->stop_copy_bytes = gw_number(5, GW_SOURCE_TRACE, GW_CONFIDENCE_ESTIMATED);
 	vgpu->remaining_bytes = gw_number(1000, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND);
 	vgpu->dirty_bytes_per_s = gw_number(0, GW_SOURCE_DEVICE, GW_CONFIDENCE_LOWER_BOUND);
+	GwChannelSample *channel = sample_add_channel(sample, 1);
+	channel->acked_bytes = 94;
+	channel->unsent_bytes = 0;
+	channel->rtt_us = 93;
+	channel->cwnd_bytes = 92;
+	channel->retransmits = 1;
+	channel->delivery_bytes_per_s = 91;
 	sample_sum(sample);
 	return sample;
 }
@@ -52,6 +59,9 @@ full_sample_is_written_and_read(void)
 		      "{\"source\":\"framebuffer\",\"confidence\":\"bound\",\"value\":1000},"
 		      "\"dirty_bytes_per_s\":"
 		      "{\"source\":\"device\",\"confidence\":\"lower-bound\",\"value\":0}}],"
+		      "\"channels\":[{\"index\":1,\"acked_bytes\":94,\"unsent_bytes\":0,"
+		      "\"rtt_us\":93,\"cwnd_bytes\":92,\"retransmits\":1,"
+		      "\"delivery_bytes_per_s\":91}],"
 		      "\"total_transferred_bytes\":"
 		      "{\"source\":\"qemu\",\"confidence\":\"measured\",\"value\":95},"
 		      "\"total_remaining_bytes\":"
@@ -75,6 +85,7 @@ copy_is_whole_and_apart(void)
 		expected = gw_sample_to_json(sample);
 		copy = gw_sample_copy(sample);
 		sample_add_vgpu(sample, "gpu1", -1);
+		sample_add_channel(sample, 2);
 	}
 	g_autofree char *text = gw_sample_to_json(copy);
 	CU_ASSERT_STRING_EQUAL(text, expected);

@@ -21,6 +21,7 @@ const CmdOption session_options[] = {
 	{ "downtime-limit", AT(downtime_limit), "TIME", "Longest pause to plan for, as 300ms", NULL },
 	{ "bandwidth", AT(bandwidth), "RATE", "Most to send a second, as 10Gbit or 1GiB", NULL },
 	{ "timeout", AT(timeout), "TIME", "Give up when pre-copy lasts longer, as 10m", NULL },
+	{ "peer-timeout", AT(peer_timeout), "TIME", "A silent host is a lost one after this (5s)", NULL },
 	{ "channels", AT(channels), "N", "Send over N connections at once (multifd)", NULL },
 	{ "transport", AT(transport), "WORD", "direct, or relay: through this program", NULL },
 	{ "account", AT(account), NULL, "Count the stream by device as it passes", NULL },
@@ -87,6 +88,18 @@ parse_downtime(const char *text, gint64 *ret_us, GError **error)
 	return FALSE;
 }
 
+static gboolean
+parse_peer_timeout(const char *text, gint64 *ret_us, GError **error)
+{
+	if (!units_parse_duration(text, ret_us, error))
+		return FALSE;
+	if (*ret_us >= G_USEC_PER_SEC && *ret_us <= 600 * G_USEC_PER_SEC)
+		return TRUE;
+	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+		    "'%s' is not between 1s and 10m", text);
+	return FALSE;
+}
+
 static int
 apply_channels(const SessionOptions *self, GwSession *session)
 {
@@ -133,6 +146,9 @@ apply_values(const SessionOptions *self, GwSession *session)
 	if (exit_code == 0)
 		exit_code = apply_value(session, "switchover-bandwidth", self->switchover_bandwidth,
 					units_parse_rate, gw_session_set_switchover_bandwidth);
+	if (exit_code == 0)
+		exit_code = apply_value(session, "peer-timeout", self->peer_timeout,
+					parse_peer_timeout, gw_session_set_peer_timeout);
 	if (exit_code == 0)
 		exit_code = apply_channels(self, session);
 	if (exit_code == 0)

@@ -12,6 +12,7 @@ typedef struct {
 	char *downtime_limit;
 	char *bandwidth;
 	char *timeout;
+	char *peer_timeout;
 	char *hook;
 	char *state_dir;
 	char *channels;
