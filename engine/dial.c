@@ -95,15 +95,15 @@ encrypt(Dialer *self, int fd, NetUse use, const guint8 *token, GCancellable *can
 }
 
 GSocket *
-dialer_connect(Dialer *self, NetUse use, const guint8 *token, GCancellable *cancellable,
-	       GError **error)
+dialer_connect(Dialer *self, NetUse use, const guint8 *token, const NetTuning *tuning,
+	       GCancellable *cancellable, GError **error)
 {
 	const PeerAddress *address = &self->address;
 	tls_info_clear(&self->info);
 	self->info = (TlsInfo){ .here = "none", .there = "none" };
 	g_autoptr(GSocket) socket =
 		net_connect(address->host, address->port, use,
-			    address->insecure || self->tls != NULL, cancellable, error);
+			    address->insecure || self->tls != NULL, tuning, cancellable, error);
 	if (socket == NULL || self->tls == NULL)
 		return g_steal_pointer(&socket);
 	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);

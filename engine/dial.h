@@ -38,6 +38,7 @@ const char *dialer_plan_channels(Dialer *self, gint64 bytes);
 /**
  * dialer_connect:
  * @token: (nullable): of the session that waits for this data channel
+ * @tuning: (nullable): of a data channel
  *
  * Blocks, 5 s at most an address and 5 s for the handshake. What comes back is a connected stream of ours alone; it
  * need not be TCP.
@@ -45,8 +46,8 @@ const char *dialer_plan_channels(Dialer *self, gint64 bytes);
  * Returns: (transfer full): NULL with %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE, %GW_ERROR_TLS, %GW_ERROR_BUSY or
  *   %G_IO_ERROR_CANCELLED
  */
-GSocket *dialer_connect(Dialer *self, NetUse use, const guint8 *token, GCancellable *cancellable,
-			GError **error);
+GSocket *dialer_connect(Dialer *self, NetUse use, const guint8 *token, const NetTuning *tuning,
+			GCancellable *cancellable, GError **error);
 
 /* How the connection that was made last is encrypted. */
 const TlsInfo *dialer_get_info(Dialer *self);

@@ -6,10 +6,14 @@
  */
 #include "engine/gw-session.h"
 
+#include <string.h>
 #include <unistd.h>
 
+#include "engine/net.h"
 #include "engine/openssl.h"
 #include "engine/source-run.h"
+
+#define DEFAULT_UNSENT_BYTES (128 * 1024)
 
 struct _GwSession {
 	GObject parent_instance;
@@ -30,6 +34,15 @@ enum {
 static guint signals[N_SIGNALS];
 
 static void
+way_free(gpointer data)
+{
+	SourceWay *way = data;
+	g_free(way->local);
+	g_free(way->host);
+	g_free(way);
+}
+
+static void
 gw_session_finalize(GObject *object)
 {
 	GwSession *self = GW_SESSION(object);
@@ -40,6 +53,8 @@ gw_session_finalize(GObject *object)
 	g_free(self->options.hook);
 	g_strfreev(self->options.capabilities);
 	g_strfreev(self->options.allowed);
+	g_free(self->options.congestion);
+	g_ptr_array_unref(self->options.ways);
 	g_clear_pointer(&self->context, g_main_context_unref);
 	G_OBJECT_CLASS(gw_session_parent_class)->finalize(object);
 }
@@ -61,6 +76,8 @@ static void
 gw_session_init(GwSession *self)
 {
 	self->options.downtime_limit_us = 300 * 1000;
+	self->options.unsent_bytes = DEFAULT_UNSENT_BYTES;
+	self->options.ways = g_ptr_array_new_with_free_func(way_free);
 	self->options.state_dir = gw_default_state_dir();
 }
 
@@ -163,6 +180,34 @@ gw_session_set_peer_timeout(GwSession *self, gint64 timeout_us)
 	gint64 timeout_ms = timeout_us / 1000;
 	self->options.peer.timeout_ms =
 		(guint)CLAMP(timeout_ms, PEER_MIN_TIMEOUT_MS, PEER_MAX_TIMEOUT_MS);
+}
+
+gboolean
+gw_session_add_bind(GwSession *self, const char *local, const char *host, GError **error)
+{
+	if (!net_check_local(local, error))
+		return FALSE;
+	SourceWay *way = g_new0(SourceWay, 1);
+	way->local = g_strdup(local);
+	way->host = g_strdup(host);
+	g_ptr_array_add(self->options.ways, way);
+	return TRUE;
+}
+
+gboolean
+gw_session_set_congestion(GwSession *self, const char *name, GError **error)
+{
+	if (name != NULL && strcmp(name, NET_CONGESTION_AS_IT_IS) != 0 &&
+	    !net_check_congestion(name, error))
+		return FALSE;
+	set_string(&self->options.congestion, name);
+	return TRUE;
+}
+
+void
+gw_session_set_send_queue(GwSession *self, gint64 bytes)
+{
+	self->options.unsent_bytes = MAX(bytes, 0);
 }
 
 void

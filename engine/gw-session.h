@@ -51,6 +51,19 @@ GW_API void gw_session_set_capabilities(GwSession *self, const char *const *name
 GW_API void gw_session_set_allowed(GwSession *self, const char *const *codes);
 /* A peer that is silent for so long is a lost one, in microseconds, 1 s to 10 min; default 5,000,000. */
 GW_API void gw_session_set_peer_timeout(GwSession *self, gint64 timeout_us);
+/* A way for the data channels, from an IP address of this host: with several of them channel i takes number i modulo
+ * their count, so that several links are used at once. @host: (nullable): the agent's address on that link, where it
+ * is not the session's. %G_IO_ERROR_INVALID_ARGUMENT when @local is no address. */
+GW_API gboolean gw_session_add_bind(GwSession *self, const char *local, const char *host,
+				    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The kernel's algorithm of congestion control for the data channels; "system": the one of the system's settings; NULL,
+ * the default: likewise, but cubic or reno in the place of bbr. %G_IO_ERROR_INVALID_ARGUMENT for one that
+ * cannot be had. */
+GW_API gboolean gw_session_set_congestion(GwSession *self, const char *name,
+					  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* How many bytes may wait unsent in a data channel; 0: as many as the kernel likes. QEMU takes them for sent: the
+ * fewer they are, the better it keeps the downtime limit. Default 131072. */
+GW_API void gw_session_set_send_queue(GwSession *self, gint64 bytes);
 /* Leave the guest paused at the destination. */
 GW_API void gw_session_set_paused(GwSession *self, gboolean paused);
 /* Do not end the source's QEMU: it stays there, stopped. */

@@ -10,10 +10,15 @@
  */
 #include "engine/net.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/pkt_sched.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "engine/gw-error.h"
 
@@ -26,15 +31,23 @@ typedef struct {
 	int value;
 } SocketOption;
 
+/* No delay for data either: QEMU's last bytes fill no segment, and would wait for a round trip. */
 static const SocketOption common_options[] = {
-	{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+	{ IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
 	{ IPPROTO_TCP, TCP_KEEPIDLE, 5 },  /* seconds */
 	{ IPPROTO_TCP, TCP_KEEPINTVL, 2 }, /* seconds */
 	{ IPPROTO_TCP, TCP_KEEPCNT, 5 },
 };
 
+/*
+ * Ahead of the stream, wherever a queue knows of priorities: the guest stands still while a question and its answer
+ * are on their way. Through a full queue of 200 Mbit/s (tbf over pfifo_fast, Linux's default) a round trip
+ * takes 0.1 ms in place of 11 to 16. The priority comes last, for the field in the packets sets another one.
+ */
 static const SocketOption control_options[] = {
-	{ IPPROTO_TCP, TCP_NODELAY, 1 },
+	{ IPPROTO_IP, IP_TOS, IPTOS_DSCP_AF21 },
+	{ IPPROTO_IPV6, IPV6_TCLASS, IPTOS_DSCP_AF21 },
+	{ SOL_SOCKET, SO_PRIORITY, TC_PRIO_INTERACTIVE },
 };
 
 static void
@@ -112,27 +125,104 @@ net_peer_group(GSocket *socket)
 	return g_string_free(group, FALSE);
 }
 
-GSocket *
-net_connect(const char *host, guint16 port, NetUse use, gboolean insecure,
-	    GCancellable *cancellable, GError **error)
+gboolean
+net_check_local(const char *text, GError **error)
+{
+	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(text);
+	if (address != NULL)
+		return TRUE;
+	g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no IP address", text);
+	return FALSE;
+}
+
+static gboolean
+set_congestion(int fd, const char *name, GError **error)
+{
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
+		return TRUE;
+	g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+		    "congestion control '%s' cannot be had: %s", name,
+		    errno == ENOENT ? "this kernel has not got it" : g_strerror(errno));
+	return FALSE;
+}
+
+gboolean
+net_check_congestion(const char *name, GError **error)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	gboolean can_be_had = set_congestion(fd, name, error);
+	if (fd >= 0)
+		close(fd);
+	return can_be_had;
+}
+
+/*
+ * One that paces by itself, as bbr does without the qdisc fq, pays for it with a timer for every few segments: over
+ * loopback 1.0 CPU seconds a GiB with bbr, 0.4 with cubic and reno (medians of 5), a quarter of the throughput;
+ * at 200 Mbit/s and 1 Gbit/s they send as much. So bbr is for those who ask for it, on long ways with loss.
+ */
+const char *
+net_choose_congestion(void)
+{
+	static const char *const better[] = { "cubic", "reno" };
+	char system[32] = "";
+	socklen_t len = sizeof system - 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const char *chosen = NULL;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, system, &len) == 0 &&
+	    g_str_has_prefix(system, "bbr"))
+		for (guint i = 0; chosen == NULL && i < G_N_ELEMENTS(better); i++)
+			if (set_congestion(fd, better[i], NULL))
+				chosen = better[i];
+	if (fd >= 0)
+		close(fd);
+	return chosen;
+}
+
+static gboolean
+tune(GSocket *socket, const NetTuning *tuning, GError **error)
+{
+	int fd = g_socket_get_fd(socket);
+	if (tuning->unsent_bytes > 0 &&
+	    !g_socket_set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+				 (gint)MIN(tuning->unsent_bytes, G_MAXINT), error))
+		return FALSE;
+	return tuning->congestion == NULL || set_congestion(fd, tuning->congestion, error);
+}
+
+static GSocketConnection *
+dial(const char *host, guint16 port, const char *local, GCancellable *cancellable, GError **error)
 {
 	g_autoptr(GSocketClient) client = g_socket_client_new();
 	g_socket_client_set_enable_proxy(client, FALSE);
 	g_socket_client_set_timeout(client, CONNECT_TIMEOUT_S);
+	g_autoptr(GSocketAddress) from =
+		local != NULL ? g_inet_socket_address_new_from_string(local, 0) : NULL;
+	g_socket_client_set_local_address(client, from);
 
 	g_autoptr(GSocketConnectable) target = g_network_address_new(host, port);
-	g_autoptr(GError) local_error = NULL;
-	g_autoptr(GSocketConnection) connection =
-		g_socket_client_connect(client, target, cancellable, &local_error);
-	if (connection == NULL && g_error_matches(local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-		g_propagate_error(error, g_steal_pointer(&local_error));
+	g_autoptr(GError) cause = NULL;
+	GSocketConnection *connection =
+		g_socket_client_connect(client, target, cancellable, &cause);
+	if (connection == NULL && g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		g_propagate_error(error, g_steal_pointer(&cause));
+	else if (connection == NULL)
+		g_set_error(error, GW_ERROR, GW_ERROR_UNREACHABLE, "no agent at %s port %u%s%s: %s",
+			    host, port, local != NULL ? " from " : "", local != NULL ? local : "",
+			    cause->message);
+	return connection;
+}
+
+GSocket *
+net_connect(const char *host, guint16 port, NetUse use, gboolean insecure, const NetTuning *tuning,
+	    GCancellable *cancellable, GError **error)
+{
+	static const NetTuning none = { 0 };
+	const NetTuning *wanted = tuning != NULL ? tuning : &none;
+	g_autoptr(GSocketConnection) connection = dial(wanted->host != NULL ? wanted->host : host,
+						       port, wanted->local, cancellable, error);
+	if (connection == NULL)
 		return NULL;
-	}
-	if (connection == NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_UNREACHABLE, "no agent at %s port %u: %s",
-			    host, port, local_error->message);
-		return NULL;
-	}
 	GSocket *socket = g_socket_connection_get_socket(connection);
 	if (!insecure && !net_is_loopback(socket)) {
 		g_autofree char *peer = net_peer_to_string(socket);
@@ -144,6 +234,8 @@ net_connect(const char *host, guint16 port, NetUse use, gboolean insecure,
 	}
 	g_socket_set_timeout(socket, 0);
 	net_set_options(socket, use);
+	if (!tune(socket, wanted, error))
+		return NULL;
 	/* The connection closes its socket when it goes: keep a descriptor of our own. */
 	return g_socket_new_from_fd(fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3), error);
 }

@@ -10,6 +10,24 @@ typedef enum {
 	NET_DATA,    /* QEMU's stream */
 } NetUse;
 
+/* How one data connection is made, and how the kernel sends on it. Zeroed: as it would be anyway. */
+typedef struct {
+	const char *host; /* (nullable): the peer's, where this one goes to another address of it */
+	const char *local;	/* (nullable): the address of ours that it comes from */
+	const char *congestion; /* (nullable): the algorithm of congestion control */
+	gint64 unsent_bytes; /* that may wait in the socket (TCP_NOTSENT_LOWAT); 0: as many as it holds */
+} NetTuning;
+
+/* Where a name is asked for: leave it as the system has it. */
+#define NET_CONGESTION_AS_IT_IS "system"
+
+/* Is there such an algorithm, and may we choose it? %G_IO_ERROR_INVALID_ARGUMENT naming it. */
+gboolean net_check_congestion(const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The algorithm that sends best in a data centre; NULL where that is the system's own. See net.c. */
+const char *net_choose_congestion(void);
+/* Is @text an IPv4 or IPv6 address? %G_IO_ERROR_INVALID_ARGUMENT naming it. */
+gboolean net_check_local(const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Best effort: an option that the kernel has not got is no error. */
 void net_set_options(GSocket *socket, NetUse use);
 
@@ -26,13 +44,14 @@ char *net_peer_group(GSocket *socket);
  * net_connect:
  * @host: a name or an address
  * @insecure: allow an address off loopback
+ * @tuning: (nullable)
  *
  * Blocks, 5 s at most an address.
  *
  * Returns: (transfer full): NULL with %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE or %G_IO_ERROR_CANCELLED
  */
 GSocket *net_connect(const char *host, guint16 port, NetUse use, gboolean insecure,
-		     GCancellable *cancellable, GError **error);
+		     const NetTuning *tuning, GCancellable *cancellable, GError **error);
 
 /* Reads "ADDR", "ADDR:PORT", "[ADDR]:PORT"; %G_IO_ERROR_INVALID_ARGUMENT naming @text. */
 gboolean net_parse_address(const char *text, guint16 default_port, char **ret_host,

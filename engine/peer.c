@@ -70,7 +70,7 @@ peer_connect(const PeerAddress *address, ControlHandler handler, gpointer data,
 	if (self->dialer == NULL)
 		return NULL;
 	g_autoptr(GSocket) socket =
-		dialer_connect(self->dialer, NET_CONTROL, NULL, cancellable, error);
+		dialer_connect(self->dialer, NET_CONTROL, NULL, NULL, cancellable, error);
 	if (socket == NULL)
 		return NULL;
 	self->conn = control_conn_new(socket, handler, data);

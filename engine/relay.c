@@ -7,7 +7,7 @@
  *   QEMU <-- AF_UNIX -- [256 KiB] <-- TCP -- peer      RELAY_TO_QEMU: there the return path
  *
  * What is under way in here is bounded, since QEMU takes for sent what we have taken and plans its downtime
- * by it. While one direction waits for its socket the other goes on, so nothing here can wait for itself.
+ * by it: no more than the way ahead carries in a millisecond, by what it carried in the last 20. While one direction waits for its socket the other goes on, so nothing here can wait for itself.
  * The end of the bytes in one direction is shutdown(SHUT_WR) in that direction after the last byte: QEMU's
  * return path is still needed when the stream has ended. The descriptors are not closed here.
  *
@@ -38,6 +38,9 @@
 #include <glib-unix.h>
 
 #define BUFFER_BYTES (256 * 1024)
+#define LEAST_BYTES  (32 * 1024)
+#define AHEAD_US     1000
+#define WINDOW_US    20000
 
 typedef struct {
 	RelayDirection direction;
@@ -45,6 +48,9 @@ typedef struct {
 	int pipe[2];	     /* -1: the bytes go through @buffer */
 	guint8 *buffer;	     /* (nullable): where they go through the pipe */
 	gsize begin, end;    /* what is between them is to be sent */
+	gsize most_bytes;    /* that are taken in at once */
+	gint64 window_us;    /* when the window began in which the rate is measured */
+	gint64 window_bytes; /* what had been sent then */
 	gboolean has_ended;  /* no more comes in */
 	gboolean is_over;    /* and all has gone out */
 	atomic_llong n_sent; /* bytes */
@@ -79,12 +85,27 @@ is_no_failure(ssize_t n)
 
 /* The functions below say %FALSE when the channel has failed. */
 
+static void
+measure(Flow *flow)
+{
+	gint64 now_us = g_get_monotonic_time();
+	gint64 sent_bytes = atomic_load_explicit(&flow->n_sent, memory_order_relaxed);
+	gint64 lasted_us = now_us - flow->window_us;
+	if (lasted_us < WINDOW_US)
+		return;
+	gint64 ahead_bytes = (sent_bytes - flow->window_bytes) * AHEAD_US / lasted_us;
+	flow->most_bytes = (gsize)CLAMP(ahead_bytes, LEAST_BYTES, BUFFER_BYTES);
+	flow->window_us = now_us;
+	flow->window_bytes = sent_bytes;
+}
+
 static ssize_t
 take_in(Flow *flow)
 {
+	measure(flow);
 	if (flow->buffer != NULL)
-		return recv(flow->from, flow->buffer, BUFFER_BYTES, MSG_DONTWAIT);
-	return splice(flow->from, NULL, flow->pipe[1], NULL, BUFFER_BYTES, SPLICE_F_NONBLOCK);
+		return recv(flow->from, flow->buffer, flow->most_bytes, MSG_DONTWAIT);
+	return splice(flow->from, NULL, flow->pipe[1], NULL, flow->most_bytes, SPLICE_F_NONBLOCK);
 }
 
 static ssize_t
@@ -215,6 +236,8 @@ flow_init(Flow *flow, RelayDirection direction, int from, int to, gboolean is_se
 	flow->direction = direction;
 	flow->from = from;
 	flow->to = to;
+	flow->most_bytes = LEAST_BYTES;
+	flow->window_us = g_get_monotonic_time();
 	if (is_seen || pipe2(flow->pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
 		flow->pipe[0] = flow->pipe[1] = -1;
 		flow->buffer = g_malloc(BUFFER_BYTES);

@@ -14,6 +14,22 @@
 #include "engine/gw-error.h"
 #include "engine/report-json.h"
 
+static NetTuning
+tuning_of(const SourceOptions *options, guint index)
+{
+	NetTuning tuning = { .unsent_bytes = options->unsent_bytes };
+	if (options->congestion == NULL)
+		tuning.congestion = net_choose_congestion();
+	else if (strcmp(options->congestion, NET_CONGESTION_AS_IT_IS) != 0)
+		tuning.congestion = options->congestion;
+	if (options->ways == NULL || options->ways->len == 0)
+		return tuning;
+	const SourceWay *way = g_ptr_array_index(options->ways, index % options->ways->len);
+	tuning.local = way->local;
+	tuning.host = way->host;
+	return tuning;
+}
+
 /* Connects channel @index and says whose it is. Returns: the descriptor, or -1 */
 static int
 open_one(SourceRun *run, const guint8 token[CONTROL_TOKEN_BYTES], guint index, GError **error)
@@ -23,8 +39,9 @@ open_one(SourceRun *run, const guint8 token[CONTROL_TOKEN_BYTES], guint index, G
 	memcpy(preamble.token, token, CONTROL_TOKEN_BYTES);
 	control_preamble_format(&preamble, bytes);
 
-	g_autoptr(GSocket) socket =
-		dialer_connect(run->peer->dialer, NET_DATA, token, run->cancellable, error);
+	const NetTuning tuning = tuning_of(run->options, index);
+	g_autoptr(GSocket) socket = dialer_connect(run->peer->dialer, NET_DATA, token, &tuning,
+						   run->cancellable, error);
 	/* A new connection's buffer takes 28 bytes at once, so there is no half-sent case to handle. */
 	if (socket == NULL ||
 	    g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes)

@@ -15,6 +15,12 @@
 /* One migration, seen from the source: the private side of GwSession. Runs in a thread of its own with a
  * main context of its own. */
 
+/* A way through the network, for the data channels that take it. */
+typedef struct {
+	char *local; /* an address of ours */
+	char *host;  /* (nullable): the agent's address there; as for the control connection */
+} SourceWay;
+
 typedef struct {
 	char *qmp_path;
 	PeerAddress peer;
@@ -28,6 +34,9 @@ typedef struct {
 	const char *transport; /* (nullable): the plan's choice */
 	guint channels;	       /* 0: the plan's choice */
 	gboolean account;      /* look at the stream */
+	GPtrArray *ways; /* (nullable): of SourceWay: channel i takes number i modulo their count */
+	char *congestion;    /* (nullable): as the system has it */
+	gint64 unsent_bytes; /* that may wait in a channel's socket; 0: as many as it holds */
 	gboolean paused;
 	gboolean keep_source;
 	char *state_dir;

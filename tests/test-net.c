@@ -3,7 +3,9 @@
  * Addresses as users write them, and who counts as being on this very host: with real sockets.
  */
 #include <CUnit/CUnit.h>
+#include <linux/pkt_sched.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
@@ -71,7 +73,8 @@ check_loopback(const char *listen, const char *dial)
 	g_autoptr(GSocketAddress) bound = g_socket_get_local_address(listener, NULL);
 	g_autoptr(GError) error = NULL;
 	guint16 port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
-	g_autoptr(GSocket) dialled = net_connect(dial, port, NET_CONTROL, FALSE, NULL, &error);
+	g_autoptr(GSocket) dialled =
+		net_connect(dial, port, NET_CONTROL, FALSE, NULL, NULL, &error);
 	TEST_NO_ERROR(error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(dialled);
 	g_autoptr(GSocket) accepted = g_socket_accept(listener, NULL, NULL);
@@ -136,9 +139,9 @@ option_of(GSocket *socket, int level, int option)
 	return value;
 }
 
-/* A stream must not be cut because QEMU reads nothing for a while; the control connection must. */
+/* A stream must not be cut because QEMU reads nothing for a while; questions go ahead of it. */
 static void
-only_control_connections_time_out(void)
+sockets_are_made_for_their_use(void)
 {
 	g_autoptr(GSocket) control = NULL;
 	g_autoptr(GSocket) data = NULL;
@@ -149,9 +152,88 @@ only_control_connections_time_out(void)
 	CU_ASSERT_EQUAL(option_of(control, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
 	CU_ASSERT_EQUAL(option_of(data, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
 	CU_ASSERT_TRUE(option_of(control, IPPROTO_TCP, TCP_NODELAY) != 0);
+	CU_ASSERT_TRUE(option_of(data, IPPROTO_TCP, TCP_NODELAY) != 0);
 	CU_ASSERT_TRUE(option_of(control, SOL_SOCKET, SO_KEEPALIVE) != 0);
 	CU_ASSERT_TRUE(option_of(data, SOL_SOCKET, SO_KEEPALIVE) != 0);
 	CU_ASSERT_EQUAL(option_of(data, IPPROTO_TCP, TCP_KEEPIDLE), 5);
+	CU_ASSERT_EQUAL(option_of(control, SOL_SOCKET, SO_PRIORITY), TC_PRIO_INTERACTIVE);
+	CU_ASSERT_EQUAL(option_of(control, IPPROTO_IP, IP_TOS), IPTOS_DSCP_AF21);
+	CU_ASSERT_EQUAL(option_of(data, SOL_SOCKET, SO_PRIORITY), 0);
+	CU_ASSERT_EQUAL(option_of(data, IPPROTO_IP, IP_TOS), 0);
+}
+
+static guint16
+port_of(GSocket *listener)
+{
+	g_autoptr(GSocketAddress) bound = g_socket_get_local_address(listener, NULL);
+	return g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
+}
+
+static void
+a_channel_is_tuned(void)
+{
+	static const NetTuning tuning = { .host = "127.0.0.1",
+					  .local = "127.0.0.2",
+					  .congestion = "reno",
+					  .unsent_bytes = 16384 };
+	g_autoptr(GSocket) listener = tcp_listen("127.0.0.1");
+	g_autoptr(GError) error = NULL;
+	char congestion[16] = "";
+	socklen_t len = sizeof congestion - 1;
+	/* Nobody listens at the host that it is told of beside the tuning. */
+	g_autoptr(GSocket) dialled =
+		net_connect("127.0.0.9", port_of(listener), NET_DATA, FALSE, &tuning, NULL, &error);
+	TEST_NO_ERROR(error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dialled);
+	g_autoptr(GSocket) accepted = g_socket_accept(listener, NULL, NULL);
+	g_autofree char *peer = net_peer_to_string(accepted);
+	CU_ASSERT_TRUE(g_str_has_prefix(peer, "127.0.0.2:"));
+	CU_ASSERT_EQUAL(option_of(dialled, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 16384);
+	CU_ASSERT_EQUAL(getsockopt(g_socket_get_fd(dialled), IPPROTO_TCP, TCP_CONGESTION,
+				   congestion, &len),
+			0);
+	TEST_STRING(congestion, "reno");
+}
+
+static void
+an_address_that_is_not_ours_is_told(void)
+{
+	static const NetTuning tunings[] = { { .local = "192.0.2.1" }, { .local = "::1" } };
+	g_autoptr(GSocket) listener = tcp_listen("127.0.0.1");
+	for (gsize i = 0; i < G_N_ELEMENTS(tunings); i++) {
+		g_autoptr(GError) error = NULL;
+		CU_ASSERT_PTR_NULL(net_connect("127.0.0.1", port_of(listener), NET_DATA, FALSE,
+					       &tunings[i], NULL, &error));
+		TEST_ERROR(error, GW_ERROR, GW_ERROR_UNREACHABLE, tunings[i].local);
+	}
+}
+
+static void
+words_about_channels_are_checked(void)
+{
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_TRUE(net_check_congestion("reno", &error));
+	TEST_NO_ERROR(error);
+	CU_ASSERT_FALSE(net_check_congestion("pigeon", &error));
+	TEST_ERROR(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+		   "congestion control 'pigeon' cannot be had: this kernel has not got it");
+	g_clear_error(&error);
+	CU_ASSERT_FALSE(net_check_congestion("a name that is longer than any", &error));
+	g_clear_error(&error);
+	CU_ASSERT_FALSE(net_check_congestion("", &error));
+	g_clear_error(&error);
+	CU_ASSERT_TRUE(net_check_local("192.0.2.1", &error));
+	CU_ASSERT_TRUE(net_check_local("fd00::1", &error));
+	CU_ASSERT_FALSE(net_check_local("eth0", &error));
+	TEST_ERROR(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'eth0' is no IP address");
+}
+
+static void
+what_paces_by_itself_is_not_chosen(void)
+{
+	const char *chosen = net_choose_congestion();
+	CU_ASSERT_TRUE(chosen == NULL || !g_str_has_prefix(chosen, "bbr"));
+	CU_ASSERT_TRUE(chosen == NULL || net_check_congestion(chosen, NULL));
 }
 
 static void
@@ -163,7 +245,7 @@ a_port_nobody_listens_on_is_named(void)
 	g_autoptr(GError) error = NULL;
 
 	g_socket_close(listener, NULL);
-	CU_ASSERT_PTR_NULL(net_connect("127.0.0.1", port, NET_DATA, FALSE, NULL, &error));
+	CU_ASSERT_PTR_NULL(net_connect("127.0.0.1", port, NET_DATA, FALSE, NULL, NULL, &error));
 	g_autofree char *text = g_strdup_printf("no agent at 127.0.0.1 port %u: ", port);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_UNREACHABLE, text);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_UNREACHABLE, "Connection refused");
@@ -176,7 +258,7 @@ a_cancel_ends_the_attempt(void)
 	g_autoptr(GError) error = NULL;
 
 	g_cancellable_cancel(cancellable);
-	CU_ASSERT_PTR_NULL(net_connect("127.0.0.1", 9, NET_DATA, FALSE, cancellable, &error));
+	CU_ASSERT_PTR_NULL(net_connect("127.0.0.1", 9, NET_DATA, FALSE, NULL, cancellable, &error));
 	CU_ASSERT_TRUE(g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED));
 }
 
@@ -187,7 +269,11 @@ CU_TestInfo suite_net[] = {
 	{ "loopback is known by IPv6", loopback_is_known_by_ipv6 },
 	{ "what has no peer is not loopback", what_has_no_peer_is_not_loopback },
 	{ "peers are named with their port", peers_are_named_with_their_port },
-	{ "only control connections time out", only_control_connections_time_out },
+	{ "sockets are made for their use", sockets_are_made_for_their_use },
+	{ "a channel is tuned", a_channel_is_tuned },
+	{ "an address that is not ours is told", an_address_that_is_not_ours_is_told },
+	{ "words about channels are checked", words_about_channels_are_checked },
+	{ "what paces by itself is not chosen", what_paces_by_itself_is_not_chosen },
 	{ "a port nobody listens on is named", a_port_nobody_listens_on_is_named },
 	{ "a cancel ends the attempt", a_cancel_ends_the_attempt },
 	CU_TEST_INFO_NULL,

@@ -98,6 +98,24 @@ bad_rates_are_refused(void)
 }
 
 static void
+sizes_are_taken(void)
+{
+	static const Taken rows[] = {
+		{ "0", 0 },	      { "1B", 1 },	     { "2kB", 2000 },
+		{ "128KiB", 131072 }, { "1.5MiB", 1572864 }, { "1GB", 1000000000 },
+	};
+	check_taken(units_parse_size, rows, G_N_ELEMENTS(rows));
+}
+
+static void
+bad_sizes_are_refused(void)
+{
+	static const char *const texts[] = { "",      "10",    "0B",  "1Mbit", "1MiB/s",
+					     "-1KiB", "1 KiB", "KiB", "00",    NULL };
+	check_refused(units_parse_size, texts);
+}
+
+static void
 durations_are_taken(void)
 {
 	static const Taken rows[] = {
@@ -239,6 +257,8 @@ port_0_is_for_listening_only(void)
 CU_TestInfo suite_units[] = {
 	{ "rates are taken", rates_are_taken },
 	{ "bad rates are refused and quoted", bad_rates_are_refused },
+	{ "sizes are taken", sizes_are_taken },
+	{ "bad sizes are refused", bad_sizes_are_refused },
 	{ "durations are taken", durations_are_taken },
 	{ "bad durations are refused and quoted", bad_durations_are_refused },
 	{ "bytes are printed", bytes_are_printed },

@@ -7,6 +7,7 @@
 
 #include "engine/gw-vm.h"
 #include "tools/address.h"
+#include "tools/channel-options.h"
 #include "tools/units.h"
 
 #define MAX_DOWNTIME_LIMIT_US (2000 * G_USEC_PER_SEC) /* QEMU's own limit */
@@ -28,6 +29,9 @@ const CmdOption session_options[] = {
 	{ "switchover-bandwidth", AT(switchover_bandwidth), "RATE", "What the network gives in the switchover", NULL },
 	{ "capability", AT(capabilities), "NAMES", "Want these migration capabilities of QEMU's", NULL },
 	{ "allow", AT(allow), "CODES", "Let errors of these codes pass as warnings", NULL },
+	{ "bind", AT(bind), "ADDR[=HOST]", "From this address of ours, to that of the agent; repeat it", NULL, TRUE },
+	{ "congestion", AT(congestion), "NAME", "The kernel's congestion control, as cubic or bbr", NULL },
+	{ "send-queue", AT(send_queue), "SIZE", "Most that may wait unsent in a channel (128KiB)", NULL },
 	{ "paused", AT(paused), NULL, "Leave the guest paused at the destination", NULL },
 	{ "keep-source", AT(keep_source), NULL, "Keep the source's QEMU, stopped, after success", NULL },
 	{ "tls-dir", AT(tls_dir), "DIR", "Encrypt, with the certificates in there", NULL },
@@ -100,21 +104,6 @@ parse_peer_timeout(const char *text, gint64 *ret_us, GError **error)
 	return FALSE;
 }
 
-static int
-apply_channels(const SessionOptions *self, GwSession *session)
-{
-	guint64 channels = 0;
-	g_autoptr(GError) error = NULL;
-	if (self->channels != NULL &&
-	    !g_ascii_string_to_unsigned(self->channels, 10, 1, GW_MAX_CHANNELS, &channels, NULL))
-		return cmd_usage("--channels: '%s' is no number from 1 to %d", self->channels,
-				 GW_MAX_CHANNELS);
-	gw_session_set_channels(session, (guint)channels);
-	if (!gw_session_set_transport(session, self->transport, &error))
-		return cmd_usage("--transport: %s: say 'direct' or 'relay'", error->message);
-	return 0;
-}
-
 /* Names of capabilities are QEMU's, and what is not known of them is for the plan to say. */
 static int
 apply_words(const SessionOptions *self, GwSession *session)
@@ -150,7 +139,7 @@ apply_values(const SessionOptions *self, GwSession *session)
 		exit_code = apply_value(session, "peer-timeout", self->peer_timeout,
 					parse_peer_timeout, gw_session_set_peer_timeout);
 	if (exit_code == 0)
-		exit_code = apply_channels(self, session);
+		exit_code = channel_options_apply(self, session);
 	if (exit_code == 0)
 		exit_code = apply_words(self, session);
 	return exit_code;

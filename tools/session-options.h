@@ -20,6 +20,9 @@ typedef struct {
 	char *switchover_bandwidth;
 	char *capabilities;
 	char *allow;
+	char **bind;
+	char *congestion;
+	char *send_queue;
 	char *tls_dir;
 	char *tls_hostname;
 	char *on_stall;

@@ -15,11 +15,7 @@ typedef struct {
 	double factor;
 } Unit;
 
-static const Unit rate_units[] = {
-	{ "bit", 0.125 },
-	{ "kbit", 1e3 / 8 },
-	{ "Mbit", 1e6 / 8 },
-	{ "Gbit", 1e9 / 8 },
+static const Unit size_units[] = {
 	{ "B", 1 },
 	{ "kB", 1e3 },
 	{ "MB", 1e6 },
@@ -27,6 +23,14 @@ static const Unit rate_units[] = {
 	{ "KiB", 1024.0 },
 	{ "MiB", 1024.0 * 1024 },
 	{ "GiB", 1024.0 * 1024 * 1024 },
+};
+
+/* Beside those of sizes. */
+static const Unit rate_units[] = {
+	{ "bit", 0.125 },
+	{ "kbit", 1e3 / 8 },
+	{ "Mbit", 1e6 / 8 },
+	{ "Gbit", 1e9 / 8 },
 };
 
 static const Unit duration_units[] = {
@@ -89,8 +93,25 @@ units_parse_rate(const char *text, gint64 *ret_bytes_per_s, GError **error)
 		name[strlen(name) - 2] = '\0';
 	const Unit *unit = find_unit(rate_units, G_N_ELEMENTS(rate_units), name);
 	if (unit == NULL)
+		unit = find_unit(size_units, G_N_ELEMENTS(size_units), name);
+	if (unit == NULL)
 		return bad_value(error, "rate", text, hint);
 	return scale("rate", text, unit->factor, ret_bytes_per_s, error);
+}
+
+gboolean
+units_parse_size(const char *text, gint64 *ret_bytes, GError **error)
+{
+	static const char hint[] = "write a number and its unit, as in '128KiB' or '1MB', or 0";
+	gsize length = number_length(text);
+	const Unit *unit = find_unit(size_units, G_N_ELEMENTS(size_units), text + length);
+	if (strcmp(text, "0") == 0) {
+		*ret_bytes = 0;
+		return TRUE;
+	}
+	if (length == 0 || unit == NULL)
+		return bad_value(error, "size", text, hint);
+	return scale("size", text, unit->factor, ret_bytes, error);
 }
 
 gboolean

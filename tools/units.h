@@ -10,6 +10,9 @@
 /* "10Gbit", "1GiB", "1.5MB", each with or without "/s"; at least one byte per second. */
 gboolean units_parse_rate(const char *text, gint64 *ret_bytes_per_s,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* "128KiB", "1MB", "4096B"; or "0". */
+gboolean
+units_parse_size(const char *text, gint64 *ret_bytes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* "300ms", "1.5s", "10m", "2h", "500us"; at least one microsecond. */
 gboolean
 units_parse_duration(const char *text, gint64 *ret_us, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -11,6 +11,12 @@ SETS = {
     "floor": ("plain", "plain-s", "godwit"),
     "libvirt": ("plain", "godwit", "godwit-vm", "libvirt", "libvirt-tunnelled"),
     "tls": ("plain", "godwit", "qemu-tls", "qemu-tls-4", "godwit-tls", "godwit-tls-4"),
+    "channels": ("plain", "plain-multifd2", "plain-multifd4", "socat", "godwit", "relay", "multifd2",
+                 "multifd4"),
+    "knobs": ("plain", "godwit", "godwit-off", "relay", "relay-off", "multifd2", "multifd2-off"),
+    "queue": ("plain", "godwit", "godwit-off", "queue-16k", "queue-512k"),
+    "congestion": ("plain", "godwit", "cubic", "bbr"),
+    "cables": ("plain", "multifd2", "multifd2-bind"),
     "all": tuple(ARMS),
 }
 

@@ -17,11 +17,14 @@ def plain_text(link):
 
 def start_agent(run, *receives):
     """`godwit receive` for one migration; it is up when the clock of the command starts."""
+    # Where there are several cables it listens at all of them.
+    listen = run.link.address if len(run.link.cables) < 2 else "0.0.0.0"
     with run.link.at_destination(), run.on_destination_core():
-        agent = Measured([env.binary("godwit"), "receive", "--listen", run.link.address + ":0", *receives,
+        agent = Measured([env.binary("godwit"), "receive", "--listen", listen + ":0", *receives,
                           "--state-dir", run.destination.state_dir, *plain_text(run.link)],
                          os.path.join(run.folder, "agent"))
-    return agent, agent.wait_line("listening on ")
+    port = agent.wait_line("listening on ").rpartition(":")[2]
+    return agent, "%s:%s" % (run.link.address, port)
 
 
 def move(run, agent, address, *options):
@@ -45,6 +48,14 @@ def with_options(*options):
     """The move to a QEMU that waits already."""
     def moved(run):
         return move(run, *start_agent(run, "--qmp", run.destination.qmp_path), *options)
+    return moved
+
+
+def over_all_cables(*options):
+    """The same with each cable bound to, one channel after the other."""
+    def moved(run):
+        binds = ["--bind=%s=%s" % (cable.source, cable.destination) for cable in run.link.cables]
+        return move(run, *start_agent(run, "--qmp", run.destination.qmp_path), *binds, *options)
     return moved
 
 
@@ -73,7 +84,21 @@ def start_source_only(run, arm):
     run.start_source()
 
 
+# The sockets as the kernel makes them.
+KNOBS_OFF = ("--send-queue", "0")
+
 ARMS = (
     Arm("godwit", with_options()),
     Arm("godwit-vm", whole, start=start_source_only),
+    Arm("relay", with_options("--transport", "relay")),
+    Arm("multifd2", with_options("--channels", "2"), base="plain-multifd2"),
+    Arm("multifd4", with_options("--channels", "4"), base="plain-multifd4"),
+    Arm("multifd2-bind", over_all_cables("--channels", "2"), base="multifd2"),
+    Arm("godwit-off", with_options(*KNOBS_OFF), base="godwit"),
+    Arm("relay-off", with_options("--transport", "relay", *KNOBS_OFF), base="relay"),
+    Arm("multifd2-off", with_options("--channels", "2", *KNOBS_OFF), base="multifd2"),
+    Arm("queue-16k", with_options("--send-queue", "16KiB"), base="godwit"),
+    Arm("queue-512k", with_options("--send-queue", "512KiB"), base="godwit"),
+    Arm("cubic", with_options("--congestion", "cubic"), base="godwit"),
+    Arm("bbr", with_options("--congestion", "bbr"), base="godwit"),
 )

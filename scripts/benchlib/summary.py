@@ -21,6 +21,7 @@ METRICS = {
     "engine_cpu_ms": ("CPU, migrate or script, ms", 1, 1),
     "agent_cpu_ms": ("CPU, agent, ms", 1, 1),
     "ram_bytes": ("RAM sent, MiB", 1, 1 << 20),
+    "throughput_mbit": ("sent until STOP, Mbit/s", 0, 1),
     "passes": ("passes", 0, 1),
 }
 # What is compared block by block, and how.
