@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Two hosts on one machine: a source with a running VM, and a destination with an agent."""
 
+import contextlib
 import json
 import os
 import signal
@@ -19,12 +20,17 @@ RUNS_ON_DESTINATION, FAILED, USAGE, INCOMPATIBLE, NO_CONVERGENCE, CANCELLED, UNK
 
 
 class Lab(Scratch):
-    """Use with `with`. QEMU: the version on the source and, unless TO_QEMU is given, on the destination."""
+    """Use with `with`. QEMU: the version on the source and, unless TO_QEMU is given, on the destination.
+
+    ENDS, of network.py: the two hosts are there, and not both on loopback; set agent_host then.
+    """
 
     def __init__(self, label, guest=None, qemu="7.2", to_qemu=None, machine=env.OLD_MACHINE, extra=(),
-                 tls=False):
+                 ends=None, tls=False):
         super().__init__(label)
-        self._tls = tls
+        self.agent_host = "127.0.0.1"
+        self.listen_host = None
+        self._ends, self._tls = ends, tls
         self._guest = guest if guest is not None else TickGuest()
         self._qemus = (qemu, to_qemu if to_qemu is not None else qemu)
         self._machine, self._extra = machine, extra
@@ -93,10 +99,11 @@ class Lab(Scratch):
 
     def start_agent(self, *options):
         """Starts the destination's daemon; again on the same port if there was one before."""
-        self.agent = self.program(
-            "godwitd", "--listen", "127.0.0.1:%d" % self.agent_port, "--vm-dir",
-            os.path.dirname(self.destination.vm_file), "--state-dir", self.destination.state_dir,
-            *self.agent_tls, *options)
+        with self._ends.at_destination() if self._ends is not None else contextlib.nullcontext():
+            self.agent = self.program(
+                "godwitd", "--listen", "%s:%d" % (self.listen_host or self.agent_host, self.agent_port),
+                "--vm-dir", os.path.dirname(self.destination.vm_file), "--state-dir",
+                self.destination.state_dir, *self.agent_tls, *options)
         self._note_port()
 
     def start_receiver(self, *options):
@@ -121,7 +128,9 @@ class Lab(Scratch):
     @property
     def to(self):
         """For the option --to."""
-        return "127.0.0.1:%d" % (self.proxy.port if self.proxy is not None else self.agent_port)
+        if self.proxy is not None:
+            return "127.0.0.1:%d" % self.proxy.port
+        return "%s:%d" % (self.agent_host, self.agent_port)
 
     # One migration.
 
