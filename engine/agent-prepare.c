@@ -203,8 +203,8 @@ attach_channels(AgentRun *self, GError **error)
 	GArray *fds = take_channels(self, error);
 	if (fds == NULL)
 		return FALSE;
-	self->transport =
-		transport_attach(ops, TRANSPORT_DESTINATION, self->qemu, self->session, fds, error);
+	self->transport = transport_attach(ops, TRANSPORT_DESTINATION, self->qemu, self->session,
+					   fds, NULL, error);
 	return self->transport != NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "engine/dial.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "engine/gw-error.h"
 
@@ -18,6 +19,7 @@ struct Dialer {
 	TlsPumps *pumps;
 	gboolean rekey;
 	TlsInfo info;
+	int data_tcp; /* under the data channel that was made last; -1 */
 };
 
 void
@@ -38,6 +40,7 @@ dialer_new(const PeerAddress *address, GError **error)
 			return NULL;
 	}
 	Dialer *self = g_new0(Dialer, 1);
+	self->data_tcp = -1;
 	self->address = *address;
 	self->address.host = g_strdup(address->host);
 	self->address.tls_dir = g_strdup(address->tls_dir);
@@ -45,6 +48,14 @@ dialer_new(const PeerAddress *address, GError **error)
 	self->tls = g_steal_pointer(&tls);
 	self->pumps = tls_pumps_new();
 	return self;
+}
+
+static void
+forget_tcp(Dialer *self)
+{
+	if (self->data_tcp >= 0)
+		close(self->data_tcp);
+	self->data_tcp = -1;
 }
 
 void
@@ -56,7 +67,16 @@ dialer_free(Dialer *self)
 	tls_pumps_free(self->pumps);
 	tls_creds_unref(self->tls);
 	tls_info_clear(&self->info);
+	forget_tcp(self);
 	g_free(self);
+}
+
+int
+dialer_take_tcp(Dialer *self)
+{
+	int fd = self->data_tcp;
+	self->data_tcp = -1;
+	return fd;
 }
 
 const TlsInfo *
@@ -104,6 +124,9 @@ dialer_connect(Dialer *self, NetUse use, const guint8 *token, const NetTuning *t
 	g_autoptr(GSocket) socket =
 		net_connect(address->host, address->port, use,
 			    address->insecure || self->tls != NULL, tuning, cancellable, error);
+	forget_tcp(self);
+	if (socket != NULL && use == NET_DATA)
+		self->data_tcp = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
 	if (socket == NULL || self->tls == NULL)
 		return g_steal_pointer(&socket);
 	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);

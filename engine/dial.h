@@ -49,5 +49,9 @@ const char *dialer_plan_channels(Dialer *self, gint64 bytes);
 GSocket *dialer_connect(Dialer *self, NetUse use, const guint8 *token, const NetTuning *tuning,
 			GCancellable *cancellable, GError **error);
 
+/* (transfer full): the TCP socket under the data channel that was made last, to look at; -1: there is none. It keeps
+ * the connection open, whoever else closes his: shut it down. */
+int dialer_take_tcp(Dialer *self);
+
 /* How the connection that was made last is encrypted. */
 const TlsInfo *dialer_get_info(Dialer *self);

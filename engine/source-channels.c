@@ -63,26 +63,27 @@ source_note_connection(SourceRun *run, const char *name)
 			      info->cipher);
 }
 
-GArray *
-source_open_channels(SourceRun *run, GError **error)
+gboolean
+source_open_channels(SourceRun *run, GArray *fds, GArray *tcps, GError **error)
 {
 	guint8 token[CONTROL_TOKEN_BYTES];
 	if (!control_token_from_string(run->token, token)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
 			    "destination: the agent gave no usable token");
-		return NULL;
+		return FALSE;
 	}
-	g_autoptr(GArray) fds = channel_fds_new();
 	guint n = channel_count(run->plan->channels);
 	for (guint i = 0; i < n; i++) {
 		int fd = open_one(run, token, i, error);
 		if (fd < 0) {
 			source_name_host(error, "destination");
-			return NULL;
+			return FALSE;
 		}
+		int tcp = dialer_take_tcp(run->peer->dialer);
 		g_array_append_val(fds, fd);
+		g_array_append_val(tcps, tcp);
 		g_autofree char *name = g_strdup_printf("channel %u", i);
 		source_note_connection(run, name);
 	}
-	return g_steal_pointer(&fds);
+	return TRUE;
 }

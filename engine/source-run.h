@@ -102,8 +102,9 @@ gboolean source_switchover(SourceRun *run, GError **error);
 gboolean source_commit(SourceRun *run, GError **error);
 gboolean source_cleanup(SourceRun *run, GError **error);
 
-/* source-channels.c: (transfer full): the connections to the agent, by index, or NULL. */
-GArray *source_open_channels(SourceRun *run, GError **error);
+/* source-channels.c: appends the connections to the agent, by index: what is spoken on, and the TCP socket under it,
+ * -1 where there is none. */
+gboolean source_open_channels(SourceRun *run, GArray *fds, GArray *tcps, GError **error);
 /* Writes down how the connection that was made last is encrypted. */
 void source_note_connection(SourceRun *run, const char *name);
 

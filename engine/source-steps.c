@@ -5,6 +5,7 @@
  */
 #include "engine/source-run.h"
 
+#include "engine/channel-set.h"
 #include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/negotiate.h"
@@ -322,14 +323,15 @@ attach_channels(SourceRun *run, GError **error)
 {
 	const TransportOps *ops = transport_find(run->plan->transport);
 	g_return_val_if_fail(ops != NULL, FALSE); /* the plan is our own */
-	GArray *fds = source_open_channels(run, error);
-	if (fds == NULL)
+	g_autoptr(GArray) fds = channel_fds_new();
+	g_autoptr(GArray) tcps = channel_fds_new();
+	if (!source_open_channels(run, fds, tcps, error))
 		return FALSE;
-	run->transport =
-		transport_attach(ops, TRANSPORT_SOURCE, run->qemu, run->session, fds, error);
+	run->transport = transport_attach(ops, TRANSPORT_SOURCE, run->qemu, run->session,
+					  g_steal_pointer(&fds), g_steal_pointer(&tcps), error);
 	if (run->transport == NULL)
 		return FALSE;
-	run->watch = channel_watch_new(run->transport->fds);
+	run->watch = channel_watch_new(run->transport->tcps);
 	source_sample_begin(run);
 	return TRUE;
 }

@@ -3,9 +3,6 @@
 /*
  * The socket itself becomes QEMU's: no copy, no thread, no process of ours in the stream's way, and it
  * goes on when we die. QEMU takes one such socket only ("fd:"), so there is one channel.
- *
- * At the source a descriptor stays here beside QEMU's, to look at the connection. At the destination there
- * is nothing to see, so none stays.
  */
 #include "engine/transport.h"
 
@@ -17,8 +14,7 @@ attach(Transport *self, Qemu *qemu, GError **error)
 	if (!qmp_getfd(qemu->qmp, FD_NAME, g_array_index(self->fds, int, 0), error))
 		return FALSE;
 	self->uri = g_strdup("fd:" FD_NAME);
-	if (self->end == TRANSPORT_DESTINATION)
-		g_array_set_size(self->fds, 0);
+	g_array_set_size(self->fds, 0);
 	return TRUE;
 }
 

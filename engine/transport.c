@@ -3,7 +3,7 @@
 /*
  * What all transports have in common: they are found by name, and they own the channels' descriptors.
  *
- * A descriptor that is kept here while QEMU has a copy of it keeps the connection open when QEMU dies: the
+ * A socket that is kept here to look at, while QEMU has it too, keeps the connection open when QEMU dies: the
  * peer would wait for bytes that never come. So whoever sees QEMU end says transport_let_go(). Where the
  * bytes pass through us QEMU's end shows by itself, after the last of them.
  */
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "engine/channel-set.h"
 #include "engine/socket-folder.h"
 
 #define X(word) extern const TransportOps transport_##word;
@@ -42,7 +43,7 @@ make_name(TransportEnd end, const char *session)
 
 Transport *
 transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu, const char *session,
-		 GArray *fds, GError **error)
+		 GArray *fds, GArray *tcps, GError **error)
 {
 	g_return_val_if_fail(fds->len == 1 || (fds->len > 1 && ops->carries_many), NULL);
 	g_autoptr(Transport) self = g_malloc0(ops->size);
@@ -50,6 +51,7 @@ transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu, const ch
 	self->end = end;
 	self->name = make_name(end, session);
 	self->fds = fds;
+	self->tcps = tcps != NULL ? tcps : channel_fds_new();
 	self->taps = g_array_new(FALSE, TRUE, sizeof(TransportTap));
 	g_array_set_size(self->taps, fds->len);
 	return ops->attach(self, qemu, error) ? g_steal_pointer(&self) : NULL;
@@ -84,10 +86,17 @@ transport_detach(Transport *self, Qemu *qemu)
 }
 
 static void
+shut_all(const GArray *fds)
+{
+	for (guint i = 0; i < fds->len; i++)
+		shutdown(g_array_index(fds, int, i), SHUT_RDWR);
+}
+
+static void
 shut(Transport *self)
 {
-	for (guint i = 0; i < self->fds->len; i++)
-		shutdown(g_array_index(self->fds, int, i), SHUT_RDWR);
+	shut_all(self->fds);
+	shut_all(self->tcps);
 }
 
 void
@@ -122,6 +131,7 @@ transport_free(Transport *self)
 	if (self->ops->clear != NULL)
 		self->ops->clear(self);
 	g_array_unref(self->fds);
+	g_array_unref(self->tcps);
 	g_array_unref(self->taps);
 	g_free(self->uri);
 	g_free(self->name);

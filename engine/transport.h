@@ -41,7 +41,8 @@ struct Transport {
 	const TransportOps *ops;
 	TransportEnd end;
 	char *name;   /* (owned) */
-	GArray *fds;  /* of int, by index; (owned) */
+	GArray *fds;  /* of int, by index: what is not QEMU's own yet; (owned) */
+	GArray *tcps; /* of int, by index: the TCP sockets under the channels, to look at; (owned) */
 	GArray *taps; /* of TransportTap, by index; (owned) */
 	char *uri;    /* what migrate or migrate-incoming is told */
 	gboolean is_severed;
@@ -54,13 +55,14 @@ const TransportOps *transport_find(const char *name);
  * transport_attach:
  * @session: whose they are, for names of our own on this host
  * @fds: (transfer full): the channels by index, as channel_fds_new() makes them
+ * @tcps: (nullable) (transfer full): likewise the TCP sockets under them, where somebody wants to look at these
  *
  * Gives the channels to @qemu, which has begun nothing yet.
  *
  * Returns: (transfer full): NULL with %GW_ERROR_FAILED or what QEMU said
  */
 Transport *transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu,
-			    const char *session, GArray *fds, GError **error);
+			    const char *session, GArray *fds, GArray *tcps, GError **error);
 /* Removes what the transport of @session left beside the monitor when its process died. */
 void transport_remove_left(TransportEnd end, const char *qmp_path, const char *session);
 /* Who looks at channel @index from now on; before transport_start(), where the transport sees bytes at all. */

@@ -45,8 +45,8 @@ door_open(Door *door, TransportEnd end, guint n)
 		door->peers[i] = pair[0];
 		g_array_append_val(fds, pair[1]);
 	}
-	door->transport =
-		transport_attach(transport_find("relay"), end, &door->qemu, SESSION, fds, &error);
+	door->transport = transport_attach(transport_find("relay"), end, &door->qemu, SESSION, fds,
+					   NULL, &error);
 	TEST_NO_ERROR(error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(door->transport);
 	CU_ASSERT_TRUE_FATAL(g_str_has_prefix(door->transport->uri, "unix:"));
@@ -381,7 +381,7 @@ a_name_that_is_too_long_is_refused(void)
 	int fd = dup(0);
 	g_array_append_val(fds, fd);
 	CU_ASSERT_PTR_NULL(transport_attach(transport_find("relay"), TRANSPORT_SOURCE, &qemu,
-					    SESSION, fds, &error));
+					    SESSION, fds, NULL, &error));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(error);
 	CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "too long a name for a folder"));
 }
