@@ -17,7 +17,8 @@ from tests.lab import channel, vm as lab_vm  # noqa: E402 (the path first)
 
 CHECKOUT = os.environ.get("LAB_CHECKOUT", "")
 STATE = os.environ.get("LAB_STATE", "")
-SUITES = {"11.1": "forky"}
+SUITES = {"11.1": "forky", "7.2": "bookworm"}
+OLD_QEMU = "7.2"  # from before VFIO migration as it is now
 ADDRESSES = {"one": "10.78.0.1/24", "two": "10.78.0.2/24"}
 
 
@@ -113,6 +114,9 @@ def serve_far_host(env):
 def command_test(options):
     """The tests inside the VM; the VM is ended after them if it was we who started it."""
     more = {"GODWIT_LAB_OUT": os.path.join(STATE, "out")}
+    if not options.two:
+        other_qemu(OLD_QEMU)
+        more["GODWIT_LAB_OLD_ROOT"] = os.path.join(os.environ["LAB_CACHE"], SUITES[OLD_QEMU], "root")
     if options.qemu is not None:
         more["GODWIT_LAB_QEMU"] = other_qemu(options.qemu)
     started = up(options.two, versions(options))

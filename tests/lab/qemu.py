@@ -12,6 +12,8 @@ from tests.live.qmp import Qmp, QmpGone, is_migration
 env.guests_dir = lambda: os.environ["GODWIT_GUESTS"]
 
 QEMU = os.environ.get("GODWIT_LAB_QEMU", "qemu-system-x86_64")
+# One that knows no VFIO migration of today.
+OLD_QEMU = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest/old-qemu")
 UNLIMITED_BYTES_PER_S = 1 << 40
 # Tests are of what happens, not of how fast: under TCG inside TCG a second is short.
 PATIENCE_S = 60.0

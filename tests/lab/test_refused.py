@@ -208,6 +208,23 @@ class Machines(RefusedCase):
         self.assert_stayed()
 
 
+class OldQemu(RefusedCase):
+    """QEMU 7.2 speaks an interface of VFIO's that no kernel of today has. The machine is the same to all."""
+
+    machine = ("-machine", "pc-q35-7.2")
+
+    def refused_old(self, host):
+        self.lab(62, options=self.machine, old=host)
+        where = {"a": "source", "b": "destination"}[host]
+        self.refused("vfio-migration", where, "QEMU", "vfio-pci cannot migrate")
+
+    def test_at_the_source(self):
+        self.refused_old("a")
+
+    def test_at_the_destination(self):
+        self.refused_old("b")
+
+
 class Late(RefusedCase):
     """What only the attempt shows, at the destination: exit 3 all the same, and what was made is gone."""
 

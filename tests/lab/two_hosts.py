@@ -14,7 +14,7 @@ from tests.live.qmp import Qmp
 
 from . import vgpus
 from .cases import VgpuCase
-from .qemu import PATIENCE_S, QEMU
+from .qemu import OLD_QEMU, PATIENCE_S, QEMU
 
 MIB = 1 << 20
 BUILD = os.environ["GODWIT_BUILD"]
@@ -36,13 +36,15 @@ def godwit(*arguments, prefix=(), timeout_s=180):
 
 class Host:
     """One of the two: its folder, its VM file, its parent. KINDS are the numbers of the vGPUs' types, UUIDS
-    theirs, where they matter; NAMES those of their groups in the VM file, else QEMU's ids; ADDR the first one's slot."""
+    theirs, where they matter; NAMES those of their groups in the VM file, else QEMU's ids; ADDR the first one's slot;
+    MIGRATION None for a QEMU that does not know the word."""
 
-    def __init__(self, folder, name, kinds, options=(), migration="on", uuids=(), names=(), addr=8):
+    def __init__(self, folder, name, kinds, options=(), migration="on", uuids=(), names=(), addr=8, qemu=QEMU):
         self.name = name
         self.folder = os.path.join(folder, name)
         self.state = self.folder + "/state"
         self.parent = PARENTS[name]
+        self.qemu = qemu
         os.makedirs(self.state)
         self.guest = guests.TickGuest(ram_mib=32, pages=2048, dirty=4, interval_us=20000)
         self.guest.prepare(self.folder)
@@ -59,7 +61,7 @@ class Host:
                     file.write("uuid=%s\n" % uuids[number])
 
     def _argv(self, names, options, migration, addr):
-        argv = [QEMU, "-name", "lab", "-machine", "q35", "-accel", "tcg", "-nodefaults", "-no-user-config",
+        argv = [self.qemu, "-name", "lab", "-machine", "q35", "-accel", "tcg", "-nodefaults", "-no-user-config",
                 "-display", "none", "-boot", "strict=on", "-qmp", "unix:${qmp},server=on,wait=off",
                 "-qmp", "unix:%s/look,server=on,wait=off" % self.folder]
         argv += self.guest.options(self.folder, self.clock)
@@ -70,8 +72,10 @@ class Host:
     def _devices(paths, migration="on", addr=8, events="on"):
         argv = []
         for number, path in enumerate(paths):
-            argv += ["-device", "vfio-pci,id=gpu%d,addr=%d,sysfsdev=%s,enable-migration=%s,migration-events=%s"
-                     % (number, addr + number, path, migration, events)]
+            device = "vfio-pci,id=gpu%d,addr=%d,sysfsdev=%s" % (number, addr + number, path)
+            if migration is not None:
+                device += ",enable-migration=%s,migration-events=%s" % (migration, events)
+            argv += ["-device", device]
         return argv
 
     def foreign_argv(self, paths, events):
@@ -154,15 +158,17 @@ class GodwitCase(VgpuCase):
         self.start_agent()
 
     def hosts(self, kinds, there=None, options=(), options_there=None, migration="on", uuids=(), uuids_there=(),
-              names_there=(), addr_there=8):
+              names_there=(), addr_there=8, old=()):
         """The two, with nothing running yet. What ends with THERE is the destination's own; else it has the
-        source's."""
+        source's. OLD: the names of hosts that have an old QEMU."""
+        more = {name: {"qemu": OLD_QEMU, "migration": None} if name in old else {"migration": migration}
+                for name in ADDRESSES}
         self.folder = tempfile.mkdtemp(prefix="gw-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.source = Host(self.folder, "a", kinds, options, migration, uuids)
+        self.source = Host(self.folder, "a", kinds, options, uuids=uuids, **more["a"])
         self.target = Host(self.folder, "b", kinds if there is None else there,
-                           options if options_there is None else options_there, migration, uuids_there, names_there,
-                           addr_there)
+                           options if options_there is None else options_there, uuids=uuids_there,
+                           names=names_there, addr=addr_there, **more["b"])
         for host in (self.source, self.target):
             self.addCleanup(host.end_qemu)
 
