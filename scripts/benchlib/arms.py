@@ -16,7 +16,7 @@ SETS = {
     "knobs": ("plain", "godwit", "godwit-off", "relay", "relay-off", "multifd2", "multifd2-off"),
     "queue": ("plain", "godwit", "godwit-off", "queue-16k", "queue-512k"),
     "congestion": ("plain", "godwit", "cubic", "bbr"),
-    "cables": ("plain", "multifd2", "multifd2-bind"),
+    "cables": ("plain", "multifd2", "multifd2-bind", "multifd2-bind-off"),
     "all": tuple(ARMS),
 }
 

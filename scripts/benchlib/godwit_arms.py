@@ -94,6 +94,7 @@ ARMS = (
     Arm("multifd2", with_options("--channels", "2"), base="plain-multifd2"),
     Arm("multifd4", with_options("--channels", "4"), base="plain-multifd4"),
     Arm("multifd2-bind", over_all_cables("--channels", "2"), base="multifd2"),
+    Arm("multifd2-bind-off", over_all_cables("--channels", "2", *KNOBS_OFF), base="multifd2-bind"),
     Arm("godwit-off", with_options(*KNOBS_OFF), base="godwit"),
     Arm("relay-off", with_options("--transport", "relay", *KNOBS_OFF), base="relay"),
     Arm("multifd2-off", with_options("--channels", "2", *KNOBS_OFF), base="multifd2"),
