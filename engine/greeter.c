@@ -26,20 +26,23 @@
 #include "engine/net.h"
 #include "engine/tls.h"
 
-#define GREET_TIMEOUT_MS 5000
-#define MAX_UNDECIDED	 128
-#define MAX_OF_ONE	 32 /* address */
+#define MAX_UNDECIDED	  128
+#define MAX_OF_ONE	  32 /* address */
+#define FIRST_BYTE_OF_TLS 0x16
 
 /* A handshake is some 0.3 ms of a processor, a control connection a thread. */
-#define DEAR_PER_S	  32
-#define DEAR_BURST	  96
-#define DEAR_TOTAL_PER_S  128
-#define DEAR_TOTAL_BURST  256
-#define FIRST_BYTE_OF_TLS 0x16
+static const GreeterLimits usual_limits = {
+	.decide_ms = 5000,
+	.dear_per_s = 32,
+	.dear_burst = 96,
+	.total_per_s = 128,
+	.total_burst = 256,
+};
 
 struct GreeterSet {
 	const GreeterListener *listener;
 	GreeterTerms terms;
+	GreeterLimits limits;
 	TlsDoor door;
 	gpointer data;
 	GPtrArray *greeters; /* the oldest first */
@@ -321,8 +324,9 @@ greeter_set_new(const GreeterListener *listener, const GreeterTerms *terms, gpoi
 	self->door = (TlsDoor){ .pumps = terms->pumps, .admit = admit, .allowed = terms->allowed };
 	self->data = data;
 	self->greeters = g_ptr_array_new_with_free_func(greeter_free);
-	self->each = budget_new(DEAR_PER_S, DEAR_BURST);
-	self->total = budget_new(DEAR_TOTAL_PER_S, DEAR_TOTAL_BURST);
+	self->limits = terms->limits != NULL ? *terms->limits : usual_limits;
+	self->each = budget_new(self->limits.dear_per_s, self->limits.dear_burst);
+	self->total = budget_new(self->limits.total_per_s, self->limits.total_burst);
 	return self;
 }
 
@@ -389,7 +393,7 @@ greeter_set_add(GreeterSet *self, GSocket *socket)
 	greeter->group = g_steal_pointer(&group);
 	greeter->wire = g_object_ref(socket);
 	g_socket_set_blocking(socket, FALSE);
-	greeter->timeout = g_timeout_source_new(GREET_TIMEOUT_MS);
+	greeter->timeout = g_timeout_source_new(self->limits.decide_ms);
 	g_source_set_callback(greeter->timeout, on_timeout, greeter, NULL);
 	g_source_attach(greeter->timeout, g_main_context_get_thread_default());
 	g_ptr_array_add(self->greeters, greeter);

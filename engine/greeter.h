@@ -19,6 +19,13 @@ typedef struct {
 	void (*rejected)(const char *peer, const GError *error, gpointer data);
 } GreeterListener;
 
+/* How much it puts up with. */
+typedef struct {
+	guint decide_ms;		/* until a stranger must have said what it is */
+	guint dear_per_s, dear_burst;	/* what is dear, for one address */
+	guint total_per_s, total_burst; /* and for all together */
+} GreeterLimits;
+
 /* Whom it lets in. */
 typedef struct {
 	TlsCreds *tls;	 /* (nullable): then nobody speaks TLS */
@@ -26,6 +33,7 @@ typedef struct {
 	const char *const
 		*allowed;  /* (nullable): subjects that may come; NULL: all of the authority */
 	gboolean insecure; /* plain text will do, from anywhere */
+	const GreeterLimits *limits; /* (nullable): the usual ones */
 } GreeterTerms;
 
 /* Lives in the thread-default main context. @terms: copied but for what it points to. */

@@ -10,6 +10,13 @@
 #include "tests/tcp-pair.h"
 #include "tests/tls-rig.h"
 
+const GreeterLimits door_narrow = {
+	.decide_ms = 60000, .dear_per_s = 0, .dear_burst = 3, .total_per_s = 0, .total_burst = 4
+};
+const GreeterLimits door_hasty = {
+	.decide_ms = 300, .dear_per_s = 32, .dear_burst = 96, .total_per_s = 128, .total_burst = 256
+};
+
 static gboolean
 on_control(GSocket *socket, const char *peer, gpointer data)
 {

@@ -24,6 +24,11 @@ typedef struct {
 	gboolean decided;
 } Door;
 
+/* Three dear things, however slow or fast the machine is; and the usual for all else. */
+extern const GreeterLimits door_narrow;
+/* No patience. */
+extern const GreeterLimits door_hasty;
+
 void door_open(Door *self);
 /* One more stranger. (transfer full): what he holds. */
 GSocket *door_dial(Door *self, GSocket *listening);
