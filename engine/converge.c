@@ -39,8 +39,6 @@
 #define LESS	       0.98 /* of what was left is progress */
 #define MANY_LOOKS     3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
 
-#define MANY_LOOKS 3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
-
 struct Converge {
 	ConvergePolicy policy;
 	Dirty dirty;
@@ -395,11 +393,20 @@ act(Converge *self)
 	return TRUE;
 }
 
+/* QEMU's looks at what is left between two samples; none where either sample does not know its passes. */
+static gint64
+count_looks(const GwSample *before, const GwSample *now)
+{
+	if (before == NULL || before->passes < 0 || now->passes < 0)
+		return 0;
+	return now->passes - before->passes;
+}
+
 static void
 look(Converge *self, const GwSample *sample)
 {
 	gboolean busy = is_busy(self, sample);
-	gint64 looks = self->sample != NULL ? sample->passes - self->sample->passes : 0;
+	gint64 looks = count_looks(self->sample, sample);
 	gw_sample_free(self->sample);
 	self->sample = gw_sample_copy(sample);
 	dirty_add(&self->dirty, self->sample);

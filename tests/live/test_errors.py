@@ -2,6 +2,7 @@
 """Every error that a user can meet: what it says, how godwit exits, and that the guest stays where it was."""
 
 import os
+import re
 import socket
 import unittest
 
@@ -315,11 +316,11 @@ class UsageTest(unittest.TestCase):
 
     def test_help(self):
         with Lab(self.id()) as lab:
-            for verb in ("run", "receive", "migrate", "check", "survey", "recover", "report"):
+            code, overview = lab.godwit("--help")
+            self.assertEqual((code, overview.err), (0, ""))
+            verbs = re.findall(r"^  (\S+) +[A-Z]", overview.out, re.MULTILINE)
+            self.assertIn("migrate", verbs)
+            for verb in verbs:
                 code, done = lab.godwit(verb, "--help")
                 self.assertEqual((code, done.err), (0, ""))
                 self.assertIn("godwit " + verb, done.out)
-            code, done = lab.godwit("--help")
-            self.assertEqual(code, 0)
-            for later in ("dirty-rate", "stream"):
-                self.assertNotIn(later, done.out)
