@@ -169,6 +169,8 @@ agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 			journal_remove(self->journal);
 		return TRUE;
 	}
+	/* The connection that was cut may not have ended yet, and then it holds the journal. */
+	self->owner->end_session(session, self, self->owner_data);
 	if (!recover_forget(self->config->state_dir, session, error))
 		return FALSE;
 	self->owner->session_done(session, self->owner_data);
