@@ -8,7 +8,8 @@
 #include "engine/budget.h"
 
 #define MAX_NAMES 1024
-#define STRANGERS "" /* whom all the names past the bound share */
+#define SWEEP_US  100000 /* between two looks through all of them */
+#define STRANGERS ""	 /* whom all the names past the bound share */
 
 typedef struct {
 	double left;
@@ -19,6 +20,7 @@ struct Budget {
 	double per_us;
 	double burst;
 	GHashTable *buckets; /* name -> Bucket */
+	gint64 sweep_us;     /* when it is worth while to look for full ones again */
 };
 
 Budget *
@@ -52,6 +54,9 @@ forget_full_ones(Budget *self, gint64 now_us)
 {
 	GHashTableIter iter;
 	gpointer bucket;
+	if (now_us < self->sweep_us)
+		return;
+	self->sweep_us = now_us + SWEEP_US;
 	g_hash_table_iter_init(&iter, self->buckets);
 	while (g_hash_table_iter_next(&iter, NULL, &bucket))
 		if (level(self, bucket, now_us) >= self->burst)
