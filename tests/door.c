@@ -10,6 +10,11 @@
 #include "tests/tcp-pair.h"
 #include "tests/tls-rig.h"
 
+static const GreeterLimits usual = { .decide_ms = 60000,
+				     .dear_per_s = 32,
+				     .dear_burst = 96,
+				     .total_per_s = 128,
+				     .total_burst = 256 };
 const GreeterLimits door_narrow = {
 	.decide_ms = 60000, .dear_per_s = 0, .dear_burst = 3, .total_per_s = 0, .total_burst = 4
 };
@@ -73,6 +78,8 @@ door_open(Door *self)
 
 	self->channel_fd = -1;
 	self->terms.pumps = tls_rig_pumps();
+	if (self->terms.limits == NULL)
+		self->terms.limits = &usual;
 	self->set = greeter_set_new(&listener, &self->terms, self);
 	tcp_pair(&self->dialled, &accepted);
 	greeter_set_add(self->set, accepted);

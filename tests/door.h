@@ -24,9 +24,9 @@ typedef struct {
 	gboolean decided;
 } Door;
 
-/* Three dear things, however slow or fast the machine is; and the usual for all else. */
+/* Three dear things, however slow or fast the machine is. */
 extern const GreeterLimits door_narrow;
-/* No patience. */
+/* No patience; all else is as usual, with the patience that a slow machine needs, where nothing is set. */
 extern const GreeterLimits door_hasty;
 
 void door_open(Door *self);

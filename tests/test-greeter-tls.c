@@ -15,7 +15,7 @@
 #include "tests/test-util.h"
 #include "tests/tls-rig.h"
 
-#define WAIT_MS 10000
+#define WAIT_MS 60000
 
 typedef char *Folder;
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)

@@ -18,7 +18,7 @@
 #include "tests/test-util.h"
 
 #define MAX_CHANNELS 4
-#define WAIT_MS	     10000
+#define WAIT_MS	     60000
 #define SESSION	     "0d0b3c6a-2a74-4b4e-8c2b-63cc2f0f2f6e"
 
 static const char main_bytes[] = "QEVM and so on";

@@ -10,7 +10,7 @@
 
 #include "qmp/await.h"
 
-#define WAIT_MS 10000
+#define WAIT_MS 60000
 
 static guint skipped;
 

@@ -17,7 +17,7 @@
 #include "engine/pki-cert.h"
 #include "tests/tcp-pair.h"
 
-#define SERVE_TIMEOUT_US (10 * G_USEC_PER_SEC)
+#define SERVE_TIMEOUT_US (60 * G_USEC_PER_SEC)
 #define HOUR_S		 3600
 
 static char *

@@ -28,7 +28,7 @@ typedef struct {
 void tls_rig_served_clear(TlsRigServed *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsRigServed, tls_rig_served_clear)
 
-/* Begins to shake hands on @fd, for 10 s at most. */
+/* Begins to shake hands on @fd, for a minute at most. */
 typedef struct TlsRigServer TlsRigServer;
 TlsRigServer *tls_rig_serve(TlsCreds *creds, int fd, const TlsDoor *door, gpointer data);
 /* Waits for its end. */
