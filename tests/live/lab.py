@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from . import env, procs, tls
+from . import channels, env, procs, tls
 from .guests import TickGuest
 from .hook import Hook
 from .procs import Process
@@ -16,6 +16,9 @@ from .qmp import QmpError, QmpGone, QmpTimeout
 from .scratch import Scratch
 from .side import Side
 
+# Of every agent that a test may start.
+ADDRESSES = ("127.0.0.1", "::1", "10.9.0.2", "10.9.1.2", "fd09:0::2", "fd09:1::2")
+
 RUNS_ON_DESTINATION, FAILED, USAGE, INCOMPATIBLE, NO_CONVERGENCE, CANCELLED, UNKNOWN = range(7)
 
 
@@ -23,14 +26,16 @@ class Lab(Scratch):
     """Use with `with`. QEMU: the version on the source and, unless TO_QEMU is given, on the destination.
 
     ENDS, of network.py: the two hosts are there, and not both on loopback; set agent_host then.
+    KIND, of channels.py: what the guest moves over.
     """
 
     def __init__(self, label, guest=None, qemu="7.2", to_qemu=None, machine=env.OLD_MACHINE, extra=(),
-                 ends=None, tls=False):
+                 ends=None, kind=None):
         super().__init__(label)
         self.agent_host = "127.0.0.1"
         self.listen_host = None
-        self._ends, self._tls = ends, tls
+        self._ends = ends
+        self._kind = channels.KINDS[kind or channels.usual]
         self._guest = guest if guest is not None else TickGuest()
         self._qemus = (qemu, to_qemu if to_qemu is not None else qemu)
         self._machine, self._extra = machine, extra
@@ -43,10 +48,10 @@ class Lab(Scratch):
         super().__enter__()
         # What both programs are told of TLS; nothing for plain text.
         self.source_tls = self.agent_tls = ()
-        if self._tls:
+        if self._kind.tls:
             authority = tls.Authority(self.folder)
-            self.source_tls = ("--tls-dir", authority.host("a", "127.0.0.1"))
-            self.agent_tls = ("--tls-dir", authority.host("b", "127.0.0.1"))
+            self.source_tls = ("--tls-dir", authority.host("a"))
+            self.agent_tls = ("--tls-dir", authority.host("b", *ADDRESSES))
         self.source = self.new_side("a", self._qemus[0])
         self.destination = self.new_side("b", self._qemus[1])
         return self
@@ -136,6 +141,8 @@ class Lab(Scratch):
 
     def start_migrate(self, *options):
         self.report_path = os.path.join(self.folder, "report-%d.json" % self._count)
+        if not channels.CHOOSING.intersection(options):
+            options += self._kind.options
         return self.program("godwit", "migrate", "--vm", self.source.vm_file, "--to", self.to,
                             "--state-dir", self.source.state_dir, "--report", self.report_path,
                             "--progress", "plain", *self.source_tls, *options)

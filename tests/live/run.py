@@ -14,7 +14,7 @@ import unittest
 COMPACT_STEP = 25
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
-from tests.live import env  # noqa: E402 (the path first)
+from tests.live import channels, env  # noqa: E402 (the path first)
 
 
 def all_tests():
@@ -88,12 +88,15 @@ def run_all(tests, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--qemu", choices=["7.2", "10.0"], help="only tests that run on this one")
+    parser.add_argument("--channel", metavar="KIND", choices=channels.KINDS, default=channels.usual,
+                        help="move over this where a test does not say: %(choices)s")
     parser.add_argument("-k", dest="pattern", action="append", help="part of a name, or a glob")
     parser.add_argument("-j", dest="jobs", type=int, default=2, help="tests at once (2)")
     parser.add_argument("-v", dest="verbose", action="store_true", help="show whole tracebacks")
     parser.add_argument("--compact", action="store_true", help="tell of failures only")
     parser.add_argument("--list", action="store_true", help="only print the names")
     options = parser.parse_args()
+    channels.usual = options.channel
     tests = [test for test in all_tests() if is_wanted(test, options)]
     if options.list:
         print("\n".join(short_name(test) for test in tests))

@@ -74,7 +74,7 @@ class HostileSourceTest(unittest.TestCase):
 
     def send(self, name):
         parts, wanted = CASES[name]
-        with Lab(self.id()) as lab:
+        with Lab(self.id(), kind="direct") as lab:
             lab.start_agent()
             heard = talk(lab.agent_port, parts).decode("utf-8", "replace")
             self.assertIn(wanted, heard + lab.agent.err)
@@ -82,7 +82,7 @@ class HostileSourceTest(unittest.TestCase):
             self.still_serves(lab)
 
     def test_a_hundred_connections(self):
-        with Lab(self.id()) as lab:
+        with Lab(self.id(), kind="direct") as lab:
             lab.start_agent()
             held = [socket.create_connection(("127.0.0.1", lab.agent_port)) for _ in range(100)]
             for connection in held[::2]:
@@ -100,7 +100,7 @@ class HostileSourceTest(unittest.TestCase):
 
     def test_source_leaves_after_survey(self):
         """A QEMU was started for it: it is ended again."""
-        with Lab(self.id()) as lab:
+        with Lab(self.id(), kind="direct") as lab:
             lab.start_agent()
             with socket.create_connection(("127.0.0.1", lab.agent_port)) as connection:
                 connection.sendall(HELLO)

@@ -53,7 +53,7 @@ class SourceTest(unittest.TestCase):
             self.check_report(lab, "unreachable", "destination")
 
     def bad_agent(self, answer, pattern, code="protocol"):
-        with Lab(self.id()) as lab, FakeServer(answer) as fake:
+        with Lab(self.id(), kind="direct") as lab, FakeServer(answer) as fake:
             lab.start_source()
             lab.agent_port = fake.port
             self.check(lab, FAILED, pattern)

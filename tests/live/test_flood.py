@@ -12,8 +12,8 @@ RATE = 1000
 
 class FloodTest(unittest.TestCase):
 
-    def move(self, tls):
-        with Lab(self.id(), tls=tls) as lab:
+    def move(self, kind):
+        with Lab(self.id(), kind=kind) as lab:
             lab.start_source()
             lab.start_agent()
             hook = lab.hook("source:plan")
@@ -32,7 +32,7 @@ class FloodTest(unittest.TestCase):
             lab.check_clock()
 
     def test_tls(self):
-        self.move(True)
+        self.move("tls")
 
     def test_plain_text(self):
-        self.move(False)
+        self.move("direct")

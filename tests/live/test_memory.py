@@ -17,11 +17,11 @@ MIB = 1 << 20
 class MemoryTest(unittest.TestCase):
     """All of the guest's RAM, byte for byte, after several passes. See ODD_KIB in guests.py."""
 
-    def compare(self, guest, qemu, to_qemu, machine=env.OLD_MACHINE, options=()):
-        with Lab(self.id(), guest, qemu, to_qemu, machine) as lab:
+    def compare(self, guest, qemu, to_qemu, machine=env.OLD_MACHINE, kind=None):
+        with Lab(self.id(), guest, qemu, to_qemu, machine, kind=kind) as lab:
             lab.start_source()
             lab.start_agent()
-            report = lab.migrate("--paused", "--keep-source", "--bandwidth", "64MiB", *options)
+            report = lab.migrate("--paused", "--keep-source", "--bandwidth", "64MiB")
             self.assertEqual(report["vm_runs_on"], "destination")
             self.assertEqual(lab.destination.status(), "paused")
             self.assertEqual(lab.source.status(), "postmigrate")

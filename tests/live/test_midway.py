@@ -5,7 +5,6 @@ import time
 import unittest
 
 from . import env, procs
-from .channels import KINDS
 from .faults import FAULTS
 from .lab import CANCELLED, FAILED, Lab, RUNS_ON_DESTINATION, monitor_says
 from .test_handover import KIND_QEMUS, MACHINES, Case
@@ -19,8 +18,8 @@ RACE_DELAYS_MS = (0, 0, 0, 0.2, 0.5, 1, 1.5, 2, 3, 5, 8, 12)
 class MidwayCase(Case):
     """As at the start of a phase, but with the memory on its way."""
 
-    def __init__(self, lab, fault, kind="direct"):
-        super().__init__(lab, fault, "source:precopy", kind)
+    def __init__(self, lab, fault):
+        super().__init__(lab, fault, "source:precopy")
 
     def run(self):
         lab = self.lab
@@ -28,7 +27,7 @@ class MidwayCase(Case):
         lab.start_agent()
         lab.use_proxy()
         with Witness(lab.source, lab.destination):
-            migrate = lab.start_migrate(*SLOWLY, *KINDS[self.kind])
+            migrate = lab.start_migrate(*SLOWLY)
             procs.wait_until(self.flows, 20, "the stream to flow: " + migrate.err)
             self.fault.act(lab, migrate)
             self.code = migrate.wait(60)
@@ -44,12 +43,12 @@ class MidwayCase(Case):
 
 def make_midway(qemu, fault, kind):
     def test(self):
-        with Lab(self.id(), qemu=qemu, machine=MACHINES[qemu]) as lab:
-            MidwayCase(lab, fault, kind).run()
+        with Lab(self.id(), qemu=qemu, machine=MACHINES[qemu], kind=kind) as lab:
+            MidwayCase(lab, fault).run()
     return test
 
 
-def make_midway_class(name, qemu, kind="direct"):
+def make_midway_class(name, qemu, kind=None):
     tests = {"test_" + fault: make_midway(qemu, fault, kind) for fault in FAULTS}
     return type(name, (unittest.TestCase,), {"qemu": qemu, **tests})
 

@@ -8,7 +8,6 @@ import time
 import unittest
 
 from . import env, procs
-from .channels import KINDS
 from .guests import TickGuest
 from .lab import FAILED, Lab, monitor_says
 from .network import Ends
@@ -30,9 +29,9 @@ class NetworkCase(unittest.TestCase):
         self.ends = self.enterContext(Ends())
         self.cables = [self.ends.lay_cable(number, RATE) for number in range(self.n_cables)]
 
-    def lab(self, qemu="7.2"):
+    def lab(self, qemu="7.2", kind=None):
         machine = env.OLD_MACHINE if qemu == "7.2" else env.NEW_MACHINE
-        lab = Lab(self.id(), TickGuest(dirty=4), qemu, machine=machine, ends=self.ends)
+        lab = Lab(self.id(), TickGuest(dirty=4), qemu, machine=machine, ends=self.ends, kind=kind)
         lab.agent_host = self.cables[0].destination
         return lab
 
@@ -58,8 +57,8 @@ class SlowLink(NetworkCase):
     """Over 200 Mbit/s; what the kernel says of each connection is in the report."""
 
     def over(self, kind, qemu):
-        with self.lab(qemu) as lab:
-            report = self.move(lab, *KINDS[kind])
+        with self.lab(qemu, kind) as lab:
+            report = self.move(lab)
             channels = channels_of(report)
             self.assertEqual(sorted(channels), list(range(3 if kind == "multifd2" else 1)))
             for channel in channels.values():
@@ -83,11 +82,11 @@ class BlackHole(NetworkCase):
     """In the midst of pre-copy the network begins to swallow everything, and tells nobody."""
 
     def swallow(self, kind, *options, stated_s=STATED_S, qemu="7.2", cable=0):
-        with self.lab(qemu) as lab:
+        with self.lab(qemu, kind) as lab:
             lab.start_source()
             lab.start_agent("--insecure")
             with Witness(lab.source, lab.destination):
-                migrate = lab.start_migrate("--insecure", *SLOWLY, *KINDS[kind], *options)
+                migrate = lab.start_migrate("--insecure", *SLOWLY, *options)
                 procs.wait_until(lambda: self.flows(lab), 30, "the stream to flow: " + migrate.err)
                 self.cables[cable].open_hole()
                 begun_s = time.monotonic()
@@ -130,8 +129,8 @@ class TwoCables(BlackHole):
 
     n_cables = 2
 
-    def lab(self, qemu="7.2"):
-        lab = super().lab(qemu)
+    def lab(self, qemu="7.2", kind=None):
+        lab = super().lab(qemu, kind)
         lab.listen_host = "0.0.0.0"
         return lab
 
