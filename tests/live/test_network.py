@@ -190,3 +190,27 @@ class WrongWay(NetworkCase):
             self.assertRegex(migrate.err, "from 192.0.2.9: .*assign requested address")
             lab.wait_runs_only_on(lab.source)
             lab.check_nothing_left(living=lab.source)
+
+
+class PlainText(NetworkCase):
+    """Off loopback it takes --insecure on both ends; each says which one lacks it."""
+
+    def refuse(self, source, agent, source_says, agent_says):
+        with self.lab(kind="direct") as lab:
+            lab.start_source()
+            lab.start_agent(*agent)
+            migrate = lab.start_migrate(*source)
+            self.assertEqual(migrate.wait(30), FAILED)
+            self.assertRegex(migrate.err, source_says)
+            self.assertRegex(lab.agent.err, agent_says)
+            self.assertEqual(lab.report()["error"]["code"], "insecure")
+            lab.wait_runs_only_on(lab.source)
+            lab.check_nothing_left(living=lab.source)
+
+    def test_source_does_not_want_it(self):
+        self.refuse((), ("--insecure",), "10.9.0.2:[0-9]+ is off loopback and the connection is plain text: "
+                    "say --insecure on both hosts", "^")
+
+    def test_agent_does_not_want_it(self):
+        self.refuse(("--insecure",), (), "plain text off loopback is refused without --insecure",
+                    "rejected.*plain text off loopback is refused without --insecure")
