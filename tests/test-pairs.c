@@ -6,6 +6,8 @@
  *   source run_state = "paused"              a member is set to some JSON; a level deeper behind each '/'
  *   destination devices/id=net0 -            is taken away; in a list the first one of which that holds
  *   destination devices + {"path": ...}      is added to a list
+ *   both devices + {"path": ...}             likewise, in both surveys
+ *   like vgpu                                all changes of vgpu.pair first, and none of what it expects
  *   policy allow uuid                        allow, capability, channels, transport, on-stall
  *   expect error both uuid UUID              severity, host, code, subject of each issue, in order
  *
@@ -127,6 +129,23 @@ set_policy(Pair *self, const char *text)
 }
 
 static void
+change_both(Pair *self, const char *text)
+{
+	change(self, "source", text);
+	change(self, "destination", text);
+}
+
+static void read_pair(Pair *self, const char *file);
+
+static void
+begin_like(Pair *self, const char *name)
+{
+	g_autofree char *file = g_strconcat(name, ".pair", NULL);
+	read_pair(self, file);
+	g_string_truncate(self->expected, 0);
+}
+
+static void
 read_line(Pair *self, const char *line)
 {
 	const char *rest = strchr(line, ' ');
@@ -137,24 +156,34 @@ read_line(Pair *self, const char *line)
 		set_policy(self, rest + 1);
 	else if (g_str_equal(word, "expect"))
 		g_string_append_printf(self->expected, "%s\n", rest + 1);
+	else if (g_str_equal(word, "like"))
+		begin_like(self, rest + 1);
+	else if (g_str_equal(word, "both"))
+		change_both(self, rest + 1);
 	else
 		change(self, word, rest + 1);
 }
 
 static void
-pair_init(Pair *self, const char *file)
+read_pair(Pair *self, const char *file)
 {
 	g_autofree char *name = g_strconcat("pairs/", file, NULL);
-	g_autofree char *good = golden_read("pairs/good.json");
 	g_autofree char *text = golden_read(name);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	for (guint i = 0; lines[i] != NULL; i++)
+		read_line(self, lines[i]);
+}
+
+static void
+pair_init(Pair *self, const char *file)
+{
+	g_autofree char *good = golden_read("pairs/good.json");
 	*self = (Pair){ .name = file, .surveys = json_from_string(good, NULL) };
 	self->policy.downtime_limit_us = 300000;
 	self->allowed = g_ptr_array_new_with_free_func(g_free);
 	self->capabilities = g_ptr_array_new_with_free_func(g_free);
 	self->expected = g_string_new(NULL);
-	for (guint i = 0; lines[i] != NULL; i++)
-		read_line(self, lines[i]);
+	read_pair(self, file);
 	g_ptr_array_add(self->allowed, NULL);
 	g_ptr_array_add(self->capabilities, NULL);
 	self->policy.allowed = (const char *const *)self->allowed->pdata;
