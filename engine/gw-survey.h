@@ -60,7 +60,7 @@ typedef struct {
 	char *target;	    /* "x86_64" */
 	char *machine_type; /* "pc-q35-7.2" */
 	char *accelerator;  /* "kvm", "tcg" */
-	char *cpu_model;	    /* "qemu64" */
+	char *cpu_model;    /* "qemu64" */
 	char *name;	    /* -name */
 	char *uuid;
 	char *run_state;  /* QEMU's word */
@@ -79,6 +79,7 @@ typedef struct {
 		cpu_features; /* (nullable): of GwProperty: bits of CPUID, "00000007.0.EBX" and hexadecimal */
 	GPtrArray
 		*topology; /* (nullable): of GwProperty: a vCPU's number, "socket-id=0 core-id=0" */
+	GPtrArray *numa;   /* (nullable): of GwProperty: "node 0 size", "512 MB" */
 	GPtrArray *memory_devices; /* (nullable): of GwProperty: an id, "type=dimm slot=0" */
 	GPtrArray *ram_blocks;	   /* (nullable): of GwRamBlock */
 	GPtrArray *devices;	   /* (nullable): of GwDevice */

@@ -152,6 +152,49 @@ check_ram_blocks(Negotiation *self)
 	}
 }
 
+/* What is plugged is told of the modules, and which vCPUs are there of the vCPUs. */
+static void
+compare_node(Negotiation *self, const GwProperty *size)
+{
+	const char *theirs = gw_property_list_get(negotiation_destination(self)->numa, size->name);
+	if (!g_str_has_suffix(size->name, " size") || g_strcmp0(size->value, theirs) == 0)
+		return;
+	negotiation_error(self, "topology", "both", size->name, "give both QEMUs the same -numa",
+			  "it is '%s' at the source and '%s' at the destination", size->value,
+			  theirs != NULL ? theirs : "none");
+}
+
+static guint
+count_nodes(const GPtrArray *numa)
+{
+	guint n = 0;
+	for (guint i = 0; i < numa->len; i++)
+		n += g_str_has_suffix(((const GwProperty *)g_ptr_array_index(numa, i))->name,
+				      " size");
+	return n;
+}
+
+/* A QEMU without nodes tells of none. */
+static void
+check_numa(Negotiation *self)
+{
+	const GPtrArray *ours = negotiation_source(self)->numa;
+	const GPtrArray *theirs = negotiation_destination(self)->numa;
+	if (ours == NULL || theirs == NULL ||
+	    negotiation_source(self)->ram_bytes != negotiation_destination(self)->ram_bytes)
+		return;
+	guint n_ours = count_nodes(ours);
+	guint n_theirs = count_nodes(theirs);
+	if (n_ours != n_theirs)
+		negotiation_error(self, "topology", "both", "NUMA",
+				  "give both QEMUs the same -numa",
+				  "the guest's memory is in %u nodes at the source and in %u at "
+				  "the destination",
+				  n_ours, n_theirs);
+	for (guint i = 0; n_ours == n_theirs && i < ours->len; i++)
+		compare_node(self, g_ptr_array_index(ours, i));
+}
+
 static void
 check_memory_devices(Negotiation *self)
 {
@@ -383,11 +426,12 @@ static const NegotiationRule rules[] = {
 	{ check_arch, FALSE },		{ check_target, TRUE },
 	{ check_machine, TRUE },	{ check_machine_properties, TRUE },
 	{ check_uuid, TRUE },		{ check_memory, TRUE },
-	{ check_ram_blocks, TRUE },	{ check_memory_devices, TRUE },
-	{ check_free_memory, TRUE },	{ check_vcpus, TRUE },
-	{ check_topology, TRUE },	{ check_accelerator, TRUE },
-	{ check_cpu_model, TRUE },	{ check_cpu_features, TRUE },
-	{ check_cpu_properties, TRUE }, { check_clock, TRUE },
+	{ check_ram_blocks, TRUE },	{ check_numa, TRUE },
+	{ check_memory_devices, TRUE }, { check_free_memory, TRUE },
+	{ check_vcpus, TRUE },		{ check_topology, TRUE },
+	{ check_accelerator, TRUE },	{ check_cpu_model, TRUE },
+	{ check_cpu_features, TRUE },	{ check_cpu_properties, TRUE },
+	{ check_clock, TRUE },
 };
 
 void

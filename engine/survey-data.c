@@ -42,6 +42,7 @@ static const Member properties[] = {
 	MEMBER(parameters, MAX_PROPERTIES), MEMBER(machine, MAX_PROPERTIES),
 	MEMBER(cpu, MAX_PROPERTIES),	    MEMBER(cpu_features, MAX_PROPERTIES),
 	MEMBER(topology, MAX_PROPERTIES),   MEMBER(memory_devices, MAX_PROPERTIES),
+	MEMBER(numa, MAX_PROPERTIES),
 };
 
 static char **

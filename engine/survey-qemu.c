@@ -198,6 +198,7 @@ take_lists(GwSurvey *survey, const QmpFacts *facts, pid_t qemu)
 	survey->cpu = list_pairs(facts->cpu);
 	survey->cpu_features = list_pairs(facts->cpu_words);
 	survey->topology = list_pairs(facts->vcpus);
+	survey->numa = list_pairs(facts->numa);
 	survey->memory_devices = list_pairs(facts->memory_devices);
 	survey->ram_blocks = list_ram_blocks(facts->ram_blocks);
 	survey->devices = list_devices(facts);

@@ -93,6 +93,21 @@ qmp_facts_add_ram_blocks(const char *text, GPtrArray *blocks)
 		add_ram_block(lines[i], blocks);
 }
 
+/* "node 0 size: 512 MB"; the first line, "2 nodes", has no colon. */
+void
+qmp_facts_add_numa(const char *text, GPtrArray *pairs)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (guint i = 0; lines[i] != NULL; i++) {
+		char *colon = strchr(lines[i], ':');
+		if (colon == NULL || !g_str_has_prefix(lines[i], "node "))
+			continue;
+		*colon = '\0';
+		qmp_pairs_take(pairs, g_strchomp(lines[i]), g_strdup(g_strstrip(colon + 1)));
+	}
+}
+
 /* "/machine/peripheral/disk0/virtio-backend" is of "disk0", and "/machine/peripheral-anon/device[1]/..." of a
  * device without an id. */
 static char *

@@ -30,11 +30,10 @@ qmp_facts_free(QmpFacts *self)
 {
 	if (self == NULL)
 		return;
-	GPtrArray **const lists[] = { &self->vcpus,	     &self->cpu,
-				      &self->cpu_words,	     &self->machine,
-				      &self->memory_devices, &self->ram_blocks,
-				      &self->qdevs,	     &self->peripherals,
-				      &self->disks,	     &self->jobs };
+	GPtrArray **const lists[] = { &self->vcpus,	 &self->cpu,   &self->cpu_words,
+				      &self->machine,	 &self->numa,  &self->memory_devices,
+				      &self->ram_blocks, &self->qdevs, &self->peripherals,
+				      &self->disks,	 &self->jobs };
 	char **const texts[] = { &self->run_state, &self->name,		&self->uuid,
 				 &self->target,	   &self->machine_type, &self->accelerator,
 				 &self->cpu_model, &self->cpu_path };
@@ -58,6 +57,7 @@ facts_new(void)
 	self->cpu = qmp_pairs_new();
 	self->cpu_words = qmp_pairs_new();
 	self->machine = qmp_pairs_new();
+	self->numa = qmp_pairs_new();
 	self->memory_devices = qmp_pairs_new();
 	self->ram_blocks = qmp_ram_blocks_new();
 	self->qdevs = g_ptr_array_new_with_free_func((GDestroyNotify)qmp_qdev_free);
@@ -316,6 +316,18 @@ take_ram_blocks(QmpFacts *facts, JsonNode *reply, GError **error)
 }
 
 static gboolean
+take_numa(QmpFacts *facts, JsonNode *reply, GError **error)
+{
+	JsonObject *object = NULL;
+	const char *text = NULL;
+
+	if (json_get_root_object(reply, "the answer", &object, NULL) &&
+	    json_get_string(object, "human-readable-text", &text, NULL))
+		qmp_facts_add_numa(text, facts->numa);
+	return TRUE;
+}
+
+static gboolean
 take_qtree(QmpFacts *facts, JsonNode *reply, GError **error)
 {
 	if (!JSON_NODE_HOLDS_VALUE(reply) || json_node_get_value_type(reply) != G_TYPE_STRING)
@@ -406,6 +418,7 @@ static const Question questions[] = {
 	{ "query-hotpluggable-cpus", NO_ARGUMENTS, take_cpu_model, FALSE },
 	{ "query-memory-devices", NO_ARGUMENTS, take_memory_devices, FALSE },
 	{ "x-query-ramblock", NO_ARGUMENTS, take_ram_blocks, FALSE },
+	{ "x-query-numa", NO_ARGUMENTS, take_numa, FALSE },
 	{ "human-monitor-command", ONE_ARGUMENT("command-line", "info qtree"), take_qtree, FALSE },
 	{ "qom-list", ONE_ARGUMENT("path", "/machine/peripheral"), take_peripherals, FALSE },
 	{ "query-block", NO_ARGUMENTS, take_disks, FALSE },

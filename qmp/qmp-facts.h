@@ -38,13 +38,14 @@ typedef struct {
 	QmpParameters *parameters;
 	gboolean has_vfio_migration; /* vfio-pci knows 'enable-migration' */
 	char *accelerator;	     /* "kvm" or "tcg" */
-	char *cpu_model;		     /* "qemu64" */
+	char *cpu_model;	     /* "qemu64" */
 	char *cpu_path;		     /* of the first vCPU in the object tree */
 	GPtrArray *vcpus;	     /* of QmpPair: "0" and "socket-id=0 core-id=0 ..." */
 	GPtrArray *cpu;		     /* of QmpPair: properties of the first vCPU */
 	GPtrArray *
 		cpu_words; /* of QmpPair: "00000007.0.EBX", the bits that the guest sees there in hexadecimal */
 	GPtrArray *machine;	   /* of QmpPair: properties of the board */
+	GPtrArray *numa;	   /* of QmpPair: "node 0 size" and "512 MB" */
 	GPtrArray *memory_devices; /* of QmpPair: the id, and "type=dimm slot=0 ..." */
 	GPtrArray *ram_blocks;	   /* of QmpRamBlock */
 	GPtrArray *qdevs;	   /* of QmpQdev */
@@ -67,6 +68,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpFacts, qmp_facts_free)
 
 /* The parts, for tests: pure. Each adds what can be used of @reply. */
 void qmp_facts_add_ram_blocks(const char *text, GPtrArray *blocks);
+void qmp_facts_add_numa(const char *text, GPtrArray *pairs);
 void qmp_facts_add_disks(JsonNode *reply, GPtrArray *disks);
 void qmp_facts_add_cpu_words(JsonNode *reply, GPtrArray *words);
 GPtrArray *qmp_ram_blocks_new(void);

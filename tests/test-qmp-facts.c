@@ -38,6 +38,10 @@ static const FakeStep good[] = {
 		    "\"slot\": 0, \"size\": 64}}]" },
 	{ .expect = "x-query-ramblock",
 	  .result = "{\"human-readable-text\": \"pc.ram 4 KiB 0x0 0x10 0x10\\n\"}" },
+	{ .expect = "x-query-numa",
+	  .result =
+		  "{\"human-readable-text\": \"1 nodes\\r\\nnode 0 cpus: 0 1\\r\\nnode 0 size: 64 "
+		  "MB\\r\\n\"}" },
 	{ .expect = "human-monitor-command",
 	  .arguments = "{\"command-line\":\"info qtree\"}",
 	  .result = "\"bus: b\\r\\n  type PCI\\r\\n  dev: VGA, id \\\"v\\\"\\r\\n    addr = "
@@ -93,6 +97,8 @@ test_good_answers(void)
 	TEST_STRING(facts->accelerator, "tcg");
 	TEST_STRING(qmp_pairs_get(facts->memory_devices, "dimm0"), "type=dimm size=64 slot=0");
 	CU_ASSERT_EQUAL(facts->ram_blocks->len, 1);
+	CU_ASSERT_EQUAL(facts->numa->len, 2);
+	TEST_STRING(qmp_pairs_get(facts->numa, "node 0 size"), "64 MB");
 	CU_ASSERT_EQUAL_FATAL(facts->qdevs->len, 1);
 	const QmpQdev *vga = g_ptr_array_index(facts->qdevs, 0);
 	TEST_STRING(vga->path, "02.0");
@@ -177,10 +183,11 @@ test_bad_answers(void)
 		{ 12, "[7]", NULL },
 		{ 13, "[{\"type\": 7, \"data\": {}}]", NULL },
 		{ 14, "{\"human-readable-text\": 7}", NULL },
-		{ 15, "{}", NULL },
-		{ 16, "[{\"name\": \"x\", \"type\": \"child\"}]", NULL },
-		{ 17, "[{\"inserted\": {\"file\": 7}}]", NULL },
-		{ 18, "{\"id\": 7}", NULL },
+		{ 15, "{\"human-readable-text\": []}", NULL },
+		{ 16, "{}", NULL },
+		{ 17, "[{\"name\": \"x\", \"type\": \"child\"}]", NULL },
+		{ 18, "[{\"inserted\": {\"file\": 7}}]", NULL },
+		{ 19, "{\"id\": 7}", NULL },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {

@@ -30,6 +30,7 @@ static const struct {
 	{ "query-hotpluggable-cpus", NULL },
 	{ "query-memory-devices", NULL },
 	{ "x-query-ramblock", NULL },
+	{ "x-query-numa", NULL },
 	{ "human-monitor-command", "command-line" },
 	{ "query-block", NULL },
 	{ "query-jobs", NULL },
