@@ -5,11 +5,14 @@
  * that a QEMU may have is switched off.
  *
  * What a row's function wants is one thing; whether both QEMUs have it another. A capability is on where the
- * row says so, or nowhere. A new one is a row.
+ * row says so, or nowhere. A new one is a row. One that no row has stays off, and is in the plan for people to
+ * see.
  */
 #include "engine/capability.h"
 
 #include <string.h>
+
+#define MAX_UNKNOWN 64 /* to be told of, of a host that may say anything */
 
 typedef enum {
 	UNWANTED,
@@ -228,6 +231,17 @@ is_anywhere(const Negotiation *self, const char *name)
 }
 
 static void
+add_decision(GwPlan *plan, const char *name, Hosts hosts, const char *reason)
+{
+	GwPlanCapability *capability = g_new0(GwPlanCapability, 1);
+	capability->name = g_strdup(name);
+	capability->at_source = (hosts & HOSTS_SOURCE) != 0;
+	capability->at_destination = (hosts & HOSTS_DESTINATION) != 0;
+	capability->reason = g_strdup(reason);
+	g_ptr_array_add(plan->capabilities, capability);
+}
+
+static void
 decide(Negotiation *self, const Capability *row)
 {
 	const char *reason = row->reason;
@@ -242,12 +256,20 @@ decide(Negotiation *self, const Capability *row)
 		tell_missing(self, row);
 	if (!is_anywhere(self, row->name))
 		return;
-	GwPlanCapability *capability = g_new0(GwPlanCapability, 1);
-	capability->name = g_strdup(row->name);
-	capability->at_source = is_on && (row->hosts & HOSTS_SOURCE) != 0;
-	capability->at_destination = is_on && (row->hosts & HOSTS_DESTINATION) != 0;
-	capability->reason = g_strdup(wish != UNWANTED && missing != NULL ? missing : reason);
-	g_ptr_array_add(self->plan->capabilities, capability);
+	add_decision(self->plan, row->name, is_on ? row->hosts : 0,
+		     wish != UNWANTED && missing != NULL ? missing : reason);
+}
+
+static void
+list_unknown(Negotiation *self)
+{
+	for (guint host = 0; host < PLAN_N_HOSTS; host++) {
+		const GStrv names = self->surveys[host]->capabilities;
+		for (guint i = 0; names != NULL && names[i] != NULL && i < MAX_UNKNOWN; i++)
+			if (find_row(names[i]) == NULL &&
+			    plan_find_capability(self->plan, names[i]) == NULL)
+				add_decision(self->plan, names[i], 0, "it is not known here");
+	}
 }
 
 static void
@@ -267,6 +289,7 @@ capability_decide_all(Negotiation *self)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(table); i++)
 		decide(self, &table[i]);
+	list_unknown(self);
 	check_asked_names(self);
 }
 

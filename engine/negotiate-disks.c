@@ -122,7 +122,25 @@ check_disks(Negotiation *self)
 	}
 }
 
-static const NegotiationRule rules[] = { { check_disks, TRUE } };
+/* A disc that lies in a drive there, and not at the source: the guest left the drive empty. */
+static void
+check_extra_disks(Negotiation *self)
+{
+	const GPtrArray *ours = negotiation_source(self)->disks;
+	const GPtrArray *theirs = negotiation_destination(self)->disks;
+	for (guint i = 0; ours != NULL && theirs != NULL && i < theirs->len; i++) {
+		const GwDisk *disk = g_ptr_array_index(theirs, i);
+		if (find_partner(theirs, ours, i) != NULL ||
+		    !has_device(negotiation_source(self), disk->device))
+			continue;
+		negotiation_error(self, "disk-extra", "destination", disk->device,
+				  "take the drive's contents away from the QEMU there",
+				  "the device has '%s' in it there, and nothing at the source",
+				  disk->file);
+	}
+}
+
+static const NegotiationRule rules[] = { { check_disks, TRUE }, { check_extra_disks, TRUE } };
 
 void
 negotiate_disks(Negotiation *self)

@@ -162,6 +162,7 @@ static const char *const allowable[] = {
 	"cpu-property",
 	"device-extra",
 	"device-property",
+	"disk-extra",
 	"disk-not-shared",
 	"disk-missing",
 	"machine-property",

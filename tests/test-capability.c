@@ -142,14 +142,19 @@ each_choice_is_made_with_a_reason(void)
 	}
 }
 
-/* One that no row names stays off, and is not spoken of. */
+/* One that no row names stays off, and is told of once. */
 static void
-unknown_capabilities_are_left_to_the_off_switch(void)
+unknown_capabilities_are_off_and_told_of(void)
 {
 	const NegotiatePolicy policy = { 0 };
 	g_autoptr(GwPlan) plan = plan_for(ALL, ALL, &policy);
 
-	CU_ASSERT_PTR_NULL(plan_find_capability(plan, "of-a-newer-qemu"));
+	const GwPlanCapability *unknown = plan_find_capability(plan, "of-a-newer-qemu");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(unknown);
+	CU_ASSERT_FALSE(unknown->at_source || unknown->at_destination);
+	TEST_STRING(unknown->reason, "it is not known here");
+	CU_ASSERT_PTR_EQUAL(unknown,
+			    g_ptr_array_index(plan->capabilities, plan->capabilities->len - 1));
 	CU_ASSERT_PTR_NOT_NULL(plan_find_capability(plan, "release-ram"));
 	CU_ASSERT_PTR_NULL(plan_find_capability(plan, "mapped-ram"));
 	CU_ASSERT_FALSE(capability_may_be_on("of-a-newer-qemu", PLAN_DESTINATION));
@@ -278,8 +283,7 @@ a_vgpu_goes_through_all_channels_or_one(void)
 
 CU_TestInfo suite_capability[] = {
 	{ "each choice is made with a reason", each_choice_is_made_with_a_reason },
-	{ "unknown capabilities are left to the off switch",
-	  unknown_capabilities_are_left_to_the_off_switch },
+	{ "unknown capabilities are off and told of", unknown_capabilities_are_off_and_told_of },
 	{ "each parameter is set with a reason", each_parameter_is_set_with_a_reason },
 	{ "a vGPU goes through all channels or one", a_vgpu_goes_through_all_channels_or_one },
 	CU_TEST_INFO_NULL,

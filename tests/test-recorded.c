@@ -2,6 +2,8 @@
 /*
  * What Godwit relies on, against what real QEMUs from 7.2 to 11.1 have recorded of themselves.
  */
+#include <string.h>
+
 #include "engine/capability.h"
 #include "engine/parameter.h"
 #include "engine/property.h"
@@ -74,13 +76,11 @@ each_has_what_is_sent(void)
 	CU_ASSERT_TRUE(recorded_has_event("11.1", "VFIO_MIGRATION"));
 }
 
-/* (transfer full): as that QEMU would be surveyed, @run_state apart. */
+/* (transfer full): of a QEMU that gives these answers. */
 static GwSurvey *
-survey_of(const char *version, const char *run_state)
+survey_from(JsonNode *capabilities, JsonNode *values, const char *run_state)
 {
 	GwSurvey *self = g_new0(GwSurvey, 1);
-	g_autoptr(JsonNode) capabilities = recorded_answer(version, "capabilities");
-	g_autoptr(JsonNode) values = recorded_answer(version, "parameters");
 	g_autoptr(GHashTable) table = qmp_migrate_capabilities_parse(capabilities, NULL);
 	g_autoptr(QmpParameters) parameters = qmp_parameters_from_node(values);
 	g_auto(GStrv) names = qmp_parameters_list(parameters);
@@ -96,6 +96,16 @@ survey_of(const char *version, const char *run_state)
 		property_list_add(self->parameters, names[i], value);
 	}
 	return self;
+}
+
+/* (transfer full): as that QEMU would be surveyed, @run_state apart. */
+static GwSurvey *
+survey_of(const char *version, const char *run_state)
+{
+	g_autoptr(JsonNode) capabilities = recorded_answer(version, "capabilities");
+	g_autoptr(JsonNode) values = recorded_answer(version, "parameters");
+
+	return survey_from(capabilities, values, run_state);
 }
 
 static void
@@ -136,6 +146,79 @@ each_pair_makes_a_plan(void)
 			append_plan(out, plan, recorded_versions[s], recorded_versions[d]);
 		}
 	golden_check("qmp/plans.txt", out->str);
+}
+
+static void
+add_capability(JsonArray *capabilities, const char *name)
+{
+	JsonObject *entry = json_object_new();
+	json_object_set_string_member(entry, "capability", name);
+	json_object_set_boolean_member(entry, "state", TRUE);
+	json_object_set_object_member(entry, "of-2031", json_object_new());
+	json_array_add_object_element(capabilities, entry);
+}
+
+/* What a later QEMU may add to @version's answers: names, values of all types, words where others are known. */
+static GwSurvey *
+survey_of_later(const char *version, const char *run_state)
+{
+	g_autoptr(JsonNode) capabilities = recorded_answer(version, "capabilities");
+	g_autoptr(JsonNode) values = recorded_answer(version, "parameters");
+	JsonObject *parameters = json_node_get_object(values);
+
+	add_capability(json_node_get_array(capabilities), "of-2031");
+	json_object_set_string_member(parameters, "multifd-compression", "a-word-of-2031");
+	if (json_object_has_member(parameters, "mode"))
+		json_object_set_string_member(parameters, "mode", "a-word-of-2031");
+	json_object_set_int_member(parameters, "number-of-2031", G_MAXINT64);
+	json_object_set_double_member(parameters, "real-of-2031", 1e300);
+	json_object_set_array_member(parameters, "list-of-2031", json_array_new());
+	json_object_set_object_member(parameters, "object-of-2031", json_object_new());
+	json_object_set_null_member(parameters, "nothing-of-2031");
+	return survey_from(capabilities, values, run_state);
+}
+
+/* Nothing of it changes what is switched on or set; the new capability is in the plan, off. */
+static void
+what_a_later_qemu_adds_changes_no_plan(void)
+{
+	const NegotiatePolicy policy = { .channels = 1 };
+	g_autoptr(GString) out = g_string_new(NULL);
+
+	for (guint s = 0; recorded_versions[s] != NULL; s++)
+		for (guint d = 0; recorded_versions[d] != NULL; d++) {
+			g_autoptr(GwSurvey) source =
+				survey_of_later(recorded_versions[s], "running");
+			g_autoptr(GwSurvey) destination =
+				survey_of_later(recorded_versions[d], "inmigrate");
+			g_autoptr(GwPlan) plan = negotiate(source, destination, &policy);
+			CU_ASSERT_TRUE(gw_plan_is_possible(plan));
+			const GwPlanCapability *made = plan_find_capability(plan, "of-2031");
+			CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+			CU_ASSERT_FALSE(made->at_source || made->at_destination);
+			append_plan(out, plan, recorded_versions[s], recorded_versions[d]);
+		}
+	golden_check("qmp/plans.txt", out->str);
+}
+
+/* A guest that runs goes whatever its state is called, and one that does not run is told of by that word. */
+static void
+states_of_a_later_qemu_are_told(void)
+{
+	const NegotiatePolicy policy = { .channels = 1 };
+
+	for (guint v = 0; recorded_versions[v] != NULL; v++)
+		for (guint running = 0; running < 2; running++) {
+			g_autoptr(GwSurvey) source =
+				survey_of(recorded_versions[v], "a-word-of-2031");
+			g_autoptr(GwSurvey) destination =
+				survey_of(recorded_versions[v], "inmigrate");
+			source->running = running != 0;
+			g_autoptr(GwPlan) plan = negotiate(source, destination, &policy);
+			g_autofree char *text = negotiate_describe_errors(plan);
+			CU_ASSERT_EQUAL(gw_plan_is_possible(plan), running != 0);
+			CU_ASSERT_EQUAL(strstr(text, "'a-word-of-2031'") == NULL, running != 0);
+		}
 }
 
 /* Each parameter that is set can be set: the argument is there where the value is told. */
@@ -295,6 +378,8 @@ other_texts_are_passed_over(void)
 CU_TestInfo suite_recorded[] = {
 	{ "each has what is sent", each_has_what_is_sent },
 	{ "each pair makes a plan", each_pair_makes_a_plan },
+	{ "what a later QEMU adds changes no plan", what_a_later_qemu_adds_changes_no_plan },
+	{ "states of a later QEMU are told", states_of_a_later_qemu_are_told },
 	{ "each parameter that is told can be set", each_parameter_that_is_told_can_be_set },
 	{ "the devices are the same everywhere", the_devices_are_the_same_everywhere },
 	{ "what is on a virtio bus is part of its transport",
