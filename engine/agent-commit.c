@@ -103,14 +103,15 @@ take_over(AgentRun *self, GError **error)
 	       journal_append(self->journal, "running", NULL, error);
 }
 
-/* Kills what may be half alive, and proves it. */
+/* Kills what may be half alive, and proves it. That is all the source waits for: the guest stands still, and what
+ * has to be removed besides may take its time. */
 static gboolean
 prove_gone(AgentRun *self, GError **error)
 {
 	if (!qemu_end(self->qemu, FALSE, error))
 		return FALSE;
 	self->is_committed = FALSE;
-	return agent_clean_up(self, error);
+	return TRUE;
 }
 
 static void
@@ -129,7 +130,7 @@ answer_refusal(AgentRun *self, JsonObject *reply, const GError *why)
 				      peer_outcome_to_string(gone ? PEER_OUTCOME_GONE
 								  : PEER_OUTCOME_UNKNOWN));
 	json_object_set_string_member(reply, "text", text);
-	self->state = CONTROL_STATE_ENDED;
+	self->state = gone ? CONTROL_STATE_REFUSED : CONTROL_STATE_ENDED;
 }
 
 gboolean
@@ -182,10 +183,12 @@ agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	const char *reason = json_object_get_string_member(body, "reason");
 	const char *code = fields_peek_string(body, "code", "failed");
-	/* What failed here meanwhile failed because the source took its hands off. */
-	g_clear_error(&self->error);
-	self->error = g_error_new(GW_ERROR, (gint)gw_error_code_from_string(code),
-				  "the source gave up: %s", reason);
+	/* What failed here meanwhile failed because the source took its hands off; unless it did so for that. */
+	if (self->state != CONTROL_STATE_REFUSED) {
+		g_clear_error(&self->error);
+		self->error = g_error_new(GW_ERROR, (gint)gw_error_code_from_string(code),
+					  "the source gave up: %s", reason);
+	}
 	return agent_clean_up(self, error);
 }
 
@@ -196,7 +199,7 @@ agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 	g_autoptr(GError) why = NULL;
 	PeerOutcome outcome = PEER_OUTCOME_UNKNOWN;
 	if (self->owner->end_session(session, self, self->owner_data))
-		outcome = recover_destination(self->config->state_dir, session, NULL, &why);
+		outcome = recover_destination(self->config->state_dir, session, NULL, NULL, &why);
 	json_object_set_string_member(reply, "outcome", peer_outcome_to_string(outcome));
 	json_object_set_string_member(reply, "text",
 				      why != NULL ? why->message : "the session does not end");

@@ -301,8 +301,16 @@ serve_until_over(AgentRun *self)
 	}
 }
 
+/* Is more left than vGPUs? @left: (nullable): why all is not gone. */
+static gboolean
+may_run(const GError *left)
+{
+	return left != NULL && !g_error_matches(left, GW_ERROR, GW_ERROR_VGPU);
+}
+
+/* @left: (nullable): as may_run() has it */
 static void
-report_place(AgentRun *self, gboolean cleaned)
+report_place(AgentRun *self, const GError *left)
 {
 	GwReport *report = recorder_get_report(self->recorder);
 	if (self->is_running) {
@@ -316,8 +324,9 @@ report_place(AgentRun *self, gboolean cleaned)
 	report->error_message = g_strdup(error != NULL ? error->message : "the source gave up");
 	report->error_host = g_strdup("destination");
 	report->error_phase = g_strdup(recorder_get_phase(self->recorder));
-	report->vm_runs_on = cleaned ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
-	report->outcome = !cleaned					? GW_OUTCOME_UNKNOWN
+	report->left_over = left != NULL ? g_strdup(left->message) : NULL;
+	report->vm_runs_on = may_run(left) ? GW_PLACE_UNKNOWN : GW_PLACE_SOURCE;
+	report->outcome = may_run(left)					? GW_OUTCOME_UNKNOWN
 			  : report->error_code == GW_ERROR_CANCELLED	? GW_OUTCOME_CANCELLED
 			  : report->error_code == GW_ERROR_INCOMPATIBLE ? GW_OUTCOME_INCOMPATIBLE
 									: GW_OUTCOME_FAILED;
@@ -334,15 +343,14 @@ set_context(AgentRun *self, GMainContext *context)
 static void
 end(AgentRun *self)
 {
-	g_autoptr(GError) error = NULL;
-	gboolean cleaned = agent_clean_up(self, &error);
-	if (!cleaned)
-		remember_error(self, error);
+	g_autoptr(GError) left = NULL;
+	if (!agent_clean_up(self, &left) && may_run(left))
+		remember_error(self, left);
 	const GError *lost = control_conn_get_error(self->conn);
 	if (lost != NULL)
 		remember_error(self, lost);
 	if (self->session != NULL)
-		report_place(self, cleaned);
+		report_place(self, left);
 	control_conn_close(self->conn, CLOSE_TIMEOUT_MS);
 	g_clear_pointer(&self->conn, control_conn_free);
 	g_clear_pointer(&self->transport, transport_free);

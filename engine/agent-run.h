@@ -114,7 +114,8 @@ gboolean agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GErro
 gboolean agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
-/* Undoes everything of a run that was not committed. %FALSE when its QEMU cannot be proven gone. */
+/* Undoes everything of a run that was not committed. %FALSE when its QEMU cannot be proven gone, or
+ * with %GW_ERROR_VGPU when only its vGPUs are left. */
 gboolean agent_clean_up(AgentRun *self, GError **error);
 
 gboolean agent_run_hook(AgentRun *self, const char *phase, GError **error);

@@ -72,7 +72,8 @@ static const TypeInfo types[CONTROL_N_TYPES] = {
 			   { { "session", G_TYPE_STRING } } },
 	[CONTROL_ABORT] = { "abort",
 			    TRUE,
-			    IN(GREETED) | IN(SURVEYED) | IN(PREPARED) | IN(LOADING) | IN(ENDED),
+			    IN(GREETED) | IN(SURVEYED) | IN(PREPARED) | IN(LOADING) | IN(REFUSED) |
+				    IN(ENDED),
 			    { { "reason", G_TYPE_STRING } } },
 	[CONTROL_OUTCOME] = { "outcome", TRUE, IN(GREETED), { { "session", G_TYPE_STRING } } },
 	[CONTROL_PING] = { "ping", TRUE, ANY_STATE },
@@ -86,7 +87,7 @@ static const TypeInfo types[CONTROL_N_TYPES] = {
 };
 
 static const char *const state_names[CONTROL_N_STATES] = {
-	"new", "greeted", "surveyed", "prepared", "loading", "committed", "ended",
+	"new", "greeted", "surveyed", "prepared", "loading", "committed", "refused", "ended",
 };
 
 const char *

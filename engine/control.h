@@ -62,6 +62,7 @@ typedef enum {
 	CONTROL_STATE_PREPARED,	 /* the plan is accepted */
 	CONTROL_STATE_LOADING,	 /* the stream comes in */
 	CONTROL_STATE_COMMITTED, /* the guest is ours */
+	CONTROL_STATE_REFUSED,	 /* its QEMU is proven gone, after a COMMIT */
 	CONTROL_STATE_ENDED,
 	CONTROL_N_STATES,
 } ControlState;

@@ -29,9 +29,10 @@ static void
 settle_destination(const char *state_dir, GwRecovered *result)
 {
 	g_autoptr(GError) error = NULL;
-	PeerOutcome outcome =
-		recover_destination(state_dir, result->session, &result->text, &error);
-	result->settled = outcome != PEER_OUTCOME_UNKNOWN;
+	gboolean is_clean;
+	PeerOutcome outcome = recover_destination(state_dir, result->session, &result->text,
+						  &is_clean, &error);
+	result->settled = outcome != PEER_OUTCOME_UNKNOWN && is_clean;
 	result->vm_runs_on = outcome == PEER_OUTCOME_RUNNING ? GW_PLACE_DESTINATION
 			     : outcome == PEER_OUTCOME_GONE  ? GW_PLACE_SOURCE
 							     : GW_PLACE_UNKNOWN;

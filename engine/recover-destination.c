@@ -121,19 +121,34 @@ restore_settings(Journal *journal)
 	g_debug("recover: %s", error->message);
 }
 
+/* Its QEMU is gone. A vGPU that stays is no reason to keep the guest from the source. */
 static PeerOutcome
-settle_uncommitted(Journal *journal, char **ret_text, GError **error)
+clean_up(Journal *journal, const char *found, char **ret_text, gboolean *ret_is_clean)
 {
+	g_autoptr(GError) error = NULL;
+	*ret_is_clean = recover_remove_vgpus(journal, &error);
+	g_autofree char *text = g_strdup_printf("%s; %s", found,
+						*ret_is_clean ? "cleaned up" : error->message);
+	say(ret_text, text);
+	remove_files(journal);
+	if (*ret_is_clean)
+		journal_remove(journal);
+	return PEER_OUTCOME_GONE;
+}
+
+static PeerOutcome
+settle_uncommitted(Journal *journal, char **ret_text, gboolean *ret_is_clean, GError **error)
+{
+	static const char found[] = "it was not committed: the guest belongs to the source";
 	/* A QEMU of somebody else's that has loaded nothing goes on waiting. */
-	gboolean is_theirs =
-		!journal_get_boolean(journal, "owned") && !journal_has_phase(journal, "setup");
-	if (!is_theirs && (!end_qemu(journal, error) || !recover_remove_vgpus(journal, error)))
-		return PEER_OUTCOME_UNKNOWN;
-	if (is_theirs)
-		restore_settings(journal);
+	if (journal_get_boolean(journal, "owned") || journal_has_phase(journal, "setup"))
+		return end_qemu(journal, error)
+			       ? clean_up(journal, found, ret_text, ret_is_clean)
+			       : PEER_OUTCOME_UNKNOWN;
+	restore_settings(journal);
 	remove_files(journal);
 	journal_remove(journal);
-	say(ret_text, "it was not committed: the guest belongs to the source; cleaned up");
+	say(ret_text, found);
 	return PEER_OUTCOME_GONE;
 }
 
@@ -153,22 +168,18 @@ finish_commit(Journal *journal, char **ret_text, GError **error)
 }
 
 static PeerOutcome
-settle_committed(Journal *journal, char **ret_text, GError **error)
+settle_committed(Journal *journal, char **ret_text, gboolean *ret_is_clean, GError **error)
 {
 	g_auto(Process) process = PROCESS_INIT;
 	open_process(journal, &process);
 	if (!process_is_gone(&process))
 		return finish_commit(journal, ret_text, error);
-	if (!recover_remove_vgpus(journal, error))
-		return PEER_OUTCOME_UNKNOWN;
-	remove_files(journal);
-	journal_remove(journal);
-	say(ret_text, "it was committed, but its QEMU died before it was proven to run");
-	return PEER_OUTCOME_GONE;
+	return clean_up(journal, "it was committed, but its QEMU died before it was proven to run",
+			ret_text, ret_is_clean);
 }
 
 static PeerOutcome
-settle(Journal *journal, char **ret_text, GError **error)
+settle(Journal *journal, char **ret_text, gboolean *ret_is_clean, GError **error)
 {
 	transport_remove_left(TRANSPORT_DESTINATION, journal_get_string(journal, "qmp"),
 			      journal_get_session(journal));
@@ -183,8 +194,8 @@ settle(Journal *journal, char **ret_text, GError **error)
 		return PEER_OUTCOME_UNKNOWN;
 	}
 	if (journal_has_phase(journal, "committed"))
-		return settle_committed(journal, ret_text, error);
-	return settle_uncommitted(journal, ret_text, error);
+		return settle_committed(journal, ret_text, ret_is_clean, error);
+	return settle_uncommitted(journal, ret_text, ret_is_clean, error);
 }
 
 static gboolean
@@ -195,8 +206,12 @@ has_journal(const char *state_dir, const char *session)
 }
 
 PeerOutcome
-recover_destination(const char *state_dir, const char *session, char **ret_text, GError **error)
+recover_destination(const char *state_dir, const char *session, char **ret_text,
+		    gboolean *ret_is_clean, GError **error)
 {
+	gboolean is_clean;
+	ret_is_clean = ret_is_clean != NULL ? ret_is_clean : &is_clean;
+	*ret_is_clean = TRUE;
 	if (!g_uuid_string_is_valid(session)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "'%.64s' is not a session",
 			    session);
@@ -207,7 +222,8 @@ recover_destination(const char *state_dir, const char *session, char **ret_text,
 		return PEER_OUTCOME_GONE;
 	}
 	g_autoptr(Journal) journal = journal_open(state_dir, session, JOURNAL_DESTINATION, error);
-	return journal != NULL ? settle(journal, ret_text, error) : PEER_OUTCOME_UNKNOWN;
+	return journal != NULL ? settle(journal, ret_text, ret_is_clean, error)
+			       : PEER_OUTCOME_UNKNOWN;
 }
 
 gboolean

@@ -10,6 +10,8 @@
 /**
  * recover_destination:
  * @ret_text: (out) (nullable): what was found and done
+ * @ret_is_clean: (out) (nullable): %FALSE when something of it could not be removed; @ret_text says what, and the
+ *   journal stays for another try
  *
  * Settles the agent's side of @session: a guest that was committed runs in the end, one that was not is
  * proven gone. No journal at all means that it was never committed here.
@@ -17,7 +19,8 @@
  * Returns: PEER_OUTCOME_UNKNOWN with @error set when that cannot be told, or the session's owner lives
  */
 PeerOutcome
-recover_destination(const char *state_dir, const char *session, char **ret_text, GError **error);
+recover_destination(const char *state_dir, const char *session, char **ret_text,
+		    gboolean *ret_is_clean, GError **error);
 
 /* Forgets a session whose guest runs here, since the source needs the record no more. */
 gboolean recover_forget(const char *state_dir, const char *session,

@@ -60,13 +60,18 @@ static const Row rows[] = {
 	  TRUE },
 };
 
+/* @vgpu: (nullable) */
 static void
-write_journal(const char *folder, const Row *row)
+write_journal_with(const char *folder, const Row *row, const char *vgpu)
 {
+	JsonArray *vgpus = json_array_new();
+	if (vgpu != NULL)
+		json_array_add_string_element(vgpus, vgpu);
 	JsonObject *facts = json_object_new();
 	json_object_set_boolean_member(facts, "owned", TRUE);
 	json_object_set_int_member(facts, "pid", dead_pid());
 	json_object_set_int_member(facts, "start_ticks", 1);
+	json_object_set_array_member(facts, "vgpus", vgpus);
 	g_autoptr(Journal) journal =
 		journal_create(folder, SESSION, JOURNAL_DESTINATION, facts, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
@@ -76,6 +81,12 @@ write_journal(const char *folder, const Row *row)
 			json_object_set_string_member(more, "boot_id", "another boot");
 		CU_ASSERT_TRUE_FATAL(journal_append(journal, row->phases[i], more, NULL));
 	}
+}
+
+static void
+write_journal(const char *folder, const Row *row)
+{
+	write_journal_with(folder, row, NULL);
 }
 
 static gboolean
@@ -98,7 +109,7 @@ each_row_of_the_table_holds(void)
 		g_autofree char *text = NULL;
 		g_autoptr(GError) error = NULL;
 		write_journal(folder, &rows[i]);
-		PeerOutcome outcome = recover_destination(folder, SESSION, &text, &error);
+		PeerOutcome outcome = recover_destination(folder, SESSION, &text, NULL, &error);
 		if (outcome != rows[i].outcome || is_there(folder) != rows[i].is_kept)
 			printf("  row '%s': %s\n", rows[i].name, peer_outcome_to_string(outcome));
 		CU_ASSERT_EQUAL(outcome, rows[i].outcome);
@@ -110,13 +121,39 @@ each_row_of_the_table_holds(void)
 	}
 }
 
+/* What cannot be removed: the kernel need not even be asked. */
+static void
+a_vgpu_that_stays_keeps_the_journal_and_not_the_guest(void)
+{
+	static const Row taken = { "", { "setup", "committed" }, FALSE, 0, TRUE };
+	static const Row loading = { "", { "setup" }, FALSE, 0, TRUE };
+	static const Row *const both[] = { &loading, &taken };
+	if (test_under_valgrind()) {
+		test_skip("valgrind knows no pidfds: no death can be proven");
+		return;
+	}
+	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+	for (gsize i = 0; i < G_N_ELEMENTS(both); i++) {
+		char *folder = test_folder_new();
+		g_autofree char *text = NULL;
+		gboolean is_clean = TRUE;
+		write_journal_with(folder, both[i], "no UUID");
+		CU_ASSERT_EQUAL(recover_destination(folder, SESSION, &text, &is_clean, NULL),
+				PEER_OUTCOME_GONE);
+		CU_ASSERT_FALSE(is_clean);
+		CU_ASSERT_TRUE(is_there(folder));
+		CU_ASSERT_PTR_NOT_NULL(strstr(text, "; remove 'no UUID': "));
+		test_folder_free(folder);
+	}
+}
+
 static void
 what_was_never_heard_of_is_gone(void)
 {
 	char *folder = test_folder_new();
-	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL), PEER_OUTCOME_GONE);
+	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL, NULL), PEER_OUTCOME_GONE);
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_EQUAL(recover_destination(folder, "../etc", NULL, &error), PEER_OUTCOME_UNKNOWN);
+	CU_ASSERT_EQUAL(recover_destination(folder, "../etc", NULL, NULL, &error), PEER_OUTCOME_UNKNOWN);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_PROTOCOL, "is not a session");
 	test_folder_free(folder);
 }
@@ -128,7 +165,7 @@ a_living_owner_is_left_alone(void)
 	g_autoptr(Journal) owned = journal_create(folder, SESSION, JOURNAL_DESTINATION, NULL, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(owned);
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, &error), PEER_OUTCOME_UNKNOWN);
+	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL, &error), PEER_OUTCOME_UNKNOWN);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "is under way");
 	CU_ASSERT_TRUE(is_there(folder));
 	test_folder_free(folder);
@@ -155,6 +192,8 @@ only_a_guest_taken_over_is_forgotten(void)
 
 CU_TestInfo suite_recover[] = {
 	{ "each row of the table holds", each_row_of_the_table_holds },
+	{ "a vGPU that stays keeps the journal, not the guest",
+	  a_vgpu_that_stays_keeps_the_journal_and_not_the_guest },
 	{ "what was never heard of is gone", what_was_never_heard_of_is_gone },
 	{ "a living owner is left alone", a_living_owner_is_left_alone },
 	{ "only a guest taken over is forgotten", only_a_guest_taken_over_is_forgotten },

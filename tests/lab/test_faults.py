@@ -196,8 +196,15 @@ class BlockedRemoval(FaultCase):
 
     def test_at_the_destination(self):
         """After one that failed: the guest runs here. The kernel ends by itself what it has begun."""
+        self.fails_with("load_error", errno.ENOSPC)
+
+    def test_at_the_destination_after_the_commit(self):
+        """The source waits for no more than the proof that the guest does not run there."""
+        self.fails_with("refuse_image", 1)
+
+    def fails_with(self, fault, value):
         self.begin("b")
-        self.target_fault("load_error", errno.ENOSPC)
+        self.target_fault(fault, value)
         code, output, report = self.migrate()
         self.assertEqual((code, report["vm_runs_on"]), (FAILED, "source"), output)
         self.assertRegex(output, "left over +destination: remove '[-0-9a-f]{36}'.*'godwit recover'")
