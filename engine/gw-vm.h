@@ -54,7 +54,7 @@ GW_API GStrv gw_vm_expand_argv(const GwVm *self, GError **error);
  * @ret_pid: (out): QEMU's process
  *
  * Starts QEMU in a session of its own, so that a terminal's Ctrl-C does not reach it, and waits until its
- * monitor can be reached. Blocks, 30 s at most. When it fails nothing is left running.
+ * monitor can be reached. Blocks, two minutes at most. When it fails nothing is left running.
  *
  * Returns: %FALSE with %GW_ERROR_LAUNCH, with QEMU's own words
  */

@@ -19,7 +19,7 @@
 
 #define QEMU_SILENCE_MS \
 	6000 /* longer than any pause of a busy host, shorter than a user's patience */
-#define SURVEY_TIMEOUT_MS 60000 /* the agent's QEMU has to start */
+#define SURVEY_TIMEOUT_MS 150000 /* the agent's QEMU has to start: see vm-start.c */
 #define CALL_TIMEOUT_MS	  20000
 #define SENT_AGAIN	  4
 

@@ -27,10 +27,10 @@
 #include "engine/private-context.h"
 #include "qmp/qmp-machine.h"
 
-#define START_TIMEOUT_US (30 * G_USEC_PER_SEC)
-#define POLL_MS		 20
-#define ANSWER_MS	 5000
-#define WORDS_BYTES	 1024 /* of QEMU's own words in an error */
+#define START_TIMEOUT_S 120 /* guests of hundreds of GiB, all of it reserved, take so long */
+#define POLL_MS		20
+#define ANSWER_MS	5000
+#define WORDS_BYTES	1024 /* of QEMU's own words in an error */
 
 /* Connected, or -1 with errno. EAGAIN says that somebody listens whose queue is full. */
 static int
@@ -120,7 +120,7 @@ static gboolean
 wait_for_monitor(const GwVm *self, GPid pid, int log_fd, off_t log_start, gboolean *ret_ended,
 		 GError **error)
 {
-	gint64 deadline_us = g_get_monotonic_time() + START_TIMEOUT_US;
+	gint64 deadline_us = g_get_monotonic_time() + START_TIMEOUT_S * G_USEC_PER_SEC;
 	*ret_ended = FALSE;
 	while (g_get_monotonic_time() < deadline_us) {
 		int wait_status;
@@ -138,8 +138,8 @@ wait_for_monitor(const GwVm *self, GPid pid, int log_fd, off_t log_start, gboole
 	}
 	g_autofree char *words = read_words(log_fd, log_start);
 	g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH,
-		    "QEMU's monitor did not answer at '%s' within 30 s; QEMU's own words: %s",
-		    self->qmp_path, words);
+		    "QEMU's monitor did not answer at '%s' within %d s; QEMU's own words: %s",
+		    self->qmp_path, START_TIMEOUT_S, words);
 	return FALSE;
 }
 
