@@ -19,6 +19,8 @@
 #define COMPLETED_TIMEOUT_MS 10000
 #define RESUME_TIMEOUT_MS    10000
 #define SETTINGS_TIMEOUT_MS  2000
+#define BUSY_TIMEOUT_MS	     12000 /* longer than a vGPU's removal is waited for */
+#define BUSY_POLL_MS	     50
 
 gboolean
 agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
@@ -192,6 +194,26 @@ agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 	return agent_clean_up(self, error);
 }
 
+/* This host's own recovery, or somebody's 'godwit recover', may be at the same session just now. */
+static PeerOutcome
+recover_session(AgentRun *self, const char *session, GError **error)
+{
+	gint64 deadline_us = g_get_monotonic_time() + (gint64)BUSY_TIMEOUT_MS * 1000;
+	while (TRUE) {
+		g_autoptr(GError) why = NULL;
+		PeerOutcome outcome =
+			recover_destination(self->config->state_dir, session, NULL, NULL, &why);
+		if (why == NULL)
+			return outcome;
+		if (!g_error_matches(why, GW_ERROR, GW_ERROR_BUSY) ||
+		    g_get_monotonic_time() > deadline_us) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return PEER_OUTCOME_UNKNOWN;
+		}
+		await_ms(BUSY_POLL_MS);
+	}
+}
+
 gboolean
 agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
@@ -199,7 +221,7 @@ agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 	g_autoptr(GError) why = NULL;
 	PeerOutcome outcome = PEER_OUTCOME_UNKNOWN;
 	if (self->owner->end_session(session, self, self->owner_data))
-		outcome = recover_destination(self->config->state_dir, session, NULL, NULL, &why);
+		outcome = recover_session(self, session, &why);
 	json_object_set_string_member(reply, "outcome", peer_outcome_to_string(outcome));
 	json_object_set_string_member(reply, "text",
 				      why != NULL ? why->message : "the session does not end");

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/gw-recover.h"
+#include "engine/journal.h"
 #include "qmp/await.h"
 #include "tests/session-rig.h"
 #include "tests/test-util.h"
@@ -109,6 +110,32 @@ agent_is_another_process(Rig *rig)
 	rig_expect_journals(rig, "");
 }
 
+static gboolean
+let_go(gpointer data)
+{
+	journal_free(data);
+	return G_SOURCE_REMOVE;
+}
+
+/* The agent's host is at the same session when the source asks. */
+static void
+journal_is_busy(Rig *rig)
+{
+	rig_end_agent(rig);
+	g_autoptr(GPtrArray) names = journal_list(rig->destination_state, NULL);
+	CU_ASSERT_EQUAL_FATAL(names->len, 1);
+	const JournalName *name = g_ptr_array_index(names, 0);
+	Journal *held =
+		journal_open(rig->destination_state, name->session, JOURNAL_DESTINATION, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(held);
+	g_timeout_add(1000, let_go, held);
+	rig_start_agent(rig);
+	splice_proxy_heal(rig->proxy);
+	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION, "it runs at the destination");
+	rig_expect_guests(rig, RIG_GONE, RIG_RUNNING);
+	rig_expect_journals(rig, "");
+}
+
 static void
 agent_is_a_stranger(Rig *rig)
 {
@@ -172,6 +199,7 @@ static const struct {
 	{ LOST("COMMIT never came", RIG_TRAP_COMMIT, RIG_GONE), commit_never_came },
 	{ LOST("the agent is another process", RIG_TRAP_ANSWER, RIG_RUNNING),
 	  agent_is_another_process },
+	{ LOST("the journal is busy", RIG_TRAP_ANSWER, RIG_RUNNING), journal_is_busy },
 	{ LOST("the agent is a stranger", RIG_TRAP_ANSWER, RIG_RUNNING), agent_is_a_stranger },
 	{ LOST("the user says it runs", RIG_TRAP_ANSWER, RIG_RUNNING), user_says_it_runs },
 	{ LOST("the user says it is gone", RIG_TRAP_COMMIT, RIG_GONE), user_says_it_is_gone },
