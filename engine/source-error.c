@@ -63,6 +63,27 @@ blame(SourceRun *run, const char *ours, const char *theirs)
 			   : NULL;
 }
 
+/* Where the driver fails an arc on the way to the stop or back from it QEMU resets the device, and tells its standard
+ * error. The arc to PRE_COPY is not among them: there it goes back to RUNNING. */
+char *
+source_describe_reset(SourceRun *run)
+{
+	static const char *const states[] = { "PRE_COPY_P2P", "STOP", "RUNNING" };
+	for (guint i = 0; i < G_N_ELEMENTS(states); i++) {
+		g_autofree char *words =
+			g_strconcat("Failed setting device state to ", states[i], NULL);
+		g_autofree char *line = qemu_words_find(&run->qemu->words, words);
+		if (line == NULL)
+			continue;
+		g_autofree char *names =
+			vgpu_named_in(run->source != NULL ? run->source->vgpus : NULL, line);
+		return g_strdup_printf(
+			"source: QEMU has reset %s, what was in its vRAM is lost: %s",
+			names != NULL ? names : "a vGPU", line);
+	}
+	return NULL;
+}
+
 /* The source's QEMU often says nothing of why; the destination's words are on their way. */
 GError *
 source_migration_error(SourceRun *run)

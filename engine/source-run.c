@@ -151,6 +151,15 @@ report_failure(SourceRun *run, const char *phase, const GError *error, const GEr
 	report_error(run, phase, death != NULL ? death : error, undo_error);
 }
 
+/* The guest goes on here; with all that was its? */
+static void
+look_for_reset(SourceRun *run, GError **error)
+{
+	g_autofree char *text = run->qemu != NULL ? source_describe_reset(run) : NULL;
+	if (text != NULL)
+		g_set_error(error, GW_ERROR, GW_ERROR_VGPU, "%s", text);
+}
+
 static void
 fail(SourceRun *run, guint failed_step, const GError *error)
 {
@@ -165,6 +174,8 @@ fail(SourceRun *run, guint failed_step, const GError *error)
 	}
 	gboolean undone = roll_back(run, failed_step, &undo_error);
 	report->vm_runs_on = place_after_failure(run, undone);
+	if (report->vm_runs_on == GW_PLACE_SOURCE)
+		look_for_reset(run, &undo_error);
 	if (report->vm_runs_on == GW_PLACE_UNKNOWN)
 		report->outcome = GW_OUTCOME_UNKNOWN;
 	report_failure(run, steps[failed_step].phase, error, undo_error);

@@ -127,6 +127,9 @@ void source_name_host(GError **error, const char *host);
 gint64 source_ram_sent(const QmpMigrateInfo *info);
 /* source-error.c: has the agent said that its side has failed, or gone? For await_until(); @data is a SourceRun. */
 gboolean source_peer_has_spoken(gpointer data);
+/* (transfer full) (nullable): which vGPUs our QEMU has reset when their drivers failed, so that the guest goes on
+ * here with blank ones. */
+char *source_describe_reset(SourceRun *run);
 /* (transfer full): the error of a migration that QEMU failed, with the words of both ends. */
 GError *source_migration_error(SourceRun *run);
 
