@@ -142,8 +142,27 @@ check_viommus(Negotiation *self)
 	}
 }
 
+/* A driver looks at the state that it was sent when the guest goes on: see vgpu-watch.c. */
+static void
+check_unproven(Negotiation *self)
+{
+	const GPtrArray *vgpus = negotiation_source(self)->vgpus;
+	if (!self->plan->paused || self->plan->keep_source)
+		return;
+	for (guint i = 0; vgpus != NULL && i < vgpus->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
+		negotiation_warning(self, "vgpu-unproven", "destination",
+				    vgpu->name != NULL ? vgpu->name : vgpu->id,
+				    "say --keep-source, and end the source's QEMU when the guest "
+				    "runs there",
+				    "its driver takes what it was sent, or refuses it, only when "
+				    "the guest goes on, and the source will have ended by then");
+	}
+}
+
 static const NegotiationRule rules[] = {
 	{ check_vgpus, FALSE },
+	{ check_unproven, FALSE },
 	{ check_vfio_migration, FALSE },
 	{ check_viommus, FALSE },
 	{ capability_check_refused, FALSE },

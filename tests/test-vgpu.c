@@ -327,6 +327,35 @@ a_viommu_goes_with_no_vgpu(void)
 	CU_ASSERT_TRUE(has_code(old->issues, "vfio-migration"));
 }
 
+/* The source is gone before the driver has said yes: unless it is kept. */
+static void
+a_paused_guest_has_unproven_vgpus(void)
+{
+	static const struct {
+		gboolean paused, keep_source, runs, is_warned;
+	} rows[] = {
+		{ FALSE, FALSE, TRUE, FALSE },
+		{ TRUE, FALSE, TRUE, TRUE },
+		{ TRUE, TRUE, TRUE, FALSE },
+		{ FALSE, FALSE, FALSE, TRUE },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const NegotiatePolicy policy = { .vm_name = "web1",
+						 .paused = rows[i].paused,
+						 .keep_source = rows[i].keep_source };
+		g_autoptr(GwSurvey) source = g_new0(GwSurvey, 1);
+		g_autoptr(GwSurvey) destination = g_new0(GwSurvey, 1);
+		source->running = rows[i].runs;
+		source->vgpus = make_list(1);
+		destination->vgpus = make_list(1);
+		destination->is_absent = TRUE;
+		g_autoptr(GwPlan) plan = negotiate(source, destination, &policy);
+		CU_ASSERT_EQUAL(has_code(plan->issues, "vgpu-unproven"), rows[i].is_warned);
+		if (rows[i].is_warned)
+			check_issue(plan->issues, "vgpu-unproven", "destination", "gpu0");
+	}
+}
+
 CU_TestInfo suite_vgpu[] = {
 	{ "a list is read as it was written", a_list_is_read_as_it_was_written },
 	{ "a hostile list is refused", a_hostile_list_is_refused },
@@ -338,5 +367,6 @@ CU_TestInfo suite_vgpu[] = {
 	{ "names that do not fit are refused", names_that_do_not_fit_are_refused },
 	{ "one difference gives one refusal", one_difference_gives_one_refusal },
 	{ "a vIOMMU goes with no vGPU", a_viommu_goes_with_no_vgpu },
+	{ "a paused guest has unproven vGPUs", a_paused_guest_has_unproven_vgpus },
 	CU_TEST_INFO_NULL,
 };
