@@ -30,8 +30,8 @@ settle_destination(const char *state_dir, GwRecovered *result)
 {
 	g_autoptr(GError) error = NULL;
 	gboolean is_clean;
-	PeerOutcome outcome = recover_destination(state_dir, result->session, &result->text,
-						  &is_clean, &error);
+	PeerOutcome outcome =
+		recover_destination(state_dir, result->session, &result->text, &is_clean, &error);
 	result->settled = outcome != PEER_OUTCOME_UNKNOWN && is_clean;
 	result->vm_runs_on = outcome == PEER_OUTCOME_RUNNING ? GW_PLACE_DESTINATION
 			     : outcome == PEER_OUTCOME_GONE  ? GW_PLACE_SOURCE

@@ -127,8 +127,8 @@ clean_up(Journal *journal, const char *found, char **ret_text, gboolean *ret_is_
 {
 	g_autoptr(GError) error = NULL;
 	*ret_is_clean = recover_remove_vgpus(journal, &error);
-	g_autofree char *text = g_strdup_printf("%s; %s", found,
-						*ret_is_clean ? "cleaned up" : error->message);
+	g_autofree char *text =
+		g_strdup_printf("%s; %s", found, *ret_is_clean ? "cleaned up" : error->message);
 	say(ret_text, text);
 	remove_files(journal);
 	if (*ret_is_clean)
@@ -142,9 +142,8 @@ settle_uncommitted(Journal *journal, char **ret_text, gboolean *ret_is_clean, GE
 	static const char found[] = "it was not committed: the guest belongs to the source";
 	/* A QEMU of somebody else's that has loaded nothing goes on waiting. */
 	if (journal_get_boolean(journal, "owned") || journal_has_phase(journal, "setup"))
-		return end_qemu(journal, error)
-			       ? clean_up(journal, found, ret_text, ret_is_clean)
-			       : PEER_OUTCOME_UNKNOWN;
+		return end_qemu(journal, error) ? clean_up(journal, found, ret_text, ret_is_clean)
+						: PEER_OUTCOME_UNKNOWN;
 	restore_settings(journal);
 	remove_files(journal);
 	journal_remove(journal);

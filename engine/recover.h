@@ -18,9 +18,8 @@
  *
  * Returns: PEER_OUTCOME_UNKNOWN with @error set when that cannot be told, or the session's owner lives
  */
-PeerOutcome
-recover_destination(const char *state_dir, const char *session, char **ret_text,
-		    gboolean *ret_is_clean, GError **error);
+PeerOutcome recover_destination(const char *state_dir, const char *session, char **ret_text,
+				gboolean *ret_is_clean, GError **error);
 
 /* Forgets a session whose guest runs here, since the source needs the record no more. */
 gboolean recover_forget(const char *state_dir, const char *session,

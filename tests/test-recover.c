@@ -153,7 +153,8 @@ what_was_never_heard_of_is_gone(void)
 	char *folder = test_folder_new();
 	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL, NULL), PEER_OUTCOME_GONE);
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_EQUAL(recover_destination(folder, "../etc", NULL, NULL, &error), PEER_OUTCOME_UNKNOWN);
+	CU_ASSERT_EQUAL(recover_destination(folder, "../etc", NULL, NULL, &error),
+			PEER_OUTCOME_UNKNOWN);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_PROTOCOL, "is not a session");
 	test_folder_free(folder);
 }
@@ -165,7 +166,8 @@ a_living_owner_is_left_alone(void)
 	g_autoptr(Journal) owned = journal_create(folder, SESSION, JOURNAL_DESTINATION, NULL, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(owned);
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL, &error), PEER_OUTCOME_UNKNOWN);
+	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL, &error),
+			PEER_OUTCOME_UNKNOWN);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "is under way");
 	CU_ASSERT_TRUE(is_there(folder));
 	test_folder_free(folder);

@@ -12,6 +12,7 @@ from .two_hosts import FAILED, INCOMPATIBLE, MIB, NO_CONVERGENCE, PARENTS, Godwi
 
 # A vGPU in QEMU's words; 11.1 says its own name before.
 NAME = "(qemu-system-x86_64: )?[-0-9a-f]{36}"
+LOST = "source: QEMU has reset vGPU 'gpu0', what was in its vRAM is lost"
 
 
 class FaultCase(GodwitCase):
@@ -98,7 +99,7 @@ class AtSource(FaultCase):
         next one."""
         self.begin()
         self.source.fault(self.gpu, "fail_arc", "pre-copy>pre-copy-p2p")
-        self.stays("{gpu}: Failed setting device state to PRE_COPY_P2P", vram=False)
+        self.stays("{gpu}: Failed setting device state to PRE_COPY_P2P.*%s" % LOST, vram=False)
         self.assertEqual(self.source.get(self.gpu, "resets"), "2")
 
     def test_arc_into_stop_copy(self):
@@ -106,7 +107,7 @@ class AtSource(FaultCase):
         blank GPU. Nothing outside of QEMU can prevent that; nothing is leaked, and the failure is told."""
         self.begin()
         self.source.fault(self.gpu, "fail_arc", "pre-copy-p2p>stop-copy")
-        self.stays("{gpu}: Failed setting device state to STOP_COPY", vram=False)
+        self.stays("{gpu}: Failed setting device state to STOP_COPY.*%s" % LOST, vram=False)
         self.assertEqual(self.source.get(self.gpu, "resets"), "2")
         self.assertNotEqual(self.source.get(self.gpu, "vram_checksum"), self.checksums[0])
 
@@ -124,6 +125,23 @@ class AtSource(FaultCase):
         self.both_fault("no_precopy", 1)
         self.fault("Input/output error \\(perhaps vGPU 'gpu0': QEMU speaks so too when a driver", read_error=errno.EIO)
 
+    def test_arc_on_the_way_back(self):
+        """Refused there, and then the source's own driver fails as well: the guest runs here with a blank GPU, and
+        is said to."""
+        self.target_fault("refuse_image", 1)
+        self.begin()
+        self.source.fault(self.gpu, "fail_arc", "stop>running-p2p")
+        self.stays("came up blank.*and then: " + LOST, vram=False)
+
+    def test_no_migration(self):
+        """There is nothing to migrate: QEMU does not start, and nothing that was made for it is left."""
+        self.source_fault("no_migration", 1)
+        self.hosts((62,))
+        code, output = self.run_vm()
+        self.assertEqual(code, FAILED, output)
+        self.assertIn("migration is not supported in kernel", output)
+        self.assertEqual(vgpus.all_uuids(), [])
+
 
 class AtDestination(FaultCase):
     """Faults of the vGPU that the destination makes."""
@@ -138,6 +156,11 @@ class AtDestination(FaultCase):
         self.target_fault("after_bytes", MIB)
         self.fault("No space left.*(0000:00:08.0/vfio|Failed to load vmstate)", "load_error", errno.ENOSPC)
 
+    def test_load_error_when_the_guest_is_stopped(self):
+        """Nothing of the vGPU comes before."""
+        self.both_fault("no_precopy", 1)
+        self.fault("No space left.*(0000:00:08.0/vfio|Failed to load vmstate)", "load_error", errno.ENOSPC)
+
     def test_arc_into_resuming(self):
         self.fault("0000:00:08.0/vfio failed: .*Failed setting device state to RESUMING", "fail_arc",
                    "stop>resuming")
@@ -149,6 +172,12 @@ class AtDestination(FaultCase):
     def test_image_of_another_driver(self):
         """Both hosts show one version, and the driver refuses the image for another all the same."""
         self.fault("came up blank: {name}: Failed", "driver_version", "1.0.7", "")
+
+    def test_arc_out_of_resuming(self):
+        self.fault("came up blank: {name}: Failed.*Input/output error", "fail_arc", "resuming>stop")
+
+    def test_arc_into_running_p2p(self):
+        self.fault("came up blank: {name}: Failed setting device state to RUNNING", "fail_arc", "stop>running-p2p")
 
     def test_arc_to_running(self):
         """The last arc of all, inside `cont`."""

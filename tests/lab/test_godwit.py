@@ -55,6 +55,9 @@ class Moves(MoveCase):
     def test_paused(self):
         self.move(63, options=("--paused",))
         self.assertEqual(self.target.status(), "paused")
+        self.assertEqual([(issue["severity"], issue["code"], issue["host"], issue["subject"])
+                          for issue in self.report["plan"]["issues"]],
+                         [("warning", "vgpu-unproven", "destination", "gpu0")])
 
 
 class Apart(MoveCase):

@@ -11,11 +11,11 @@ from .two_hosts import INCOMPATIBLE, PARENTS, GodwitCase
 class RefusedCase(GodwitCase):
     """The same from `migrate` and from `check`, with nothing touched by either."""
 
-    def refused(self, code, host, subject, words, left=()):
+    def refused(self, code, host, subject, words, left=(), options=()):
         """CODE, HOST, SUBJECT: of the issue; the text must have WORDS. LEFT: vGPUs of the destination's that
         were there before."""
         self.note()
-        done, output, report = self.migrate()
+        done, output, report = self.migrate(*options)
         self.assertEqual(done, INCOMPATIBLE, output)
         self.assertEqual(report["outcome"], "incompatible")
         self.assertEqual(report["vm_runs_on"], "source")
@@ -25,7 +25,7 @@ class RefusedCase(GodwitCase):
         self.assertTrue(issues[0].get("remedy"), issues[0])
         self.assert_told(output, issues[0], words)
         self.assert_untouched(left)
-        done, output = self.check("--downtime-limit", "1s")
+        done, output = self.check("--downtime-limit", "1s", *options)
         self.assertEqual(done, INCOMPATIBLE, output)
         self.assert_told(output, issues[0], words)
         self.assert_untouched(left)
@@ -175,13 +175,24 @@ class Machines(RefusedCase):
     def test_amd_iommu(self):
         self.viommu("amd-iommu")
 
-    def test_iommu_at_the_destination_only(self):
+    def test_intel_iommu_at_the_destination_only(self):
         self.viommu("intel-iommu", ",caching-mode=on", here=False)
+
+    def test_virtio_iommu_at_the_destination_only(self):
+        self.viommu("virtio-iommu-pci", here=False)
+
+    def test_amd_iommu_at_the_destination_only(self):
+        self.viommu("amd-iommu", here=False)
 
     def test_iommu_over_the_vgpu(self):
         """QEMU itself would not start with enable-migration=on."""
         self.lab(62, options=("-device", "intel-iommu,caching-mode=on"), migration="auto")
         self.refused("viommu", "source", "intel-iommu", "virtual IOMMU .'intel-iommu'")
+
+    def test_post_copy_is_asked_for(self):
+        self.lab(62)
+        self.refused("capability-conflict", "both", "postcopy-ram", "postcopy-ram.*asked for and cannot be had",
+                     options=("--capability", "postcopy-ram"))
 
     def test_post_copy_is_on(self):
         self.lab(62)
