@@ -41,7 +41,7 @@ class FaultCase(GodwitCase):
         self.assertEqual(report["vm_runs_on"], "source")
         self.assertIn("gpu0", report["error"]["message"], "the device is not named")
         self.assertRegex(output, words.replace("{gpu}", self.gpu).replace("{name}", NAME))
-        self.assert_stayed(vram)
+        self.assert_stayed(vram, ran_there="came up blank" in output)
         return report
 
 
@@ -244,4 +244,4 @@ class BlockedRemoval(FaultCase):
         self.unblock("b")
         code, output = self.target.recover()
         self.assertEqual(code, 0, output)
-        self.assert_stayed()
+        self.assert_stayed(ran_there=fault == "refuse_image")

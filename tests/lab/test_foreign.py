@@ -61,7 +61,7 @@ class Foreign(GodwitCase):
         # It is not ours: its QEMU is ended, since it can load only once, and the vGPU stays.
         self.assertEqual(self.target.uuids(), [self.made.uuid])
         self.made.remove()
-        self.assert_stayed()
+        self.assert_stayed(ran_there=True)
 
     def test_moves(self):
         self.begin()
