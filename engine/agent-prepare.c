@@ -17,6 +17,7 @@
 #include "engine/survey-qemu.h"
 #include "engine/vgpu-data.h"
 #include "engine/vgpu-host.h"
+#include "engine/vgpu-vendor.h"
 #include "qmp/await.h"
 
 #define SURVEY_MAX_BYTES   (CONTROL_MAX_BYTES - 64 * 1024) /* the rest is the message's */
@@ -77,6 +78,18 @@ attach(AgentRun *self, GError **error)
 	return self->survey != NULL;
 }
 
+/* Those that were made by somebody else. */
+static gboolean
+ask_vendor(AgentRun *self, const GPtrArray *source, GError **error)
+{
+	if (self->survey->vgpus == NULL || self->survey->vgpus->len == 0)
+		return TRUE;
+	g_autoptr(VfioHost) host = vgpu_host_open(error);
+	if (host != NULL)
+		vgpu_vendor_ask(host, source, self->survey->vgpus);
+	return host != NULL;
+}
+
 gboolean
 agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
@@ -101,6 +114,8 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 			vgpu_take_open(self->vgpus, self->vm, self->survey->vgpus);
 		g_clear_pointer(&self->survey->vgpus, g_ptr_array_unref);
 		self->survey->vgpus = g_ptr_array_ref(self->vgpus);
+	} else if (!ask_vendor(self, vgpus, error)) {
+		return FALSE;
 	}
 	json_object_set_member(reply, "survey",
 			       survey_to_bounded_node(self->survey, SURVEY_MAX_BYTES));

@@ -18,6 +18,7 @@
 #include "engine/vgpu-data.h"
 #include "engine/vgpu-host.h"
 #include "engine/vgpu-pair.h"
+#include "engine/vgpu-vendor.h"
 #include "qmp/await.h"
 #include "vfio/vfio-backend.h"
 #include "vfio/vfio-device.h"
@@ -189,6 +190,7 @@ look_at_vgpus(AgentRun *self, const GPtrArray *source, GError **error)
 	if (host == NULL)
 		return FALSE;
 	self->vgpus = vgpu_list_of_vm(host, self->vm);
+	vgpu_vendor_ask(host, source, self->vgpus);
 	g_autoptr(GwPlan) found = gw_plan_new();
 	vgpu_compare(source, self->vgpus, found->issues);
 	if (!gw_plan_is_possible(found)) {

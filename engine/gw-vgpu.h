@@ -33,6 +33,8 @@ typedef struct {
 	gboolean lacks_data_size; /* it does not tell that: QEMU takes 100 GiB for granted */
 	gboolean is_unwatched;	  /* nothing would tell if its driver refused what it was sent */
 	char *taken_type;	  /* the type of the vGPU that has this one's UUID there already */
+	char *metadata; /* what the vendor's library says of it to that of another host, base64 */
+	char *refusal;	/* why the vendor's library does not let it come to this host */
 } GwVgpu;
 
 GW_API void gw_vgpu_free(GwVgpu *self);

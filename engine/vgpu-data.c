@@ -35,6 +35,8 @@ gw_vgpu_free(GwVgpu *self)
 	g_free(self->params);
 	g_free(self->taken_type);
 	g_free(self->guest_path);
+	g_free(self->metadata);
+	g_free(self->refusal);
 	g_free(self);
 }
 
@@ -49,7 +51,7 @@ static const struct {
 } texts[] = {
 	TEXT(name),   TEXT(id),		TEXT(type),	  TEXT(type_name), TEXT(description),
 	TEXT(parent), TEXT(framework),	TEXT(vendor),	  TEXT(driver),	   TEXT(driver_version),
-	TEXT(params), TEXT(taken_type), TEXT(guest_path),
+	TEXT(params), TEXT(taken_type), TEXT(guest_path), TEXT(metadata),  TEXT(refusal),
 };
 
 static const struct {
@@ -183,6 +185,8 @@ fill_side(VfioSide *side, const GwVgpu *vgpu)
 	side->params = vgpu->params;
 	side->available = vgpu->available;
 	side->taken_type = vgpu->taken_type;
+	side->live = vgpu->refusal != NULL ? VFIO_LIVE_NO : VFIO_LIVE_UNKNOWN;
+	side->live_reason = vgpu->refusal;
 	side->migration_flags = vgpu->migration_flags;
 	side->lacks_data_size = vgpu->lacks_data_size;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
+#include "engine/vgpu-vendor.h"
 #include "engine/vm-argv.h"
 #include "qmp/await.h"
 #include "qmp/qmp-pci.h"
@@ -64,6 +65,7 @@ vgpu_describe(const VfioHost *host, const char *name, const char *sysfs_path)
 	vgpu->params = g_strdup(device->params);
 	if (device->type != NULL)
 		take_type(vgpu, device->type);
+	vgpu_vendor_describe(host, device, vgpu);
 	return vgpu;
 }
 

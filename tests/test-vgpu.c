@@ -10,7 +10,10 @@
 #include "engine/negotiate.h"
 #include "engine/plan-json.h"
 #include "engine/vgpu-data.h"
+#include "engine/vgpu-host.h"
 #include "engine/vgpu-pair.h"
+#include "engine/vgpu-vendor.h"
+#include "tests/fake-sysfs.h"
 #include "tests/test-util.h"
 
 static GwVgpu *
@@ -356,6 +359,69 @@ a_paused_guest_has_unproven_vgpus(void)
 	}
 }
 
+/* (transfer full): of one: the vGPU of a board, as that host describes it. */
+static GPtrArray *
+list_of_board(const VfioHost *host)
+{
+	GPtrArray *vgpus = g_ptr_array_new_with_free_func((GDestroyNotify)gw_vgpu_free);
+	g_ptr_array_add(
+		vgpus, vgpu_describe(host, "gpu0",
+				     "/sys/bus/mdev/devices/c0b26072-dd1b-4340-84fe-bf338c510818"));
+	return vgpus;
+}
+
+/* The fake library says what the first byte of the opaque part asks for: see fake-nvml.c. */
+static void
+answer_with(GwVgpu *vgpu, char first)
+{
+	gsize size;
+	g_autofree guchar *data = g_base64_decode(vgpu->metadata, &size);
+	CU_ASSERT_TRUE_FATAL(size > 208);
+	data[208] = (guchar)first;
+	g_autofree char *text = g_base64_encode(data, size);
+	set(&vgpu->metadata, text);
+}
+
+static void
+the_vendors_library_is_asked(void)
+{
+	static const struct {
+		char first;
+		const char *metadata; /* (nullable): in the place of the whole */
+		const char *refusal;
+	} rows[] = {
+		{ 'L', NULL, NULL },
+		{ '1', NULL, "the drivers of the two hosts do not fit" },
+		{ 'L', "not base64!", NULL },
+		{ 'L', "", NULL },
+	};
+	const VfioSeams seams = { .nvml = TEST_FAKE_NVML };
+	g_autoptr(FakeSysfs) fake = fake_sysfs_load("nvidia-mdev");
+	g_autoptr(VfioHost) host = vfio_host_new(fake_sysfs_get_root(fake), &seams, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(host);
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GPtrArray) ours = list_of_board(host);
+		g_autoptr(GPtrArray) theirs = list_of_board(host);
+		g_autoptr(GwPlan) plan = gw_plan_new();
+		answer_with(ours->pdata[0], rows[i].first);
+		if (rows[i].metadata != NULL)
+			set(&((GwVgpu *)ours->pdata[0])->metadata, rows[i].metadata);
+		/* As it comes from the peer. */
+		g_autoptr(JsonArray) array = vgpu_list_to_array(ours);
+		g_autoptr(GPtrArray) source = vgpu_list_from_array(array, NULL);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+		vgpu_vendor_ask(host, source, theirs);
+		TEST_STRING(((GwVgpu *)theirs->pdata[0])->refusal, rows[i].refusal);
+		vgpu_compare(source, theirs, plan->issues);
+		CU_ASSERT_EQUAL(has_code(plan->issues, "vgpu-vendor-refuses"),
+				rows[i].refusal != NULL);
+	}
+	g_autoptr(GPtrArray) none = make_list(0);
+	g_autoptr(GPtrArray) one = list_of_board(host);
+	vgpu_vendor_ask(host, none, one);
+	CU_ASSERT_PTR_NULL(((GwVgpu *)one->pdata[0])->refusal);
+}
+
 CU_TestInfo suite_vgpu[] = {
 	{ "a list is read as it was written", a_list_is_read_as_it_was_written },
 	{ "a hostile list is refused", a_hostile_list_is_refused },
@@ -368,5 +434,6 @@ CU_TestInfo suite_vgpu[] = {
 	{ "one difference gives one refusal", one_difference_gives_one_refusal },
 	{ "a vIOMMU goes with no vGPU", a_viommu_goes_with_no_vgpu },
 	{ "a paused guest has unproven vGPUs", a_paused_guest_has_unproven_vgpus },
+	{ "the vendor's library is asked", the_vendors_library_is_asked },
 	CU_TEST_INFO_NULL,
 };
