@@ -8,6 +8,10 @@ TIMEOUT_S = 120
 WAITING = ("-S", "-incoming", "defer")
 
 
+class NotConverged(Exception):
+    """The way itself gave up, and the guest runs on at the source: an outcome, no failure."""
+
+
 def start_both(run, arm):
     """The two QEMUs, the destination's waiting: what most ways begin with."""
     run.start_source()

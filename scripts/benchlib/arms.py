@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """All ways to migrate, and the sets in which they are usually compared."""
 
-from . import godwit_arms, libvirt_arms, plain_arms, tls_arms
+from . import godwit_arms, libvirt_arms, plain_arms, policy_arms, tls_arms
 
-ARMS = {arm.name: arm for module in (plain_arms, godwit_arms, tls_arms, libvirt_arms) for arm in module.ARMS}
+MODULES = (plain_arms, godwit_arms, tls_arms, libvirt_arms, policy_arms)
+ARMS = {arm.name: arm for module in MODULES for arm in module.ARMS}
 FLOOR = "plain"
 ENGINE = "godwit"
 
@@ -17,6 +18,7 @@ SETS = {
     "queue": ("plain", "godwit", "godwit-off", "queue-16k", "queue-512k"),
     "congestion": ("plain", "godwit", "cubic", "bbr"),
     "cables": ("plain", "multifd2", "multifd2-bind", "multifd2-bind-off"),
+    "policies": ("plain-s", "fixed-300", "proxmox", "ovirt", "vep291", "godwit"),
     "all": tuple(ARMS),
 }
 

@@ -6,8 +6,11 @@ import os
 
 from tests.live import env
 
-from .arm import TIMEOUT_S, Arm
+from .arm import TIMEOUT_S, Arm, NotConverged
 from .measured import Measured, wait_all
+
+
+NO_CONVERGENCE = 4
 
 
 def plain_text(link):
@@ -37,6 +40,8 @@ def move(run, agent, address, *options):
                       os.path.join(run.folder, "engine"))
     run.watch_destination()
     wait_all(engine, [agent], TIMEOUT_S)
+    if engine.code == NO_CONVERGENCE:
+        raise NotConverged("after %.1f s: %s" % (engine.wall_ms / 1000, engine.err.splitlines()[0]))
     if engine.code != 0 or agent.code != 0:
         raise AssertionError("godwit migrate ended with %d: %sgodwit receive ended with %d: %s" % (
             engine.code, engine.out + engine.err, agent.code, agent.err))

@@ -12,6 +12,7 @@ from tests.live.scratch import Scratch
 from tests.live.side import Side
 
 from . import host, measured, ticks
+from .arm import NotConverged
 from .link import Link
 
 BASELINE_S = 1.0
@@ -26,15 +27,15 @@ MACHINES = {"7.2": env.OLD_MACHINE, "10.0": env.NEW_MACHINE}
 class Settings:
     """What all runs have in common."""
 
-    def __init__(self, qemu, limit_ms, ram_mib, dirty_mb_per_s):
+    def __init__(self, qemu, limit_ms, ram_mib, dirty_mb_per_s, hot_mib=None):
         self.qemu, self.limit_ms = qemu, limit_ms
-        self.ram_mib, self.dirty_mb_per_s = ram_mib, dirty_mb_per_s
+        self.ram_mib, self.dirty_mb_per_s, self.hot_mib = ram_mib, dirty_mb_per_s, hot_mib
         cores = sorted(os.sched_getaffinity(0))
         self.all_cores = set(cores)
         self.source_core, self.destination_core = cores[0], cores[1 % len(cores)]
 
     def guest(self):
-        return ticks.StampedGuest(self.ram_mib, self.dirty_mb_per_s)
+        return ticks.StampedGuest(self.ram_mib, self.dirty_mb_per_s, self.hot_mib)
 
 
 class Run(Scratch):
@@ -157,14 +158,16 @@ def measure(run, row):
                         or row["others_cores"] > DISTURBED_CORES)
 
 
-def one(settings, block, link_name, arm):
-    """The row of one run."""
-    row = {"block": block, "link": link_name, "arm": arm.name, "qemu": settings.qemu,
+def one(settings, block, link_name, arm, label=None):
+    """The row of one run. LABEL is the link's name and, where there are several, the load's."""
+    row = {"block": block, "link": label or link_name, "arm": arm.name, "qemu": settings.qemu,
            "begun": time.time(), "load1": os.getloadavg()[0], "ok": False}
     try:
         with Link(link_name) as link, Run(settings, link, arm) as run:
             measure(run, row)
         row["ok"] = True
+    except NotConverged as error:
+        row["gave_up"] = row["error"] = str(error)
     except (AssertionError, QmpError, QmpGone, QmpTimeout, OSError, KeyError,
             subprocess.SubprocessError) as error:
         row["error"] = "%s: %s" % (type(error).__name__, error)

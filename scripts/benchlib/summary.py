@@ -50,7 +50,8 @@ def of_link(rows, link, seed):
     arms = {}
     for arm in present:
         mine = [row for row in here if row["arm"] == arm]
-        arms[arm] = {"runs": len(mine), "failed": sum(not row["ok"] for row in mine),
+        arms[arm] = {"runs": len(mine), "failed": sum(not row["ok"] and "gave_up" not in row for row in mine),
+                     "gave_up": sum("gave_up" in row for row in mine),
                      "disturbed": sum(row.get("disturbed", False) for row in mine)}
         for metric in METRICS:
             arms[arm][metric] = stats.spread(list(stats.good(rows, link, arm, metric).values()))
@@ -153,7 +154,7 @@ def print_aims(link, made):
 
 
 def print_failures(rows):
-    failed = [row for row in rows if not row["ok"]]
+    failed = [row for row in rows if not row["ok"] and "gave_up" not in row]
     for row in failed:
         print("FAILED: block %d, %s, %s: %s" % (
             row["block"], row["link"], row["arm"], row["error"].strip()))

@@ -3,10 +3,11 @@
  * The cheap guest: a boot sector that dirties memory at a set rate and lets the host see its time.
  *
  * It fills `pages` pages above 1 MiB with data that is not zero; then, at each interrupt of the PIT, it
- * rewrites the next `dirty` of them, round and round, and sends one byte out of port 0xe9 (isa-debugcon): a
- * counter modulo 128. So whoever reads the bytes of both sides of a migration sees a lost tick, a repeated
- * one, and a copy that runs beside another. Before a page is rewritten it is checked; damaged memory sends
- * 0xff and ends the ticks. Between interrupts the CPU is halted: the guest costs the host next to nothing.
+ * rewrites the next `dirty` of the first `hot` of them (0: of all), round and round, and sends one byte out of
+ * port 0xe9 (isa-debugcon): a counter modulo 128. So whoever reads the bytes of both sides of a migration sees
+ * a lost tick, a repeated one, and a copy that runs beside another. Before a page is rewritten it is checked;
+ * damaged memory sends 0xff and ends the ticks. Between interrupts the CPU is halted: the guest costs the host
+ * next to nothing.
  *
  * A page holds a value in its first word and its complement in the last; the value is the page's address
  * plus the number of the round that wrote it. The parameters stand at a fixed offset: see guests.py.
@@ -73,11 +74,14 @@ protected:
 	xorl	%ebp, %ebp		/* the round that wrote the page which comes next */
 	movl	$BASE, %edi
 	movl	pages, %ecx
+	cmpl	$0, hot
+	jne	fill
+	movl	%ecx, hot		/* all of them */
 fill:
 	call	write_page
 	loop	fill
 	movl	$BASE, %edi		/* the page which comes next */
-	movl	pages, %esi		/* pages left in this round */
+	movl	hot, %esi		/* pages left in this round */
 idle:
 	sti
 	hlt
@@ -115,7 +119,7 @@ page:
 	decl	%esi
 	jnz	next
 	movl	$BASE, %edi
-	movl	pages, %esi
+	movl	hot, %esi
 	incl	%ebp
 next:
 	loop	page
@@ -145,5 +149,6 @@ idt_pointer:
 pages:	.long	0
 dirty:	.long	0
 divisor: .long	0
+hot:	.long	0
 	.org	510
 	.word	0xaa55
