@@ -8,6 +8,7 @@
  * - The limit begins at its least (30 ms: what QEMU sends between two looks at it) and follows what the model says is
  *   needed, up and down, within the user's maximum less the fixed costs that QEMU does not count. It is never 0:
  *   QEMU would then switch over without asking the vGPUs how much they have left.
+ * - What the guest's writing will leave is an estimate: that part of the limit at most doubles with each pass.
  * - Where a vGPU's rest is not known, or only a bound, the limit climbs: by a quarter each time the known rest has
  *   fitted into it for three samples and QEMU still went on, so it ends no more than a quarter above the least that
  *   works. Not while a vGPU still sends its memory for the first time.
@@ -15,6 +16,7 @@
  *   stop-copy, and then no limit is ever met.
  * - Hopeless is what needs more than the maximum even when each number is taken at its best. A vGPU's stop-copy is
  *   believed after three samples; a rate, which may be a burst, after three passes that took five seconds together.
+ *   Stuck is what has had all that is allowed for six passes and ten seconds, and is no nearer to an end.
  *
  * Throttling slows vCPUs, and no GPU: it is for RAM only.
  */
@@ -24,14 +26,19 @@
 
 #define LEAST_LIMIT_US 30000
 #define MOST_LIMIT_US  (2000 * G_USEC_PER_SEC) /* QEMU's own maximum */
+#define US_PER_MS      1000
 #define SURE_SAMPLES   3
 #define SURE_PASSES    3
 #define SURE_US	       (5 * G_USEC_PER_SEC)
+#define STANDING_PART  0.85 /* of what passes leave: QEMU need not wait for their end */
+#define STUCK_PASSES   6
+#define STUCK_US       (10 * G_USEC_PER_SEC)
 #define CLIMB	       1.25
 #define SPARE	       1.05 /* over what is needed: a bandwidth is never quite what it was */
 #define STEADY	       0.05 /* a bandwidth that differs by less is the same */
-#define LOWER	       0.9  /* a limit is lowered only to less than this part of it */
-#define EXTENSION      1.1  /* over what is needed, when more than the maximum is allowed */
+#define HIGHER	       1.01
+#define LOWER	       0.9 /* a limit is lowered only to less than this part of it */
+#define EXTENSION      1.1 /* over what is needed, when more than the maximum is allowed */
 #define THROTTLE_FIRST 20
 #define THROTTLE_STEP  10
 #define THROTTLE_MOST  99
@@ -39,12 +46,21 @@
 #define LESS	       0.98 /* of what was left is progress */
 #define MANY_LOOKS     3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
 
+/* Something that holds from sample to sample. */
+typedef struct {
+	guint n_samples;
+	gint64 since_us;
+	gint64 since_passes;
+} Spell;
+
 struct Converge {
 	ConvergePolicy policy;
 	Dirty dirty;
 	gint64 cap_us;	 /* the most that QEMU may be told */
 	gint64 limit_us; /* what it is told */
 	gint64 climb_us; /* where the climb has got to */
+	double rest_us;	 /* allowed for what the guest's writing leaves */
+	guint seen_groups;
 	gint64 switchover_bytes_per_s;
 	gint64 throttle_percent;
 
@@ -59,15 +75,22 @@ struct Converge {
 	guint idle_samples;    /* in a row: no less than that */
 	guint fitting_samples; /* in a row: all that is known to be left fits, and QEMU went on */
 	guint capped_samples;  /* in a row: and no higher limit is allowed */
-	guint hopeless_samples;
-	gint64 hopeless_since_us;
-	gint64 hopeless_since_passes;
+	Spell hopeless;
+	Spell stuck;
+	double least_dirty_bytes; /* that any pass left, with the limit that is highest now */
 };
 
 static gint64
 fixed_us(const PredictTerms *terms)
 {
 	return terms->stop_us.likely + terms->load_us.likely + terms->start_us.likely;
+}
+
+gint64
+converge_first_limit_us(gint64 max_downtime_us, gboolean guest_runs)
+{
+	gint64 most_us = CLAMP(max_downtime_us, US_PER_MS, MOST_LIMIT_US);
+	return guest_runs ? MIN(most_us, LEAST_LIMIT_US) : most_us;
 }
 
 Converge *
@@ -80,9 +103,10 @@ converge_new(const ConvergePolicy *policy)
 	/* Fixed costs are guesses until they have been learned: they never take more than half. */
 	gint64 most_us = policy->max_downtime_us;
 	self->cap_us = MAX(most_us - fixed_us(&policy->terms), most_us / 2);
-	self->cap_us = CLAMP(self->cap_us, G_USEC_PER_SEC / 1000, MOST_LIMIT_US);
+	self->cap_us = CLAMP(self->cap_us, US_PER_MS, MOST_LIMIT_US);
+	self->limit_us = converge_first_limit_us(most_us, policy->guest_runs);
 	self->climb_us = MIN(LEAST_LIMIT_US, self->cap_us);
-	self->limit_us = policy->guest_runs ? self->climb_us : self->cap_us;
+	self->rest_us = LEAST_LIMIT_US / SPARE;
 	return self;
 }
 
@@ -134,17 +158,26 @@ left_bytes(const PredictSource *source)
 	return (double)source->pending_bytes.likely + (double)source->stop_bytes.likely;
 }
 
+/* Of the link while the guest runs; not above 0: not known yet. */
 static double
 bandwidth(const Converge *self)
 {
 	return (double)dirty_get_bandwidth(&self->dirty).likely;
 }
 
+/* What the link gives when the guest has stopped: as the user says, or as it does now. */
+static double
+switch_bandwidth(const Converge *self)
+{
+	double told = (double)self->policy.terms.switchover_bytes_per_s.likely;
+	return told > 0 ? told : bandwidth(self);
+}
+
 /* What QEMU lets through with its limit. */
 static double
 threshold_bytes(const Converge *self)
 {
-	return bandwidth(self) * (double)self->limit_us / G_USEC_PER_SEC;
+	return switch_bandwidth(self) * (double)self->limit_us / G_USEC_PER_SEC;
 }
 
 static double
@@ -260,7 +293,7 @@ predict_least(const Converge *self, double ram_factor)
 static gboolean
 choose_bandwidth(Converge *self)
 {
-	double told = (double)self->switchover_bytes_per_s, now = bandwidth(self);
+	double told = (double)self->switchover_bytes_per_s, now = switch_bandwidth(self);
 	if (now <= 0 || (told > 0 && now > told * (1 - STEADY) && now < told * (1 + STEADY)))
 		return FALSE;
 	self->switchover_bytes_per_s = (gint64)now;
@@ -279,18 +312,55 @@ climb(Converge *self)
 		self->fitting_samples = 0;
 }
 
+/* Of the limit, what the vGPUs need that goes only when the guest has stopped. */
+static double
+debt_us(const Converge *self)
+{
+	double bytes = 0;
+	for (guint i = 1; i < self->n_sources; i++)
+		if (!is_dark(&self->sources[i]))
+			bytes += (double)self->sources[i].stop_bytes.likely;
+	return bandwidth(self) > 0 ? bytes / switch_bandwidth(self) * G_USEC_PER_SEC : 0;
+}
+
+/* What the guest's writing leaves: by the model, and by what passes that gain nothing do leave. (One that leaves what it
+ * found looks to the model like one that is just about to converge.) */
+static double
+needed_rest_us(const Converge *self)
+{
+	double needed_us = (double)self->least->needed_downtime_limit_us.likely - debt_us(self);
+	double left_us = self->dirty.dirty_bytes / switch_bandwidth(self) * G_USEC_PER_SEC;
+	if (self->dirty.n_groups > 1 && !dirty_is_shrinking(&self->dirty))
+		needed_us = MAX(needed_us, left_us * STANDING_PART);
+	return MAX(needed_us, LEAST_LIMIT_US);
+}
+
+/* The part of the limit for that is an estimate from a few passes: with each new one it at most doubles, and it falls only
+ * when they really leave less and less. */
+static double
+rest_us(Converge *self)
+{
+	if (self->least == NULL || self->dirty.n_groups == self->seen_groups)
+		return self->rest_us;
+	double needed_us = needed_rest_us(self);
+	self->seen_groups = self->dirty.n_groups;
+	if (needed_us > self->rest_us)
+		self->rest_us = MIN(needed_us, self->rest_us * 2);
+	else if (dirty_is_shrinking(&self->dirty))
+		self->rest_us = needed_us;
+	return self->rest_us;
+}
+
 static gboolean
 choose_limit(Converge *self)
 {
-	double needed_us = self->least != NULL
-				   ? (double)self->least->needed_downtime_limit_us.likely * SPARE
-				   : 0;
+	double needed_us = (debt_us(self) + rest_us(self)) * SPARE;
 	gint64 wanted_us = MAX((gint64)MIN(needed_us, (double)MOST_LIMIT_US), self->climb_us);
 	wanted_us = MIN(wanted_us, self->cap_us);
 	if (!self->policy.guest_runs)
-		wanted_us = self->cap_us;
-	gboolean is_worth_it =
-		wanted_us > self->limit_us || (double)wanted_us < (double)self->limit_us * LOWER;
+		wanted_us = MAX(self->policy.max_downtime_us, self->cap_us);
+	gboolean is_worth_it = (double)wanted_us > (double)self->limit_us * HIGHER ||
+			       (double)wanted_us < (double)self->limit_us * LOWER;
 	if (is_worth_it)
 		self->limit_us = wanted_us;
 	return is_worth_it;
@@ -303,39 +373,64 @@ static gboolean
 is_debt_too_big(const Converge *self)
 {
 	GwRange rate = dirty_get_bandwidth(&self->dirty);
-	double bytes = 0, best = (double)MAX(rate.likely, rate.high);
+	double bytes = 0, best = MAX((double)MAX(rate.likely, rate.high), switch_bandwidth(self));
 	for (guint i = 1; i < self->n_sources; i++)
 		if (!is_dark(&self->sources[i]))
 			bytes += (double)self->sources[i].stop_bytes.low;
 	return bytes > best * (double)self->cap_us / G_USEC_PER_SEC;
 }
 
+/* Counts on while @holds, and begins anew otherwise. */
+static void
+spell_go_on(Spell *spell, const Converge *self, gboolean holds)
+{
+	if (spell->n_samples == 0 || !holds) {
+		spell->since_us = self->sample->time_us;
+		spell->since_passes = self->dirty.n_passes;
+	}
+	spell->n_samples = holds ? spell->n_samples + 1 : 0;
+}
+
+static gboolean
+spell_lasts(const Spell *spell, const Converge *self, gint64 us, gint64 passes)
+{
+	return spell->n_samples > 0 && self->sample->time_us - spell->since_us >= us &&
+	       self->dirty.n_passes - spell->since_passes >= passes;
+}
+
+/* With all that is allowed, and yet no pass leaves less than one before. */
+static gboolean
+is_stuck(Converge *self)
+{
+	double bytes = self->dirty.dirty_bytes;
+	gboolean is_capped = self->limit_us >= self->cap_us * LOWER;
+	gboolean is_less = self->least_dirty_bytes == 0 || bytes < self->least_dirty_bytes * LESS;
+	spell_go_on(&self->stuck, self, is_capped && !is_less);
+	if (is_less || !is_capped)
+		self->least_dirty_bytes = bytes;
+	return spell_lasts(&self->stuck, self, STUCK_US, STUCK_PASSES);
+}
+
 /* Is it certain that it cannot end as things are? */
 static gboolean
 is_hopeless(Converge *self)
 {
-	gboolean seems_so =
+	gboolean is_needed =
 		self->least != NULL && self->least->needed_downtime_limit_us.low > self->cap_us;
+	gboolean stuck = is_stuck(self);
+	spell_go_on(&self->hopeless, self, is_needed);
 	if (!self->policy.guest_runs)
 		return FALSE;
-	if (!seems_so) {
-		self->hopeless_samples = 0;
-		return self->capped_samples >= SURE_SAMPLES;
-	}
-	if (self->hopeless_samples++ == 0) {
-		self->hopeless_since_us = self->sample->time_us;
-		self->hopeless_since_passes = self->dirty.n_passes;
-	}
-	if (is_debt_too_big(self))
-		return self->hopeless_samples >= SURE_SAMPLES;
-	return self->dirty.n_passes >= self->hopeless_since_passes + SURE_PASSES &&
-	       self->sample->time_us - self->hopeless_since_us >= SURE_US;
+	if (stuck || self->capped_samples >= SURE_SAMPLES)
+		return TRUE;
+	return is_debt_too_big(self) ? self->hopeless.n_samples >= SURE_SAMPLES
+				     : spell_lasts(&self->hopeless, self, SURE_US, SURE_PASSES);
 }
 
 static void
 hope_again(Converge *self)
 {
-	self->hopeless_samples = 0;
+	self->hopeless.n_samples = self->stuck.n_samples = 0;
 	self->capped_samples = 0;
 }
 

@@ -13,7 +13,8 @@ typedef struct {
 	GwOnStall on_stall;
 	gboolean can_throttle; /* QEMU's auto-converge is switched on */
 	gboolean guest_runs;   /* one that stands still has no downtime */
-	PredictTerms terms; /* what is known of this host pair; bandwidth and limits are not read */
+	/* What is known of this host pair. Its bandwidth while the guest runs, and its limits, are not read. */
+	PredictTerms terms;
 } ConvergePolicy;
 
 /* -1: as it is. */
@@ -24,11 +25,14 @@ typedef struct {
 	gboolean give_up; /* converge_get_reason() tells why */
 } ConvergeAdvice;
 
+/* What QEMU is told before it begins: see converge.c. */
+gint64 converge_first_limit_us(gint64 max_downtime_us, gboolean guest_runs);
+
 Converge *converge_new(const ConvergePolicy *policy);
 void converge_free(Converge *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Converge, converge_free)
 
-/* What QEMU is told before it begins. */
+/* What QEMU is told now. */
 gint64 converge_get_limit_us(const Converge *self);
 
 /* The samples of one pre-copy in their order, the same pace as they were taken. @ret_advice is always set. */

@@ -21,6 +21,7 @@
 #define WINDOW_S  0.1 /* QEMU's */
 #define SMOOTHING 0.4
 #define FEW	  3 /* windows, samples */
+#define SHRUNK	  0.8
 #define GROUP_S	  0.5
 
 /* How far off numbers are by experience, as a part of them. */
@@ -105,6 +106,8 @@ end_group(Dirty *self, const GwSample *sample)
 	double seconds = (double)(sample->time_us - self->began_us) / US_PER_S;
 	if (seconds < GROUP_S)
 		return;
+	self->dirty_before_bytes = self->n_groups > 0 ? self->dirty_bytes : 0;
+	self->dirty_bytes = (self->group_bytes + self->group_left_bytes) / count;
 	keep_pass(self, (PredictPass){ seconds / count, self->group_bytes / count,
 				       self->group_left_bytes / count });
 	self->n_passes += sample->passes - self->began_count;
@@ -149,6 +152,12 @@ dirty_add(Dirty *self, const GwSample *sample)
 	self->time_us = sample->time_us;
 	self->left_bytes = left_bytes;
 	self->sent_bytes = sent_bytes;
+}
+
+gboolean
+dirty_is_shrinking(const Dirty *self)
+{
+	return self->n_groups > 1 && self->dirty_bytes < SHRUNK * self->dirty_before_bytes;
 }
 
 GwRange

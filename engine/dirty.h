@@ -16,6 +16,8 @@ typedef struct {
 	PredictPass passes[DIRTY_PASSES]; /* the longest, and the newest; of brief ones the mean */
 	guint n_groups;			  /* that were ever put there */
 	gint64 n_passes;		  /* that are in them, all together */
+	double dirty_bytes,
+		dirty_before_bytes; /* after the looks of the newest group, and of the one before */
 
 	/* The group that is being seen. */
 	gint64 began_us; /* -1: none yet */
@@ -33,6 +35,9 @@ void dirty_init(Dirty *self);
 void dirty_add(Dirty *self, const GwSample *sample);
 /* The guest writes at another rate from now on: it has been throttled. */
 void dirty_forget_passes(Dirty *self);
+
+/* Was clearly less dirty after the newest pass than after the one before? */
+gboolean dirty_is_shrinking(const Dirty *self);
 
 /* Not known (-1) until a few samples have been seen. */
 GwRange dirty_get_bandwidth(const Dirty *self);

@@ -153,6 +153,17 @@ report_add_phase(GwReport *self, const char *name, gint64 start_us, gint64 end_u
 }
 
 void
+report_take_prediction(GwReport *self, const GwPrediction *prediction)
+{
+	if (prediction == NULL)
+		return;
+	if (self->first_prediction == NULL)
+		self->first_prediction = gw_prediction_copy(prediction);
+	gw_prediction_free(self->prediction);
+	self->prediction = gw_prediction_copy(prediction);
+}
+
+void
 report_add_part(GwReport *self, const char *name, gint64 us)
 {
 	GwPart *part = g_new(GwPart, 1);
@@ -243,6 +254,8 @@ gw_report_copy(const GwReport *self)
 	copy->error_qemu_destination = g_strdup(self->error_qemu_destination);
 	copy->left_over = g_strdup(self->left_over);
 	copy->plan = gw_plan_copy(self->plan);
+	copy->first_prediction = gw_prediction_copy(self->first_prediction);
+	copy->prediction = gw_prediction_copy(self->prediction);
 	copy->phases = lists.phases;
 	copy->downtime_parts = lists.downtime_parts;
 	copy->vgpus = lists.vgpus;
@@ -265,6 +278,8 @@ gw_report_free(GwReport *self)
 	g_free(self->error_qemu_destination);
 	g_free(self->left_over);
 	gw_plan_free(self->plan);
+	gw_prediction_free(self->first_prediction);
+	gw_prediction_free(self->prediction);
 	g_ptr_array_unref(self->phases);
 	g_ptr_array_unref(self->downtime_parts);
 	g_ptr_array_unref(self->vgpus);

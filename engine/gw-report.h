@@ -5,6 +5,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-plan.h"
+#include "engine/gw-prediction.h"
 #include "engine/gw-sample.h"
 
 typedef enum {
@@ -85,6 +86,9 @@ typedef struct {
 
 	GPtrArray *vgpus;	/* of GwReportVgpu */
 	GPtrArray *connections; /* of GwReportConnection */
+
+	GwPrediction *first_prediction; /* (nullable): as soon as there was one */
+	GwPrediction *prediction;	/* (nullable): the last one before the guest was stopped */
 
 	GwPlan *plan;	    /* (nullable) */
 	GPtrArray *samples; /* of GwSample */

@@ -33,6 +33,7 @@ static const Counter counters[] = {
 	{ "bandwidth_bytes_per_s", G_STRUCT_OFFSET(GwSample, bandwidth_bytes_per_s) },
 	{ "vfio_transferred_bytes", G_STRUCT_OFFSET(GwSample, vfio_transferred_bytes) },
 	{ "expected_downtime_us", G_STRUCT_OFFSET(GwSample, expected_downtime_us) },
+	{ "downtime_limit_us", G_STRUCT_OFFSET(GwSample, downtime_limit_us) },
 };
 
 static const Counter vgpu_numbers[] = {
@@ -52,10 +53,11 @@ static const Counter channel_counters[] = {
 	{ "delivery_bytes_per_s", G_STRUCT_OFFSET(GwChannelSample, delivery_bytes_per_s) },
 };
 
-static const Counter totals[] = {
+static const Counter numbers[] = {
 	{ "total_transferred_bytes", G_STRUCT_OFFSET(GwSample, total_transferred_bytes) },
 	{ "total_remaining_bytes", G_STRUCT_OFFSET(GwSample, total_remaining_bytes) },
 	{ "total_dirty_bytes_per_s", G_STRUCT_OFFSET(GwSample, total_dirty_bytes_per_s) },
+	{ "predicted_downtime_us", G_STRUCT_OFFSET(GwSample, predicted_downtime_us) },
 };
 
 static void
@@ -74,8 +76,8 @@ gw_sample_new(void)
 	self->channels = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < G_N_ELEMENTS(counters); i++)
 		G_STRUCT_MEMBER(gint64, self, counters[i].offset) = -1;
-	for (guint i = 0; i < G_N_ELEMENTS(totals); i++)
-		G_STRUCT_MEMBER(GwNumber, self, totals[i].offset) = GW_NUMBER_UNKNOWN;
+	for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
+		G_STRUCT_MEMBER(GwNumber, self, numbers[i].offset) = GW_NUMBER_UNKNOWN;
 	return self;
 }
 
@@ -112,6 +114,7 @@ GwSample *
 gw_sample_copy(const GwSample *self)
 {
 	GwSample *copy = g_memdup2(self, sizeof *self);
+	copy->held_up_by = g_strdup(self->held_up_by);
 	copy->vgpus = g_ptr_array_new_with_free_func(vgpu_free);
 	for (guint i = 0; i < self->vgpus->len; i++) {
 		GwVgpuSample *vgpu =
@@ -129,6 +132,7 @@ gw_sample_free(GwSample *self)
 {
 	if (self == NULL)
 		return;
+	g_free(self->held_up_by);
 	g_ptr_array_unref(self->vgpus);
 	g_ptr_array_unref(self->channels);
 	g_free(self);
@@ -204,9 +208,10 @@ sample_to_node(const GwSample *self)
 		json_object_set_array_member(object, "vgpus", vgpus_to_array(self));
 	if (self->channels->len > 0)
 		json_object_set_array_member(object, "channels", channels_to_array(self));
-	for (guint i = 0; i < G_N_ELEMENTS(totals); i++)
-		number_add_member(object, totals[i].name,
-				  G_STRUCT_MEMBER(GwNumber, self, totals[i].offset));
+	for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
+		number_add_member(object, numbers[i].name,
+				  G_STRUCT_MEMBER(GwNumber, self, numbers[i].offset));
+	fields_add_string(object, "held_up_by", self->held_up_by);
 	return fields_node(object);
 }
 
@@ -283,9 +288,10 @@ sample_from_node(JsonNode *node, const char *path, GError **error)
 	for (guint i = 0; i < G_N_ELEMENTS(counters); i++)
 		G_STRUCT_MEMBER(gint64, self, counters[i].offset) =
 			fields_count(&fields, counters[i].name, FIELDS_OPTIONAL);
-	for (guint i = 0; i < G_N_ELEMENTS(totals); i++)
-		G_STRUCT_MEMBER(GwNumber, self, totals[i].offset) =
-			number_read_member(&fields, totals[i].name);
+	for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
+		G_STRUCT_MEMBER(GwNumber, self, numbers[i].offset) =
+			number_read_member(&fields, numbers[i].name);
+	self->held_up_by = fields_string(&fields, "held_up_by", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	JsonArray *vgpus = fields_array(&fields, "vgpus", FIELDS_OPTIONAL, VGPU_MAX);
 	JsonArray *channels = fields_array(&fields, "channels", FIELDS_OPTIONAL, MAX_CHANNELS);
 	if (!fields_end(&fields, error) ||

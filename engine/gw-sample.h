@@ -48,6 +48,10 @@ typedef struct {
 	GwNumber total_transferred_bytes;
 	GwNumber total_remaining_bytes;
 	GwNumber total_dirty_bytes_per_s;
+
+	gint64 downtime_limit_us;	/* what QEMU is told: it follows what is needed */
+	GwNumber predicted_downtime_us; /* when it ends with that limit */
+	char *held_up_by; /* (nullable): "ram" or a vGPU's id: without it the migration could end now */
 } GwSample;
 
 #define GW_TYPE_SAMPLE (gw_sample_get_type())

@@ -78,6 +78,7 @@ gw_session_init(GwSession *self)
 	self->options.downtime_limit_us = 300 * 1000;
 	self->options.unsent_bytes = DEFAULT_UNSENT_BYTES;
 	self->options.ways = g_ptr_array_new_with_free_func(way_free);
+	self->options.on_stall = GW_ON_STALL_ABORT;
 	self->options.state_dir = gw_default_state_dir();
 }
 
@@ -115,6 +116,12 @@ void
 gw_session_set_bandwidth(GwSession *self, gint64 bytes_per_s)
 {
 	self->options.bandwidth_bytes_per_s = bytes_per_s;
+}
+
+void
+gw_session_set_on_stall(GwSession *self, GwOnStall on_stall)
+{
+	self->options.on_stall = on_stall;
 }
 
 void

@@ -7,6 +7,7 @@
 #include "engine/gw-plan.h"
 #include "engine/gw-report.h"
 #include "engine/gw-sample.h"
+#include "engine/gw-stall.h"
 
 /* The source side of one migration. Signals come in the main context in which run was called; the work
  * is done in a thread of its own that the caller does not see. One run a session. */
@@ -28,8 +29,10 @@ GW_API GwSession *gw_session_new(const char *qmp_path, const char *host, guint16
 
 /* All of these before the run only. */
 GW_API void gw_session_set_vm_name(GwSession *self, const char *name); /* default: what QEMU says */
-/* The longest pause that QEMU may plan for, in microseconds; default 300,000. */
+/* The longest pause that is allowed, in microseconds; default 300,000. What QEMU is told is the shortest that will do. */
 GW_API void gw_session_set_downtime_limit(GwSession *self, gint64 limit_us);
+/* What to do when it cannot end within that; default %GW_ON_STALL_ABORT. */
+GW_API void gw_session_set_on_stall(GwSession *self, GwOnStall on_stall);
 /* Bytes per second; 0, the default: no limit. */
 GW_API void gw_session_set_bandwidth(GwSession *self, gint64 bytes_per_s);
 /* How long pre-copy may last, in microseconds; 0, the default: for ever. */

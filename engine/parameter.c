@@ -7,6 +7,7 @@
  */
 #include "engine/parameter.h"
 
+#include "engine/converge.h"
 #include "qmp/qmp-parameters.h"
 
 /* What a row's function decides: a number, or a text. */
@@ -27,17 +28,25 @@ typedef struct {
 } Parameter;
 
 static gboolean
+is_on_at_source(const Negotiation *self, const char *name)
+{
+	const GwPlanCapability *capability = plan_find_capability(self->plan, name);
+	return capability != NULL && capability->at_source;
+}
+
+static gboolean
 is_multifd(const Negotiation *self)
 {
-	const GwPlanCapability *multifd = plan_find_capability(self->plan, "multifd");
-	return multifd != NULL && multifd->at_source;
+	return is_on_at_source(self, "multifd");
 }
 
 static const char *
 choose_downtime_limit(const Negotiation *self, Value *ret_value)
 {
-	ret_value->value = qmp_downtime_limit(self->policy->downtime_limit_us);
-	return "the longest pause that QEMU may plan for, in ms";
+	gint64 limit_us = converge_first_limit_us(self->policy->downtime_limit_us,
+						  self->surveys[PLAN_SOURCE]->running);
+	ret_value->value = qmp_downtime_limit(limit_us);
+	return "in ms; it follows what is needed, as far as the longest pause that is allowed";
 }
 
 static const char *
@@ -60,6 +69,23 @@ choose_switchover_bandwidth(const Negotiation *self, Value *ret_value)
 	ret_value->value = self->policy->bandwidth_bytes_per_s;
 	return ret_value->value > 0 ? "the network gives what the limit allows, at least"
 				    : "QEMU goes by what it measures";
+}
+
+/* QEMU throttles by itself as soon as it is allowed to; it gets no further than this until we say so. */
+static const char *
+choose_throttle(const Negotiation *self, Value *ret_value)
+{
+	ret_value->value = 1;
+	return is_on_at_source(self, "auto-converge") ? "no throttling until there is a stall"
+						      : NULL;
+}
+
+static const char *
+choose_throttle_trigger(const Negotiation *self, Value *ret_value)
+{
+	const char *reason = choose_throttle(self, ret_value);
+	ret_value->value = 100;
+	return reason;
 }
 
 static const char *
@@ -151,6 +177,10 @@ static const Parameter table[] = {
 	  choose_switchover_bandwidth,
 	  0,
 	  { NULL } },
+	{ "cpu-throttle-initial", NULL, HOSTS_SOURCE, choose_throttle, 0, { NULL } },
+	{ "cpu-throttle-increment", NULL, HOSTS_SOURCE, choose_throttle, 0, { NULL } },
+	{ "max-cpu-throttle", NULL, HOSTS_SOURCE, choose_throttle, 0, { NULL } },
+	{ "throttle-trigger-threshold", NULL, HOSTS_SOURCE, choose_throttle_trigger, 0, { NULL } },
 	{ "multifd-channels", NULL, HOSTS_BOTH, choose_multifd_channels, 255, { NULL } },
 	{ "multifd-compression", NULL, HOSTS_BOTH, choose_multifd_compression, 0, { "none" } },
 	{ "zero-page-detection", NULL, HOSTS_SOURCE, choose_zero_page_detection, 0, { "legacy" } },

@@ -63,7 +63,9 @@ typedef struct {
 typedef struct {
 	Flow flows[PREDICT_SOURCES_MAX];
 	guint n_flows;
-	double bandwidth, limit_s;
+	double bandwidth;	 /* while the guest runs */
+	double switch_bandwidth; /* when it has stopped */
+	double limit_s;
 	double granule_s, least_s;
 	double margin; /* of the plateau; 0: none of it need fit */
 	double stop_s, in_flight, device_state, load_s, start_s;
@@ -107,6 +109,7 @@ predict_terms_init(PredictTerms *self)
 	const GwRange unknown = { -1, -1, -1 };
 	*self = (PredictTerms){
 		.bandwidth_bytes_per_s = unknown,
+		.switchover_bytes_per_s = unknown,
 		.max_downtime_us = -1,
 		.limit_us = -1,
 		.stop_us = { 200, 1000, 10000 },
@@ -244,10 +247,10 @@ run_course(const Scene *scene)
 {
 	Course course = { .passes = 0 };
 	double stop = stop_bytes(scene);
-	double needed_s = (floor_bytes(scene) + stop) / scene->bandwidth;
+	double needed_s = (floor_bytes(scene) + stop) / scene->switch_bandwidth;
 	course.needed_s = MAX(needed_s, scene->least_s);
 	double limit_s = scene->limit_s >= 0 ? scene->limit_s : course.needed_s;
-	double threshold = limit_s * scene->bandwidth;
+	double threshold = limit_s * scene->switch_bandwidth;
 	double left = run_passes(scene, threshold, stop, &course);
 	split_rest(scene, left, threshold, stop, &course);
 	course.converges = course.converges && needed_s <= limit_s * (1 + 1e-9);
@@ -295,6 +298,9 @@ set_scene(Scene *scene, const PredictTerms *terms, const PredictSource *sources,
 	for (guint i = 0; i < n_sources; i++)
 		set_flow(&scene->flows[i], &sources[i], which);
 	scene->bandwidth = MAX(gain(terms->bandwidth_bytes_per_s, which), 1);
+	scene->switch_bandwidth = terms->switchover_bytes_per_s.likely > 0
+					  ? MAX(gain(terms->switchover_bytes_per_s, which), 1)
+					  : scene->bandwidth;
 	/* With luck QEMU looks at its limit just when there is least. */
 	scene->granule_s = which == BEST ? 0 : GRANULE_S;
 	scene->margin = margins[which];
@@ -318,7 +324,8 @@ static double
 rest_seconds(const Scene *scene, const Course *course, guint i)
 {
 	double device_rate = scene->flows[i].device_rate;
-	double rate = device_rate > 0 ? MIN(device_rate, scene->bandwidth) : scene->bandwidth;
+	double link = scene->switch_bandwidth;
+	double rate = device_rate > 0 ? MIN(device_rate, link) : link;
 	return course->rest[i] / rate;
 }
 
@@ -342,8 +349,8 @@ add_parts(GwPrediction *self, const Scene scenes[N_CASES], const Course courses[
 		seconds[0][c] = scene->stop_s;
 		for (guint i = 0; i < n_flows; i++)
 			seconds[1 + i][c] = rest_seconds(scene, &courses[c], i);
-		seconds[n_flows + 1][c] = scene->in_flight / scene->bandwidth;
-		seconds[n_flows + 2][c] = scene->device_state / scene->bandwidth;
+		seconds[n_flows + 1][c] = scene->in_flight / scene->switch_bandwidth;
+		seconds[n_flows + 2][c] = scene->device_state / scene->switch_bandwidth;
 		seconds[n_flows + 3][c] = scene->load_s;
 		seconds[n_flows + 4][c] = scene->start_s;
 	}

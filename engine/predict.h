@@ -22,10 +22,11 @@ typedef struct {
 
 /* What they share. */
 typedef struct {
-	GwRange bandwidth_bytes_per_s;
-	gint64 max_downtime_us; /* the most that may be allowed */
-	gint64 limit_us;	/* what QEMU is told; -1: the smallest that will work */
-	GwRange stop_us;	/* from the guest's stop to the first byte */
+	GwRange bandwidth_bytes_per_s;	/* while the guest runs */
+	GwRange switchover_bytes_per_s; /* when it has stopped; -1: the same */
+	gint64 max_downtime_us;		/* the most that may be allowed */
+	gint64 limit_us;		/* what QEMU is told; -1: the smallest that will work */
+	GwRange stop_us;		/* from the guest's stop to the first byte */
 	GwRange in_flight_bytes;
 	GwRange device_state_bytes; /* of all devices that are no vGPU */
 	GwRange load_us;

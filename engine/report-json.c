@@ -10,6 +10,7 @@
 
 #include "engine/number-json.h"
 #include "engine/plan-json.h"
+#include "engine/prediction-json.h"
 #include "engine/sample-json.h"
 #include "engine/vgpu-data.h"
 #include "qmp/json-frame.h"
@@ -192,6 +193,11 @@ gw_report_to_json(const GwReport *self)
 		json_object_set_array_member(object, "vgpus", vgpus_to_array(self));
 	if (self->connections->len > 0)
 		json_object_set_array_member(object, "connections", connections_to_array(self));
+	if (self->first_prediction != NULL)
+		json_object_set_member(object, "first_prediction",
+				       prediction_to_node(self->first_prediction));
+	if (self->prediction != NULL)
+		json_object_set_member(object, "prediction", prediction_to_node(self->prediction));
 	if (self->plan != NULL)
 		json_object_set_member(object, "plan", gw_plan_to_json_node(self->plan));
 	add_records(object, self);
@@ -351,6 +357,15 @@ read_ram(GwReport *self, JsonNode *node, GError **error)
 }
 
 static gboolean
+read_prediction(GwPrediction **prediction, JsonNode *node, const char *path, GError **error)
+{
+	if (node == NULL)
+		return TRUE;
+	*prediction = prediction_from_node(node, path, error);
+	return *prediction != NULL;
+}
+
+static gboolean
 read_plan(GwReport *self, JsonNode *node, GError **error)
 {
 	if (node == NULL)
@@ -369,6 +384,8 @@ report_from_node(JsonNode *node, GError **error)
 	read_numbers(&f, self, top_numbers, G_N_ELEMENTS(top_numbers));
 	JsonNode *failure = fields_object(&f, "error", FIELDS_OPTIONAL);
 	JsonNode *ram = fields_object(&f, "ram", FIELDS_OPTIONAL);
+	JsonNode *first = fields_object(&f, "first_prediction", FIELDS_OPTIONAL);
+	JsonNode *last = fields_object(&f, "prediction", FIELDS_OPTIONAL);
 	JsonNode *plan = fields_object(&f, "plan", FIELDS_OPTIONAL);
 	JsonArray *phases = fields_array(&f, "phases", FIELDS_OPTIONAL, MAX_PHASES);
 	JsonArray *parts = fields_array(&f, "downtime_parts", FIELDS_OPTIONAL, MAX_PHASES);
@@ -377,6 +394,8 @@ report_from_node(JsonNode *node, GError **error)
 	JsonArray *samples = fields_array(&f, "samples", FIELDS_OPTIONAL, MAX_RECORDS);
 	JsonArray *events = fields_array(&f, "events", FIELDS_OPTIONAL, MAX_RECORDS);
 	if (!fields_end(&f, error) || !read_error(self, failure, error) ||
+	    !read_prediction(&self->first_prediction, first, "first_prediction", error) ||
+	    !read_prediction(&self->prediction, last, "prediction", error) ||
 	    !read_ram(self, ram, error) || !read_plan(self, plan, error) ||
 	    !read_items(self, phases, "phases", read_phase, error) ||
 	    !read_items(self, parts, "downtime_parts", read_part, error) ||

@@ -9,6 +9,8 @@
 GwPhase *report_add_phase(GwReport *self, const char *name, gint64 start_us, gint64 end_us);
 void report_add_connection(GwReport *self, const char *name, const char *encryption,
 			   const char *encryption_destination, const char *cipher);
+/* The newest, while the guest still runs. @prediction: (nullable): none can be made */
+void report_take_prediction(GwReport *self, const GwPrediction *prediction);
 void report_add_part(GwReport *self, const char *name, gint64 us);
 
 /* (transfer none): nothing but this is known of it yet. @type: (nullable) */

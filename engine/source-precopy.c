@@ -9,7 +9,6 @@
 #include "engine/source-run.h"
 
 #include "engine/gw-error.h"
-#include "engine/vgpu-host.h"
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
 
@@ -86,21 +85,23 @@ wait_a_while(SourceRun *run, StatusWait *wait, GError **error)
 	return !is_silent;
 }
 
+/* Is there still hope that it ends? */
 static gboolean
-check_timeout(SourceRun *run, GError **error)
+check_convergence(SourceRun *run, GError **error)
 {
 	gint64 lasted_us =
 		recorder_now_us(run->recorder) - recorder_phase_start_us(run->recorder, "precopy");
-	if (run->options->timeout_us == 0 || lasted_us < run->options->timeout_us)
+	gint64 timeout_us = run->options->timeout_us;
+	if (!run->given_up && (timeout_us == 0 || lasted_us < timeout_us))
 		return TRUE;
-	const QmpMigrateInfo *info = &run->qemu->info;
-	g_autofree char *vgpus = vgpu_describe_left_of(run->source->vgpus, run->qemu->process.pid);
-	g_set_error(error, GW_ERROR, GW_ERROR_NO_CONVERGENCE,
-		    "source: not converged within %.1f s: %" G_GINT64_FORMAT
-		    " MiB of RAM remain, %" G_GINT64_FORMAT " MiB/s go out, %" G_GINT64_FORMAT
-		    " MiB/s are dirtied%s",
-		    (double)run->options->timeout_us / 1e6, info->ram_remaining_bytes >> 20,
-		    info->bandwidth_bytes_per_s >> 20, info->ram_dirty_bytes_per_s >> 20, vgpus);
+	g_autofree char *reason = source_describe_stall(run);
+	if (run->given_up)
+		g_set_error(error, GW_ERROR, GW_ERROR_NO_CONVERGENCE,
+			    "source: it will not converge: %s", reason);
+	else
+		g_set_error(error, GW_ERROR, GW_ERROR_NO_CONVERGENCE,
+			    "source: not converged within %.1f s: %s", (double)timeout_us / 1e6,
+			    reason);
 	return FALSE;
 }
 
@@ -132,6 +133,7 @@ source_precopy(SourceRun *run, GError **error)
 	    !journal_sync(run->journal, error))
 		return FALSE;
 	qemu_words_mark(&run->qemu->words);
+	source_steer_begin(run);
 	run->migrate_sent = TRUE;
 	transport_start(run->transport);
 	if (!qmp_migrate(run->qemu->qmp, run->transport->uri, error)) {
@@ -142,8 +144,8 @@ source_precopy(SourceRun *run, GError **error)
 	}
 	StatusWait wait = { run, has_stopped_or_ended };
 	while (!has_stopped_or_ended(run->qemu->status))
-		if (!wait_a_while(run, &wait, error) || !check_timeout(run, error) ||
-		    !check_key(run, error))
+		if (!wait_a_while(run, &wait, error) || !check_key(run, error) ||
+		    (!has_stopped_or_ended(run->qemu->status) && !check_convergence(run, error)))
 			return FALSE;
 	if (run->qemu->status == QMP_MIGRATE_PRE_SWITCHOVER)
 		return TRUE;

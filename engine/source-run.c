@@ -214,6 +214,7 @@ source_run_clear(SourceRun *run)
 	channel_watch_free(run->watch);
 	transport_free(run->transport);
 	source_sample_clear(run);
+	converge_free(run->converge);
 	peer_free(run->peer);
 	qemu_free(run->qemu);
 	gw_survey_free(run->source);

@@ -3,6 +3,7 @@
 
 #include "engine/account.h"
 #include "engine/channel-watch.h"
+#include "engine/converge.h"
 #include "engine/gw-plan.h"
 #include "engine/gw-survey.h"
 #include "engine/journal.h"
@@ -37,6 +38,7 @@ typedef struct {
 	GPtrArray *ways; /* (nullable): of SourceWay: channel i takes number i modulo their count */
 	char *congestion;    /* (nullable): as the system has it */
 	gint64 unsent_bytes; /* that may wait in a channel's socket; 0: as many as it holds */
+	GwOnStall on_stall;
 	gboolean paused;
 	gboolean keep_source;
 	char *state_dir;
@@ -69,6 +71,8 @@ typedef struct {
 	GwStreamReader *stream;	   /* (nullable): where it is looked at */
 	SourceTap *taps;	   /* (nullable): of the transport's channels, by index */
 	ChannelWatch *watch;	   /* (nullable): of those */
+	Converge *converge;	   /* (nullable): before pre-copy */
+	gboolean given_up;	   /* by it */
 	gboolean migrate_sent;
 	gboolean guest_is_theirs; /* the agent said RUNNING */
 
@@ -123,6 +127,12 @@ gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void source_report_left_over(SourceRun *run, const char *host, const GError *error);
 /* Puts "@host: " before *@error unless it names a host already, or is a cancel. */
 void source_name_host(GError **error, const char *host);
+/* source-steer.c: for a run whose plan is made. */
+void source_steer_begin(SourceRun *run);
+/* Shows the controller a sample of a guest that still runs, tells QEMU what it wants, and completes the sample. */
+void source_steer(SourceRun *run, GwSample *sample);
+/* (transfer full): with the numbers, what stands in the way of an end. */
+char *source_describe_stall(SourceRun *run);
 /* What went out for RAM; -1: not known. QEMU counts the whole stream under "ram", the vGPUs' part too. */
 gint64 source_ram_sent(const QmpMigrateInfo *info);
 /* source-error.c: has the agent said that its side has failed, or gone? For await_until(); @data is a SourceRun. */

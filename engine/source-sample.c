@@ -138,6 +138,9 @@ source_sample_take(SourceRun *run)
 	take_stream(run);
 	account_fill_sample(run->account, sample, now_us);
 	channel_watch_fill(run->watch, sample);
+	sample->time_us = now_us;
+	if (run->qemu->status == QMP_MIGRATE_ACTIVE && run->converge != NULL)
+		source_steer(run, sample);
 	recorder_sample(run->recorder, sample);
 	tell_doubts(run);
 	report->ram_total_bytes = info->ram_total_bytes;

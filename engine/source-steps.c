@@ -250,6 +250,7 @@ source_plan(SourceRun *run, GError **error)
 		.account = run->options->account,
 		.encrypted = run->options->peer.tls_dir != NULL,
 		.downtime_limit_us = run->options->downtime_limit_us,
+		.on_stall = run->options->on_stall,
 		.bandwidth_bytes_per_s = run->options->bandwidth_bytes_per_s,
 		.switchover_bytes_per_s = run->options->switchover_bytes_per_s,
 		.capabilities = (const char *const *)run->options->capabilities,

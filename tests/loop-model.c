@@ -140,6 +140,8 @@ note(LoopEnd *end, const Loop *loop, const Converge *converge)
 {
 	end->most_limit_s = MAX(end->most_limit_s, loop->limit_s);
 	end->least_limit_s = MIN(end->least_limit_s, loop->limit_s);
+	if (converge_get_holdup(converge) == NULL)
+		return;
 	g_free(end->holdup);
 	end->holdup = g_strdup(converge_get_holdup(converge));
 }

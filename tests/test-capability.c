@@ -171,8 +171,18 @@ static const struct {
 } settings[] = {
 	{ "downtime-limit max-bandwidth",
 	  "downtime-limit max-bandwidth",
-	  { .downtime_limit_us = 300001 },
-	  "downtime-limit=301@s max-bandwidth=0@s" },
+	  { .downtime_limit_us = 20001 },
+	  "downtime-limit=21@s max-bandwidth=0@s" },
+	/* It begins low. */
+	{ "downtime-limit cpu-throttle-initial max-cpu-throttle",
+	  "downtime-limit cpu-throttle-initial",
+	  { .downtime_limit_us = 300000 },
+	  "downtime-limit=30@s" },
+	{ "cpu-throttle-initial cpu-throttle-increment max-cpu-throttle throttle-trigger-threshold",
+	  "cpu-throttle-initial",
+	  { .on_stall = GW_ON_STALL_THROTTLE },
+	  "cpu-throttle-initial=1@s cpu-throttle-increment=1@s max-cpu-throttle=1@s "
+	  "throttle-trigger-threshold=100@s" },
 	{ "max-bandwidth avail-switchover-bandwidth",
 	  "",
 	  { .bandwidth_bytes_per_s = 1000 },

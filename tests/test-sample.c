@@ -35,6 +35,9 @@ full_sample(void)
 	channel->cwnd_bytes = 92;
 	channel->retransmits = 1;
 	channel->delivery_bytes_per_s = 91;
+	sample->downtime_limit_us = 30000;
+	sample->predicted_downtime_us = gw_number(41000, GW_SOURCE_MODEL, GW_CONFIDENCE_BOUND);
+	sample->held_up_by = g_strdup("gpu0");
 	sample_sum(sample);
 	return sample;
 }
@@ -49,6 +52,7 @@ full_sample_is_written_and_read(void)
 		      "\"ram_transferred_bytes\":0,\"ram_remaining_bytes\":98,"
 		      "\"ram_dirty_bytes_per_s\":97,\"passes\":3,\"bandwidth_bytes_per_s\":96,"
 		      "\"vfio_transferred_bytes\":95,\"expected_downtime_us\":9223372036854775807,"
+		      "\"downtime_limit_us\":30000,"
 		      "\"vgpus\":[{\"id\":\"gpu0\",\"vram_bytes\":1000,\"transferred_bytes\":"
 		      "{\"source\":\"stream\",\"confidence\":\"measured\",\"value\":95},\"precopy_"
 		      "bytes\":"
@@ -67,7 +71,10 @@ full_sample_is_written_and_read(void)
 		      "\"total_remaining_bytes\":"
 		      "{\"source\":\"framebuffer\",\"confidence\":\"bound\",\"value\":1098},"
 		      "\"total_dirty_bytes_per_s\":"
-		      "{\"source\":\"device\",\"confidence\":\"lower-bound\",\"value\":97}}");
+		      "{\"source\":\"device\",\"confidence\":\"lower-bound\",\"value\":97},"
+		      "\"predicted_downtime_us\":"
+		      "{\"source\":\"model\",\"confidence\":\"bound\",\"value\":41000},"
+		      "\"held_up_by\":\"gpu0\"}");
 	g_autoptr(JsonNode) node = json_from_string(text, NULL);
 	g_autoptr(GwSample) back = sample_from_node(node, "sample", NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(back);

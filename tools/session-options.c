@@ -19,8 +19,9 @@ const CmdOption session_options[] = {
 	{ "qmp", AT(qmp), "SOCK", "The monitor of the QEMU to move", NULL },
 	{ "vm", AT(vm), "VMFILE", "Its VM file, instead of --qmp", NULL },
 	{ "to", AT(to), "HOST[:PORT]", "The agent at the destination", NULL },
-	{ "downtime-limit", AT(downtime_limit), "TIME", "Longest pause to plan for, as 300ms", NULL },
+	{ "downtime-limit", AT(downtime_limit), "TIME", "Longest pause to allow, as 300ms", NULL },
 	{ "bandwidth", AT(bandwidth), "RATE", "Most to send a second, as 10Gbit or 1GiB", NULL },
+	{ "on-stall", AT(on_stall), "WORD", "When it cannot end: wait, throttle, extend or abort", NULL },
 	{ "timeout", AT(timeout), "TIME", "Give up when pre-copy lasts longer, as 10m", NULL },
 	{ "peer-timeout", AT(peer_timeout), "TIME", "A silent host is a lost one after this (5s)", NULL },
 	{ "channels", AT(channels), "N", "Send over N connections at once (multifd)", NULL },
@@ -40,7 +41,6 @@ const CmdOption session_options[] = {
 	{ "insecure", AT(insecure), NULL, "Allow plain text off loopback", NULL },
 	{ "hook", AT(hook), "CMD", "Run this at the start of each phase", NULL },
 	{ "state-dir", AT(state_dir), "DIR", "Where the journal is kept", NULL },
-	{ "on-stall", AT(on_stall), "WORD", "there is only 'wait'", "wait" },
 	{ NULL },
 };
 /* clang-format on */
@@ -145,6 +145,20 @@ apply_values(const SessionOptions *self, GwSession *session)
 	return exit_code;
 }
 
+static int
+apply_on_stall(const SessionOptions *self, GwSession *session)
+{
+	GwOnStall on_stall;
+	if (self->on_stall == NULL)
+		return 0;
+	if (!gw_on_stall_from_string(self->on_stall, &on_stall))
+		return cmd_usage(
+			"--on-stall: '%s' is not known: say wait, throttle, extend or abort",
+			self->on_stall);
+	gw_session_set_on_stall(session, on_stall);
+	return 0;
+}
+
 int
 session_options_apply(const SessionOptions *self, GwSession **ret_session)
 {
@@ -163,6 +177,8 @@ session_options_apply(const SessionOptions *self, GwSession **ret_session)
 
 	g_autoptr(GwSession) session = gw_session_new(path, host, port);
 	exit_code = apply_values(self, session);
+	if (exit_code == 0)
+		exit_code = apply_on_stall(self, session);
 	if (exit_code != 0)
 		return exit_code;
 	if (name != NULL)
