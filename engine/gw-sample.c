@@ -58,6 +58,7 @@ static const Counter numbers[] = {
 	{ "total_remaining_bytes", G_STRUCT_OFFSET(GwSample, total_remaining_bytes) },
 	{ "total_dirty_bytes_per_s", G_STRUCT_OFFSET(GwSample, total_dirty_bytes_per_s) },
 	{ "predicted_downtime_us", G_STRUCT_OFFSET(GwSample, predicted_downtime_us) },
+	{ "predicted_left_us", G_STRUCT_OFFSET(GwSample, predicted_left_us) },
 };
 
 static void

@@ -51,6 +51,7 @@ typedef struct {
 
 	gint64 downtime_limit_us;	/* what QEMU is told: it follows what is needed */
 	GwNumber predicted_downtime_us; /* when it ends with that limit */
+	GwNumber predicted_left_us;	/* from now until it ends, the downtime too */
 	char *held_up_by; /* (nullable): "ram" or a vGPU's id: without it the migration could end now */
 } GwSample;
 

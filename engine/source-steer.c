@@ -71,9 +71,12 @@ source_steer(SourceRun *run, GwSample *sample)
 	report_take_prediction(recorder_get_report(run->recorder), prediction);
 	sample->downtime_limit_us = converge_get_limit_us(run->converge);
 	sample->held_up_by = g_strdup(converge_get_holdup(run->converge));
-	if (prediction != NULL)
+	if (prediction != NULL) {
 		sample->predicted_downtime_us = gw_number(prediction->downtime_us.likely,
 							  GW_SOURCE_MODEL, prediction->confidence);
+		sample->predicted_left_us = gw_number(prediction->total_us.likely, GW_SOURCE_MODEL,
+						      prediction->confidence);
+	}
 	run->given_up = advice.give_up;
 	tell_qemu(run, &advice);
 }

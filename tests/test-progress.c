@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/sample-json.h"
 #include "tests/golden.h"
 #include "tools/progress-view.h"
 #include "tools/progress.h"
@@ -22,7 +23,29 @@ full_sample(void)
 	sample->ram_transferred_bytes = 3500000000;
 	sample->ram_dirty_bytes_per_s = 20 << 20;
 	sample->bandwidth_bytes_per_s = 112 << 20;
-	sample->expected_downtime_us = 312000;
+	sample->predicted_downtime_us = gw_number(41200, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED);
+	sample->predicted_left_us =
+		gw_number(21 * G_USEC_PER_SEC, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED);
+	return sample;
+}
+
+/* (transfer full): likewise, with a vGPU that tells all and one of which only the size is known. */
+static GwSample *
+vgpu_sample(gboolean both)
+{
+	GwSample *sample = full_sample();
+	GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", 2LL << 30);
+	vgpu->transferred_bytes = gw_number(3LL << 30, GW_SOURCE_STREAM, GW_CONFIDENCE_MEASURED);
+	vgpu->remaining_bytes = gw_number(512LL << 20, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED);
+	vgpu->dirty_bytes_per_s = gw_number(100LL << 20, GW_SOURCE_TRACE, GW_CONFIDENCE_ESTIMATED);
+	sample->held_up_by = g_strdup("gpu0");
+	if (both) {
+		GwVgpuSample *dark = sample_add_vgpu(sample, "gpu1", 1LL << 30);
+		dark->remaining_bytes =
+			gw_number(1LL << 30, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND);
+		sample->predicted_downtime_us.confidence = GW_CONFIDENCE_BOUND;
+	}
+	sample_sum(sample);
 	return sample;
 }
 
@@ -30,7 +53,7 @@ static void
 add_line(GString *out, const GwSample *sample, const char *phase, guint width)
 {
 	g_autofree char *line = progress_line(sample, phase, width);
-	CU_ASSERT_TRUE(width == 0 || strlen(line) <= width);
+	CU_ASSERT_TRUE(width == 0 || g_utf8_strlen(line, -1) <= (glong)width);
 	g_string_append_printf(out, "%3u|%s|\n", width, line);
 }
 
@@ -47,6 +70,16 @@ lines_are_as_promised(void)
 	add_line(out, full, "switchover", 0);
 	add_line(out, empty, NULL, 0);
 	add_line(out, odd, NULL, 0);
+	g_autoptr(GwSample) vgpu = vgpu_sample(FALSE);
+	g_autoptr(GwSample) vgpus = vgpu_sample(TRUE);
+	g_autoptr(GwSample) dark = gw_sample_new();
+	sample_add_vgpu(dark, "gpu0", -1);
+	g_autoptr(GwSample) ram = full_sample();
+	ram->held_up_by = g_strdup("ram");
+	add_line(out, vgpu, NULL, 0);
+	add_line(out, vgpus, NULL, 0);
+	add_line(out, dark, NULL, 0);
+	add_line(out, ram, NULL, 0);
 	add_line(out, NULL, "connect", 0);
 	add_line(out, NULL, NULL, 0);
 	golden_check("progress/lines.txt", out->str);
@@ -57,8 +90,11 @@ narrow_lines_lose_whole_figures(void)
 {
 	g_autoptr(GwSample) full = full_sample();
 	g_autoptr(GString) out = g_string_new(NULL);
+	g_autoptr(GwSample) vgpus = vgpu_sample(TRUE);
 	for (guint width = 120; width > 0; width -= 8)
 		add_line(out, full, NULL, width);
+	for (guint width = 200; width > 0; width -= 20)
+		add_line(out, vgpus, NULL, width);
 	add_line(out, full, NULL, 1);
 	golden_check("progress/widths.txt", out->str);
 }

@@ -8,7 +8,9 @@
 
 #include "engine/gw-event.h"
 #include "engine/plan-json.h"
+#include "engine/prediction-json.h"
 #include "engine/report-json.h"
+#include "engine/sample-json.h"
 #include "tests/golden.h"
 #include "tools/report-html.h"
 #include "tools/report-text.h"
@@ -23,8 +25,32 @@ add_samples(GwReport *report)
 		sample->ram_total_bytes = 1 << 30;
 		sample->ram_remaining_bytes = (1 << 30) >> i;
 		sample->bandwidth_bytes_per_s = i == 2 ? -1 : 100000000 + i * 1000000;
+		/* The first is only a bound. */
+		sample_add_vgpu(sample, "gpu0", 2147483648)->remaining_bytes =
+			gw_number(2147483648 >> i, GW_SOURCE_TRACE,
+				  i == 0 ? GW_CONFIDENCE_BOUND : GW_CONFIDENCE_MEASURED);
 		g_ptr_array_add(report->samples, sample);
 	}
+}
+
+static void
+add_predictions(GwReport *report)
+{
+	g_autoptr(GwPrediction) prediction = prediction_new();
+	prediction->time_us = 400000;
+	prediction->converges = TRUE;
+	prediction->confidence = GW_CONFIDENCE_BOUND;
+	prediction->bandwidth_bytes_per_s = 125000000;
+	prediction->needed_downtime_limit_us = (GwRange){ 0, 30000, 90000 };
+	prediction->total_us = (GwRange){ 600000, 800000, -1 };
+	prediction->downtime_us = (GwRange){ 20000, 44000, 90000 };
+	prediction_add_part(prediction, "ram", NULL, (GwRange){ 10000, 24000, 30000 });
+	prediction_add_part(prediction, "vgpu", "gpu0", (GwRange){ 10000, 20000, 60000 });
+	prediction->held_up_by = g_strdup("gpu0");
+	report_take_prediction(report, prediction);
+	prediction->time_us = 1000000;
+	report_take_prediction(report, prediction);
+	report_take_prediction(report, NULL);
 }
 
 static GwReport *
@@ -54,6 +80,7 @@ make_completed(void)
 	report->ram_transferred_bytes = 1200000000;
 	report->ram_passes = 4;
 	report->ram_dirty_bytes_per_s = 0;
+	add_predictions(report);
 	report->plan = gw_plan_new();
 	report->plan->vm_name = g_strdup("web<1>");
 	report->plan->transport = g_strdup("direct");

@@ -37,6 +37,7 @@ full_sample(void)
 	channel->delivery_bytes_per_s = 91;
 	sample->downtime_limit_us = 30000;
 	sample->predicted_downtime_us = gw_number(41000, GW_SOURCE_MODEL, GW_CONFIDENCE_BOUND);
+	sample->predicted_left_us = gw_number(42000, GW_SOURCE_MODEL, GW_CONFIDENCE_BOUND);
 	sample->held_up_by = g_strdup("gpu0");
 	sample_sum(sample);
 	return sample;
@@ -74,6 +75,8 @@ full_sample_is_written_and_read(void)
 		      "{\"source\":\"device\",\"confidence\":\"lower-bound\",\"value\":97},"
 		      "\"predicted_downtime_us\":"
 		      "{\"source\":\"model\",\"confidence\":\"bound\",\"value\":41000},"
+		      "\"predicted_left_us\":"
+		      "{\"source\":\"model\",\"confidence\":\"bound\",\"value\":42000},"
 		      "\"held_up_by\":\"gpu0\"}");
 	g_autoptr(JsonNode) node = json_from_string(text, NULL);
 	g_autoptr(GwSample) back = sample_from_node(node, "sample", NULL);

@@ -25,6 +25,7 @@ static const char head[] =
 	"svg { width: 100%; font: 11px system-ui, sans-serif } svg text { fill: var(--ink) }\n"
 	".field { fill: var(--faint) }\n"
 	".rate { fill: none; stroke: var(--rate); stroke-width: 1.5 }\n"
+	".vram { fill: none; stroke: var(--p1); stroke-width: 2 } svg .vkey { fill: var(--p1) }\n"
 	".p0 { fill: var(--p0) } .p1 { fill: var(--p1) } .e { text-anchor: end }\n"
 	"svg .key { fill: var(--rate) } svg .left { fill: var(--left) }\n"
 	"</style>\n"

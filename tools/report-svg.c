@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The samples of a report as a drawing: the RAM that is left (an area) and the bandwidth (a line) over
- * time, each on a scale of its own from zero to its maximum, and the phases as a band below. Data in, text
+ * The samples of a report as a drawing: the RAM that is left (an area), the vGPUs' memory that is (a line, on the same
+ * scale; bounds are not drawn) and the bandwidth (a line on its own) over time, each scale from zero to its maximum, and the phases as a band below. Data in, text
  * out. Points that fall into the same column of the drawing are one, so a long run stays small.
  */
 #include "tools/report-html.h"
@@ -19,6 +19,7 @@ typedef gint64 (*Value)(const GwSample *sample);
 typedef struct {
 	gint64 end_us;
 	gint64 max_left_bytes;
+	gboolean has_vram;
 	gint64 max_bytes_per_s;
 } Scale;
 
@@ -26,6 +27,20 @@ static gint64
 get_left(const GwSample *sample)
 {
 	return sample->ram_remaining_bytes;
+}
+
+/* Of all vGPUs; -1 where it was not known of one of them, or only a bound. */
+static gint64
+get_vram(const GwSample *sample)
+{
+	gint64 bytes = sample->vgpus->len > 0 ? 0 : -1;
+	for (guint i = 0; i < sample->vgpus->len; i++) {
+		const GwVgpuSample *vgpu = g_ptr_array_index(sample->vgpus, i);
+		GwNumber left = vgpu->remaining_bytes;
+		gboolean is_sure = left.value >= 0 && left.confidence < GW_CONFIDENCE_BOUND;
+		bytes = is_sure && bytes >= 0 ? bytes + left.value : -1;
+	}
+	return bytes;
 }
 
 static gint64
@@ -46,8 +61,11 @@ max_of(const GwReport *report, Value get)
 static Scale
 make_scale(const GwReport *report)
 {
-	Scale scale = { MAX(report->total_us, 0), max_of(report, get_left),
-			max_of(report, get_rate) };
+	gint64 vram_bytes = max_of(report, get_vram);
+	Scale scale = { .end_us = MAX(report->total_us, 0),
+			.max_left_bytes = MAX(max_of(report, get_left), vram_bytes),
+			.has_vram = vram_bytes > 0,
+			.max_bytes_per_s = max_of(report, get_rate) };
 	for (guint i = 0; i < report->samples->len; i++) {
 		const GwSample *sample = g_ptr_array_index(report->samples, i);
 		scale.end_us = MAX(scale.end_us, sample->time_us);
@@ -98,6 +116,10 @@ add_lines(GString *svg, const GwReport *report, const Scale *scale)
 	if (left[0] != '\0')
 		g_string_append_printf(svg, "<polygon class=\"left\" points=\"%d,%d%s %d,%d\"/>\n",
 				       first, TOP + HEIGHT, left, last, TOP + HEIGHT);
+	g_autofree char *vram =
+		make_points(report, scale, get_vram, scale->max_left_bytes, &first, &last);
+	if (vram[0] != '\0')
+		g_string_append_printf(svg, "<polyline class=\"vram\" points=\"%s\"/>\n", vram + 1);
 	g_autofree char *rate =
 		make_points(report, scale, get_rate, scale->max_bytes_per_s, &first, &last);
 	if (rate[0] != '\0')
@@ -130,13 +152,15 @@ add_legend(GString *svg, const Scale *scale)
 	g_autofree char *left = units_format_bytes(scale->max_left_bytes);
 	g_autofree char *rate = units_format_rate(scale->max_bytes_per_s);
 	g_autofree char *end = units_format_duration(scale->end_us);
-	g_string_append_printf(svg,
-			       "<text x=\"%d\" y=\"14\"><tspan class=\"left\">■</tspan> RAM left, "
-			       "up to %s</text>\n"
-			       "<text x=\"%d\" y=\"14\"><tspan class=\"key\">■</tspan> bandwidth, "
-			       "up to %s</text>\n"
-			       "<text class=\"e\" x=\"%d\" y=\"14\">%s</text>\n",
-			       LEFT, left, LEFT + 240, rate, LEFT + WIDTH, end);
+	const char *vram = scale->has_vram ? ", <tspan class=\"vkey\">━</tspan> vRAM left" : "";
+	g_string_append_printf(
+		svg,
+		"<text x=\"%d\" y=\"14\"><tspan class=\"left\">■</tspan> RAM left%s, "
+		"up to %s</text>\n"
+		"<text x=\"%d\" y=\"14\"><tspan class=\"key\">■</tspan> bandwidth, "
+		"up to %s</text>\n"
+		"<text class=\"e\" x=\"%d\" y=\"14\">%s</text>\n",
+		LEFT, vram, left, LEFT + 280, rate, LEFT + WIDTH, end);
 }
 
 char *

@@ -51,6 +51,46 @@ describe_place(GwPlace place)
 	return NULL;
 }
 
+/* "41.2 ms (30.0 ms to 60.1 ms)"; NULL when there is none. */
+static char *
+describe_range(GwRange range)
+{
+	if (range.likely < 0)
+		return NULL;
+	g_autofree char *likely = units_format_duration(range.likely);
+	g_autofree char *low = units_format_duration(range.low);
+	g_autofree char *high = units_format_duration(range.high);
+	return range.high < 0 ? g_strdup_printf("%s (%s or more)", likely, low)
+			      : g_strdup_printf("%s (%s to %s)", likely, low, high);
+}
+
+/* Appends what was predicted, for who wants to know how good that is. */
+static void
+add_predicted(GString *text, const GwPrediction *prediction, GwRange range)
+{
+	g_autofree char *most = units_format_duration(MAX(range.high, range.likely));
+	g_autofree char *predicted = prediction->confidence == GW_CONFIDENCE_BOUND
+					     ? g_strconcat("≤ ", most, NULL)
+					     : describe_range(range);
+	if (predicted != NULL && range.likely >= 0)
+		g_string_append_printf(text, "; predicted %s", predicted);
+}
+
+static void
+add_total(GString *out, const GwReport *report)
+{
+	if (report->total_us < 0)
+		return;
+	g_autofree char *total = units_format_duration(report->total_us);
+	g_autoptr(GString) text = g_string_new(total);
+	if (report->first_prediction != NULL && report->first_prediction->total_us.likely >= 0) {
+		g_autofree char *at = units_format_duration(report->first_prediction->time_us);
+		add_predicted(text, report->first_prediction, report->first_prediction->total_us);
+		g_string_append_printf(text, " more at %s", at);
+	}
+	add_row(out, "total", text->str);
+}
+
 static void
 add_downtime(GString *out, const GwReport *report)
 {
@@ -64,6 +104,8 @@ add_downtime(GString *out, const GwReport *report)
 		g_string_append_printf(text, " ± %s", error);
 	if (report->downtime_qemu_us >= 0)
 		g_string_append_printf(text, " (QEMU counts %s)", qemu);
+	if (report->prediction != NULL)
+		add_predicted(text, report->prediction, report->prediction->downtime_us);
 	add_row(out, "downtime", text->str);
 }
 
@@ -84,20 +126,32 @@ add_ram(GString *out, const GwReport *report)
 	add_row(out, "RAM", text->str);
 }
 
+/* ", 1.50 GiB while it ran", if it is known. */
+static void
+add_amount(GString *text, GwNumber number, char *(*format)(gint64 value), const char *what)
+{
+	g_autofree char *amount = units_format_number(number, format);
+	if (gw_number_is_known(number))
+		g_string_append_printf(text, ", %s %s", amount, what);
+}
+
 static void
 add_vgpus(GString *out, const GwReport *report)
 {
 	for (guint i = 0; i < report->vgpus->len; i++) {
 		const GwReportVgpu *vgpu = g_ptr_array_index(report->vgpus, i);
-		g_autofree char *sent =
-			units_format_number(vgpu->transferred_bytes, units_format_bytes);
 		g_autofree char *vram = units_format_bytes(vgpu->vram_bytes);
+		g_autofree char *stopped = units_format_duration(vgpu->stopped_us);
 		g_autoptr(GString) text = g_string_new(vgpu->id);
 		g_string_append_printf(text, " (%s)", vgpu->type != NULL ? vgpu->type : "?");
 		if (vgpu->vram_bytes >= 0)
 			g_string_append_printf(text, " has %s", vram);
-		if (gw_number_is_known(vgpu->transferred_bytes))
-			g_string_append_printf(text, ", %s sent", sent);
+		add_amount(text, vgpu->transferred_bytes, units_format_bytes, "sent");
+		add_amount(text, vgpu->precopy_bytes, units_format_bytes, "while it ran");
+		add_amount(text, vgpu->stop_copy_bytes, units_format_bytes, "after its stop");
+		add_amount(text, vgpu->dirty_bytes_per_s, units_format_rate, "written to it");
+		if (vgpu->stopped_us >= 0)
+			g_string_append_printf(text, ", stopped for %s", stopped);
 		add_row(out, "vRAM", text->str);
 	}
 }
@@ -179,7 +233,7 @@ add_summary(GString *out, const GwReport *report)
 	else
 		add_failure(out, report);
 	add_words(out, "left over", report->left_over);
-	add_duration(out, "total", report->total_us);
+	add_total(out, report);
 	add_downtime(out, report);
 	add_ram(out, report);
 	add_vgpus(out, report);
@@ -246,6 +300,26 @@ add_connections(GString *out, const GwReport *report)
 	}
 }
 
+static void
+add_prediction(GString *out, const GwPrediction *prediction)
+{
+	if (prediction == NULL)
+		return;
+	g_autofree char *at = units_format_duration(prediction->time_us);
+	g_autofree char *needed = describe_range(prediction->needed_downtime_limit_us);
+	g_string_append_printf(out, "\nprediction, made at %s\n", at);
+	g_string_append_printf(out, "  %-30s %s\n", "needed downtime limit",
+			       needed != NULL ? needed : "?");
+	for (guint i = 0; i < prediction->parts->len; i++) {
+		const GwPredictedPart *part = g_ptr_array_index(prediction->parts, i);
+		g_autofree char *us = describe_range(part->us);
+		g_autofree char *name = part->id == NULL
+						? g_strdup(part->name)
+						: g_strdup_printf("%s %s", part->name, part->id);
+		g_string_append_printf(out, "  %-30s %s\n", name, us != NULL ? us : "?");
+	}
+}
+
 char *
 report_text_full(const GwReport *report)
 {
@@ -260,6 +334,7 @@ report_text_full(const GwReport *report)
 	add_phases(out, report);
 	add_parts(out, report);
 	add_connections(out, report);
+	add_prediction(out, report->prediction);
 	if (report->plan != NULL) {
 		g_autofree char *plan = plan_text(report->plan, PLAN_TEXT_ALL);
 		g_string_append_printf(out, "\n%s", plan);
