@@ -3,6 +3,7 @@
 
 /* The whole public interface of libgodwit-1. */
 #include "engine/gw-agent.h"
+#include "engine/gw-dirty-rate.h"
 #include "engine/gw-error.h"
 #include "engine/gw-event.h"
 #include "engine/gw-mdev.h"

@@ -382,6 +382,12 @@ add_totals(GwPrediction *self, const Course courses[N_CASES])
 	self->total_us.low = best->converges ? to_us(best->seconds) + downtime->low : -1;
 	self->total_us.likely = likely->converges ? to_us(likely->seconds) + downtime->likely : -1;
 	self->total_us.high = worst->converges ? to_us(worst->seconds) + downtime->high : -1;
+	/* With a longer downtime an end may come sooner: the cases are no order of the times. */
+	if (self->total_us.likely >= 0) {
+		self->total_us.low = MIN(self->total_us.low, self->total_us.likely);
+		if (self->total_us.high >= 0)
+			self->total_us.high = MAX(self->total_us.high, self->total_us.likely);
+	}
 }
 
 /* What takes most of the downtime, if it is a vGPU. */

@@ -190,6 +190,8 @@ recover_source(Journal *journal, GwAssume assume, const char *tls_dir, GwRecover
 	else if (!dead && qemu == NULL)
 		leave(&self, GW_PLACE_UNKNOWN, "its monitor cannot be had",
 		      error != NULL ? error->message : "the journal names none");
+	else if (!dead && journal_has_phase(journal, "probe"))
+		settle_with_qemu(&self); /* it was never meant to be handed over */
 	else if (!journal_has_phase(journal, "precopy"))
 		resume_here(&self, "nothing had left yet; it runs here");
 	else if (dead)

@@ -76,6 +76,7 @@ tag(Stream *self, const guint8 *field)
 		next_tag(self, NULL);
 		return;
 	case TAG_DATA:
+		device(self)->n_data_parts += self->section_type == TYPE_PART;
 		stream_await(self, 8, &device(self)->framing_bytes, data_length);
 		return;
 	case STREAM_TAG_CONFIGURATION:
@@ -84,6 +85,7 @@ tag(Stream *self, const guint8 *field)
 	case STREAM_TAG_END:
 	case TAG_INITIAL_SENT:
 	case TAG_LOAD_READY:
+		device(self)->n_parts += self->section_type == TYPE_PART;
 		stream_await_footer(self);
 		return;
 	default:

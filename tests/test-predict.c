@@ -252,6 +252,7 @@ laws_hold_for_any_numbers(void)
 		}
 		CU_ASSERT_EQUAL(sum, made->downtime_us.likely);
 		CU_ASSERT_TRUE(is_ordered(made->downtime_us));
+		CU_ASSERT_TRUE(is_ordered(made->total_us));
 		CU_ASSERT_TRUE(made->total_us.likely >= made->downtime_us.likely);
 		CU_ASSERT_TRUE(made->needed_downtime_limit_us.likely >= 30000);
 

@@ -22,8 +22,8 @@ static const struct {
 	{ GW_ERROR_BUSY, "wait until the other migration of this VM has ended" },
 	{ GW_ERROR_INCOMPATIBLE, "change what is listed; 'godwit check' tells when it fits" },
 	{ GW_ERROR_MIGRATION, "read QEMU's words, mend it and try again" },
-	{ GW_ERROR_NO_CONVERGENCE,
-	  "give it a longer --downtime-limit, more --bandwidth, or say what to do with --on-stall" },
+	{ GW_ERROR_NO_CONVERGENCE, "give it a longer --downtime-limit, more --bandwidth, or say "
+				   "what to do with --on-stall" },
 	{ GW_ERROR_REFUSED, "read QEMU's words of the destination, mend it and try again" },
 	{ GW_ERROR_HOOK, "ask the hook why it said no" },
 	{ GW_ERROR_STATE_DIR, "make the state folder writable, or name another with --state-dir" },

@@ -18,9 +18,6 @@ GODWIT_VERBS(X)
 static const Cmd *const verbs[] = { GODWIT_VERBS(X) };
 #undef X
 
-/* Known from the documentation, and part of a later version. */
-static const char *const later_verbs[] = { "dirty-rate", NULL };
-
 static const Cmd *
 find_verb(const char *name)
 {
@@ -51,10 +48,7 @@ print_help(FILE *file)
 static int
 unknown_verb(const char *name)
 {
-	if (g_strv_contains(later_verbs, name))
-		fprintf(stderr, "godwit: '%s': not yet: it comes with a later version\n", name);
-	else
-		fprintf(stderr, "godwit: '%s' is no verb\nTry 'godwit --help'.\n", name);
+	fprintf(stderr, "godwit: '%s' is no verb\nTry 'godwit --help'.\n", name);
 	return EXIT_USAGE;
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/qemu.h"
+#include "qmp/qmp-dirty-rate.h"
+
+/* How fast the guest writes to its RAM, by QEMU's calc-dirty-rate. */
+
+typedef struct {
+	QmpDirtyMode mode;
+	gint64 bytes_per_s;
+	gint64 hot_bytes; /* that are written again and again; at most all */
+} RamRate;
+
+/* Called now and then while it waits. */
+typedef void (*RamRateIdle)(gpointer data);
+
+/**
+ * ram_rate_measure:
+ * @time_us: how long it may take; at least a second
+ * @idle: (nullable)
+ *
+ * Returns: %FALSE with %GW_ERROR_MONITOR_LOST, %GW_ERROR_BUSY (somebody else measures), %GW_ERROR_FAILED or
+ *   %G_IO_ERROR_CANCELLED; then QEMU ends by itself what it has begun
+ */
+gboolean ram_rate_measure(Qemu *qemu, gint64 time_us, guint64 ram_bytes, RamRateIdle idle,
+			  gpointer idle_data, GCancellable *cancellable, RamRate *ret_rate,
+			  GError **error) G_GNUC_WARN_UNUSED_RESULT;

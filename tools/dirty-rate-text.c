@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A dirty rate as aligned text: data in, text out. What nobody knows is "?", a bound has its sign, and each
+ * number its method.
+ */
+#include "tools/dirty-rate-text.h"
+
+#include "tools/harmless.h"
+#include "tools/units.h"
+
+#define ROW "  %-12s %14s %16s  %s\n"
+
+/* How sure the rate is, after the method: "page-sampling, estimated". */
+static char *
+describe_method(const char *method, GwNumber rate)
+{
+	return gw_number_is_known(rate)
+		       ? g_strdup_printf("%s, %s", method, gw_confidence_to_string(rate.confidence))
+		       : g_strdup(method);
+}
+
+static void
+add_row(GString *out, const char *name, gint64 bytes, GwNumber rate, const char *method)
+{
+	g_autofree char *has = units_format_bytes(bytes);
+	g_autofree char *writes = units_format_number(rate, units_format_rate);
+	g_string_append_printf(out, ROW, name, has, writes, method);
+}
+
+static void
+add_vgpu(GString *out, const GwDirtyRateVgpu *vgpu)
+{
+	g_autofree char *method = describe_method(vgpu->method, vgpu->dirty_bytes_per_s);
+	add_row(out, vgpu->id, vgpu->vram_bytes, vgpu->dirty_bytes_per_s, method);
+	g_autofree char *stop = units_format_number(vgpu->stop_bytes, units_format_bytes);
+	if (gw_number_is_known(vgpu->stop_bytes))
+		g_string_append_printf(out, "  %-12s %s to send if the guest stopped now (%s)\n",
+				       "", stop,
+				       gw_number_source_to_string(vgpu->stop_bytes.source));
+	if (vgpu->note != NULL)
+		g_string_append_printf(out, "  %-12s %s\n", "", vgpu->note);
+}
+
+static void
+add_total(GString *out, const GwDirtyRate *rate)
+{
+	gint64 bytes = rate->ram_total_bytes;
+	for (guint i = 0; i < rate->vgpus->len; i++) {
+		const GwDirtyRateVgpu *vgpu = g_ptr_array_index(rate->vgpus, i);
+		bytes = vgpu->vram_bytes < 0 || bytes < 0 ? -1 : bytes + vgpu->vram_bytes;
+	}
+	const char *sure =
+		gw_number_is_known(rate->total_dirty_bytes_per_s)
+			? gw_confidence_to_string(rate->total_dirty_bytes_per_s.confidence)
+			: "";
+	add_row(out, "all", bytes, rate->total_dirty_bytes_per_s, sure);
+}
+
+static void
+add_range(GString *out, const char *label, GwRange range)
+{
+	g_autofree char *low = units_format_duration(range.low);
+	g_autofree char *likely = units_format_duration(range.likely);
+	g_autofree char *high =
+		range.high < 0 ? g_strdup("any time") : units_format_duration(range.high);
+	if (range.likely < 0)
+		g_string_append_printf(out, "  %-16s does not end\n", label);
+	else
+		g_string_append_printf(out, "  %-16s %s (%s to %s)\n", label, likely, low, high);
+}
+
+static void
+add_prediction(GString *out, const GwPrediction *prediction)
+{
+	g_autofree char *bandwidth = units_format_rate(prediction->bandwidth_bytes_per_s);
+	g_autofree char *limit = units_format_duration(prediction->needed_downtime_limit_us.likely);
+	g_string_append_printf(out, "\na migration at %s%s\n", bandwidth,
+			       prediction->confidence == GW_CONFIDENCE_BOUND ? ", at most" : "");
+	if (!prediction->converges)
+		g_string_append_printf(out,
+				       "  %-16s does not end within the downtime that is allowed\n",
+				       "");
+	add_range(out, "total", prediction->total_us);
+	add_range(out, "downtime", prediction->downtime_us);
+	g_string_append_printf(out, "  %-16s %s\n", "downtime limit", limit);
+	if (prediction->held_up_by != NULL)
+		g_string_append_printf(out, "  %-16s by '%s'\n", "held up most",
+				       prediction->held_up_by);
+}
+
+char *
+dirty_rate_text(const GwDirtyRate *rate)
+{
+	GString *out = g_string_new(NULL);
+	g_string_append_printf(out, ROW, "", "has", "is written", "method");
+	g_autofree char *method = describe_method(rate->ram_method, rate->ram_dirty_bytes_per_s);
+	add_row(out, "RAM", rate->ram_total_bytes, rate->ram_dirty_bytes_per_s, method);
+	g_autofree char *hot = units_format_number(rate->ram_hot_bytes, units_format_bytes);
+	if (rate->ram_hot_bytes.value >= 0 && rate->ram_hot_bytes.value < rate->ram_total_bytes)
+		g_string_append_printf(out, "  %-12s %s of it again and again\n", "", hot);
+	for (guint i = 0; i < rate->vgpus->len; i++)
+		add_vgpu(out, g_ptr_array_index(rate->vgpus, i));
+	if (rate->vgpus->len > 0)
+		add_total(out, rate);
+	if (rate->prediction != NULL)
+		add_prediction(out, rate->prediction);
+	return harmless(g_string_free(out, FALSE));
+}
