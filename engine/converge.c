@@ -24,6 +24,8 @@
 
 #include <string.h>
 
+#include "engine/spell.h"
+
 #define LEAST_LIMIT_US 30000
 #define MOST_LIMIT_US  (2000 * G_USEC_PER_SEC) /* QEMU's own maximum */
 #define US_PER_MS      1000
@@ -35,6 +37,7 @@
 #define STUCK_US       (10 * G_USEC_PER_SEC)
 #define CLIMB	       1.25
 #define SPARE	       1.05 /* over what is needed: a bandwidth is never quite what it was */
+#define SHOWN_OFF      0.1  /* how far off what passes left is */
 #define STEADY	       0.05 /* a bandwidth that differs by less is the same */
 #define HIGHER	       1.01
 #define LOWER	       0.9 /* a limit is lowered only to less than this part of it */
@@ -45,13 +48,6 @@
 #define BUSY	       0.1  /* of the link: a vGPU that sends so much is still at its first pass */
 #define LESS	       0.98 /* of what was left is progress */
 #define MANY_LOOKS     3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
-
-/* Something that holds from sample to sample. */
-typedef struct {
-	guint n_samples;
-	gint64 since_us;
-	gint64 since_passes;
-} Spell;
 
 struct Converge {
 	ConvergePolicy policy;
@@ -245,7 +241,7 @@ is_busy(const Converge *self, const GwSample *sample)
 		return FALSE;
 	double sent_bytes = (double)sample->vfio_transferred_bytes -
 			    (double)self->sample->vfio_transferred_bytes;
-	double seconds = (double)(sample->time_us - self->sample->time_us) / G_USEC_PER_SEC;
+	double seconds = ((double)sample->time_us - (double)self->sample->time_us) / G_USEC_PER_SEC;
 	return sent_bytes > BUSY * bandwidth(self) * seconds;
 }
 
@@ -323,16 +319,22 @@ debt_us(const Converge *self)
 	return bandwidth(self) > 0 ? bytes / switch_bandwidth(self) * G_USEC_PER_SEC : 0;
 }
 
-/* What the guest's writing leaves: by the model, and by what passes that gain nothing do leave. (One that leaves what it
- * found looks to the model like one that is just about to converge.) */
+/* What passes that gain nothing do leave; 0: they still leave less and less. */
+static double
+standing_us(const Converge *self)
+{
+	if (self->dirty.n_groups < 2 || dirty_is_shrinking(&self->dirty) || bandwidth(self) <= 0)
+		return 0;
+	return self->dirty.dirty_bytes * STANDING_PART / switch_bandwidth(self) * G_USEC_PER_SEC;
+}
+
+/* What the guest's writing leaves: by the model, and by what passes do leave. (One that leaves what it found looks to
+ * the model like one that is just about to converge.) */
 static double
 needed_rest_us(const Converge *self)
 {
 	double needed_us = (double)self->least->needed_downtime_limit_us.likely - debt_us(self);
-	double left_us = self->dirty.dirty_bytes / switch_bandwidth(self) * G_USEC_PER_SEC;
-	if (self->dirty.n_groups > 1 && !dirty_is_shrinking(&self->dirty))
-		needed_us = MAX(needed_us, left_us * STANDING_PART);
-	return MAX(needed_us, LEAST_LIMIT_US);
+	return MAX(MAX(needed_us, standing_us(self)), LEAST_LIMIT_US);
 }
 
 /* The part of the limit for that is an estimate from a few passes: with each new one it at most doubles, and it falls only
@@ -380,51 +382,37 @@ is_debt_too_big(const Converge *self)
 	return bytes > best * (double)self->cap_us / G_USEC_PER_SEC;
 }
 
-/* Counts on while @holds, and begins anew otherwise. */
-static void
-spell_go_on(Spell *spell, const Converge *self, gboolean holds)
-{
-	if (spell->n_samples == 0 || !holds) {
-		spell->since_us = self->sample->time_us;
-		spell->since_passes = self->dirty.n_passes;
-	}
-	spell->n_samples = holds ? spell->n_samples + 1 : 0;
-}
-
-static gboolean
-spell_lasts(const Spell *spell, const Converge *self, gint64 us, gint64 passes)
-{
-	return spell->n_samples > 0 && self->sample->time_us - spell->since_us >= us &&
-	       self->dirty.n_passes - spell->since_passes >= passes;
-}
-
 /* With all that is allowed, and yet no pass leaves less than one before. */
 static gboolean
 is_stuck(Converge *self)
 {
+	double now_us = (double)self->sample->time_us, passes = self->dirty.n_passes;
 	double bytes = self->dirty.dirty_bytes;
 	gboolean is_capped = self->limit_us >= self->cap_us * LOWER;
 	gboolean is_less = self->least_dirty_bytes == 0 || bytes < self->least_dirty_bytes * LESS;
-	spell_go_on(&self->stuck, self, is_capped && !is_less);
+	spell_go_on(&self->stuck, is_capped && !is_less, now_us, passes);
 	if (is_less || !is_capped)
 		self->least_dirty_bytes = bytes;
-	return spell_lasts(&self->stuck, self, STUCK_US, STUCK_PASSES);
+	return spell_lasts(&self->stuck, now_us, passes, STUCK_US, STUCK_PASSES);
 }
 
 /* Is it certain that it cannot end as things are? */
 static gboolean
 is_hopeless(Converge *self)
 {
+	double now_us = (double)self->sample->time_us, passes = self->dirty.n_passes;
 	gboolean is_needed =
 		self->least != NULL && self->least->needed_downtime_limit_us.low > self->cap_us;
 	gboolean stuck = is_stuck(self);
-	spell_go_on(&self->hopeless, self, is_needed);
+	spell_go_on(&self->hopeless, is_needed, now_us, passes);
 	if (!self->policy.guest_runs)
 		return FALSE;
-	if (stuck || self->capped_samples >= SURE_SAMPLES)
+	/* Without a vGPU nobody can have more left than is known: then it is the peer that is slow, and others see to that. */
+	if (stuck || (self->capped_samples >= SURE_SAMPLES && self->n_sources > 1))
 		return TRUE;
-	return is_debt_too_big(self) ? self->hopeless.n_samples >= SURE_SAMPLES
-				     : spell_lasts(&self->hopeless, self, SURE_US, SURE_PASSES);
+	return is_debt_too_big(self)
+		       ? self->hopeless.n_samples >= SURE_SAMPLES
+		       : spell_lasts(&self->hopeless, now_us, passes, SURE_US, SURE_PASSES);
 }
 
 static void
@@ -515,6 +503,19 @@ look(Converge *self, const GwSample *sample)
 		self->capped_samples = 0;
 }
 
+/* The model saw an end, and the passes have shown that there is none. */
+static void
+refute(const Converge *self, GwPrediction *prediction)
+{
+	GwRange shown = predict_about((gint64)(debt_us(self) + standing_us(self)), SHOWN_OFF);
+	GwRange *needed = &prediction->needed_downtime_limit_us;
+	needed->low = MAX(needed->low, shown.low);
+	needed->likely = MAX(needed->likely, shown.likely);
+	needed->high = MAX(needed->high, shown.high);
+	prediction->passes = prediction->total_us = predict_exactly(-1);
+	prediction->converges = FALSE;
+}
+
 void
 converge_step(Converge *self, const GwSample *sample, ConvergeAdvice *ret_advice)
 {
@@ -533,6 +534,8 @@ converge_step(Converge *self, const GwSample *sample, ConvergeAdvice *ret_advice
 	self->prediction = predict_with(self, self->sources, self->limit_us);
 	if (self->prediction != NULL)
 		self->prediction->time_us = sample->time_us;
+	if (give_up && self->prediction != NULL)
+		refute(self, self->prediction);
 	self->holdup = find_holdup(self);
 	ret_advice->give_up = give_up;
 }
@@ -569,8 +572,9 @@ char *
 converge_get_reason(const Converge *self)
 {
 	GString *text = g_string_new(NULL);
-	double needed_us =
-		self->least != NULL ? (double)self->least->needed_downtime_limit_us.likely : 0;
+	double needed_us = debt_us(self) + standing_us(self);
+	if (self->least != NULL)
+		needed_us = MAX(needed_us, (double)self->least->needed_downtime_limit_us.likely);
 	g_string_append_printf(text, "a downtime of %.0f ms is allowed",
 			       (double)self->policy.max_downtime_us / 1e3);
 	if (needed_us > (double)self->cap_us)

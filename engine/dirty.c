@@ -74,7 +74,7 @@ add_window(Dirty *self, const GwSample *sample, double left_bytes)
 static void
 note_most(Dirty *self, const GwSample *sample, double sent_bytes)
 {
-	double seconds = (double)(sample->time_us - self->time_us) / US_PER_S;
+	double seconds = ((double)sample->time_us - (double)self->time_us) / US_PER_S;
 	double rate = self->n_samples > 0 && seconds >= WINDOW_S / 2
 			      ? (sent_bytes - self->sent_bytes) / seconds
 			      : 0;
@@ -102,15 +102,15 @@ keep_pass(Dirty *self, PredictPass pass)
 static void
 end_group(Dirty *self, const GwSample *sample)
 {
-	double count = (double)(sample->passes - self->began_count);
-	double seconds = (double)(sample->time_us - self->began_us) / US_PER_S;
+	double count = MAX((double)sample->passes - (double)self->began_count, 1);
+	double seconds = ((double)sample->time_us - (double)self->began_us) / US_PER_S;
 	if (seconds < GROUP_S)
 		return;
 	self->dirty_before_bytes = self->n_groups > 0 ? self->dirty_bytes : 0;
 	self->dirty_bytes = (self->group_bytes + self->group_left_bytes) / count;
 	keep_pass(self, (PredictPass){ seconds / count, self->group_bytes / count,
 				       self->group_left_bytes / count });
-	self->n_passes += sample->passes - self->began_count;
+	self->n_passes += count;
 	self->began_us = -1;
 }
 

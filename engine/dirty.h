@@ -15,7 +15,7 @@ typedef struct {
 	guint n_samples;
 	PredictPass passes[DIRTY_PASSES]; /* the longest, and the newest; of brief ones the mean */
 	guint n_groups;			  /* that were ever put there */
-	gint64 n_passes;		  /* that are in them, all together */
+	double n_passes;		  /* that are in them, all together */
 	double dirty_bytes,
 		dirty_before_bytes; /* after the looks of the newest group, and of the one before */
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How long something has held: in samples, in time, and in passes over the guest's memory. One sample proves nothing
+ * about a guest; many of them within one pass are still one look at it.
+ */
+#include "engine/spell.h"
+
+void
+spell_go_on(Spell *self, gboolean holds, double now_us, double passes)
+{
+	if (self->n_samples == 0 || !holds) {
+		self->since_us = now_us;
+		self->since_passes = passes;
+	}
+	self->n_samples = holds ? self->n_samples + 1 : 0;
+}
+
+gboolean
+spell_lasts(const Spell *self, double now_us, double now_passes, double us, double passes)
+{
+	return self->n_samples > 0 && now_us - self->since_us >= us &&
+	       now_passes - self->since_passes >= passes;
+}

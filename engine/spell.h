@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* Something that holds from sample to sample. All 0: it does not. */
+typedef struct {
+	guint n_samples;
+	double since_us;
+	double since_passes;
+} Spell;
+
+/* Counts on while it @holds, and begins anew otherwise. @now_us and @passes are the sample's. */
+void spell_go_on(Spell *self, gboolean holds, double now_us, double passes);
+
+/* Returns: whether it holds, for @us and @passes at least. */
+gboolean spell_lasts(const Spell *self, double now_us, double now_passes, double us, double passes);
