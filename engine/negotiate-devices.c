@@ -156,7 +156,8 @@ tell_other(Negotiation *self, const GwDevice *ours, const GwDevice *theirs)
 
 /*
  * Properties that are the host's affair, or that QEMU makes up as it goes: which file, socket or network is behind
- * a device is another thing on each host, and no part of what the guest sees.
+ * a device is another thing on each host, and no part of what the guest sees. A disk's geometry (cyls, heads, secs)
+ * is guessed from its size and its partitions when QEMU starts, and the guest may have made those since.
  */
 static const char *const local_properties[] = {
 	"MCFG",
@@ -171,6 +172,7 @@ static const char *const local_properties[] = {
 	"busnr",
 	"chardev",
 	"cryptodev",
+	"cyls",
 	"display",
 	"drive",
 	"driveA",
@@ -179,6 +181,7 @@ static const char *const local_properties[] = {
 	"fd",
 	"fsdev",
 	"head",
+	"heads",
 	"host",
 	"hostaddr",
 	"hostbus",
@@ -198,6 +201,7 @@ static const char *const local_properties[] = {
 	"rombar",
 	"romfile",
 	"romsize",
+	"secs",
 	"share-rw",
 	"smb_io_base",
 	"stats-intervals",

@@ -2,156 +2,120 @@
 """`godwit check` on real pairs of QEMUs: each difference is found before anything starts, nothing is found where
 nothing is wrong, and both QEMUs are afterwards as they were before."""
 
-import json
 import os
 import pty
-import re
 import select
 import subprocess
 import time
 import unittest
 
 from . import env, procs
+from .check import DIFFERENCES, DOES_NOT_START, PAIRS, CheckLab, codes_of
 from .guests import TickGuest
-from .lab import INCOMPATIBLE, Lab
+from .lab import INCOMPATIBLE
 from .scratch import Scratch
 
-# Every version to every other, with a machine type that both know.
-PAIRS = {
-    "old_to_old": ("7.2", "7.2", "pc-q35-7.2"),
-    "old_to_new": ("7.2", "10.0", "pc-q35-7.2"),
-    "new_to_old": ("10.0", "7.2", "pc-q35-7.2"),
-    "new_to_new": ("10.0", "10.0", "pc-q35-10.0"),
-    "pc_old_to_new": ("7.2", "10.0", "pc-i440fx-7.2"),
-    "pc_new_to_new": ("10.0", "10.0", "pc-i440fx-10.0"),
-}
 
-# A VM of many kinds of devices; only what both boards have.
-DEVICES = """-device VGA,id=vga,addr=10 -device qemu-xhci,id=usb,addr=11 -device usb-tablet,id=tab
--device usb-hub,bus=usb.0,port=2 -netdev hubport,hubid=0,id=n0 -device virtio-net-pci,netdev=n0,id=net0,addr=12
--device virtio-balloon-pci,id=bal,addr=13 -device virtio-serial-pci,id=vs,addr=14 -chardev null,id=c9
--device virtserialport,bus=vs.0,nr=2,chardev=c9,name=a -device virtio-scsi-pci,id=scsi0,addr=15
--device scsi-cd,bus=scsi0.0,id=cd0 -device pvpanic -serial null -device e1000,id=nic1,addr=16
--device i6300esb,addr=17 -smp 2,maxcpus=4""".split()
+class DifferenceCase(unittest.TestCase):
+    """What both ways to look at a difference have in common."""
 
-# What is wrong at the destination: its options beside the source's, and the issues' codes. "-DEVICE" takes one away.
-DIFFERENCES = {
-    "device too many": (["-device", "virtio-rng-pci,id=rng,addr=1c.0"], ["device-extra"]),
-    "device missing": (["-bal"], ["device-missing"]),
-    "device moved": (["-bal", "-device", "virtio-balloon-pci,id=bal,addr=1c.0"], ["device-moved"]),
-    "USB device moved": (["-tab", "-device", "usb-tablet,id=tab,bus=usb.0,port=3"], ["device-moved"]),
-    "device of another type": (["-bal", "-device", "virtio-rng-pci,id=bal,addr=13"], ["device-type"]),
-    "property": (["-vga", "-device", "VGA,id=vga,vgamem_mb=32,addr=10"], ["device-property", "ram-block"]),
-    "CPU model": (["-cpu", "Nehalem"], ["cpu-features", "cpu-model"]),
-    "vCPUs": (["-smp", "1,maxcpus=4"], ["device-property", "vcpus"]),  # queues go by vCPUs
-    "topology": (["-smp", "2,maxcpus=4,sockets=4,cores=1"], ["topology"]),
-    "UUID": (["-uuid", "12345678-9abc-4def-8123-456789abcdef"], ["uuid"]),
-    "no-shutdown": (["-no-shutdown"], []),
-    "disk that is not there": (["-drive", "file=/no/such/disk,if=none"], ["destination-start"]),
-}
+    def expect(self, lab, name, codes):
+        """Checks; the errors' CODES must be these exactly, and something must be said."""
+        exit_code, plan = lab.check()
+        self.assertEqual((name, codes_of(plan)), (name, sorted(codes)), plan["issues"])
+        self.assertEqual(exit_code, INCOMPATIBLE if codes else 0, name)
+        self.assertNotEqual(plan["issues"], [], name)
+        return plan
 
 
-def codes_of(plan, severity="error"):
-    return sorted({issue["code"] for issue in plan["issues"] if issue["severity"] == severity})
-
-
-def apply_difference(options, change):
-    """The source's OPTIONS with a row's CHANGE made to them."""
-    changed = list(options)
-    for word in change:
-        index = next((i for i, option in enumerate(changed)
-                      if re.search(",id=%s(,|$)" % re.escape(word[1:]), option)), None)
-        if index is None or not word.startswith("-"):
-            changed.append(word)
-        else:
-            del changed[index - 1:index + 1]
-    return changed
-
-
-class CheckLab(Lab):
-    """A lab that can check and look whether anything was changed."""
-
-    def check(self, *options):
-        """Returns (exit code, plan)."""
-        code, process = self.godwit("check", "--vm", self.source.vm_file, "--to", self.to, "--state-dir",
-                                    self.source.state_dir, "--json", *options)
-        try:
-            return code, json.loads(process.out)
-        except ValueError as error:
-            raise AssertionError("check: %d: %s%s" % (code, process.out, process.err)) from error
-
-    @staticmethod
-    def settings(side):
-        return [side.command(name) for name in
-                ("query-migrate-capabilities", "query-migrate-parameters", "query-status")]
-
-    def start_waiting_destination(self):
-        """A QEMU that somebody else started, and a receiver that is told of its monitor."""
-        process = self.destination.start_plainly("-S", "-incoming", "defer")
-        self.agent = self.program("godwit", "receive", "--listen", "127.0.0.1:0", "--qmp",
-                                  self.destination.qmp_path, "--state-dir", self.destination.state_dir)
-        self._note_port()
-        return process
-
-
-class PairTest(unittest.TestCase):
-    """Both QEMUs of each pair: no false alarm, and each difference by its code."""
+class PairTest(DifferenceCase):
+    """Each difference by its code, and no false alarm; an agent starts the destination's QEMU and ends it again."""
 
     def differences(self, pair):
-        qemu, to_qemu, machine = PAIRS[pair]
-        with CheckLab(self.id(), qemu=qemu, to_qemu=to_qemu, machine=machine, extra=DEVICES) as lab:
+        with CheckLab(self.id(), pair) as lab:
+            lab.use_devices()
             lab.start_source()
             lab.start_agent()
             before = lab.settings(lab.source)
-            code, plan = lab.check()
-            self.assertEqual((code, plan["issues"]), (0, []))
-            for name, (change, expected) in DIFFERENCES.items():
-                lab.destination.extra = apply_difference(DEVICES, change)
-                lab.destination.write_vm_file()
-                code, plan = lab.check()
-                found = codes_of(plan)
-                self.assertEqual((name, found), (name, sorted(expected)), plan["issues"])
-                self.assertEqual(code, INCOMPATIBLE if found else 0, name)
-                self.assertNotEqual(plan["issues"], [], name)
+            exit_code, plan = lab.check()
+            self.assertEqual((exit_code, plan["issues"]), (0, []))
+            for name, (change, codes) in DIFFERENCES.items():
+                lab.differ(change)
+                self.expect(lab, name, codes)
                 self.assertIsNone(lab.destination.pid())
-            self.other_boards(lab, machine)
             self.assertEqual(lab.settings(lab.source), before)
             lab.wait_runs_only_on(lab.source)
             lab.check_nothing_left(living=lab.source)
             lab.check_clock()
 
-    def other_boards(self, lab, machine):
-        lab.destination.extra = DEVICES
+    def test_new_machine_to_old(self):
+        """A machine type that the destination's QEMU does not know."""
+        with CheckLab(self.id(), "new_to_old") as lab:
+            for side in (lab.source, lab.destination):
+                side.machine = env.NEW_MACHINE
+                side.write_vm_file()
+            lab.start_source()
+            lab.start_agent()
+            plan = self.expect(lab, "machine", DOES_NOT_START)
+            self.assertIn("unsupported machine type", plan["issues"][0]["text"])
+            lab.wait_runs_only_on(lab.source)
+            lab.check_nothing_left(living=lab.source)
+
+
+class BothTest(DifferenceCase):
+    """Likewise, with a destination that somebody else started: neither QEMU is changed by a check."""
+
+    def found_with(self, lab, name, codes):
+        """Starts the destination, checks and ends it."""
+        process = lab.start_waiting_destination()
+        before = lab.settings_of_both()
+        self.assertEqual(before[1][2]["status"], "inmigrate")
+        plan = self.expect(lab, name, codes)
+        self.assertEqual(lab.settings_of_both(), before, name)
+        lab.end_waiting_destination(process)
+        return plan
+
+    def boards(self, lab):
+        """Where the board or its memory is another one."""
+        lab.differ([])
         lab.destination.guest = TickGuest(ram_mib=48)
-        lab.destination.write_vm_file()
-        code, plan = lab.check()
-        self.assertEqual((code, codes_of(plan)), (INCOMPATIBLE, ["ram-size"]), plan["issues"])
-        lab.destination.guest = lab.source.guest
-        lab.destination.machine = "pc-q35-7.1" if "q35" in machine else "pc-i440fx-7.1"
-        lab.destination.write_vm_file()
-        code, plan = lab.check()
-        self.assertEqual(code, INCOMPATIBLE)
-        self.assertIn("machine-type", codes_of(plan))
+        self.found_with(lab, "RAM size", ["ram-size"])
+        lab.destination.guest = lab.guest
+        lab.destination.machine = "pc-q35-7.1"
+        self.found_with(lab, "machine version", ["machine-type"])
+
+    def differences(self, pair):
+        with CheckLab(self.id(), pair) as lab:
+            lab.use_devices()
+            lab.start_source()
+            for name, (change, codes) in DIFFERENCES.items():
+                if codes != DOES_NOT_START:
+                    lab.differ(change)
+                    self.found_with(lab, name, codes)
+            self.boards(lab)
+            lab.wait_runs_only_on(lab.source)
+            lab.check_nothing_left(living=lab.source)
+            lab.check_clock()
+
+
+POST_COPY = [{"capability": "postcopy-ram", "state": True}]
 
 
 class SourceTest(unittest.TestCase):
-    """What the guest or its QEMU is in no state for."""
+    """What the guest or its QEMU is in no state for; neither QEMU is changed by a check."""
 
     def found(self, pair, extra, prepare, severity, code, state=None):
-        qemu, to_qemu, machine = PAIRS[pair]
-        with CheckLab(self.id(), qemu=qemu, to_qemu=to_qemu, machine=machine, extra=extra) as lab:
+        with CheckLab(self.id(), pair, extra) as lab:
             lab.start_source()
-            lab.start_agent()
+            lab.start_waiting_destination()
             prepare(lab.source)
             if state is not None:
                 lab.source.wait_status(state)
-            before = lab.settings(lab.source)
+            before = lab.settings_of_both()
             exit_code, plan = lab.check()
             self.assertEqual(codes_of(plan, severity), [code], plan["issues"])
             self.assertEqual(exit_code, INCOMPATIBLE if severity == "error" else 0)
-            self.assertEqual(lab.settings(lab.source), before)
-            self.assertIsNone(lab.destination.pid())
-            lab.check_nothing_left(living=lab.source)
+            self.assertEqual(lab.settings_of_both(), before)
 
     @staticmethod
     def write_port(side, words):
@@ -169,9 +133,10 @@ class SourceTest(unittest.TestCase):
                    lambda side: self.write_port(side, "/b 0x505 1"), "error", "run-state", "guest-panicked")
 
     def of_qemu(self, pair):
-        post_copy = [{"capability": "postcopy-ram", "state": True}]
-        self.found(pair, [], lambda side: side.command("migrate-set-capabilities", capabilities=post_copy),
+        self.found(pair, [], lambda side: side.command("migrate-set-capabilities", capabilities=POST_COPY),
                    "error", "refused-capability")
+        self.found(pair, ["-object", "memory-backend-ram,id=hm,size=1M,share=on", "-device",
+                          "ivshmem-plain,memdev=hm"], lambda side: None, "error", "blocked")
         with Scratch(self.id() + "-nvme") as scratch:
             image = os.path.join(scratch.folder, "nvme.img")
             with open(image, "wb") as file:
@@ -184,8 +149,7 @@ class AttachedTest(unittest.TestCase):
     """A destination that somebody else started is asked too, and left as it was."""
 
     def attached(self, pair):
-        qemu, to_qemu, machine = PAIRS[pair]
-        with CheckLab(self.id(), qemu=qemu, to_qemu=to_qemu, machine=machine) as lab:
+        with CheckLab(self.id(), pair) as lab:
             lab.start_source()
             lab.start_waiting_destination()
             xbzrle = [{"capability": "xbzrle", "state": True}]
@@ -197,8 +161,7 @@ class AttachedTest(unittest.TestCase):
             self.assertEqual((code, plan["issues"]), (0, []))
             code, plan = lab.check("--capability", "postcopy-ram", "--channels", "4")
             self.assertEqual((code, codes_of(plan)), (INCOMPATIBLE, ["capability-conflict"]))
-            post_copy = [{"capability": "postcopy-ram", "state": True}]
-            lab.destination.command("migrate-set-capabilities", capabilities=post_copy)
+            lab.destination.command("migrate-set-capabilities", capabilities=POST_COPY)
             with_post_copy = lab.settings(lab.destination)
             code, plan = lab.check()
             self.assertEqual((code, codes_of(plan)), (INCOMPATIBLE, ["refused-capability"]))
@@ -271,7 +234,8 @@ class TextTest(unittest.TestCase):
 def add_tests():
     """One test a pair: each by a name of its own."""
     for pair in PAIRS:
-        setattr(PairTest, "test_" + pair, lambda self, pair=pair: self.differences(pair))
+        differences = PairTest if pair.startswith("pc_") else BothTest
+        setattr(differences, "test_" + pair, lambda self, pair=pair: self.differences(pair))
         setattr(AttachedTest, "test_" + pair, lambda self, pair=pair: self.attached(pair))
         if pair.startswith("pc_"):
             continue
