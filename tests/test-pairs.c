@@ -286,7 +286,44 @@ each_difference_is_found_and_no_other(void)
 	golden_check("pairs/texts.txt", texts->str);
 }
 
+/* Is @code in the man page, with a star where it can be allowed? */
+static gboolean
+is_in_page(const char *page, const char *code)
+{
+	g_autofree char *word = g_regex_escape_string(code, -1);
+	g_autofree char *pattern = g_strdup_printf("(?m)(^|[ *])%s%s(,|\\*\\*|$)", word,
+						   gw_code_can_be_allowed(code) ? "\\*" : "");
+	return g_regex_match_simple(pattern, page, 0, 0);
+}
+
+static void
+each_code_is_in_the_man_page(void)
+{
+	g_autofree char *texts = golden_read("pairs/texts.txt");
+	g_autofree char *page = golden_read("../../tools/man/godwit-check.rst");
+	g_autofree char *allowable = gw_codes_that_can_be_allowed();
+	g_auto(GStrv) lines = g_strsplit(texts, "\n", -1);
+	g_auto(GStrv) words = g_strsplit(allowable, " ", -1);
+	guint n = 0;
+
+	for (guint i = 0; lines[i] != NULL; i++) {
+		const char *open = strrchr(lines[i], '[');
+		if (open == NULL || !g_str_has_suffix(lines[i], "]"))
+			continue;
+		g_autofree char *code = g_strndup(open + 1, strlen(open) - 2);
+		if (!is_in_page(page, code))
+			g_printerr("\n%s is not in the man page\n", code);
+		CU_ASSERT_TRUE(is_in_page(page, code));
+		n++;
+	}
+	CU_ASSERT_TRUE(n > MIN_PAIRS);
+	for (guint i = 0; words[i] != NULL; i++)
+		CU_ASSERT_TRUE(is_in_page(page, words[i]));
+	CU_ASSERT_FALSE(is_in_page(page, "no-such-code"));
+}
+
 CU_TestInfo suite_pairs[] = {
 	{ "each difference is found, and no other", each_difference_is_found_and_no_other },
+	{ "each code is in the man page", each_code_is_in_the_man_page },
 	CU_TEST_INFO_NULL,
 };
