@@ -75,8 +75,8 @@ check(gpointer data, char **arguments)
 	if (options->json)
 		putchar('\n');
 	if (planned)
-		return gw_plan_is_possible(report->plan) ? cmd_printed(0) : EXIT_INCOMPATIBLE;
-	return gw_report_to_exit_code(report);
+		return cmd_printed(gw_plan_is_possible(report->plan) ? 0 : EXIT_INCOMPATIBLE);
+	return cmd_printed(gw_report_to_exit_code(report));
 }
 
 static const CmdOption options[] = {

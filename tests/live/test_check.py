@@ -12,7 +12,7 @@ import unittest
 from . import env, procs
 from .check import DIFFERENCES, DOES_NOT_START, PAIRS, CheckLab, codes_of
 from .guests import TickGuest
-from .lab import INCOMPATIBLE
+from .lab import FAILED, INCOMPATIBLE
 from .scratch import Scratch
 
 
@@ -229,6 +229,22 @@ class TextTest(unittest.TestCase):
             self.assertRegex(piped.out, r"(?m)^  both +return-path +\S")
             self.assertLess(max(len(line) for line in piped.out.splitlines()), 132)
             procs.wait_until(lambda: lab.destination.pid() is None, 5, "the checks' QEMU to end")
+
+    def test_output_that_cannot_be_written(self):
+        """Whether it can be moved or not, a plan that nobody could read is a failure."""
+        with CheckLab(self.id()) as lab:
+            lab.start_source()
+            lab.start_agent()
+            for change, code in (([], 0), (["-uuid", "12345678-9abc-4def-8123-456789abcdef"], INCOMPATIBLE)):
+                lab.destination.extra = change
+                lab.destination.write_vm_file()
+                self.assertEqual(lab.check()[0], code)
+                with open("/dev/full", "w", encoding="utf-8") as full:
+                    done = subprocess.run(
+                        [env.binary("godwit"), "check", "--vm", lab.source.vm_file, "--to", lab.to, "--state-dir",
+                         lab.source.state_dir], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+                self.assertEqual(done.returncode, FAILED)
+                self.assertIn("cannot write the output", done.stderr)
 
 
 def add_tests():
