@@ -199,6 +199,13 @@ qmp_migrate_continue(QmpClient *client, GError **error)
 }
 
 gboolean
+qmp_migrate_wake_failed(QmpClient *client, GError **error)
+{
+	return qmp_call(client, "migrate-continue", qmp_call_strings("state", "failed", NULL), NULL,
+			error);
+}
+
+gboolean
 qmp_migrate_cancel(QmpClient *client, GError **error)
 {
 	return qmp_call(client, "migrate_cancel", NULL, NULL, error);

@@ -92,6 +92,8 @@ gboolean qmp_migrate(QmpClient *client, const char *uri, GError **error) G_GNUC_
 gboolean
 qmp_migrate_incoming(QmpClient *client, const char *uri, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_migrate_continue(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Wakes a migration that has failed while it waited for qmp_migrate_continue(): it tidies up, and lets the guest run. */
+gboolean qmp_migrate_wake_failed(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_migrate_cancel(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Out of band: breaks a stream whose send is stuck. */
 gboolean qmp_yank_migration(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;

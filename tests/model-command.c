@@ -220,7 +220,9 @@ do_incoming(Model *self, JsonObject *arguments, Reply *reply)
 static void
 do_continue(Model *self, JsonObject *arguments, Reply *reply)
 {
-	if (g_strcmp0(self->status, "pre-switchover") != 0)
+	const char *state = json_object_get_string_member_with_default(arguments, "state", "");
+
+	if (g_strcmp0(self->status, state) != 0)
 		refuse(reply, "Migration not in expected state: %s",
 		       self->status != NULL ? self->status : "none");
 	else

@@ -50,6 +50,8 @@ parse_flag(ModelOptions *self, const char *name)
 		self->cancel_late = TRUE;
 	else if (g_str_equal(name, "cancel-hangs"))
 		self->cancel_hangs = TRUE;
+	else if (g_str_equal(name, "fails-paused"))
+		self->fails_paused = TRUE;
 	else if (g_str_equal(name, "die-with-parent"))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	else

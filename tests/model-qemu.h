@@ -27,6 +27,7 @@
  *	--swap-events             pre-switchover is told before STOP
  *	--cancel-late             in device migrate_cancel has no effect
  *	--cancel-hangs            after migrate_cancel it stays in cancelling
+ *	--fails-paused            in pre-switchover it fails, and does not tidy up before migrate-continue
  *	--resume-ms MS            after a failure in the switchover the guest runs again so much later
  *	--passes-per-s N          events MIGRATION_PASS while it is active
  *	--cont-stderr TEXT        written to stderr when a guest that came in is started

@@ -183,6 +183,8 @@ stop_guest(Model *self)
 	if (model_capability(self, "pause-before-switchover")) {
 		self->next_us = 0;
 		model_set_status(self, "pre-switchover");
+		if (self->options.fails_paused)
+			model_set_status(self, "failed");
 	}
 	if (self->was_running && swap)
 		model_event(self, "\"STOP\"");
@@ -205,7 +207,12 @@ complete_source(Model *self)
 void
 model_continue(Model *self)
 {
-	go_device(self);
+	if (is(self, "pre-switchover")) {
+		go_device(self);
+	} else if (is(self, "failed") && g_str_equal(self->run_state, "finish-migrate")) {
+		close_stream(self);
+		resume(self);
+	}
 }
 
 static void
@@ -270,7 +277,8 @@ model_tick(Model *self)
 		finish_cancel(self);
 	else
 		self->next_us = 0;
-	if (is(self, "failed") && g_str_equal(self->run_state, "finish-migrate"))
+	if (is(self, "failed") && g_str_equal(self->run_state, "finish-migrate") &&
+	    !self->options.fails_paused)
 		resume(self);
 }
 
@@ -345,7 +353,7 @@ gboolean
 model_wants_stream(Model *self)
 {
 	return self->stream >= 0 && !is(self, "pre-switchover") && !is(self, "cancelling") &&
-	       !self->loaded;
+	       !is(self, "failed") && !self->loaded;
 }
 
 void

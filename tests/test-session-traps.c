@@ -68,6 +68,11 @@ TRAP(migrate_continue_in_another_state,
      .code = GW_ERROR_FAILED, .phase = "switchover", .text = "Migration not in expected state",
      .source_saw = "migrate_cancel !quit", .destination_saw = "!cont")
 
+/* Seen with QEMU 10.0 and multifd, whose channels broke. */
+TRAP(it_fails_while_it_waits_for_migrate_continue, .source = "--fails-paused", HERE, ENDED,
+     .code = GW_ERROR_MIGRATION, .phase = "precopy", .source_saw = "migrate-continue !quit",
+     .destination_saw = "!cont")
+
 /* 7, 42 */
 TRAP(an_earlier_completed_does_not_count, .source = "--earlier completed --active-ms 200", THERE,
      .source_saw = "migrate<migrate-continue")
@@ -241,6 +246,8 @@ CU_TestInfo suite_session_traps[] = {
 	{ "33: cancelled here, completed there",
 	  a_cancelled_source_never_starts_a_complete_destination },
 	{ "34: migrate-continue in another state", migrate_continue_in_another_state },
+	{ "it fails while it waits for migrate-continue",
+	  it_fails_while_it_waits_for_migrate_continue },
 	{ "7: an earlier completed does not count", an_earlier_completed_does_not_count },
 	{ "7: nor an earlier failure", an_earlier_failure_does_not_count },
 	{ "7: nor when migrate is refused", an_earlier_completed_and_a_refused_migrate },
