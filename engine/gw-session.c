@@ -218,6 +218,12 @@ gw_session_set_send_queue(GwSession *self, gint64 bytes)
 }
 
 void
+gw_session_set_ask_devices(GwSession *self, gboolean ask)
+{
+	self->options.ask_devices = ask;
+}
+
+void
 gw_session_set_paused(GwSession *self, gboolean paused)
 {
 	self->options.paused = paused;

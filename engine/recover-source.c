@@ -10,6 +10,7 @@
 #include "engine/recover.h"
 
 #include "engine/gw-error.h"
+#include "engine/pending.h"
 #include "engine/settings.h"
 #include "engine/transport.h"
 
@@ -60,6 +61,9 @@ restore(SourceRecovery *self)
 {
 	g_autoptr(Settings) former = settings_from_journal(self->journal);
 	g_autoptr(GError) error = NULL;
+	g_autoptr(GError) log_error = NULL;
+	if (!pending_put_back(self->qemu, self->journal, &log_error))
+		g_debug("recover: %s", log_error->message);
 	if (former != NULL && !settings_restore(former, self->qemu, &error))
 		g_debug("recover: %s", error->message);
 }

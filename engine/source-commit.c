@@ -160,8 +160,10 @@ let_go(SourceRun *run, GError **error)
 {
 	if (!run->options->keep_source)
 		return end_source(run, error);
-	return run->qemu->closed != NULL ||
-	       settings_restore(run->former_settings, run->qemu, error);
+	if (run->qemu->closed != NULL)
+		return TRUE;
+	gboolean is_back = source_sample_end(run, error);
+	return settings_restore(run->former_settings, run->qemu, is_back ? error : NULL) && is_back;
 }
 
 /*

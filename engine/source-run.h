@@ -8,6 +8,7 @@
 #include "engine/gw-survey.h"
 #include "engine/journal.h"
 #include "engine/peer.h"
+#include "engine/pending.h"
 #include "engine/qemu.h"
 #include "engine/recorder.h"
 #include "engine/settings.h"
@@ -39,6 +40,7 @@ typedef struct {
 	char *congestion;    /* (nullable): as the system has it */
 	gint64 unsent_bytes; /* that may wait in a channel's socket; 0: as many as it holds */
 	GwOnStall on_stall;
+	gboolean ask_devices; /* the vGPUs' drivers too, while they are migrated */
 	gboolean paused;
 	gboolean keep_source;
 	char *state_dir;
@@ -68,6 +70,7 @@ typedef struct {
 	Settings *former_settings; /* (nullable): until we begin to change them */
 	Transport *transport;	   /* (nullable): once the data channels are QEMU's */
 	Account *account;	   /* (nullable): from the setup on */
+	Pending *pending;	   /* (nullable): likewise */
 	GwStreamReader *stream;	   /* (nullable): where it is looked at */
 	SourceTap *taps;	   /* (nullable): of the transport's channels, by index */
 	ChannelWatch *watch;	   /* (nullable): of those */
@@ -115,6 +118,8 @@ void source_note_connection(SourceRun *run, const char *name);
 /* source-sample.c: begin once the channels are there, clear once they are gone. */
 void source_sample_begin(SourceRun *run);
 void source_sample_clear(SourceRun *run);
+/* Nobody is asked any more: QEMU's log is its own again. The error is for the record. */
+gboolean source_sample_end(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* An event of the source's QEMU. */
 void source_sample_event(SourceRun *run, const char *name, JsonObject *data);
 /* One, if QEMU has answered since the last. */

@@ -50,17 +50,46 @@ watch_channels(SourceRun *run)
 	}
 }
 
+static gint64
+now_us(gpointer data)
+{
+	return recorder_now_us(data);
+}
+
+static void
+begin_asking(SourceRun *run)
+{
+	const PendingContext context = {
+		.qemu = run->qemu,
+		.vgpus = run->source->vgpus,
+		.name = run->session,
+		.account = run->account,
+		.now_us = now_us,
+		.now_data = run->recorder,
+	};
+	if (run->source->vgpus != NULL && run->source->vgpus->len > 0)
+		run->pending = pending_new(&context, run->journal, run->options->ask_devices);
+}
+
 void
 source_sample_begin(SourceRun *run)
 {
 	run->account = account_new(run->source->vgpus);
+	begin_asking(run);
 	if (run->options->account)
 		watch_channels(run);
+}
+
+gboolean
+source_sample_end(SourceRun *run, GError **error)
+{
+	return run->pending == NULL || pending_end(run->pending, error);
 }
 
 void
 source_sample_clear(SourceRun *run)
 {
+	g_clear_pointer(&run->pending, pending_free);
 	g_clear_pointer(&run->account, account_free);
 	g_clear_pointer(&run->stream, gw_stream_reader_free);
 	g_clear_pointer(&run->taps, g_free);
@@ -85,16 +114,32 @@ take_stream(SourceRun *run)
 	account_take_stream(run->account, account);
 }
 
+/* @text: (transfer full) */
+static void
+tell(SourceRun *run, const char *event, char *text)
+{
+	g_autoptr(JsonObject) data = json_object_new();
+	json_object_set_string_member(data, "message", text);
+	recorder_event(run->recorder, "engine", event, data, g_get_real_time());
+	g_free(text);
+}
+
 static void
 tell_doubts(SourceRun *run)
 {
 	char *text;
-	while ((text = account_next_doubt(run->account)) != NULL) {
-		g_autoptr(JsonObject) data = json_object_new();
-		json_object_set_string_member(data, "message", text);
-		recorder_event(run->recorder, "engine", "doubt", data, g_get_real_time());
-		g_free(text);
-	}
+	while ((text = account_next_doubt(run->account)) != NULL)
+		tell(run, "doubt", text);
+	while (run->pending != NULL && (text = pending_next_refusal(run->pending)) != NULL)
+		tell(run, "not asked", text);
+}
+
+/* While the guest runs: later nobody has time for it, and what is left goes by what is sent. */
+static void
+ask(SourceRun *run)
+{
+	if (run->pending != NULL && run->qemu->status == QMP_MIGRATE_ACTIVE)
+		pending_poll(run->pending);
 }
 
 /* Before its second look at the bitmap QEMU says 0 for the dirty rate, and its own limit for the downtime. */
@@ -142,6 +187,7 @@ source_sample_take(SourceRun *run)
 	if (run->qemu->status == QMP_MIGRATE_ACTIVE && run->converge != NULL)
 		source_steer(run, sample);
 	recorder_sample(run->recorder, sample);
+	ask(run);
 	tell_doubts(run);
 	report->ram_total_bytes = info->ram_total_bytes;
 	report->ram_transferred_bytes = source_ram_sent(info);

@@ -357,6 +357,9 @@ source_setup_undo(SourceRun *run, GError **error)
 		return TRUE;
 	if (!run->migrate_sent)
 		transport_detach(run->transport, run->qemu);
+	g_autoptr(GError) not_back = NULL;
+	if (!source_sample_end(run, &not_back))
+		source_report_left_over(run, "source", not_back);
 	g_autoptr(GError) refused = NULL;
 	/* One that hangs in "cancelling", see source-precopy.c, takes back no capability; nobody is harmed. */
 	if (settings_restore(run->former_settings, run->qemu, &refused) ||

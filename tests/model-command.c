@@ -375,6 +375,24 @@ do_quit(Model *self, JsonObject *arguments, Reply *reply)
 	model_set_running(self, FALSE, "shutdown");
 }
 
+static void
+trace_query(Model *self, JsonObject *arguments, Reply *reply)
+{
+	reply->result = model_trace_query(self);
+}
+
+static void
+trace_set(Model *self, JsonObject *arguments, Reply *reply)
+{
+	model_trace_set(self, json_object_get_boolean_member(arguments, "enable"));
+}
+
+static void
+human_monitor(Model *self, JsonObject *arguments, Reply *reply)
+{
+	reply->result = model_monitor(self, argument(arguments, "command-line"));
+}
+
 static void query_schema(Model *self, JsonObject *arguments, Reply *reply);
 
 static const struct {
@@ -408,6 +426,9 @@ static const struct {
 	{ "query-migrate-parameters", query_parameters, "0", FALSE },
 	{ "migrate-set-parameters", set_parameters, "3", FALSE },
 	{ "query-qmp-schema", query_schema, "0", FALSE },
+	{ "trace-event-get-state", trace_query, "0", FALSE },
+	{ "trace-event-set-state", trace_set, "0", FALSE },
+	{ "human-monitor-command", human_monitor, "0", FALSE },
 	{ "yank", do_yank, "0", TRUE },
 	{ "query-yank", query_yank, "0", TRUE },
 };

@@ -8,7 +8,7 @@
 
 typedef struct {
 	char *qmp_path, *name, *uuid, *machine, *log_path, *cont_stderr; /* (owned) */
-	char *commands_path, *blocked, *earlier;			 /* (owned) (nullable) */
+	char *commands_path, *blocked, *earlier, *trace;		 /* (owned) (nullable) */
 	gboolean stopped, incoming, deaf, modern, swap_events, cancel_late, cancel_hangs;
 	gboolean fails_paused;
 	gint64 ram_mib, vcpus, active_ms, device_ms, resume_ms, passes_per_s;
@@ -70,6 +70,11 @@ void model_tick(Model *self);
 gboolean model_wants_stream(Model *self);
 /* It can be read, or has ended. */
 void model_read_stream(Model *self);
+
+/* The trace points and the log, model-trace.c. (transfer full): JSON, and what the human monitor says. */
+char *model_trace_query(Model *self);
+void model_trace_set(Model *self, gboolean on);
+char *model_monitor(Model *self, const char *line);
 
 /* One line from the monitor's client, model-command.c. %FALSE when the monitor is to be closed. */
 gboolean model_command(Model *self, const char *line);

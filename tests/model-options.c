@@ -3,9 +3,12 @@
  * The command line of model-qemu: a little of QEMU's and its own. It never fails: what it does not know
  * it skips, as a VM file may say anything to a real QEMU.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/model-machine.h"
 
@@ -35,6 +38,36 @@ set_pair(GHashTable *table, const char *value)
 		g_hash_table_insert(table, g_strndup(value, equals - value), g_strdup(equals + 1));
 }
 
+static void
+set_stderr_pipe(void)
+{
+	int fds[2];
+	if (pipe(fds) == 0 && dup2(fds[1], STDERR_FILENO) >= 0)
+		close(fds[1]);
+}
+
+/* A FIFO with a name whose reader is gone; an unnamed pipe can be opened all the same. */
+static void
+set_stderr_dead(void)
+{
+	g_autofree char *path = g_strdup_printf("%s/model-stderr-%d", g_get_tmp_dir(), getpid());
+	if (mkfifo(path, 0600) != 0)
+		return;
+	int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int writer = open(path, O_WRONLY | O_CLOEXEC);
+	unlink(path);
+	dup2(writer, STDERR_FILENO);
+	close(writer);
+	close(reader);
+}
+
+static void
+add_trace(ModelOptions *self, const char *line)
+{
+	g_autofree char *before = self->trace;
+	self->trace = g_strconcat(before != NULL ? before : "", line, "\n", NULL);
+}
+
 static gboolean
 parse_flag(ModelOptions *self, const char *name)
 {
@@ -52,6 +85,10 @@ parse_flag(ModelOptions *self, const char *name)
 		self->cancel_hangs = TRUE;
 	else if (g_str_equal(name, "fails-paused"))
 		self->fails_paused = TRUE;
+	else if (g_str_equal(name, "stderr-pipe"))
+		set_stderr_pipe();
+	else if (g_str_equal(name, "stderr-dead"))
+		set_stderr_dead();
 	else if (g_str_equal(name, "die-with-parent"))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	else
@@ -119,6 +156,8 @@ parse_value(ModelOptions *self, const char *name, const char *value)
 		set_pair(self->at, value);
 	else if (g_str_equal(name, "word"))
 		set_pair(self->words, value);
+	else if (g_str_equal(name, "trace"))
+		add_trace(self, value);
 	else if (g_str_equal(name, "capability"))
 		g_hash_table_add(self->capabilities, g_strdup(value));
 }

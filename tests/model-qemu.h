@@ -31,6 +31,9 @@
  *	--resume-ms MS            after a failure in the switchover the guest runs again so much later
  *	--passes-per-s N          events MIGRATION_PASS while it is active
  *	--cont-stderr TEXT        written to stderr when a guest that came in is started
+ *	--trace LINE              a trace point that writes this line; again for more lines
+ *	--stderr-pipe             its stderr is a pipe that somebody could read
+ *	--stderr-dead             or one that nobody can read any more
  *	--die-with-parent         as it says; model_qemu_start() adds it
  *	--log FILE                appended when the guest begins and ends to run: "US running" or "US stopped",
  *	                          US being CLOCK_MONOTONIC in microseconds

@@ -33,6 +33,7 @@ const CmdOption session_options[] = {
 	{ "bind", AT(bind), "ADDR[=HOST]", "From this address of ours, to that of the agent; repeat it", NULL, TRUE },
 	{ "congestion", AT(congestion), "NAME", "The kernel's congestion control, as cubic or bbr", NULL },
 	{ "send-queue", AT(send_queue), "SIZE", "Most that may wait unsent in a channel (128KiB)", NULL },
+	{ "ask-devices", AT(ask_devices), NULL, "Ask the vGPUs' drivers what is left", NULL },
 	{ "paused", AT(paused), NULL, "Leave the guest paused at the destination", NULL },
 	{ "keep-source", AT(keep_source), NULL, "Keep the source's QEMU, stopped, after success", NULL },
 	{ "tls-dir", AT(tls_dir), "DIR", "Encrypt, with the certificates in there", NULL },
@@ -187,6 +188,7 @@ session_options_apply(const SessionOptions *self, GwSession **ret_session)
 		gw_session_set_state_dir(session, self->state_dir);
 	gw_session_set_hook(session, self->hook);
 	gw_session_set_account(session, self->account);
+	gw_session_set_ask_devices(session, self->ask_devices);
 	gw_session_set_paused(session, self->paused);
 	gw_session_set_keep_source(session, self->keep_source);
 	gw_session_set_insecure(session, self->insecure);

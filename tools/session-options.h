@@ -30,6 +30,7 @@ typedef struct {
 	gboolean keep_source;
 	gboolean insecure;
 	gboolean account;
+	gboolean ask_devices;
 } SessionOptions;
 
 /* The rows for a verb's @more_options; its own struct must begin with a SessionOptions. */

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Asks the vGPUs' drivers, through a copy of the descriptor that QEMU has: VFIO_DEVICE_FEATURE_MIG_DATA_SIZE changes
+ * nothing, and is one of the few questions that may be put while QEMU migrates the device. But it takes the driver's lock,
+ * and some drivers pass it on to the board: so once a second at most, in a thread, and only if the user wants it.
+ */
+#include "engine/pending.h"
+
+#include "engine/vgpu-host.h"
+#include "vfio/vfio-feature.h"
+
+#define PERIOD_US G_USEC_PER_SEC
+
+typedef struct {
+	gint ref_count;
+	GPtrArray *ids; /* of char * (nullable) */
+	VfioHost *host; /* of the thread only */
+	pid_t qemu;
+	gint64 *stop_bytes; /* (owned): the answers, by vGPU */
+} Question;
+
+typedef struct {
+	PendingAsker base;
+	gint64 next_us;
+	GCancellable *cancellable; /* when it ends, an answer is for nobody */
+	gboolean is_asking;
+	Question *question;
+} Device;
+
+static void
+question_unref(Question *self)
+{
+	if (!g_atomic_int_dec_and_test(&self->ref_count))
+		return;
+	g_ptr_array_unref(self->ids);
+	vfio_host_unref(self->host);
+	g_free(self->stop_bytes);
+	g_free(self);
+}
+
+static gboolean
+is_possible(const PendingContext *context, const char **ret_why)
+{
+	*ret_why = "the process of its QEMU is not known";
+	return context->qemu->process.pid > 0;
+}
+
+static PendingAsker *
+begin(const PendingContext *context, GError **error)
+{
+	VfioHost *host = vgpu_host_open(error);
+	if (host == NULL)
+		return NULL;
+	Device *self = g_new0(Device, 1);
+	self->base.context = *context;
+	self->cancellable = g_cancellable_new();
+	self->question = g_new0(Question, 1);
+	self->question->ref_count = 1;
+	self->question->host = host;
+	self->question->qemu = context->qemu->process.pid;
+	self->question->ids = g_ptr_array_new_with_free_func(g_free);
+	self->question->stop_bytes = g_new0(gint64, context->vgpus->len);
+	for (guint i = 0; i < context->vgpus->len; i++)
+		g_ptr_array_add(
+			self->question->ids,
+			g_strdup(((const GwVgpu *)g_ptr_array_index(context->vgpus, i))->id));
+	return &self->base;
+}
+
+/* In a thread of its own. */
+static void
+ask(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+	Question *question = data;
+	for (guint i = 0; i < question->ids->len; i++) {
+		VfioFeatures features = { -1, -1, FALSE };
+		const char *id = g_ptr_array_index(question->ids, i);
+		if (id != NULL)
+			vfio_feature_ask(question->host, question->qemu, id, &features);
+		question->stop_bytes[i] = features.stop_copy_bytes;
+	}
+	g_task_return_boolean(task, TRUE);
+}
+
+static void
+on_answered(GObject *source, GAsyncResult *result, gpointer data)
+{
+	if (!g_task_propagate_boolean(G_TASK(result), NULL))
+		return; /* it has ended: there is no self any more */
+	Device *self = data;
+	const PendingContext *context = &self->base.context;
+	self->is_asking = FALSE;
+	for (guint i = 0; i < context->vgpus->len; i++) {
+		AccountReading reading = { -1, -1, self->question->stop_bytes[i], TRUE };
+		if (reading.stop_bytes >= 0)
+			account_take_reading(context->account, i, GW_SOURCE_DEVICE, &reading,
+					     context->now_us(context->now_data));
+	}
+}
+
+static void
+poll(PendingAsker *base, gint64 now_us)
+{
+	Device *self = (Device *)base;
+	if (self->is_asking || now_us < self->next_us)
+		return;
+	self->is_asking = TRUE;
+	self->next_us = now_us + PERIOD_US;
+	g_autoptr(GTask) task = g_task_new(NULL, self->cancellable, on_answered, self);
+	g_task_set_source_tag(task, poll);
+	g_task_set_name(task, "ask the vGPUs' drivers");
+	g_atomic_int_inc(&self->question->ref_count);
+	g_task_set_task_data(task, self->question, (GDestroyNotify)question_unref);
+	g_task_run_in_thread(task, ask);
+}
+
+static gboolean
+end(PendingAsker *base, GError **error)
+{
+	Device *self = (Device *)base;
+	g_cancellable_cancel(self->cancellable);
+	g_object_unref(self->cancellable);
+	question_unref(self->question);
+	g_free(self);
+	return TRUE;
+}
+
+const PendingOps pending_device = {
+	.name = "device",
+	.source = GW_SOURCE_DEVICE,
+	.by_request = TRUE,
+	.is_possible = is_possible,
+	.begin = begin,
+	.poll = poll,
+	.end = end,
+};

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Asks QEMU's trace points (qmp/trace-line.c has their lines; trace-log.c where they are read).
+ *
+ * QEMU passes them whenever it looks how much is left: every 50 to 100 ms while it has RAM to send, and 30,000 times a
+ * second when it has none and may not switch over (measured on 10.0). So they are on only until each vGPU has been seen
+ * once, or for a moment, and then off for a second; for longer when so much came that it would be more than some KiB a
+ * second: it may be somebody's log. Who has switched them on himself is left alone.
+ */
+#include "engine/pending.h"
+
+#include <string.h>
+
+#include "engine/trace-log.h"
+#include "qmp/qmp-trace.h"
+#include "qmp/trace-line.h"
+
+#define PERIOD_US	(G_USEC_PER_SEC)
+#define WINDOW_US	(150 * (G_USEC_PER_SEC / 1000))
+#define READ_MS		5
+#define DRAIN_READS	4 /* of nothing, after they are off */
+#define LOG_BYTES_PER_S (16 * 1024)
+#define FACT		"trace_log"
+#define FACT_NAME	"trace_log_name"
+
+typedef struct {
+	PendingAsker base;
+	TraceLog log;
+	GSource *reader; /* (nullable): while they are on, and until all is read */
+	gboolean is_on;
+	gint64 off_us;	/* when they are to be switched off */
+	gint64 next_us; /* when they may be switched on again */
+	guint n_idle_reads;
+	gsize window_bytes;
+	gboolean *seen; /* (owned): by vGPU */
+} Trace;
+
+static char *
+log_name(const char *run_name)
+{
+	return g_strconcat(run_name, "-log", NULL);
+}
+
+static gboolean
+is_possible(const PendingContext *context, const char **ret_why)
+{
+	QmpTraceState state = QMP_TRACE_ABSENT;
+	g_autoptr(GError) error = NULL;
+	if (!qmp_trace_query(context->qemu->qmp, TRACE_LINE_EVENTS, &state, &error) ||
+	    state == QMP_TRACE_ABSENT) {
+		*ret_why = "this QEMU has no such trace points";
+		return FALSE;
+	}
+	*ret_why = "somebody has switched them on already";
+	return state == QMP_TRACE_OFF &&
+	       trace_log_find_kind(context->qemu, ret_why) != TRACE_LOG_NONE;
+}
+
+static void
+add_facts(const PendingContext *context, JsonObject *facts)
+{
+	const char *why;
+	g_autofree char *name = log_name(context->name);
+	json_object_set_string_member(facts, FACT,
+				      trace_log_kind_to_string(
+					      trace_log_find_kind(context->qemu, &why)));
+	json_object_set_string_member(facts, FACT_NAME, name);
+}
+
+static PendingAsker *
+begin(const PendingContext *context, GError **error)
+{
+	const char *why;
+	g_autofree char *name = log_name(context->name);
+	g_autofree Trace *self = g_new0(Trace, 1);
+	if (!trace_log_open(&self->log, context->qemu, trace_log_find_kind(context->qemu, &why),
+			    name, error))
+		return NULL;
+	self->base.context = *context;
+	self->seen = g_new0(gboolean, context->vgpus->len);
+	return (PendingAsker *)g_steal_pointer(&self);
+}
+
+/* ---- while they are on ---- */
+
+/* QEMU calls it as the host does. */
+static gint
+find_vgpu(const GPtrArray *vgpus, const char *device)
+{
+	for (guint i = 0; i < vgpus->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
+		if (g_strcmp0(vgpu->id, device) == 0)
+			return (gint)i;
+	}
+	return -1;
+}
+
+static void
+take_line(const char *text, gsize len, gpointer data)
+{
+	Trace *self = data;
+	const PendingContext *context = &self->base.context;
+	TraceLine line;
+	gint vgpu =
+		trace_line_parse(text, len, &line) ? find_vgpu(context->vgpus, line.device) : -1;
+	if (vgpu < 0)
+		return;
+	AccountReading reading = { line.initial_bytes, line.dirty_bytes, line.stop_bytes,
+				   line.is_exact };
+	account_take_reading(context->account, (guint)vgpu, GW_SOURCE_TRACE, &reading,
+			     context->now_us(context->now_data));
+	self->seen[vgpu] = TRUE;
+}
+
+static gboolean
+have_seen_all(const Trace *self)
+{
+	for (guint i = 0; i < self->base.context.vgpus->len; i++)
+		if (!self->seen[i])
+			return FALSE;
+	return TRUE;
+}
+
+static void
+switch_off(Trace *self, gint64 now_us)
+{
+	self->is_on = FALSE;
+	self->n_idle_reads = 0;
+	qmp_trace_set_async(self->base.context.qemu->qmp, TRACE_LINE_EVENTS, FALSE);
+	self->next_us = now_us + PERIOD_US;
+}
+
+/* All is read: whoever reads that log himself shall not drown in it. */
+static gboolean
+end_window(Trace *self)
+{
+	if (self->log.kind == TRACE_LOG_FILE)
+		self->next_us += (gint64)(self->window_bytes * G_USEC_PER_SEC / LOG_BYTES_PER_S);
+	g_clear_pointer(&self->reader, g_source_unref);
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_read(gpointer data)
+{
+	Trace *self = data;
+	const PendingContext *context = &self->base.context;
+	gint64 now_us = context->now_us(context->now_data);
+	gsize n = trace_log_read(&self->log, take_line, self);
+	self->window_bytes += n;
+	if (self->is_on && (have_seen_all(self) || now_us >= self->off_us))
+		switch_off(self, now_us);
+	self->n_idle_reads = n > 0 ? 0 : self->n_idle_reads + 1;
+	return self->is_on || self->n_idle_reads < DRAIN_READS ? G_SOURCE_CONTINUE
+							       : end_window(self);
+}
+
+static void
+poll(PendingAsker *base, gint64 now_us)
+{
+	Trace *self = (Trace *)base;
+	if (self->reader != NULL || now_us < self->next_us)
+		return;
+	memset(self->seen, 0, base->context.vgpus->len * sizeof *self->seen);
+	self->window_bytes = 0;
+	trace_log_skip(&self->log);
+	self->is_on = TRUE;
+	self->off_us = now_us + WINDOW_US;
+	qmp_trace_set_async(base->context.qemu->qmp, TRACE_LINE_EVENTS, TRUE);
+	self->reader = g_timeout_source_new(READ_MS);
+	g_source_set_callback(self->reader, on_read, self, NULL);
+	g_source_attach(self->reader, g_main_context_get_thread_default());
+}
+
+/* ---- the end ---- */
+
+static gboolean
+end(PendingAsker *base, GError **error)
+{
+	Trace *self = (Trace *)base;
+	Qemu *qemu = base->context.qemu;
+	g_autoptr(GError) local_error = NULL;
+	gboolean is_off = !self->is_on || qemu->closed != NULL ||
+			  qmp_trace_set(qemu->qmp, TRACE_LINE_EVENTS, FALSE, &local_error);
+	if (self->reader != NULL) {
+		g_source_destroy(self->reader);
+		g_source_unref(self->reader);
+	}
+	gboolean is_back = trace_log_close(&self->log, qemu, is_off ? &local_error : NULL);
+	g_free(self->seen);
+	g_free(self);
+	if (local_error != NULL)
+		g_propagate_prefixed_error(error, g_steal_pointer(&local_error),
+					   "the trace points: ");
+	return is_off && is_back;
+}
+
+static gboolean
+put_back(Qemu *qemu, Journal *journal, GError **error)
+{
+	const char *kind = journal_get_string(journal, FACT);
+	const char *name = journal_get_string(journal, FACT_NAME);
+	return kind == NULL || name == NULL || trace_log_put_back(qemu, kind, name, error);
+}
+
+const PendingOps pending_trace = {
+	.name = "trace",
+	.source = GW_SOURCE_TRACE,
+	.is_possible = is_possible,
+	.add_facts = add_facts,
+	.begin = begin,
+	.poll = poll,
+	.end = end,
+	.put_back = put_back,
+};

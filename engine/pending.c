@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who is asked how much is left of the vGPUs, from the best to the worst: QEMU itself, by its `remaining` (11.1 on, and
+ * for one vGPU; the account has it already); QEMU's trace points; the driver, if the user wants that. Whoever comes
+ * later in this list is asked only while those before leave a vGPU open.
+ *
+ * One is begun when it is needed first, and what that changes of QEMU is in the journal before.
+ */
+#include "engine/pending.h"
+
+#define X(word) extern const PendingOps pending_##word;
+PENDING_ASKERS(X)
+#undef X
+
+#define X(word) &pending_##word,
+static const PendingOps *const all[] = { PENDING_ASKERS(X) };
+#undef X
+
+#define N_ASKERS G_N_ELEMENTS(all)
+
+struct Pending {
+	PendingContext context;
+	Journal *journal;
+	gboolean by_request;
+	PendingAsker *askers[N_ASKERS]; /* NULL: not begun */
+	gboolean is_out[N_ASKERS];	/* it cannot be asked here */
+	char *refusals[N_ASKERS];	/* (nullable): not told yet */
+};
+
+Pending *
+pending_new(const PendingContext *context, Journal *journal, gboolean by_request)
+{
+	Pending *self = g_new0(Pending, 1);
+	self->context = *context;
+	self->journal = journal;
+	self->by_request = by_request;
+	for (guint i = 0; i < N_ASKERS; i++)
+		self->is_out[i] = all[i]->by_request && !by_request;
+	return self;
+}
+
+static void
+refuse(Pending *self, guint i, const char *why)
+{
+	self->is_out[i] = TRUE;
+	self->refusals[i] = g_strdup_printf("what is left of the vGPUs cannot be asked by '%s': %s",
+					    all[i]->name, why);
+}
+
+static gboolean
+note(Pending *self, guint i, GError **error)
+{
+	if (all[i]->add_facts == NULL)
+		return TRUE;
+	JsonObject *facts = json_object_new();
+	all[i]->add_facts(&self->context, facts);
+	return journal_append(self->journal, "precopy", facts, error);
+}
+
+static void
+begin(Pending *self, guint i)
+{
+	const char *why = NULL;
+	g_autoptr(GError) error = NULL;
+	if (!all[i]->is_possible(&self->context, &why)) {
+		refuse(self, i, why);
+		return;
+	}
+	if (note(self, i, &error))
+		self->askers[i] = all[i]->begin(&self->context, &error);
+	if (self->askers[i] == NULL)
+		refuse(self, i, error->message);
+}
+
+void
+pending_poll(Pending *self)
+{
+	gint64 now_us = self->context.now_us(self->context.now_data);
+	for (guint i = 0; i < N_ASKERS; i++) {
+		if (self->is_out[i] ||
+		    !account_wants(self->context.account, all[i]->source, now_us))
+			continue;
+		if (self->askers[i] == NULL)
+			begin(self, i);
+		if (self->askers[i] != NULL)
+			all[i]->poll(self->askers[i], now_us);
+	}
+}
+
+char *
+pending_next_refusal(Pending *self)
+{
+	for (guint i = 0; i < N_ASKERS; i++)
+		if (self->refusals[i] != NULL)
+			return g_steal_pointer(&self->refusals[i]);
+	return NULL;
+}
+
+gboolean
+pending_end(Pending *self, GError **error)
+{
+	gboolean is_back = TRUE;
+	for (guint i = 0; i < N_ASKERS; i++) {
+		PendingAsker *asker = g_steal_pointer(&self->askers[i]);
+		self->is_out[i] = TRUE;
+		if (asker != NULL && !all[i]->end(asker, is_back ? error : NULL))
+			is_back = FALSE;
+	}
+	return is_back;
+}
+
+void
+pending_free(Pending *self)
+{
+	g_autoptr(GError) error = NULL;
+	if (self == NULL)
+		return;
+	if (!pending_end(self, &error))
+		g_debug("%s", error->message);
+	for (guint i = 0; i < N_ASKERS; i++)
+		g_free(self->refusals[i]);
+	g_free(self);
+}
+
+gboolean
+pending_put_back(Qemu *qemu, Journal *journal, GError **error)
+{
+	gboolean is_back = TRUE;
+	for (guint i = 0; i < N_ASKERS; i++)
+		if (all[i]->put_back != NULL &&
+		    !all[i]->put_back(qemu, journal, is_back ? error : NULL))
+			is_back = FALSE;
+	return is_back;
+}

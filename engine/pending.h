@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/account.h"
+#include "engine/gw-vgpu.h"
+#include "engine/journal.h"
+#include "engine/qemu.h"
+
+/*
+ * Asks how much is left of the vGPUs while a migration goes on, where QEMU's own answer and the stream do not tell: see
+ * pending.c. A way to ask is one file pending-<word>.c that defines pending_<word>, and the word in engine/meson.build.
+ */
+typedef struct Pending Pending;
+typedef struct PendingAsker PendingAsker;
+
+typedef struct {
+	Qemu *qemu;
+	const GPtrArray *vgpus; /* of GwVgpu */
+	const char *name;	/* of the run: no other on this host has it */
+	Account *account;	/* that learns the answers */
+	/* A clock for the account. */
+	gint64 (*now_us)(gpointer data);
+	gpointer now_data;
+} PendingContext;
+
+typedef struct {
+	const char *name; /* "trace" */
+	GwNumberSource source;
+	gboolean by_request; /* only if the user wants it */
+	/* Can it be done? Touches nothing. @ret_why: (out) (transfer none): why not. */
+	gboolean (*is_possible)(const PendingContext *context, const char **ret_why);
+	/* What is to be in the journal before it begins. (nullable) */
+	void (*add_facts)(const PendingContext *context, JsonObject *facts);
+	/* NULL with the error, and nothing is changed. */
+	PendingAsker *(*begin)(const PendingContext *context, GError **error);
+	/* Asks if it is time; never waits. The answers go to the account, in turns of the loop. */
+	void (*poll)(PendingAsker *self, gint64 now_us);
+	/* Puts everything back as it was, and frees it. */
+	gboolean (*end)(PendingAsker *self, GError **error);
+	/* (nullable): what end() would have put back, for a run that has died. */
+	gboolean (*put_back)(Qemu *qemu, Journal *journal, GError **error);
+} PendingOps;
+
+/* Every asker begins with this, set by begin(). */
+struct PendingAsker {
+	PendingContext context;
+};
+
+/* @context: copied; what it points to must outlive it. @by_request: the user wants those that are for this only. */
+Pending *pending_new(const PendingContext *context, Journal *journal, gboolean by_request);
+/* Asks those who are needed for what the account does not know yet; never waits, but when it begins with one. */
+void pending_poll(Pending *self);
+/* (transfer full) (nullable): why one cannot ask; each is told once. */
+char *pending_next_refusal(Pending *self);
+/* Puts everything back as it was, as far as that can be done; the first error is kept. */
+gboolean pending_end(Pending *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* As pending_end(), where nobody can be told of an error any more. */
+void pending_free(Pending *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pending, pending_free)
+
+/* For a run that has died. */
+gboolean pending_put_back(Qemu *qemu, Journal *journal, GError **error) G_GNUC_WARN_UNUSED_RESULT;
