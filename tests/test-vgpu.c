@@ -375,6 +375,7 @@ static void
 answer_with(GwVgpu *vgpu, char first)
 {
 	gsize size;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(vgpu->metadata);
 	g_autofree guchar *data = g_base64_decode(vgpu->metadata, &size);
 	CU_ASSERT_TRUE_FATAL(size > 208);
 	data[208] = (guchar)first;
