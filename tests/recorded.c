@@ -77,11 +77,24 @@ has_member(JsonObject *type, const char *name)
 	return FALSE;
 }
 
+/* (transfer none): parsed once, for it is looked into hundreds of times and not changed. */
+static JsonArray *
+schema_of(const char *version)
+{
+	static JsonNode *schemas[G_N_ELEMENTS(recorded_versions)];
+	guint v = 0;
+
+	while (!g_str_equal(recorded_versions[v], version))
+		v++;
+	if (schemas[v] == NULL)
+		schemas[v] = recorded_answer(version, "schema");
+	return json_node_get_array(schemas[v]);
+}
+
 gboolean
 recorded_has(const char *version, const char *command, const char *argument)
 {
-	g_autoptr(JsonNode) node = recorded_answer(version, "schema");
-	JsonArray *schema = json_node_get_array(node);
+	JsonArray *schema = schema_of(version);
 	JsonObject *entry = find(schema, "command", command);
 	if (entry == NULL || argument == NULL)
 		return entry != NULL;
@@ -92,6 +105,5 @@ recorded_has(const char *version, const char *command, const char *argument)
 gboolean
 recorded_has_event(const char *version, const char *event)
 {
-	g_autoptr(JsonNode) node = recorded_answer(version, "schema");
-	return find(json_node_get_array(node), "event", event) != NULL;
+	return find(schema_of(version), "event", event) != NULL;
 }
