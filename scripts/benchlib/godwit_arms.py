@@ -5,6 +5,7 @@ import json
 import os
 
 from tests.live import env
+from tests.live.flood import Flood
 
 from .arm import TIMEOUT_S, Arm, NotConverged
 from .measured import Measured, wait_all
@@ -64,6 +65,16 @@ def over_all_cables(*options):
     return moved
 
 
+def beside_flood(prepare, *options):
+    """The same while strangers call the agent 1,000 times a second, over lo. PREPARE: the agent's and our own options."""
+    def moved(run):
+        theirs, ours = prepare(run)
+        agent, address = start_agent(run, "--qmp", run.destination.qmp_path, *theirs)
+        with Flood(int(address.rpartition(":")[2])):
+            return move(run, agent, address, *ours, *options)
+    return moved
+
+
 def whole(run):
     """The move to a QEMU that the agent starts from the VM file, as libvirt does."""
     return move(run, *start_agent(run, "--vm", run.destination.vm_file))
@@ -96,6 +107,8 @@ ARMS = (
     Arm("godwit", with_options()),
     Arm("godwit-vm", whole, start=start_source_only),
     Arm("relay", with_options("--transport", "relay")),
+    Arm("relay-account", with_options("--account"), base="relay"),
+    Arm("flood", beside_flood(lambda run: ((), ())), base="godwit"),
     Arm("multifd2", with_options("--channels", "2"), base="plain-multifd2"),
     Arm("multifd4", with_options("--channels", "4"), base="plain-multifd4"),
     Arm("multifd2-bind", over_all_cables("--channels", "2"), base="multifd2"),

@@ -45,9 +45,15 @@ def by_qemu(channels):
     return moved
 
 
+def certificates(run):
+    return ("--tls-dir", folder_of(run, "b")), ("--tls-dir", folder_of(run, "a"))
+
+
 ARMS = (
     Arm("qemu-tls", by_qemu(1), start=start_with_certificates),
     Arm("qemu-tls-4", by_qemu(4), start=start_with_certificates),
     Arm("godwit-tls", by_godwit(), start=start_with_certificates, base="qemu-tls"),
+    Arm("godwit-tls-off", by_godwit(*godwit_arms.KNOBS_OFF), start=start_with_certificates, base="godwit-tls"),
+    Arm("flood-tls", godwit_arms.beside_flood(certificates), start=start_with_certificates, base="godwit-tls"),
     Arm("godwit-tls-4", by_godwit("--channels", "4"), start=start_with_certificates, base="qemu-tls-4"),
 )
