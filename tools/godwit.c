@@ -34,7 +34,7 @@ print_help(FILE *file)
 	      "Live-migrates QEMU virtual machines.\n\nVerbs:\n",
 	      file);
 	for (guint i = 0; i < G_N_ELEMENTS(verbs); i++)
-		fprintf(file, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+		fprintf(file, "  %-11s %s\n", verbs[i]->name, verbs[i]->summary);
 	fputs("\n'godwit help VERB' or 'godwit VERB --help' tells more; 'godwit --version' the "
 	      "version.\n"
 	      "\nThe exit code says where the VM is: 0 it runs on the destination; 1 failed, 4 did "
