@@ -297,7 +297,7 @@ vgpu_compare(const GPtrArray *source, const GPtrArray *destination, GPtrArray *i
 	destination = destination != NULL ? destination : &none;
 	if (source->len != destination->len) {
 		g_autofree char *text = g_strdup_printf(
-			"the VM has %u vGPUs at the source and %u at the destination", source->len,
+			"the number of vGPUs is %u at the source and %u at the destination", source->len,
 			destination->len);
 		g_ptr_array_add(issues, gw_issue_new(GW_SEVERITY_ERROR, "vgpu-count", "destination",
 						     "vGPUs", text,

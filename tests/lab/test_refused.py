@@ -71,7 +71,7 @@ class Vgpus(RefusedCase):
 
     def test_number_differs(self):
         self.lab(62, 62, there=[62])
-        self.refused("vgpu-count", "destination", "vGPUs", "2 vGPUs at the source and 1")
+        self.refused("vgpu-count", "destination", "vGPUs", "2 at the source and 1")
 
     def test_address_in_the_guest_differs(self):
         self.lab(62, addr_there=9)
