@@ -46,19 +46,31 @@ own_words(SourceRun *run)
 	return g_strdup_printf("%s: %s", info.error_desc, log);
 }
 
-/* (transfer full) (nullable): which vGPU it is about. A driver's refusal to give its state QEMU calls an error of the
- * channel, and while the guest is stopped it does not say of which device. */
+/* What QEMU says at the source of a driver that does not give its state, and of one that does not take it there, when
+ * the guest is stopped: neither of which device it was, nor whether it was one. By the words of 10.0 and 11.1. */
+static const char *const vague_words[] = { "Channel error", "Sibling indicated error" };
+
+static gboolean
+is_vague(const char *words)
+{
+	for (guint i = 0; words != NULL && i < G_N_ELEMENTS(vague_words); i++)
+		if (strstr(words, vague_words[i]) != NULL)
+			return TRUE;
+	return FALSE;
+}
+
+/* (transfer full) (nullable): which vGPU it is about. */
 static char *
 blame(SourceRun *run, const char *ours, const char *theirs)
 {
 	char *names = vgpu_named_in(run->source->vgpus, ours);
 	if (names == NULL)
 		names = vgpu_named_in(run->destination->vgpus, theirs);
-	if (names != NULL || ours == NULL || strstr(ours, "Channel error") == NULL)
+	if (names != NULL || !is_vague(ours))
 		return names;
 	g_autofree char *all = vgpu_all_names(run->source->vgpus);
 	return all != NULL ? g_strdup_printf("perhaps %s: QEMU speaks so too when a driver does "
-					     "not give its state",
+					     "not give or take its state",
 					     all)
 			   : NULL;
 }
