@@ -51,7 +51,7 @@ show_mdevs()
 migrate()
 {
 	hook="[ \$GODWIT_PHASE != commit ] || cat /sys/bus/mdev/devices/*/gwvgpu/stop_checksum >$there/stop_checksum"
-	set -- migrate --vm "$there/vms/demo.vm" --to "$address" --insecure --bandwidth 8MiB --downtime-limit 1s \
+	set -- migrate --vm "$there/vms/demo.vm" --to "$address" --insecure --bandwidth 8MiB --downtime-limit 1s --on-stall extend \
 		--state-dir "$there/state" --report "$there/report.json"
 	say "one# godwit $*"
 	set -- "$checkout/build/tools/godwit" "$@" --hook "$hook"
