@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/gw-dirty-rate.h"
+#include "engine/learning.h"
 
 /* The private side of GwDirtyRate. */
 
@@ -11,8 +12,9 @@ GwDirtyRate *dirty_rate_new(void);
 GwDirtyRateVgpu *
 dirty_rate_add_vgpu(GwDirtyRate *self, const char *id, const char *type, gint64 vram_bytes);
 
-/* Computes the total, and the prediction if there is a bandwidth. Pure. */
-void dirty_rate_conclude(GwDirtyRate *self, gint64 bandwidth_bytes_per_s, gint64 max_downtime_us);
+/* Computes the total, and the prediction if there is a bandwidth. @learned: of these vGPUs. Pure. */
+void dirty_rate_conclude(GwDirtyRate *self, const Learned *learned, gint64 bandwidth_bytes_per_s,
+			 gint64 max_downtime_us);
 
 /* Blocks; dirty-rate-run.c. Returns as gw_dirty_rate_finish(). */
 GwDirtyRate *

@@ -9,6 +9,7 @@
  */
 #include "engine/dirty-rate-data.h"
 #include "engine/gw-error.h"
+#include "engine/learning-file.h"
 #include "engine/private-context.h"
 #include "engine/probe.h"
 #include "engine/ram-rate.h"
@@ -196,7 +197,10 @@ dirty_rate_run(const GwDirtyRateOptions *options, GCancellable *cancellable, GEr
 	if (options->probe && !probe_all(&self, options, cancellable, error))
 		return NULL;
 	self.result->lasted_us = g_get_monotonic_time() - began_us;
-	dirty_rate_conclude(self.result, options->bandwidth_bytes_per_s,
+	g_autoptr(GPtrArray) learning = learning_load(options->state_dir);
+	Learned learned;
+	learning_look_up(learning, self.survey->vgpus, &learned);
+	dirty_rate_conclude(self.result, &learned, options->bandwidth_bytes_per_s,
 			    options->downtime_limit_us);
 	return g_steal_pointer(&self.result);
 }

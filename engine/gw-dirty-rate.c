@@ -105,10 +105,21 @@ set_ram(const GwDirtyRate *self, PredictSource *source)
 	source->confidence = GW_CONFIDENCE_ESTIMATED;
 }
 
+/* Nobody told but earlier migrations of the type: what they sent is likely, more than the frame buffer is not. */
+static void
+set_learned(const GwDirtyRateVgpu *vgpu, GwRange sent_per_mille, PredictSource *source)
+{
+	double bytes = (double)vgpu->stop_bytes.value / 1000;
+	source->stop_bytes = (GwRange){ (gint64)(bytes * (double)sent_per_mille.low),
+					(gint64)(bytes * (double)sent_per_mille.likely),
+					vgpu->stop_bytes.value };
+	source->confidence = GW_CONFIDENCE_ESTIMATED;
+}
+
 /* With a rate it is sent while the guest runs. Without one all of it may be dirty when the guest stops: that is never too
  * little. */
 static void
-set_vgpu(const GwDirtyRateVgpu *vgpu, PredictSource *source)
+set_vgpu(const GwDirtyRateVgpu *vgpu, GwRange sent_per_mille, PredictSource *source)
 {
 	GwNumber rate = vgpu->dirty_bytes_per_s, stop = vgpu->stop_bytes;
 	gint64 all_bytes = vgpu->vram_bytes >= 0 ? vgpu->vram_bytes : stop.value;
@@ -123,6 +134,8 @@ set_vgpu(const GwDirtyRateVgpu *vgpu, PredictSource *source)
 		source->dirty_bytes_per_s = (GwRange){ rate.value, rate.value, -1 };
 	else if (is_sent_running)
 		source->dirty_bytes_per_s = predict_about(rate.value, MEASURED_OFF);
+	else if (stop.confidence == GW_CONFIDENCE_BOUND && sent_per_mille.likely >= 0)
+		set_learned(vgpu, sent_per_mille, source);
 	else if (stop.confidence == GW_CONFIDENCE_BOUND)
 		source->stop_bytes = predict_at_most(stop.value);
 	else
@@ -130,24 +143,26 @@ set_vgpu(const GwDirtyRateVgpu *vgpu, PredictSource *source)
 }
 
 static GwPrediction *
-predict_at(const GwDirtyRate *self, gint64 bandwidth_bytes_per_s, gint64 max_downtime_us)
+predict_at(const GwDirtyRate *self, const Learned *learned, gint64 bandwidth_bytes_per_s,
+	   gint64 max_downtime_us)
 {
 	PredictSource sources[PREDICT_SOURCES_MAX];
-	PredictTerms terms;
 	guint n = MIN(self->vgpus->len, VGPU_MAX);
 	for (guint i = 0; i <= n; i++)
 		sources[i] = (PredictSource){ .device_bytes_per_s = predict_exactly(-1) };
 	set_ram(self, &sources[0]);
 	for (guint i = 0; i < n; i++)
-		set_vgpu(g_ptr_array_index(self->vgpus, i), &sources[1 + i]);
-	predict_terms_init(&terms);
+		set_vgpu(g_ptr_array_index(self->vgpus, i), learned->sent_per_mille[i],
+			 &sources[1 + i]);
+	PredictTerms terms = learned->terms;
 	terms.bandwidth_bytes_per_s = predict_exactly(bandwidth_bytes_per_s);
 	terms.max_downtime_us = max_downtime_us;
 	return predict(&terms, sources, n + 1);
 }
 
 void
-dirty_rate_conclude(GwDirtyRate *self, gint64 bandwidth_bytes_per_s, gint64 max_downtime_us)
+dirty_rate_conclude(GwDirtyRate *self, const Learned *learned, gint64 bandwidth_bytes_per_s,
+		    gint64 max_downtime_us)
 {
 	self->total_dirty_bytes_per_s = self->ram_dirty_bytes_per_s;
 	for (guint i = 0; i < self->vgpus->len; i++) {
@@ -156,9 +171,10 @@ dirty_rate_conclude(GwDirtyRate *self, gint64 bandwidth_bytes_per_s, gint64 max_
 			gw_number_add(self->total_dirty_bytes_per_s, vgpu->dirty_bytes_per_s);
 	}
 	gw_prediction_free(self->prediction);
-	self->prediction = bandwidth_bytes_per_s > 0
-				   ? predict_at(self, bandwidth_bytes_per_s, max_downtime_us)
-				   : NULL;
+	self->prediction =
+		bandwidth_bytes_per_s > 0
+			? predict_at(self, learned, bandwidth_bytes_per_s, max_downtime_us)
+			: NULL;
 }
 
 /* ---- JSON ---- */

@@ -117,6 +117,7 @@ predict_terms_init(PredictTerms *self)
 		.device_state_bytes = { 64 << 10, 256 << 10, 2 << 20 },
 		.load_us = { 500, 3000, 50000 },
 		.start_us = { 500, 3000, 50000 },
+		.device_bytes_per_s = unknown,
 	};
 }
 
@@ -289,14 +290,24 @@ set_flow(Flow *flow, const PredictSource *source, Case which)
 	flow->device_rate = gain(source->device_bytes_per_s, which);
 }
 
+/* The drivers' speed where the source has none of its own. */
+static void
+set_device_rate(Flow *flow, const PredictTerms *terms, Case which)
+{
+	if (flow->id != NULL && flow->device_rate <= 0)
+		flow->device_rate = gain(terms->device_bytes_per_s, which);
+}
+
 static void
 set_scene(Scene *scene, const PredictTerms *terms, const PredictSource *sources, guint n_sources,
 	  Case which)
 {
 	static const double margins[] = { [BEST] = 0, [LIKELY] = 0.85, [WORST] = 1.25 };
 	scene->n_flows = n_sources;
-	for (guint i = 0; i < n_sources; i++)
+	for (guint i = 0; i < n_sources; i++) {
 		set_flow(&scene->flows[i], &sources[i], which);
+		set_device_rate(&scene->flows[i], terms, which);
+	}
 	scene->bandwidth = MAX(gain(terms->bandwidth_bytes_per_s, which), 1);
 	scene->switch_bandwidth = terms->switchover_bytes_per_s.likely > 0
 					  ? MAX(gain(terms->switchover_bytes_per_s, which), 1)

@@ -30,7 +30,8 @@ typedef struct {
 	GwRange in_flight_bytes;
 	GwRange device_state_bytes; /* of all devices that are no vGPU */
 	GwRange load_us;
-	GwRange start_us; /* from the last byte loaded to the guest's start */
+	GwRange start_us;	    /* from the last byte loaded to the guest's start */
+	GwRange device_bytes_per_s; /* of the vGPUs that do not say: as for a source */
 } PredictTerms;
 
 /* Fixed costs where nothing has been learned, nothing else. */

@@ -10,10 +10,10 @@
 
 #include "engine/number-json.h"
 #include "engine/plan-json.h"
+#include "engine/parse-object.h"
 #include "engine/prediction-json.h"
 #include "engine/sample-json.h"
 #include "engine/vgpu-data.h"
-#include "qmp/json-frame.h"
 
 #define MAX_REPORT_BYTES (512 * 1024 * 1024)
 #define MAX_REPORT_DEPTH 64
@@ -407,27 +407,6 @@ report_from_node(JsonNode *node, GError **error)
 	return g_steal_pointer(&self);
 }
 
-/* Exactly one object, of a bounded size and depth: json-glib itself would recurse as deep as it is told. */
-static JsonNode *
-parse(const char *text, gsize len, GError **error)
-{
-	g_autoptr(JsonFrame) frame = json_frame_new(MAX_REPORT_BYTES, MAX_REPORT_DEPTH);
-	json_frame_push(frame, text, len);
-	const char *object;
-	gsize object_len;
-	if (!json_frame_next(frame, &object, &object_len, error))
-		return NULL;
-	if (object == NULL) {
-		if (json_frame_end(frame, error))
-			g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "it is empty");
-		return NULL;
-	}
-	g_autoptr(JsonParser) parser = json_parser_new_immutable();
-	if (!json_parser_load_from_data(parser, object, (gssize)object_len, error))
-		return NULL;
-	return json_parser_steal_root(parser);
-}
-
 static void
 say_it_is_no_report(GError **error, GError *cause)
 {
@@ -441,7 +420,8 @@ gw_report_from_json(const char *text, gssize len, GError **error)
 {
 	g_return_val_if_fail(text != NULL, NULL);
 	GError *cause = NULL;
-	g_autoptr(JsonNode) node = parse(text, len < 0 ? strlen(text) : (gsize)len, &cause);
+	g_autoptr(JsonNode) node = parse_object(text, len < 0 ? strlen(text) : (gsize)len,
+						MAX_REPORT_BYTES, MAX_REPORT_DEPTH, &cause);
 	GwReport *self = node != NULL ? report_from_node(node, &cause) : NULL;
 	if (self == NULL)
 		say_it_is_no_report(error, cause);

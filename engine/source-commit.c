@@ -12,6 +12,7 @@
 
 #include "engine/fields.h"
 #include "engine/gw-error.h"
+#include "engine/learning-file.h"
 #include "engine/report-json.h"
 #include "engine/vgpu-host.h"
 #include "qmp/await.h"
@@ -129,6 +130,16 @@ take_last_figures(SourceRun *run)
 	}
 }
 
+/* For the predictions to come; the guest runs whatever becomes of it. */
+static void
+learn(SourceRun *run)
+{
+	g_autoptr(GError) error = NULL;
+	if (!learning_add(run->options->state_dir, run->source->vgpus,
+			  recorder_get_report(run->recorder), &error))
+		g_debug("what this run has shown is not kept: %s", error->message);
+}
+
 static gboolean
 tell_done(SourceRun *run)
 {
@@ -182,6 +193,7 @@ source_cleanup(SourceRun *run, GError **error)
 	    journal_sync(run->journal, &local_error))
 		told = tell_done(run);
 	gboolean ended = let_go(run, local_error == NULL ? &local_error : NULL);
+	learn(run);
 	if (told && ended)
 		journal_remove(run->journal);
 	if (local_error != NULL)

@@ -6,6 +6,7 @@
  */
 #include "engine/source-run.h"
 
+#include "engine/learning-file.h"
 #include "engine/plan-json.h"
 #include "engine/report-json.h"
 #include "engine/vgpu-host.h"
@@ -19,6 +20,15 @@ has_parameter(SourceRun *run, const char *name)
 	return gw_property_list_get(run->source->parameters, name) != NULL;
 }
 
+static void
+take_learned(SourceRun *run, PredictTerms *ret_terms)
+{
+	Learned learned;
+	g_autoptr(GPtrArray) learning = learning_load(run->options->state_dir);
+	learning_look_up(learning, run->source->vgpus, &learned);
+	*ret_terms = learned.terms;
+}
+
 void
 source_steer_begin(SourceRun *run)
 {
@@ -29,7 +39,7 @@ source_steer_begin(SourceRun *run)
 		.can_throttle = throttle != NULL && throttle->at_source,
 		.guest_runs = run->source->running,
 	};
-	predict_terms_init(&policy.terms);
+	take_learned(run, &policy.terms);
 	if (run->options->switchover_bytes_per_s > 0)
 		policy.terms.switchover_bytes_per_s =
 			predict_exactly(run->options->switchover_bytes_per_s);

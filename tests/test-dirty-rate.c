@@ -158,6 +158,16 @@ make_rate(gboolean probed)
 	return rate;
 }
 
+/* Nothing has been learned. */
+static void
+conclude(GwDirtyRate *rate, gint64 bandwidth_bytes_per_s, gint64 max_downtime_us)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	Learned learned;
+	learning_look_up(learning, NULL, &learned);
+	dirty_rate_conclude(rate, &learned, bandwidth_bytes_per_s, max_downtime_us);
+}
+
 /* (transfer full): with one more vGPU of which nobody tells but its size. */
 static GwDirtyRate *
 make_dark(void)
@@ -175,8 +185,8 @@ total_is_known_when_every_part_is(void)
 {
 	g_autoptr(GwDirtyRate) probed = make_rate(TRUE);
 	g_autoptr(GwDirtyRate) passive = make_rate(FALSE);
-	dirty_rate_conclude(probed, 0, 300000);
-	dirty_rate_conclude(passive, 0, 300000);
+	conclude(probed, 0, 300000);
+	conclude(passive, 0, 300000);
 	CU_ASSERT_EQUAL(probed->total_dirty_bytes_per_s.value, 50 * MIB);
 	CU_ASSERT_EQUAL(probed->total_dirty_bytes_per_s.confidence, GW_CONFIDENCE_ESTIMATED);
 	CU_ASSERT_FALSE(gw_number_is_known(passive->total_dirty_bytes_per_s));
@@ -191,10 +201,10 @@ prediction_takes_what_is_known(void)
 	g_autoptr(GwDirtyRate) dark = make_dark();
 	g_autoptr(GwDirtyRate) unknown = make_rate(FALSE);
 	dirty_rate_add_vgpu(unknown, "gpu1", NULL, -1)->method = g_strdup("none");
-	dirty_rate_conclude(probed, 125000000, 300000);
-	dirty_rate_conclude(passive, 125000000, 300000);
-	dirty_rate_conclude(dark, 125000000, 300000);
-	dirty_rate_conclude(unknown, 125000000, 300000);
+	conclude(probed, 125000000, 300000);
+	conclude(passive, 125000000, 300000);
+	conclude(dark, 125000000, 300000);
+	conclude(unknown, 125000000, 300000);
 	/* 50 of 119 MiB/s are written: it converges. */
 	CU_ASSERT_TRUE(probed->prediction->converges);
 	/* 600 MiB all at once are five seconds. */
@@ -212,7 +222,7 @@ text_and_json_are_as_promised(void)
 	g_autoptr(GString) json = g_string_new(NULL);
 	for (guint i = 0; i < 3; i++) {
 		g_autoptr(GwDirtyRate) made = i < 2 ? make_rate(i == 1) : make_dark();
-		dirty_rate_conclude(made, i == 0 ? 0 : 125000000, 10 * G_USEC_PER_SEC);
+		conclude(made, i == 0 ? 0 : 125000000, 10 * G_USEC_PER_SEC);
 		g_autoptr(GwDirtyRate) copy = gw_dirty_rate_copy(made);
 		g_autofree char *table = dirty_rate_text(copy);
 		g_autofree char *object = gw_dirty_rate_to_json(copy);

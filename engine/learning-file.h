@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/learning.h"
+
+/* STATE_DIR/learned.json. Whoever deletes it loses nothing but better predictions. */
+
+/* (transfer full): never NULL: empty where there is none, or it makes no sense. */
+GPtrArray *learning_load(const char *state_dir);
+
+/* Merges what @report has into it; only a file that cannot be written is an error, %GW_ERROR_STATE_DIR. @vgpus: as
+ * for learning_take() */
+gboolean learning_add(const char *state_dir, const GPtrArray *vgpus, const GwReport *report,
+		      GError **error) G_GNUC_WARN_UNUSED_RESULT;

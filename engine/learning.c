@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a vGPU adds to the downtime besides its bytes: how long its driver takes to stop, to start, and to save and load
+ * what is sent. Nobody publishes it, and it depends on the board; so each migration teaches it to the next.
+ *
+ * A VM's stop and start are shared out evenly among its vGPUs, and summed up again for another VM: exact for a VM like
+ * the one that taught it, and never too little for one whose drivers work at the same time.
+ *
+ * The drivers' speed shows only where it is what holds the transfer up; of one that kept up with its link nothing
+ * is learned. A value is smoothed over about four. Its range holds what was seen, older extremes fade, and one run is not
+ * taken for the truth: until there are a few the range is widened.
+ */
+#include "engine/learning.h"
+
+#include <string.h>
+
+#include "engine/fields.h"
+#include "engine/gw-error.h"
+#include "engine/parse-object.h"
+
+#define MEMORY_SEEN 4
+#define FADING	    8 /* an extreme comes nearer by an eighth with each run */
+#define SURE_SEEN   3
+#define HELD_UP	    0.8 /* of the link's bandwidth: a driver that is slower holds it up */
+#define MOST_VALUE  (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
+#define MAX_BYTES   (256 * 1024)
+#define MAX_DEPTH   8
+#define PER_MILLE   1000
+
+static const GwRange unknown = { -1, -1, -1 };
+
+static const struct {
+	const char *name;
+	gsize offset;
+} ranges[] = {
+	{ "stop_us", G_STRUCT_OFFSET(LearnedType, stop_us) },
+	{ "start_us", G_STRUCT_OFFSET(LearnedType, start_us) },
+	{ "device_bytes_per_s", G_STRUCT_OFFSET(LearnedType, device_bytes_per_s) },
+	{ "sent_per_mille", G_STRUCT_OFFSET(LearnedType, sent_per_mille) },
+};
+
+static void
+learned_type_free(gpointer data)
+{
+	LearnedType *self = data;
+	g_free(self->type);
+	g_free(self->driver_version);
+	g_free(self);
+}
+
+GPtrArray *
+learning_new(void)
+{
+	return g_ptr_array_new_with_free_func(learned_type_free);
+}
+
+static LearnedType *
+learned_type_new(const char *type, const char *driver_version)
+{
+	LearnedType *self = g_new0(LearnedType, 1);
+	self->type = g_strdup(type);
+	self->driver_version = g_strdup(driver_version);
+	for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
+		G_STRUCT_MEMBER(GwRange, self, ranges[i].offset) = unknown;
+	return self;
+}
+
+/* (nullable): its place is in @ret_at. */
+static LearnedType *
+find(const GPtrArray *self, const GwVgpu *vgpu, guint *ret_at)
+{
+	for (guint i = 0; vgpu->type != NULL && i < self->len; i++) {
+		LearnedType *known = g_ptr_array_index(self, i);
+		*ret_at = i;
+		if (strcmp(known->type, vgpu->type) == 0 &&
+		    g_strcmp0(known->driver_version, vgpu->driver_version) == 0)
+			return known;
+	}
+	return NULL;
+}
+
+/* ---- what a run teaches ---- */
+
+/* What it took, of one vGPU; -1: not measured. */
+typedef struct {
+	gint64 stop_us;
+	gint64 start_us;
+	gint64 device_bytes_per_s;
+} Lesson;
+
+static gint64
+find_part(const GwReport *report, const char *name)
+{
+	for (guint i = 0; i < report->downtime_parts->len; i++) {
+		const GwPart *part = g_ptr_array_index(report->downtime_parts, i);
+		if (strcmp(part->name, name) == 0)
+			return part->us;
+	}
+	return -1;
+}
+
+static gint64
+ram_us(const GwPrediction *prediction)
+{
+	for (guint i = 0; i < prediction->parts->len; i++) {
+		const GwPredictedPart *part = g_ptr_array_index(prediction->parts, i);
+		if (strcmp(part->name, "ram") == 0)
+			return part->us.likely;
+	}
+	return 0;
+}
+
+/* -1: not one of them was slower than the link, as far as this shows. */
+static gint64
+device_rate(const GwReport *report)
+{
+	gint64 us = find_part(report, "transfer");
+	double bytes = 0;
+	for (guint i = 0; i < report->vgpus->len; i++) {
+		const GwReportVgpu *vgpu = g_ptr_array_index(report->vgpus, i);
+		if (vgpu->stop_copy_bytes.value < 0 ||
+		    vgpu->stop_copy_bytes.confidence != GW_CONFIDENCE_MEASURED)
+			return -1;
+		bytes += (double)vgpu->stop_copy_bytes.value;
+	}
+	if (us < 0 || report->prediction == NULL)
+		return -1;
+	us -= ram_us(report->prediction);
+	if (us <= 0 || bytes <= 0)
+		return -1;
+	double rate = bytes * G_USEC_PER_SEC / (double)us;
+	return rate < HELD_UP * (double)report->prediction->bandwidth_bytes_per_s ? (gint64)rate
+										  : -1;
+}
+
+/* -1: not measured, or it sends its memory while the guest runs: then it depends on what is written. */
+static gint64
+sent_per_mille(const GwReportVgpu *vgpu)
+{
+	if (vgpu->vram_bytes <= 0 || vgpu->precopy_bytes.value != 0 ||
+	    vgpu->stop_copy_bytes.value < 0 ||
+	    vgpu->stop_copy_bytes.confidence != GW_CONFIDENCE_MEASURED)
+		return -1;
+	double part = (double)vgpu->stop_copy_bytes.value / (double)vgpu->vram_bytes;
+	return (gint64)(MIN(part, 1) * PER_MILLE);
+}
+
+static void
+merge(GwRange *range, gint64 value, gint64 seen)
+{
+	if (value < 0)
+		return;
+	value = MIN(value, MOST_VALUE);
+	if (range->likely < 0) {
+		*range = predict_exactly(value);
+		return;
+	}
+	range->likely += (value - range->likely) / MIN(seen, MEMORY_SEEN);
+	range->low += (range->likely - range->low) / FADING;
+	range->high -= (range->high - range->likely) / FADING;
+	range->low = MIN(MIN(range->low, value), range->likely);
+	range->high = MAX(MAX(range->high, value), range->likely);
+}
+
+/* It comes first then; the one that was not seen for longest is forgotten. */
+static LearnedType *
+find_or_add(GPtrArray *self, const GwVgpu *vgpu)
+{
+	guint at = 0;
+	LearnedType *known = find(self, vgpu, &at);
+	if (known != NULL)
+		g_ptr_array_steal_index(self, at);
+	else
+		known = learned_type_new(vgpu->type, vgpu->driver_version);
+	g_ptr_array_insert(self, 0, known);
+	if (self->len > LEARNING_TYPES_MAX)
+		g_ptr_array_set_size(self, LEARNING_TYPES_MAX);
+	return known;
+}
+
+static gboolean
+can_be_named(const GwVgpu *vgpu)
+{
+	return vgpu->type != NULL && strlen(vgpu->type) <= FIELDS_WORD_BYTES &&
+	       (vgpu->driver_version == NULL || strlen(vgpu->driver_version) <= FIELDS_WORD_BYTES);
+}
+
+gboolean
+learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
+{
+	guint n = vgpus != NULL ? vgpus->len : 0;
+	gint64 stop_us = find_part(report, "go"), start_us = find_part(report, "commit");
+	if (n == 0 || n != report->vgpus->len || stop_us < 0 || start_us < 0)
+		return FALSE;
+	gint64 bytes_per_s = device_rate(report);
+	gboolean is_taken = FALSE;
+	for (guint i = 0; i < n; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
+		if (!can_be_named(vgpu))
+			continue;
+		LearnedType *known = find_or_add(self, vgpu);
+		known->seen = MIN(known->seen + 1, MOST_VALUE);
+		merge(&known->stop_us, stop_us / n, known->seen);
+		merge(&known->start_us, start_us / n, known->seen);
+		merge(&known->device_bytes_per_s, bytes_per_s, known->seen);
+		merge(&known->sent_per_mille, sent_per_mille(g_ptr_array_index(report->vgpus, i)),
+		      known->seen);
+		is_taken = TRUE;
+	}
+	return is_taken;
+}
+
+/* ---- what is known of a VM ---- */
+
+/* A few do not show how far off the next may be. */
+static GwRange
+widen(GwRange range, gint64 seen)
+{
+	if (range.likely < 0)
+		return unknown;
+	gint64 off = seen < SURE_SEEN ? 2 : 4;
+	return (GwRange){ range.low - range.low / off, range.likely,
+			  range.high + range.high / off };
+}
+
+static void
+add(GwRange *sum, GwRange range)
+{
+	sum->low += range.low;
+	sum->likely += range.likely;
+	sum->high += range.high;
+}
+
+/* The slowest driver's. */
+static void
+take_slower(GwRange *slowest, GwRange range)
+{
+	if (range.likely >= 0 && (slowest->likely < 0 || range.likely < slowest->likely))
+		*slowest = range;
+}
+
+void
+learning_look_up(const GPtrArray *self, const GPtrArray *vgpus, Learned *ret_learned)
+{
+	guint n = vgpus != NULL ? MIN(vgpus->len, VGPU_MAX) : 0;
+	gboolean is_known = n > 0;
+	GwRange stop_us = predict_exactly(0), start_us = predict_exactly(0), device = unknown;
+	for (guint i = 0; i < VGPU_MAX; i++)
+		ret_learned->sent_per_mille[i] = unknown;
+	for (guint i = 0; i < n; i++) {
+		guint at;
+		const LearnedType *known = find(self, g_ptr_array_index(vgpus, i), &at);
+		is_known = is_known && known != NULL;
+		if (known == NULL)
+			continue;
+		ret_learned->sent_per_mille[i] = known->sent_per_mille;
+		take_slower(&device, widen(known->device_bytes_per_s, known->seen));
+		if (known->stop_us.likely < 0 || known->start_us.likely < 0)
+			is_known = FALSE;
+		add(&stop_us, widen(known->stop_us, known->seen));
+		add(&start_us, widen(known->start_us, known->seen));
+	}
+	predict_terms_init(&ret_learned->terms);
+	ret_learned->terms.device_bytes_per_s = device;
+	if (!is_known)
+		return;
+	ret_learned->terms.stop_us = stop_us;
+	ret_learned->terms.load_us = predict_exactly(0); /* what there was of it is in the start */
+	ret_learned->terms.start_us = start_us;
+}
+
+/* ---- JSON ---- */
+
+static JsonObject *
+range_to_object(GwRange range)
+{
+	JsonObject *object = json_object_new();
+	fields_add_known(object, "low", range.low);
+	fields_add_known(object, "likely", range.likely);
+	fields_add_known(object, "high", range.high);
+	return object;
+}
+
+char *
+learning_to_json(const GPtrArray *self)
+{
+	JsonObject *root = json_object_new();
+	JsonArray *types = json_array_new();
+	for (guint i = 0; i < self->len; i++) {
+		const LearnedType *known = g_ptr_array_index(self, i);
+		JsonObject *object = json_object_new();
+		fields_add_string(object, "type", known->type);
+		fields_add_string(object, "driver_version", known->driver_version);
+		fields_add_known(object, "seen", known->seen);
+		for (guint r = 0; r < G_N_ELEMENTS(ranges); r++) {
+			GwRange range = G_STRUCT_MEMBER(GwRange, known, ranges[r].offset);
+			if (range.likely >= 0)
+				json_object_set_object_member(object, ranges[r].name,
+							      range_to_object(range));
+		}
+		json_array_add_object_element(types, object);
+	}
+	json_object_set_array_member(root, "types", types);
+	return fields_take_text(fields_node(root), TRUE);
+}
+
+static GwRange
+read_range(Fields *fields, const char *name)
+{
+	JsonNode *node = fields_object(fields, name, FIELDS_OPTIONAL);
+	if (node == NULL)
+		return unknown;
+	g_autofree char *path = g_strdup_printf("%s: %s", fields->path, name);
+	Fields inner;
+	fields_init(&inner, node, path);
+	GwRange range = {
+		.low = fields_count(&inner, "low", FIELDS_REQUIRED),
+		.likely = fields_count(&inner, "likely", FIELDS_REQUIRED),
+		.high = fields_count(&inner, "high", FIELDS_REQUIRED),
+	};
+	if (range.low > range.likely || range.likely > range.high || range.high > MOST_VALUE)
+		fields_fail(&inner, "likely", "is out of its range");
+	return fields_end_inner(&inner, fields) ? range : unknown;
+}
+
+static gboolean
+read_type(GPtrArray *self, JsonNode *node, const char *path, GError **error)
+{
+	Fields fields;
+	fields_init(&fields, node, path);
+	g_autofree char *type = fields_string(&fields, "type", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
+	g_autofree char *version =
+		fields_string(&fields, "driver_version", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	LearnedType *known = learned_type_new(type, version);
+	g_ptr_array_add(self, known);
+	known->seen = fields_count(&fields, "seen", FIELDS_REQUIRED);
+	if (known->seen < 1 || known->seen > MOST_VALUE)
+		fields_fail(&fields, "seen", "is out of range");
+	for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
+		G_STRUCT_MEMBER(GwRange, known, ranges[i].offset) =
+			read_range(&fields, ranges[i].name);
+	if (known->sent_per_mille.high > PER_MILLE)
+		fields_fail(&fields, "sent_per_mille", "is more than all");
+	return fields_end(&fields, error);
+}
+
+static GPtrArray *
+from_node(JsonNode *node, GError **error)
+{
+	g_autoptr(GPtrArray) self = learning_new();
+	Fields fields;
+	fields_init(&fields, node, "learned");
+	JsonArray *types = fields_array(&fields, "types", FIELDS_REQUIRED, LEARNING_TYPES_MAX);
+	if (!fields_end(&fields, error))
+		return NULL;
+	for (guint i = 0; i < json_array_get_length(types); i++) {
+		g_autofree char *path = g_strdup_printf("learned: types[%u]", i);
+		if (!read_type(self, json_array_get_element(types, i), path, error))
+			return NULL;
+	}
+	return g_steal_pointer(&self);
+}
+
+GPtrArray *
+learning_from_json(const char *text, gsize len, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(JsonNode) node = parse_object(text, len, MAX_BYTES, MAX_DEPTH, &cause);
+	if (node != NULL)
+		return from_node(node, error);
+	g_autofree char *why = g_utf8_make_valid(cause->message, -1); /* it quotes */
+	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "learned: %s", why);
+	return NULL;
+}

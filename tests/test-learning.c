@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What migrations teach about a vGPU's type: merged, looked up, kept in a file, and a file that lies.
+ */
+#include <CUnit/CUnit.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/dirty-rate-data.h"
+#include "engine/gw-error.h"
+#include "engine/learning-file.h"
+#include "engine/prediction-json.h"
+#include "engine/report-json.h"
+#include "tests/test-util.h"
+
+#define MIB	G_GINT64_CONSTANT(1048576)
+#define GIGABIT G_GINT64_CONSTANT(125000000)
+
+typedef char *Folder;
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+
+static void
+add_vgpu(GPtrArray *vgpus, const char *type, const char *version)
+{
+	GwVgpu *vgpu = g_new0(GwVgpu, 1);
+	vgpu->type = g_strdup(type);
+	vgpu->driver_version = g_strdup(version);
+	vgpu->vram_bytes = 512 * MIB;
+	g_ptr_array_add(vgpus, vgpu);
+}
+
+/* (transfer full) */
+static GPtrArray *
+make_vgpus(guint n, const char *type, const char *version)
+{
+	GPtrArray *vgpus = g_ptr_array_new_with_free_func((GDestroyNotify)gw_vgpu_free);
+	for (guint i = 0; i < n; i++)
+		add_vgpu(vgpus, type, version);
+	return vgpus;
+}
+
+/* (transfer full): of a run in which each of @n vGPUs sent @stop_bytes with the guest stopped. */
+static GwReport *
+make_report(guint n, gint64 stop_us, gint64 transfer_us, gint64 start_us, gint64 stop_bytes)
+{
+	GwReport *report = gw_report_new();
+	report->outcome = GW_OUTCOME_COMPLETED;
+	report_add_part(report, "go", stop_us);
+	report_add_part(report, "transfer", transfer_us);
+	report_add_part(report, "commit", start_us);
+	for (guint i = 0; i < n; i++) {
+		GwReportVgpu *vgpu = report_add_vgpu(report, "gpu", "nvidia-63", 512 * MIB);
+		vgpu->precopy_bytes = gw_number(0, GW_SOURCE_STREAM, GW_CONFIDENCE_MEASURED);
+		if (stop_bytes >= 0)
+			vgpu->stop_copy_bytes =
+				gw_number(stop_bytes, GW_SOURCE_STREAM, GW_CONFIDENCE_MEASURED);
+	}
+	report->prediction = prediction_new();
+	report->prediction->bandwidth_bytes_per_s = 10 * GIGABIT;
+	return report;
+}
+
+static void
+take(GPtrArray *learning, const GPtrArray *vgpus, gint64 stop_us, gint64 transfer_us,
+     gint64 start_us, gint64 stop_bytes)
+{
+	g_autoptr(GwReport) report =
+		make_report(vgpus->len, stop_us, transfer_us, start_us, stop_bytes);
+	CU_ASSERT_TRUE(learning_take(learning, vgpus, report));
+}
+
+static gboolean
+is_range(GwRange range, gint64 low, gint64 likely, gint64 high)
+{
+	if (range.low == low && range.likely == likely && range.high == high)
+		return TRUE;
+	fprintf(stderr, "it is %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n",
+		range.low, range.likely, range.high);
+	return FALSE;
+}
+
+static void
+a_run_teaches_its_parts(void)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	g_autoptr(GPtrArray) two = make_vgpus(2, "nvidia-63", "550.54");
+	/* 512 MiB in all in 2 s: 256 MiB/s over a link of 10 Gbit/s. */
+	take(learning, two, 80000, 2000000, 300000, 256 * MIB);
+	CU_ASSERT_EQUAL_FATAL(learning->len, 1);
+	const LearnedType *known = g_ptr_array_index(learning, 0);
+	CU_ASSERT_EQUAL(known->seen, 2);
+	CU_ASSERT_TRUE(is_range(known->stop_us, 40000, 40000, 40000));
+	CU_ASSERT_TRUE(is_range(known->start_us, 150000, 150000, 150000));
+	CU_ASSERT_TRUE(is_range(known->device_bytes_per_s, 256 * MIB, 256 * MIB, 256 * MIB));
+	CU_ASSERT_TRUE(is_range(known->sent_per_mille, 500, 500, 500));
+
+	Learned learned;
+	g_autoptr(GPtrArray) three = make_vgpus(3, "nvidia-63", "550.54");
+	learning_look_up(learning, three, &learned);
+	CU_ASSERT_TRUE(is_range(learned.terms.stop_us, 60000, 120000, 180000));
+	CU_ASSERT_TRUE(is_range(learned.terms.load_us, 0, 0, 0));
+	CU_ASSERT_TRUE(is_range(learned.terms.start_us, 225000, 450000, 675000));
+	CU_ASSERT_TRUE(is_range(learned.terms.device_bytes_per_s, 128 * MIB, 256 * MIB, 384 * MIB));
+	CU_ASSERT_TRUE(is_range(learned.sent_per_mille[2], 500, 500, 500));
+	CU_ASSERT_EQUAL(learned.sent_per_mille[3].likely, -1);
+}
+
+/* Of what was not measured, or cannot be told apart, nothing is kept. */
+static void
+what_is_not_measured_is_not_learned(void)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	g_autoptr(GPtrArray) nameless = make_vgpus(1, NULL, NULL);
+	g_autoptr(GPtrArray) none = make_vgpus(0, NULL, NULL);
+	g_autoptr(GwReport) report = make_report(1, 80000, 100000, 300000, -1);
+	g_autoptr(GwReport) stopped = gw_report_new(); /* a paused guest has no downtime */
+	CU_ASSERT_FALSE(learning_take(learning, one, stopped));
+	CU_ASSERT_FALSE(learning_take(learning, nameless, report));
+	CU_ASSERT_FALSE(learning_take(learning, none, report));
+	CU_ASSERT_FALSE(learning_take(learning, NULL, report));
+	CU_ASSERT_EQUAL(learning->len, 0);
+
+	CU_ASSERT_TRUE(learning_take(learning, one, report));
+	const LearnedType *known = g_ptr_array_index(learning, 0);
+	CU_ASSERT_EQUAL(known->device_bytes_per_s.likely, -1);
+	CU_ASSERT_EQUAL(known->sent_per_mille.likely, -1);
+	/* As fast as the link: 128 MiB in 100 ms of 10 Gbit/s. */
+	take(learning, one, 80000, 100000, 300000, 128 * MIB);
+	CU_ASSERT_EQUAL(known->device_bytes_per_s.likely, -1);
+	CU_ASSERT_EQUAL(known->sent_per_mille.likely, 250);
+	/* Sent while the guest runs: how much is left at the stop is no property of the type. */
+	GwReportVgpu *vgpu = g_ptr_array_index(report->vgpus, 0);
+	vgpu->precopy_bytes.value = MIB;
+	vgpu->stop_copy_bytes = gw_number(MIB, GW_SOURCE_STREAM, GW_CONFIDENCE_MEASURED);
+	CU_ASSERT_TRUE(learning_take(learning, one, report));
+	CU_ASSERT_EQUAL(known->sent_per_mille.likely, 250);
+	/* More than all of it is all of it. */
+	take(learning, one, 80000, 100000, 300000, 4096 * MIB);
+	CU_ASSERT_TRUE(known->sent_per_mille.high <= 1000);
+}
+
+/* Whatever comes, low <= likely <= high, and a value that stays is believed in the end. */
+static void
+ranges_hold_what_was_seen_and_fade(void)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	g_autoptr(GRand) dice = g_rand_new_with_seed(5);
+	LearnedType *known = NULL;
+	for (guint i = 0; i < 500; i++) {
+		gint64 us = g_rand_int_range(dice, 0, 10) == 0 ? G_MAXINT64
+							       : g_rand_int_range(dice, 0, 1000000);
+		take(learning, one, us, 100000, us, MIB);
+		known = g_ptr_array_index(learning, 0);
+		CU_ASSERT_TRUE(known->stop_us.low >= 0);
+		CU_ASSERT_TRUE(known->stop_us.low <= known->stop_us.likely);
+		CU_ASSERT_TRUE(known->stop_us.likely <= known->stop_us.high);
+	}
+	for (guint i = 0; i < 400; i++)
+		take(learning, one, 50000, 100000, 50000, MIB);
+	CU_ASSERT_TRUE(ABS(known->stop_us.likely - 50000) < 100);
+	CU_ASSERT_TRUE(ABS(known->stop_us.low - 50000) < 100);
+	CU_ASSERT_TRUE(ABS(known->stop_us.high - 50000) < 100);
+	CU_ASSERT_EQUAL(known->seen, 900);
+}
+
+static void
+types_and_driver_versions_are_apart(void)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	g_autoptr(GPtrArray) old = make_vgpus(1, "nvidia-63", "550.54");
+	g_autoptr(GPtrArray) recent = make_vgpus(1, "nvidia-63", "570.10");
+	g_autoptr(GPtrArray) mixed = make_vgpus(1, "nvidia-63", "550.54");
+	g_autoptr(GPtrArray) unversioned = make_vgpus(1, "nvidia-63", NULL);
+	Learned learned;
+	PredictTerms fixed;
+	predict_terms_init(&fixed);
+	take(learning, old, 80000, 100000, 300000, MIB);
+	learning_look_up(learning, recent, &learned);
+	CU_ASSERT_EQUAL(learned.terms.stop_us.likely, fixed.stop_us.likely);
+	learning_look_up(learning, unversioned, &learned);
+	CU_ASSERT_EQUAL(learned.terms.stop_us.likely, fixed.stop_us.likely);
+	learning_look_up(learning, NULL, &learned);
+	CU_ASSERT_EQUAL(learned.terms.start_us.likely, fixed.start_us.likely);
+	/* One that is not known spoils the sum. */
+	add_vgpu(mixed, "nvidia-64", "550.54");
+	learning_look_up(learning, mixed, &learned);
+	CU_ASSERT_EQUAL(learned.terms.start_us.likely, fixed.start_us.likely);
+	take(learning, recent, 20000, 100000, 60000, MIB);
+	learning_look_up(learning, old, &learned);
+	CU_ASSERT_EQUAL(learned.terms.stop_us.likely, 80000);
+	learning_look_up(learning, recent, &learned);
+	CU_ASSERT_EQUAL(learned.terms.stop_us.likely, 20000);
+}
+
+static void
+the_oldest_type_is_forgotten(void)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	Learned learned;
+	for (guint i = 0; i < LEARNING_TYPES_MAX + 1; i++) {
+		g_autofree char *type = g_strdup_printf("nvidia-%u", i);
+		g_autoptr(GPtrArray) vgpus = make_vgpus(1, type, NULL);
+		take(learning, vgpus, 80000, 100000, 300000, MIB);
+	}
+	g_autoptr(GPtrArray) first = make_vgpus(1, "nvidia-0", NULL);
+	g_autoptr(GPtrArray) second = make_vgpus(1, "nvidia-1", NULL);
+	CU_ASSERT_EQUAL(learning->len, LEARNING_TYPES_MAX);
+	learning_look_up(learning, first, &learned);
+	CU_ASSERT_NOT_EQUAL(learned.terms.stop_us.likely, 80000);
+	learning_look_up(learning, second, &learned);
+	CU_ASSERT_EQUAL(learned.terms.stop_us.likely, 80000);
+}
+
+/* (transfer full): of a VM whose vGPU has 512 MiB and tells nothing. */
+static GwDirtyRate *
+conclude(const GPtrArray *learning, const GPtrArray *vgpus)
+{
+	Learned learned;
+	GwDirtyRate *rate = dirty_rate_new();
+	rate->ram_total_bytes = 64 * MIB;
+	rate->ram_dirty_bytes_per_s = gw_number(0, GW_SOURCE_QEMU, GW_CONFIDENCE_MEASURED);
+	rate->ram_hot_bytes = gw_number(0, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED);
+	GwDirtyRateVgpu *vgpu = dirty_rate_add_vgpu(rate, "gpu0", "nvidia-63", 512 * MIB);
+	vgpu->stop_bytes = gw_number(512 * MIB, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND);
+	learning_look_up(learning, vgpus, &learned);
+	dirty_rate_conclude(rate, &learned, GIGABIT, 60 * G_USEC_PER_SEC);
+	return rate;
+}
+
+/* The bound stays what it is, and the prediction is no longer made of it alone. */
+static void
+a_prediction_takes_what_was_learned(void)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	g_autoptr(GwDirtyRate) before = conclude(learning, one);
+	take(learning, one, 80000, 10000000, 2000000, 128 * MIB);
+	g_autoptr(GwDirtyRate) after = conclude(learning, one);
+	const GwDirtyRateVgpu *vgpu = g_ptr_array_index(after->vgpus, 0);
+	CU_ASSERT_EQUAL(before->prediction->confidence, GW_CONFIDENCE_BOUND);
+	CU_ASSERT_EQUAL(after->prediction->confidence, GW_CONFIDENCE_ESTIMATED);
+	CU_ASSERT_EQUAL(vgpu->stop_bytes.confidence, GW_CONFIDENCE_BOUND);
+	CU_ASSERT_EQUAL(vgpu->stop_bytes.value, 512 * MIB);
+	/* All of it over the link, 4.3 s; then 128 MiB by drivers of 12.8 MiB/s, and 2.08 s around them. */
+	CU_ASSERT_TRUE(ABS(before->prediction->downtime_us.likely - 4300000) < 100000);
+	CU_ASSERT_TRUE(ABS(after->prediction->downtime_us.likely - 12080000) < 200000);
+	CU_ASSERT_TRUE(after->prediction->downtime_us.high > after->prediction->downtime_us.likely);
+}
+
+/* ---- the file ---- */
+
+static void
+the_file_is_private_and_comes_back_as_it_was(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *path = g_build_filename(folder, "learned.json", NULL);
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	g_autoptr(GwReport) report = make_report(1, 80000, 2000000, 300000, 128 * MIB);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) empty = learning_load(folder);
+	CU_ASSERT_EQUAL(empty->len, 0);
+	for (guint i = 0; i < 2; i++)
+		CU_ASSERT_TRUE(learning_add(folder, one, report, &error));
+	TEST_NO_ERROR(error);
+	struct stat info;
+	CU_ASSERT_EQUAL(stat(path, &info), 0);
+	CU_ASSERT_EQUAL(info.st_mode & 0777, 0600);
+
+	g_autoptr(GPtrArray) learning = learning_load(folder);
+	g_autofree char *text = NULL;
+	g_autofree char *again = learning_to_json(learning);
+	CU_ASSERT_TRUE(g_file_get_contents(path, &text, NULL, NULL));
+	TEST_STRING(again, text);
+	CU_ASSERT_EQUAL(((LearnedType *)g_ptr_array_index(learning, 0))->seen, 2);
+
+	g_autofree char *lost = g_build_filename(folder, "not", "there", NULL);
+	CU_ASSERT_FALSE(learning_add(lost, one, report, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "there");
+}
+
+/* It neither fails a migration nor stays: the next run replaces it. */
+static void
+a_spoilt_file_is_as_none(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *path = g_build_filename(folder, "learned.json", NULL);
+	g_autofree char *good = g_build_filename(folder, "elsewhere", NULL);
+	g_autofree char *big = g_strnfill(1 << 20, ' ');
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	g_autoptr(GwReport) report = make_report(1, 80000, 2000000, 300000, 128 * MIB);
+	g_autofree char *deep = g_strnfill(200000, '[');
+	const char *const texts[] = { "", "nonsense", "{\"types\": 5}", big, deep };
+	for (gsize i = 0; i < G_N_ELEMENTS(texts) + 2; i++) {
+		g_unlink(path);
+		if (i < G_N_ELEMENTS(texts)) {
+			CU_ASSERT_TRUE(g_file_set_contents(path, texts[i], -1, NULL));
+		} else if (i == G_N_ELEMENTS(texts)) {
+			CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
+		} else {
+			CU_ASSERT_EQUAL(symlink(good, path), 0);
+		}
+		g_autoptr(GPtrArray) learning = learning_load(folder);
+		CU_ASSERT_EQUAL(learning->len, 0);
+		CU_ASSERT_TRUE(learning_add(folder, one, report, NULL));
+		g_autoptr(GPtrArray) again = learning_load(folder);
+		CU_ASSERT_EQUAL(again->len, 1);
+	}
+	/* A link is replaced, not followed. */
+	CU_ASSERT_FALSE(g_file_test(good, G_FILE_TEST_EXISTS));
+}
+
+#define TYPE	    "{\"types\": [{\"type\": \"a\", \"seen\": 1, "
+#define RANGE(rest) TYPE "\"stop_us\": " rest "}]}"
+
+static void
+a_hostile_file_is_refused(void)
+{
+	static const struct {
+		const char *text;
+		const char *error;
+	} rows[] = {
+		{ "", "learned" },
+		{ "[", "learned" },
+		{ "[]", "than an object" },
+		{ "{}", "'types'" },
+		{ "{\"types\": {}}", "'types'" },
+		{ "{\"types\": [7]}", "types[0]: not an object" },
+		{ "{\"types\": [{\"seen\": 1}]}", "'type'" },
+		{ "{\"types\": [{\"type\": 5, \"seen\": 1}]}", "'type'" },
+		{ "{\"types\": [{\"type\": \"a\"}]}", "'seen'" },
+		{ "{\"types\": [{\"type\": \"a\", \"seen\": 0}]}", "'seen'" },
+		{ "{\"types\": [{\"type\": \"a\", \"seen\": 9223372036854775807}]}", "'seen'" },
+		{ "{\"types\": [{\"type\": \"a\", \"seen\": 1.5}]}", "'seen'" },
+		{ RANGE("5"), "'stop_us'" },
+		{ RANGE("{\"low\": 1, \"likely\": 2}"), "'high'" },
+		{ RANGE("{\"low\": -1, \"likely\": 2, \"high\": 3}"), "'low'" },
+		{ RANGE("{\"low\": 3, \"likely\": 2, \"high\": 3}"), "out of its range" },
+		{ RANGE("{\"low\": 1, \"likely\": 4, \"high\": 3}"), "out of its range" },
+		{ RANGE("{\"low\": 1, \"likely\": 2, \"high\": 9223372036854775807}"),
+		  "out of its range" },
+		{ TYPE "\"sent_per_mille\": {\"low\": 1, \"likely\": 2, \"high\": 1001}}]}",
+		  "more than all" },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GPtrArray) made =
+			learning_from_json(rows[i].text, strlen(rows[i].text), &error);
+		CU_ASSERT_PTR_NULL(made);
+		TEST_ERROR(error, GW_ERROR, GW_ERROR_PROTOCOL, rows[i].error);
+	}
+}
+
+/* Cut or changed at any byte it is refused, or read as what then stands there; nothing worse. */
+static void
+a_file_changed_anywhere_does_no_harm(void)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	g_autoptr(GRand) dice = g_rand_new_with_seed(11);
+	take(learning, one, 80000, 2000000, 300000, 128 * MIB);
+	g_autofree char *text = learning_to_json(learning);
+	gsize len = strlen(text);
+	for (gsize i = 0; i < len; i++) {
+		Learned learned;
+		g_autoptr(GPtrArray) cut = learning_from_json(text, i, NULL);
+		CU_ASSERT_PTR_NULL(cut);
+		char kept = text[i];
+		text[i] = (char)g_rand_int_range(dice, -128, 128);
+		g_autoptr(GPtrArray) changed = learning_from_json(text, len, NULL);
+		text[i] = kept;
+		if (changed == NULL)
+			continue;
+		learning_look_up(changed, one, &learned);
+		CU_ASSERT_TRUE(learned.terms.stop_us.low <= learned.terms.stop_us.high);
+		CU_ASSERT_TRUE(learned.terms.start_us.high >= 0);
+	}
+}
+
+CU_TestInfo suite_learning[] = {
+	{ "a run teaches its parts", a_run_teaches_its_parts },
+	{ "what is not measured is not learned", what_is_not_measured_is_not_learned },
+	{ "ranges hold what was seen, and fade", ranges_hold_what_was_seen_and_fade },
+	{ "types and driver versions are apart", types_and_driver_versions_are_apart },
+	{ "the oldest type is forgotten", the_oldest_type_is_forgotten },
+	{ "a prediction takes what was learned", a_prediction_takes_what_was_learned },
+	{ "the file is private and comes back as it was",
+	  the_file_is_private_and_comes_back_as_it_was },
+	{ "a spoilt file is as none", a_spoilt_file_is_as_none },
+	{ "a hostile file is refused", a_hostile_file_is_refused },
+	{ "a file changed anywhere does no harm", a_file_changed_anywhere_does_no_harm },
+	CU_TEST_INFO_NULL,
+};
