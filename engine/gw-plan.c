@@ -132,6 +132,7 @@ gw_plan_copy(const GwPlan *self)
 		copy_list(self->capabilities, copy_capability, gw_plan_capability_free);
 	copy->parameters = copy_list(self->parameters, copy_parameter, gw_plan_parameter_free);
 	copy->issues = copy_list(self->issues, copy_issue, gw_issue_free);
+	copy->prediction = gw_prediction_copy(self->prediction);
 	return copy;
 }
 
@@ -148,6 +149,7 @@ gw_plan_free(GwPlan *self)
 	g_clear_pointer(&self->capabilities, g_ptr_array_unref);
 	g_clear_pointer(&self->parameters, g_ptr_array_unref);
 	g_clear_pointer(&self->issues, g_ptr_array_unref);
+	gw_prediction_free(self->prediction);
 	g_free(self);
 }
 

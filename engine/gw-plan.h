@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "engine/gw-prediction.h"
 #include "engine/gw-version.h"
 
 typedef enum {
@@ -55,6 +56,8 @@ typedef struct {
 	gboolean paused;	      /* leave the guest paused at the destination */
 	gboolean keep_source;
 	GPtrArray *issues; /* of GwIssue; warnings only in a plan that can be carried out */
+	GwPrediction *
+		prediction; /* (nullable): what it will take, by who has measured; not sent to the peer */
 } GwPlan;
 
 GW_API void gw_plan_free(GwPlan *self);

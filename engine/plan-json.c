@@ -12,6 +12,7 @@
 
 #include "engine/fields.h"
 #include "engine/gw-error.h"
+#include "engine/prediction-json.h"
 
 #define MAX_ISSUES	 1024
 #define MAX_CAPABILITIES 256
@@ -96,6 +97,8 @@ gw_plan_to_json_node(const GwPlan *self)
 	json_object_set_boolean_member(object, "paused", self->paused);
 	json_object_set_boolean_member(object, "keep_source", self->keep_source);
 	add_list(object, "issues", self->issues, issue_to_object);
+	if (self->prediction != NULL)
+		json_object_set_member(object, "prediction", prediction_to_node(self->prediction));
 	return fields_node(object);
 }
 

@@ -3,6 +3,7 @@
  * The dirty rate: QEMU's answers, the rate of a vGPU out of what a probe sent, what is concluded, and how it is told.
  */
 #include <CUnit/CUnit.h>
+#include <string.h>
 
 #include "engine/dirty-rate-data.h"
 #include "engine/probe-rate.h"
@@ -233,6 +234,34 @@ text_and_json_are_as_promised(void)
 	golden_check("dirty-rate/rates.json", json->str);
 }
 
+/* Absent from the JSON, "?" on the screen; never 0. What is at least so much is told as such. */
+static void
+unknown_is_no_number(void)
+{
+	g_autoptr(GwDirtyRate) rate = dirty_rate_new();
+	GwDirtyRateVgpu *vgpu = dirty_rate_add_vgpu(rate, "gpu0", NULL, -1);
+	rate->ram_method = g_strdup("page-sampling");
+	vgpu->method = g_strdup("none");
+	conclude(rate, 125000000, 300000);
+	g_autofree char *json = gw_dirty_rate_to_json(rate);
+	g_autofree char *text = dirty_rate_text(rate);
+	static const char *const names[] = { "value", "bytes", "prediction", "probe", "lasted" };
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+		CU_ASSERT_PTR_NULL(strstr(json, names[i]));
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	CU_ASSERT_EQUAL_FATAL(g_strv_length(lines), 5);
+	for (guint i = 1; i < 4; i++)
+		CU_ASSERT_PTR_NOT_NULL(strstr(lines[i], " ?                ?  "));
+
+	g_autoptr(GwDirtyRate) slow = make_rate(TRUE);
+	vgpu = g_ptr_array_index(slow->vgpus, 0);
+	vgpu->dirty_bytes_per_s.confidence = GW_CONFIDENCE_LOWER_BOUND;
+	conclude(slow, 125000000, 300000);
+	g_autofree char *least = dirty_rate_text(slow);
+	CU_ASSERT_PTR_NOT_NULL(strstr(least, "\u2265 30.0 MiB/s"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(least, "a migration at 119 MiB/s, at least"));
+}
+
 CU_TestInfo suite_dirty_rate[] = {
 	{ "commands are as QEMU has them", commands_are_as_qemu_has_them },
 	{ "answers that lie are errors", answers_that_lie_are_errors },
@@ -240,6 +269,7 @@ CU_TestInfo suite_dirty_rate[] = {
 	{ "silent vGPUs stay unknown", silent_vgpus_stay_unknown },
 	{ "the total is known when every part is", total_is_known_when_every_part_is },
 	{ "a prediction takes what is known", prediction_takes_what_is_known },
+	{ "unknown is no number", unknown_is_no_number },
 	{ "text and JSON are as promised", text_and_json_are_as_promised },
 	CU_TEST_INFO_NULL,
 };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "engine/gw-dirty-rate.h"
 #include "tools/plan-text.h"
 #include "tools/report-text.h"
 #include "tools/session-options.h"
@@ -17,10 +18,13 @@ typedef struct {
 	gboolean json;
 } CheckOptions;
 
+#define MEASURE_US (3 * G_USEC_PER_SEC)
+
 typedef struct {
 	GMainLoop *loop;
 	GCancellable *cancellable;
 	GwReport *report;
+	GwDirtyRate *rate; /* (nullable) */
 } Run;
 
 static void
@@ -39,19 +43,60 @@ on_signal(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static void
+on_measured(GObject *source, GAsyncResult *result, gpointer data)
+{
+	Run *run = data;
+	g_autoptr(GError) error = NULL;
+	run->rate = gw_dirty_rate_finish(result, &error);
+	if (error != NULL)
+		fprintf(stderr, "godwit: there is no prediction: %s\n", error->message);
+	g_main_loop_quit(run->loop);
+}
+
+/* Turns the loop until what was begun has ended; SIGINT cancels it. */
+static void
+wait_for(Run *run)
+{
+	guint interrupt = g_unix_signal_add(SIGINT, on_signal, run);
+	guint terminate = g_unix_signal_add(SIGTERM, on_signal, run);
+	g_main_loop_run(run->loop);
+	g_source_remove(interrupt);
+	g_source_remove(terminate);
+}
+
+/* What it would take takes a measurement, and somebody who says how fast the link is. */
+static void
+predict(Run *run, const SessionOptions *options)
+{
+	GwPlan *plan = run->report->plan;
+	g_autofree char *qmp = NULL;
+	g_autofree char *name = NULL;
+	if (plan == NULL || plan->bandwidth_bytes_per_s <= 0 || !gw_plan_is_possible(plan) ||
+	    monitor_from_options(options->vm, options->qmp, &qmp, &name) != 0)
+		return;
+	GwDirtyRateOptions wanted = { .qmp_path = qmp,
+				      .time_us = MEASURE_US,
+				      .bandwidth_bytes_per_s = plan->bandwidth_bytes_per_s,
+				      .downtime_limit_us = plan->downtime_limit_us,
+				      .state_dir = options->state_dir };
+	gw_dirty_rate_async(&wanted, run->cancellable, on_measured, run);
+	wait_for(run);
+	if (run->rate != NULL)
+		plan->prediction = g_steal_pointer(&run->rate->prediction);
+	gw_dirty_rate_free(run->rate);
+}
+
 /* (transfer full) */
 static GwReport *
-run_check(GwSession *session)
+run_check(GwSession *session, const SessionOptions *options)
 {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 	g_autoptr(GCancellable) cancellable = g_cancellable_new();
 	Run run = { .loop = loop, .cancellable = cancellable };
-	guint interrupt = g_unix_signal_add(SIGINT, on_signal, &run);
-	guint terminate = g_unix_signal_add(SIGTERM, on_signal, &run);
 	gw_session_check_async(session, cancellable, on_finished, &run);
-	g_main_loop_run(loop);
-	g_source_remove(interrupt);
-	g_source_remove(terminate);
+	wait_for(&run);
+	predict(&run, options);
 	return run.report;
 }
 
@@ -63,7 +108,7 @@ check(gpointer data, char **arguments)
 	int exit_code = session_options_apply(&options->session, &session);
 	if (exit_code != 0)
 		return exit_code;
-	g_autoptr(GwReport) report = run_check(session);
+	g_autoptr(GwReport) report = run_check(session, &options->session);
 	gboolean planned = report->plan != NULL;
 	PlanTextFlags flags =
 		plan_text_flags_for(STDOUT_FILENO) | (options->all ? PLAN_TEXT_ALL : 0);
@@ -90,7 +135,10 @@ const Cmd verb_check = {
 	.name = "check",
 	.arguments = "",
 	.summary = "Tell whether a VM can be moved, and how",
-	.detail = "Takes the options of 'godwit migrate' and touches nothing.\n",
+	.detail = "Takes the options of 'godwit migrate' and touches nothing. With --bandwidth it "
+		  "measures for\n"
+		  "a few seconds how fast memory is written, and tells what the migration would "
+		  "take.\n",
 	.options = options,
 	.more_options = session_options,
 	.options_size = sizeof(CheckOptions),

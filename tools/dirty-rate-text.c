@@ -6,6 +6,7 @@
 #include "tools/dirty-rate-text.h"
 
 #include "tools/harmless.h"
+#include "tools/prediction-text.h"
 #include "tools/units.h"
 
 #define ROW "  %-12s %14s %16s  %s\n"
@@ -56,38 +57,6 @@ add_total(GString *out, const GwDirtyRate *rate)
 	add_row(out, "all", bytes, rate->total_dirty_bytes_per_s, sure);
 }
 
-static void
-add_range(GString *out, const char *label, GwRange range)
-{
-	g_autofree char *low = units_format_duration(range.low);
-	g_autofree char *likely = units_format_duration(range.likely);
-	g_autofree char *high =
-		range.high < 0 ? g_strdup("any time") : units_format_duration(range.high);
-	if (range.likely < 0)
-		g_string_append_printf(out, "  %-16s does not end\n", label);
-	else
-		g_string_append_printf(out, "  %-16s %s (%s to %s)\n", label, likely, low, high);
-}
-
-static void
-add_prediction(GString *out, const GwPrediction *prediction)
-{
-	g_autofree char *bandwidth = units_format_rate(prediction->bandwidth_bytes_per_s);
-	g_autofree char *limit = units_format_duration(prediction->needed_downtime_limit_us.likely);
-	g_string_append_printf(out, "\na migration at %s%s\n", bandwidth,
-			       prediction->confidence == GW_CONFIDENCE_BOUND ? ", at most" : "");
-	if (!prediction->converges)
-		g_string_append_printf(out,
-				       "  %-16s does not end within the downtime that is allowed\n",
-				       "");
-	add_range(out, "total", prediction->total_us);
-	add_range(out, "downtime", prediction->downtime_us);
-	g_string_append_printf(out, "  %-16s %s\n", "downtime limit", limit);
-	if (prediction->held_up_by != NULL)
-		g_string_append_printf(out, "  %-16s by '%s'\n", "held up most",
-				       prediction->held_up_by);
-}
-
 char *
 dirty_rate_text(const GwDirtyRate *rate)
 {
@@ -103,6 +72,6 @@ dirty_rate_text(const GwDirtyRate *rate)
 	if (rate->vgpus->len > 0)
 		add_total(out, rate);
 	if (rate->prediction != NULL)
-		add_prediction(out, rate->prediction);
+		prediction_text_add(out, rate->prediction);
 	return harmless(g_string_free(out, FALSE));
 }

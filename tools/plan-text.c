@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tools/harmless.h"
+#include "tools/prediction-text.h"
 #include "tools/units.h"
 
 #define LABEL_COLUMNS 14
@@ -224,6 +225,17 @@ add_parameters(GString *out, const GwPlan *plan, PlanTextFlags flags)
 	}
 }
 
+static void
+add_prediction(GString *out, const GwPlan *plan)
+{
+	if (plan->prediction == NULL)
+		return;
+	GString *text = g_string_new(NULL);
+	prediction_text_add(text, plan->prediction);
+	g_autofree char *safe = harmless(g_string_free(text, FALSE));
+	g_string_append(out, safe);
+}
+
 char *
 plan_text(const GwPlan *plan, PlanTextFlags flags)
 {
@@ -235,5 +247,6 @@ plan_text(const GwPlan *plan, PlanTextFlags flags)
 		add_capabilities(out, plan, flags);
 		add_parameters(out, plan, flags);
 	}
+	add_prediction(out, plan);
 	return g_string_free(out, FALSE);
 }

@@ -148,6 +148,14 @@ class SourceTest(unittest.TestCase):
 class AttachedTest(unittest.TestCase):
     """A destination that somebody else started is asked too, and left as it was."""
 
+    def predicts(self, lab):
+        code, plan = lab.check("--bandwidth", "1Gbit")
+        self.assertEqual(code, 0)
+        self.assertEqual(plan["prediction"]["bandwidth_bytes_per_s"], 125000000)
+        for name in ("total_us", "downtime_us"):
+            number = plan["prediction"][name]
+            self.assertTrue(0 < number["low"] <= number["likely"] <= number["high"], number)
+
     def attached(self, pair):
         with CheckLab(self.id(), pair) as lab:
             lab.start_source()
@@ -159,6 +167,8 @@ class AttachedTest(unittest.TestCase):
             before = [lab.settings(side) for side in (lab.source, lab.destination)]
             code, plan = lab.check()
             self.assertEqual((code, plan["issues"]), (0, []))
+            self.assertNotIn("prediction", plan)
+            self.predicts(lab)
             code, plan = lab.check("--capability", "postcopy-ram", "--channels", "4")
             self.assertEqual((code, codes_of(plan)), (INCOMPATIBLE, ["capability-conflict"]))
             lab.destination.command("migrate-set-capabilities", capabilities=POST_COPY)
