@@ -25,7 +25,8 @@ probe_rate_add(ProbeRate *self, gint64 time_us, guint64 bytes, guint64 empty_par
 		self->first_us = time_us;
 	self->last_us = time_us;
 	self->bytes = bytes;
-	self->empty_parts = empty_parts;
+	/* A look in the midst of a part finds one less than before: the next would find it again. */
+	self->empty_parts = MAX(self->empty_parts, empty_parts);
 	if (!is_through)
 		return;
 	if (!self->has_start) {

@@ -175,8 +175,11 @@ look_at_stream(Probe *self, gint64 time_us)
 		if (at < 0)
 			continue;
 		const StreamVfio *vfio = &counts.vfio[at];
+		/* In the midst of a part its data count already, and it does not. */
+		guint64 n_empty =
+			vfio->n_parts > vfio->n_data_parts ? vfio->n_parts - vfio->n_data_parts : 0;
 		probe_rate_add(&g_array_index(self->result->vgpus, ProbeRate, i), time_us,
-			       vfio->precopy_bytes, vfio->n_parts - vfio->n_data_parts);
+			       vfio->precopy_bytes, n_empty);
 	}
 }
 

@@ -136,6 +136,17 @@ silent_vgpus_stay_unknown(void)
 	CU_ASSERT_FALSE(probe_rate_is_settled(&busy));
 }
 
+/* Looks that fall in the midst of a part count one empty part less; when it has ended there is none more. */
+static void
+a_part_under_way_is_no_empty_one(void)
+{
+	ProbeRate busy = { 0 };
+	for (guint i = 0; i < 50; i++)
+		probe_rate_add(&busy, (gint64)i * LOOK_US, (guint64)i * MIB, 1 - i % 2);
+	CU_ASSERT_FALSE(probe_rate_is_settled(&busy));
+	CU_ASSERT_EQUAL(probe_rate_get(&busy, 64 * MIB).value, -1);
+}
+
 /* ---- what is told ---- */
 
 /* (transfer full) */
@@ -267,6 +278,7 @@ CU_TestInfo suite_dirty_rate[] = {
 	{ "answers that lie are errors", answers_that_lie_are_errors },
 	{ "the rate of a vGPU is what it sends again", rate_of_a_vgpu_is_what_it_sends_again },
 	{ "silent vGPUs stay unknown", silent_vgpus_stay_unknown },
+	{ "a part under way is no empty one", a_part_under_way_is_no_empty_one },
 	{ "the total is known when every part is", total_is_known_when_every_part_is },
 	{ "a prediction takes what is known", prediction_takes_what_is_known },
 	{ "unknown is no number", unknown_is_no_number },
