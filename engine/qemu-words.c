@@ -11,8 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "qmp/trace-line.h"
+
 #define LAST_BYTES   2048
-#define SEARCH_BYTES (256 * 1024)
+#define SEARCH_BYTES (16 * 1024 * 1024)
 
 void
 qemu_words_open(QemuWords *self, pid_t qemu)
@@ -48,35 +50,41 @@ qemu_words_can_be_read(const QemuWords *self)
 	return self->fd >= 0;
 }
 
-/* (transfer full) (nullable): at most @max_bytes of what came since the mark, from its @from_end or its begin. A
- * file that is shorter than it was has been emptied. */
+/* (transfer full) (nullable): what came since the mark, or the end of it where it is very much, without the lines of
+ * our own trace points. A file that is shorter than it was has been emptied. */
 static char *
-read_news(const QemuWords *self, gsize max_bytes, gboolean from_end)
+read_news(const QemuWords *self)
 {
 	struct stat status;
 	if (self->fd < 0 || fstat(self->fd, &status) != 0)
 		return NULL;
 	gint64 begin = status.st_size < self->mark_bytes ? 0 : self->mark_bytes;
-	if (from_end && status.st_size - begin > (gint64)max_bytes)
-		begin = status.st_size - (gint64)max_bytes;
-	g_autofree char *bytes = g_malloc(max_bytes);
+	begin = MAX(begin, status.st_size - SEARCH_BYTES);
+	gsize max_bytes = (gsize)(status.st_size - begin);
+	g_autofree char *bytes = g_malloc(max_bytes + 1);
 	gssize n = pread(self->fd, bytes, max_bytes, begin);
-	return n > 0 ? g_utf8_make_valid(bytes, n) : NULL;
+	g_autofree char *words = n > 0 ? g_utf8_make_valid(bytes, n) : NULL;
+	return words != NULL ? trace_line_remove(words) : NULL;
 }
 
 char *
 qemu_words_last(const QemuWords *self)
 {
-	g_autofree char *words = read_news(self, LAST_BYTES, TRUE);
-	if (words != NULL)
-		g_strstrip(words);
-	return words != NULL && *words != '\0' ? g_steal_pointer(&words) : NULL;
+	g_autofree char *words = read_news(self);
+	if (words == NULL)
+		return NULL;
+	g_strstrip(words);
+	gsize len = strlen(words);
+	const char *last = words + (len > LAST_BYTES ? len - LAST_BYTES : 0);
+	while ((*last & 0xc0) == 0x80) /* not from within a character */
+		last++;
+	return *last != '\0' ? g_strdup(last) : NULL;
 }
 
 char *
 qemu_words_find(const QemuWords *self, const char *text)
 {
-	g_autofree char *words = read_news(self, SEARCH_BYTES, FALSE);
+	g_autofree char *words = read_news(self);
 	const char *found = words != NULL ? strstr(words, text) : NULL;
 	if (found == NULL)
 		return NULL;

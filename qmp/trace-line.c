@@ -55,3 +55,10 @@ trace_line_parse(const char *text, gsize len, TraceLine *ret_line)
 	*ret_line = read;
 	return TRUE;
 }
+
+char *
+trace_line_remove(const char *text)
+{
+	g_autoptr(GRegex) line = g_regex_new("([0-9]+@[0-9]+\\.[0-9]+:)?" EVENT "[a-z_]* [^\n]*(\n|$)", 0, 0, NULL);
+	return g_regex_replace_literal(line, text, -1, 0, "", 0, NULL);
+}

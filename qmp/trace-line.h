@@ -19,3 +19,6 @@ typedef struct {
 
 /* %FALSE for any other line. @len bytes, without a NUL or a line feed. */
 gboolean trace_line_parse(const char *text, gsize len, TraceLine *ret_line);
+/* (transfer full): @text, which is valid UTF-8, without these lines. QEMU writes its errors in pieces, so that one of
+ * these may stand in the midst of another. */
+char *trace_line_remove(const char *text);

@@ -107,9 +107,30 @@ test_long_name(void)
 	TEST_STRING(line.device, name);
 }
 
+static void
+lines_are_taken_out_of_what_is_said(void)
+{
+	static const struct {
+		const char *text, *left;
+	} taken[] = {
+		{ "", "" },
+		{ "qemu: no\n", "qemu: no\n" },
+		{ "7@1.000002:vfio_state_pending_exact  (a) precopy 1\nqemu: no\n", "qemu: no\n" },
+		{ "vfio_state_pending  (a) stopcopy size 1\n", "" },
+		{ "qemu: 7@1.000002:vfio_state_pending_estimate  (a) x\nno\n", "qemu: no\n" },
+		{ "no\n7@1.000002:vfio_state_pending  (a", "no\n" },
+		{ "say vfio_state_pending\n", "say vfio_state_pending\n" },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(taken); i++) {
+		g_autofree char *left = trace_line_remove(taken[i].text);
+		TEST_STRING(left, taken[i].left);
+	}
+}
+
 CU_TestInfo suite_trace_line[] = {
 	{ "lines of 8.1 to 11.1, and others", test_lines },
 	{ "a line that is cut", test_cut },
 	{ "a name that is too long", test_long_name },
+	{ "lines are taken out of what is said", lines_are_taken_out_of_what_is_said },
 	CU_TEST_INFO_NULL,
 };

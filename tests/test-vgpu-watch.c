@@ -192,6 +192,8 @@ read_along(QemuWords *words, const char *path)
 	CU_ASSERT_PTR_NULL(qemu_words_find(words, "before"));
 	qemu_words_mark(words);
 	expect_last(words, NULL);
+	append(path, "is 7@1.000002:vfio_state_pending  (a) stopcopy size 1\nso\n");
+	expect_last(words, "is so");
 	g_autofree char *many = g_strnfill(10000, 'x');
 	append(path, many);
 	g_autofree char *last = qemu_words_last(words);
