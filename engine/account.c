@@ -33,7 +33,6 @@ struct Account {
 	/* The stream's. */
 	gboolean has_stream, is_lost, is_complete;
 	gint64 stream_sent_bytes;
-	gboolean is_overrun; /* it had more than QEMU said, and that was told */
 };
 
 Account *
@@ -77,19 +76,6 @@ account_next_doubt(Account *self)
 /* ---- QEMU ---- */
 
 static void
-check_overrun(Account *self)
-{
-	if (!self->has_stream || self->is_lost || self->is_overrun ||
-	    self->stream_sent_bytes <= self->qemu_sent_bytes || self->qemu_sent_bytes < 0)
-		return;
-	self->is_overrun = TRUE;
-	doubt(self,
-	      g_strdup_printf("the stream has had %" G_GINT64_FORMAT
-			      " bytes of vGPUs, and QEMU says that it has sent %" G_GINT64_FORMAT,
-			      self->stream_sent_bytes, self->qemu_sent_bytes));
-}
-
-static void
 take_sent(Account *self, const QmpMigrateInfo *info)
 {
 	if (info->vfio_transferred_bytes < 0)
@@ -97,7 +83,6 @@ take_sent(Account *self, const QmpMigrateInfo *info)
 	self->qemu_sent_bytes = info->vfio_transferred_bytes;
 	if (info->status == QMP_MIGRATE_ACTIVE || info->status == QMP_MIGRATE_PRE_SWITCHOVER)
 		self->qemu_precopy_bytes = info->vfio_transferred_bytes;
-	check_overrun(self);
 	/* The stream has it by device. */
 	if (self->n_vgpus != 1 || (self->has_stream && !self->is_lost))
 		return;
@@ -246,6 +231,7 @@ account_take_stream(Account *self, const GwStreamAccount *stream)
 	take_devices(self, stream);
 }
 
+/* Only at the end: in between the one is read before the other, and QEMU counts a block when all of it is sent. */
 void
 account_compare(Account *self)
 {

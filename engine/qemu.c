@@ -203,7 +203,14 @@ on_polled(GObject *source, GAsyncResult *result, gpointer data)
 void
 qemu_poll(Qemu *self)
 {
-	if (self->poll_pending || self->closed != NULL)
+	if (!self->poll_pending)
+		qemu_poll_afresh(self);
+}
+
+void
+qemu_poll_afresh(Qemu *self)
+{
+	if (self->closed != NULL)
 		return;
 	self->poll_pending = TRUE;
 	qmp_query_migrate_async(self->qmp, POLL_TIMEOUT_MS, on_polled, self);

@@ -66,6 +66,8 @@ gboolean qemu_check(Qemu *self, int silence_ms, GError **error) G_GNUC_WARN_UNUS
 
 /* Asks for query-migrate; the answer comes into info. One question at a time. */
 void qemu_poll(Qemu *self);
+/* The same even where an answer is under way, which may be of before something that matters. */
+void qemu_poll_afresh(Qemu *self);
 
 /* Waits until the status is final, @timeout_ms at most. */
 gboolean qemu_wait_final(Qemu *self, int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;

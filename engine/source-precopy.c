@@ -276,6 +276,8 @@ wait_completed(SourceRun *run, GError **error)
 gboolean
 source_switchover(SourceRun *run, GError **error)
 {
+	/* What was sent until the guest stopped; the answer to the last poll may be older. */
+	qemu_poll_afresh(run->qemu);
 	if (!ask_go(run, error))
 		return FALSE;
 	run->continue_us = g_get_real_time();
@@ -285,5 +287,6 @@ source_switchover(SourceRun *run, GError **error)
 	}
 	if (run->qemu->closed != NULL)
 		g_clear_error(error);
+	source_sample_take(run);
 	return wait_completed(run, error);
 }

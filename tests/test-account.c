@@ -185,13 +185,9 @@ test_stream_disagrees(void)
 	const Sent sent[] = { { 2 * MIB, 1 * MIB } };
 	g_autoptr(Account) account = make(1);
 	stream(account, sent, 1, FALSE, NULL);
-	/* It has had more than was sent: that can be told at once, and is told once. */
+	/* It is ahead of QEMU's number, which is older. */
 	info(account, QMP_MIGRATE_ACTIVE, 3 * MIB - 1, -1, 1, 0);
-	info(account, QMP_MIGRATE_ACTIVE, 3 * MIB - 1, -1, 1, 0);
-	expect_doubt(account, "the stream has had 3145728 bytes of vGPUs, and QEMU says that it "
-			      "has sent 3145727");
 	expect_doubt(account, NULL);
-	/* That it has had less only at the end. */
 	info(account, QMP_MIGRATE_COMPLETED, 3 * MIB + 1, -1, 1, 0);
 	expect_doubt(account, NULL);
 	account_compare(account);
