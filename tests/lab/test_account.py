@@ -72,6 +72,10 @@ class Sent(AccountCase):
         self.move(62, 62, rate=64 * 1024, options=("--account", "--channels", "2"))
         self.assert_exact("stream", more=2 * 12 + 292)
 
+    def test_two_over_multifd(self):
+        self.move(62, 62, rate=64 * 1024, options=("--account", "--channels", "2"))
+        self.assert_exact("stream", more=2 * 12 + 292)
+
     def test_one_without_stream(self):
         self.move(62, rate=512 * 1024, options=())
         self.assert_exact("qemu")

@@ -49,6 +49,9 @@ class Moves(MoveCase):
         self.assertEqual(sorted((entry["id"], entry["type"]) for entry in self.report["vgpus"]),
                          [("gpu0", "gwvgpu-63"), ("gpu1", "gwvgpu-62")])
 
+    def test_two_over_multifd(self):
+        self.move(63, 62, rate=512 * 1024, options=("--channels", "2"))
+
     def test_four(self):
         self.move(62, 62, 62, 62, rate=256 * 1024)
 
