@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 
@@ -178,6 +179,13 @@ class Lab(Scratch):
         if other.status() == "running":
             raise AssertionError("two copies run")
         side.wait_beat()
+
+    def wait_agent_says(self, pattern, timeout_s=10.0):
+        """The agent's words and the end of whom they are about come in any order."""
+        try:
+            procs.wait_until(lambda: re.search(pattern, self.agent.err), timeout_s, pattern)
+        except AssertionError as error:
+            raise AssertionError("%s; the agent says: %s" % (error, self.agent.err)) from None
 
     def check_clock(self):
         """No beat of the guest's clock was lost or repeated on its way, and its memory was whole."""

@@ -202,7 +202,7 @@ class PlainText(NetworkCase):
             migrate = lab.start_migrate(*source)
             self.assertEqual(migrate.wait(30), FAILED)
             self.assertRegex(migrate.err, source_says)
-            self.assertRegex(lab.agent.err, agent_says)
+            lab.wait_agent_says(agent_says)
             self.assertEqual(lab.report()["error"]["code"], "insecure")
             lab.wait_runs_only_on(lab.source)
             lab.check_nothing_left(living=lab.source)

@@ -49,7 +49,7 @@ class RefusalTest(unittest.TestCase):
             migrate = lab.start_migrate()
             self.assertEqual(migrate.wait(60), FAILED, migrate.err)
             self.assertRegex(migrate.err, source_says)
-            self.assertRegex(lab.agent.err, agent_says)
+            lab.wait_agent_says(agent_says)
             report = lab.report()
             self.assertEqual((report["error"]["code"], report["error"]["host"]), (code, "destination"))
             self.assertEqual(report["vm_runs_on"], "source")
@@ -186,7 +186,7 @@ class ExpiredTest(unittest.TestCase):
             lab.start_agent()
             with self.assertRaisesRegex(ssl.SSLError, "certificate expired"):
                 tls.show(lab.agent_port, bad, b"{")
-            self.assertRegex(lab.agent.err, "rejected.*certificate 'CN=c' of the peer has expired")
+            lab.wait_agent_says("rejected.*certificate 'CN=c' of the peer has expired")
 
 
 class BesideTest(unittest.TestCase):
