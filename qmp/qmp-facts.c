@@ -303,14 +303,25 @@ take_memory_devices(QmpFacts *facts, JsonNode *reply, GError **error)
 	return TRUE;
 }
 
-static gboolean
-take_ram_blocks(QmpFacts *facts, JsonNode *reply, GError **error)
+/* (nullable): what QEMU answers in its form for people. */
+static const char *
+text_for_people(JsonNode *reply)
 {
 	JsonObject *object = NULL;
 	const char *text = NULL;
 
-	if (json_get_root_object(reply, "the answer", &object, NULL) &&
-	    json_get_string(object, "human-readable-text", &text, NULL))
+	if (!json_get_root_object(reply, "the answer", &object, NULL) ||
+	    !json_get_string(object, "human-readable-text", &text, NULL))
+		return NULL;
+	return text;
+}
+
+static gboolean
+take_ram_blocks(QmpFacts *facts, JsonNode *reply, GError **error)
+{
+	const char *text = text_for_people(reply);
+
+	if (text != NULL)
 		qmp_facts_add_ram_blocks(text, facts->ram_blocks);
 	return TRUE;
 }
@@ -318,11 +329,9 @@ take_ram_blocks(QmpFacts *facts, JsonNode *reply, GError **error)
 static gboolean
 take_numa(QmpFacts *facts, JsonNode *reply, GError **error)
 {
-	JsonObject *object = NULL;
-	const char *text = NULL;
+	const char *text = text_for_people(reply);
 
-	if (json_get_root_object(reply, "the answer", &object, NULL) &&
-	    json_get_string(object, "human-readable-text", &text, NULL))
+	if (text != NULL)
 		qmp_facts_add_numa(text, facts->numa);
 	return TRUE;
 }

@@ -3,11 +3,11 @@
  * godwit check: asks both hosts and prints the plan of a migration, or everything that stands in its way.
  * Nothing is changed on either.
  */
-#include <glib-unix.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "engine/gw-dirty-rate.h"
+#include "tools/loop.h"
 #include "tools/plan-text.h"
 #include "tools/report-text.h"
 #include "tools/session-options.h"
@@ -35,14 +35,6 @@ on_finished(GObject *session, GAsyncResult *result, gpointer data)
 	g_main_loop_quit(run->loop);
 }
 
-static gboolean
-on_signal(gpointer data)
-{
-	Run *run = data;
-	g_cancellable_cancel(run->cancellable);
-	return G_SOURCE_CONTINUE;
-}
-
 static void
 on_measured(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -52,17 +44,6 @@ on_measured(GObject *source, GAsyncResult *result, gpointer data)
 	if (error != NULL)
 		fprintf(stderr, "godwit: there is no prediction: %s\n", error->message);
 	g_main_loop_quit(run->loop);
-}
-
-/* Turns the loop until what was begun has ended; SIGINT cancels it. */
-static void
-wait_for(Run *run)
-{
-	guint interrupt = g_unix_signal_add(SIGINT, on_signal, run);
-	guint terminate = g_unix_signal_add(SIGTERM, on_signal, run);
-	g_main_loop_run(run->loop);
-	g_source_remove(interrupt);
-	g_source_remove(terminate);
 }
 
 /* What it would take takes a measurement, and somebody who says how fast the link is. */
@@ -81,7 +62,7 @@ predict(Run *run, const SessionOptions *options)
 				      .downtime_limit_us = plan->downtime_limit_us,
 				      .state_dir = options->state_dir };
 	gw_dirty_rate_async(&wanted, run->cancellable, on_measured, run);
-	wait_for(run);
+	loop_run(run->loop, run->cancellable);
 	if (run->rate != NULL)
 		plan->prediction = g_steal_pointer(&run->rate->prediction);
 	gw_dirty_rate_free(run->rate);
@@ -95,7 +76,7 @@ run_check(GwSession *session, const SessionOptions *options)
 	g_autoptr(GCancellable) cancellable = g_cancellable_new();
 	Run run = { .loop = loop, .cancellable = cancellable };
 	gw_session_check_async(session, cancellable, on_finished, &run);
-	wait_for(&run);
+	loop_run(loop, cancellable);
 	predict(&run, options);
 	return run.report;
 }

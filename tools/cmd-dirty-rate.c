@@ -3,12 +3,12 @@
  * godwit dirty-rate: how fast a VM's memory is written, and what a migration would take. SIGINT cancels and waits until the
  * guest is as it was.
  */
-#include <glib-unix.h>
 #include <stdio.h>
 
 #include "engine/gw-error.h"
 #include "tools/cmd.h"
 #include "tools/dirty-rate-text.h"
+#include "tools/loop.h"
 #include "tools/units.h"
 
 typedef struct {
@@ -23,7 +23,6 @@ typedef struct {
 
 typedef struct {
 	GMainLoop *loop;
-	GCancellable *cancellable;
 	GwDirtyRate *rate; /* (nullable) */
 	GError *error;
 } Run;
@@ -36,27 +35,14 @@ on_finished(GObject *source, GAsyncResult *result, gpointer data)
 	g_main_loop_quit(run->loop);
 }
 
-static gboolean
-on_signal(gpointer data)
-{
-	Run *run = data;
-	g_cancellable_cancel(run->cancellable);
-	return G_SOURCE_CONTINUE;
-}
-
 static void
 measure(Run *run, const GwDirtyRateOptions *options)
 {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 	g_autoptr(GCancellable) cancellable = g_cancellable_new();
 	run->loop = loop;
-	run->cancellable = cancellable;
-	guint interrupt = g_unix_signal_add(SIGINT, on_signal, run);
-	guint terminate = g_unix_signal_add(SIGTERM, on_signal, run);
 	gw_dirty_rate_async(options, cancellable, on_finished, run);
-	g_main_loop_run(loop);
-	g_source_remove(interrupt);
-	g_source_remove(terminate);
+	loop_run(loop, cancellable);
 }
 
 static gboolean

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a verb waits for what it has begun: whoever interrupts it cancels that, and the wait goes on until it has ended.
+ */
+#include "tools/loop.h"
+
+#include <glib-unix.h>
+
+static gboolean
+on_signal(gpointer data)
+{
+	g_cancellable_cancel(data);
+	return G_SOURCE_CONTINUE;
+}
+
+void
+loop_run(GMainLoop *loop, GCancellable *cancellable)
+{
+	guint interrupt = g_unix_signal_add(SIGINT, on_signal, cancellable);
+	guint terminate = g_unix_signal_add(SIGTERM, on_signal, cancellable);
+	g_main_loop_run(loop);
+	g_source_remove(interrupt);
+	g_source_remove(terminate);
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* Turns @loop until it is quit; SIGINT and SIGTERM cancel @cancellable meanwhile. */
+void loop_run(GMainLoop *loop, GCancellable *cancellable);
