@@ -91,8 +91,8 @@ gw_prediction_free(GwPrediction *self)
 	g_free(self);
 }
 
-static void
-add_range(JsonObject *object, const char *name, GwRange range)
+void
+prediction_add_range(JsonObject *object, const char *name, GwRange range)
 {
 	if (range.low < 0 && range.likely < 0)
 		return;
@@ -112,7 +112,7 @@ parts_to_array(const GwPrediction *self)
 		JsonObject *object = json_object_new();
 		fields_add_string(object, "name", part->name);
 		fields_add_string(object, "id", part->id);
-		add_range(object, "us", part->us);
+		prediction_add_range(object, "us", part->us);
 		json_array_add_object_element(array, object);
 	}
 	return array;
@@ -129,7 +129,8 @@ prediction_to_node(const GwPrediction *self)
 	json_object_set_boolean_member(object, "converges", self->converges);
 	fields_add_string(object, "confidence", gw_confidence_to_string(self->confidence));
 	for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
-		add_range(object, ranges[i].name, G_STRUCT_MEMBER(GwRange, self, ranges[i].offset));
+		prediction_add_range(object, ranges[i].name,
+				     G_STRUCT_MEMBER(GwRange, self, ranges[i].offset));
 	json_object_set_array_member(object, "parts", parts_to_array(self));
 	fields_add_string(object, "held_up_by", self->held_up_by);
 	return fields_node(object);

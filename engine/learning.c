@@ -17,6 +17,7 @@
 #include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/parse-object.h"
+#include "engine/prediction-json.h"
 
 #define MEMORY_SEEN 4
 #define FADING	    8 /* an extreme comes nearer by an eighth with each run */
@@ -271,16 +272,6 @@ learning_look_up(const GPtrArray *self, const GPtrArray *vgpus, Learned *ret_lea
 
 /* ---- JSON ---- */
 
-static JsonObject *
-range_to_object(GwRange range)
-{
-	JsonObject *object = json_object_new();
-	fields_add_known(object, "low", range.low);
-	fields_add_known(object, "likely", range.likely);
-	fields_add_known(object, "high", range.high);
-	return object;
-}
-
 char *
 learning_to_json(const GPtrArray *self)
 {
@@ -292,12 +283,9 @@ learning_to_json(const GPtrArray *self)
 		fields_add_string(object, "type", known->type);
 		fields_add_string(object, "driver_version", known->driver_version);
 		fields_add_known(object, "seen", known->seen);
-		for (guint r = 0; r < G_N_ELEMENTS(ranges); r++) {
-			GwRange range = G_STRUCT_MEMBER(GwRange, known, ranges[r].offset);
-			if (range.likely >= 0)
-				json_object_set_object_member(object, ranges[r].name,
-							      range_to_object(range));
-		}
+		for (guint r = 0; r < G_N_ELEMENTS(ranges); r++)
+			prediction_add_range(object, ranges[r].name,
+					     G_STRUCT_MEMBER(GwRange, known, ranges[r].offset));
 		json_array_add_object_element(types, object);
 	}
 	json_object_set_array_member(root, "types", types);

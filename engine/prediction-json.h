@@ -12,6 +12,8 @@ GwPrediction *prediction_new(void);
 /* @id: (nullable) */
 void prediction_add_part(GwPrediction *self, const char *name, const char *id, GwRange us);
 
+/* A range that is not known is absent. */
+void prediction_add_range(JsonObject *object, const char *name, GwRange range);
 JsonNode *prediction_to_node(const GwPrediction *self);
 /* The node is not trusted; @path begins the error's text. */
 GwPrediction *prediction_from_node(JsonNode *node, const char *path, GError **error);
