@@ -3,12 +3,15 @@
  * What a vGPU adds to the downtime besides its bytes: how long its driver takes to stop, to start, and to save and load
  * what is sent. Nobody publishes it, and it depends on the board; so each migration teaches it to the next.
  *
- * A VM's stop and start are shared out evenly among its vGPUs, and summed up again for another VM: exact for a VM like
- * the one that taught it, and never too little for one whose drivers work at the same time.
+ * A VM's costs are shared out evenly among its vGPUs, and summed up again for another VM: exact for a VM like the one
+ * that taught it, and never too little for one whose drivers work at the same time.
  *
- * The drivers' speed shows only where it is what holds the transfer up; of one that kept up with its link nothing
- * is learned. A value is smoothed over about four. Its range holds what was seen, older extremes fade, and one run is not
- * taken for the truth: until there are a few the range is widened.
+ * The transfer is the bytes of RAM and vGPUs at the link's speed, and more. Where the vGPUs had much to send and went
+ * well below that speed, their drivers' own speed is what it shows. Else it is what all the rest costs (in flight, other
+ * devices, the load), however much the vGPUs have to send: a few KiB of theirs say nothing of how fast a driver is.
+ *
+ * A value is smoothed over about four. Its range holds what was seen, older extremes fade, and one run is not taken for
+ * the truth: until there are a few the range is widened.
  */
 #include "engine/learning.h"
 
@@ -23,6 +26,7 @@
 #define FADING	    8 /* an extreme comes nearer by an eighth with each run */
 #define SURE_SEEN   3
 #define HELD_UP	    0.8 /* of the link's bandwidth: a driver that is slower holds it up */
+#define MUCH	    8	/* of the vRAM one part in so many: less says nothing of a driver's speed */
 #define MOST_VALUE  (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
 #define MAX_BYTES   (256 * 1024)
 #define MAX_DEPTH   8
@@ -36,6 +40,7 @@ static const struct {
 } ranges[] = {
 	{ "stop_us", G_STRUCT_OFFSET(LearnedType, stop_us) },
 	{ "start_us", G_STRUCT_OFFSET(LearnedType, start_us) },
+	{ "load_us", G_STRUCT_OFFSET(LearnedType, load_us) },
 	{ "device_bytes_per_s", G_STRUCT_OFFSET(LearnedType, device_bytes_per_s) },
 	{ "sent_per_mille", G_STRUCT_OFFSET(LearnedType, sent_per_mille) },
 };
@@ -86,6 +91,7 @@ find(const GPtrArray *self, const GwVgpu *vgpu, guint *ret_at)
 typedef struct {
 	gint64 stop_us;
 	gint64 start_us;
+	gint64 load_us;
 	gint64 device_bytes_per_s;
 } Lesson;
 
@@ -111,11 +117,10 @@ ram_us(const GwPrediction *prediction)
 	return 0;
 }
 
-/* -1: not one of them was slower than the link, as far as this shows. */
-static gint64
-device_rate(const GwReport *report)
+/* What the vGPUs sent with the guest stopped; -1: not measured. */
+static double
+stop_copy_bytes(const GwReport *report)
 {
-	gint64 us = find_part(report, "transfer");
 	double bytes = 0;
 	for (guint i = 0; i < report->vgpus->len; i++) {
 		const GwReportVgpu *vgpu = g_ptr_array_index(report->vgpus, i);
@@ -124,14 +129,36 @@ device_rate(const GwReport *report)
 			return -1;
 		bytes += (double)vgpu->stop_copy_bytes.value;
 	}
-	if (us < 0 || report->prediction == NULL)
-		return -1;
-	us -= ram_us(report->prediction);
-	if (us <= 0 || bytes <= 0)
-		return -1;
-	double rate = bytes * G_USEC_PER_SEC / (double)us;
-	return rate < HELD_UP * (double)report->prediction->bandwidth_bytes_per_s ? (gint64)rate
-										  : -1;
+	return bytes;
+}
+
+static double
+vram_bytes(const GwReport *report)
+{
+	double bytes = 0;
+	for (guint i = 0; i < report->vgpus->len; i++) {
+		const GwReportVgpu *vgpu = g_ptr_array_index(report->vgpus, i);
+		bytes += (double)MAX(vgpu->vram_bytes, 0);
+	}
+	return bytes;
+}
+
+/* Of the transfer. @known_us: what its other costs were before; -1: not known. */
+static void
+read_transfer(const GwReport *report, gint64 known_us, Lesson *lesson)
+{
+	double us = (double)find_part(report, "transfer"), bytes = stop_copy_bytes(report);
+	double link =
+		report->prediction != NULL ? (double)report->prediction->bandwidth_bytes_per_s : 0;
+	if (us < 0 || bytes < 0 || link <= 0)
+		return;
+	us -= (double)ram_us(report->prediction);
+	double device_us = MAX(us - (double)MAX(known_us, 0), 1);
+	double rate = bytes * G_USEC_PER_SEC / device_us;
+	if (bytes > 0 && bytes >= vram_bytes(report) / MUCH && rate < HELD_UP * link)
+		lesson->device_bytes_per_s = (gint64)rate;
+	else
+		lesson->load_us = (gint64)MAX(us - bytes * G_USEC_PER_SEC / link, 0);
 }
 
 /* -1: not measured, or it sends its memory while the guest runs: then it depends on what is written. */
@@ -186,14 +213,22 @@ can_be_named(const GwVgpu *vgpu)
 	       (vgpu->driver_version == NULL || strlen(vgpu->driver_version) <= FIELDS_WORD_BYTES);
 }
 
+static gint64
+share(gint64 us, guint n)
+{
+	return us < 0 ? -1 : us / n;
+}
+
 gboolean
 learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 {
 	guint n = vgpus != NULL ? vgpus->len : 0;
-	gint64 stop_us = find_part(report, "go"), start_us = find_part(report, "commit");
-	if (n == 0 || n != report->vgpus->len || stop_us < 0 || start_us < 0)
+	Lesson lesson = { find_part(report, "go"), find_part(report, "commit"), -1, -1 };
+	Learned before;
+	if (n == 0 || n != report->vgpus->len || lesson.stop_us < 0 || lesson.start_us < 0)
 		return FALSE;
-	gint64 bytes_per_s = device_rate(report);
+	learning_look_up(self, vgpus, &before);
+	read_transfer(report, before.is_load_known ? before.terms.load_us.likely : -1, &lesson);
 	gboolean is_taken = FALSE;
 	for (guint i = 0; i < n; i++) {
 		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
@@ -201,9 +236,10 @@ learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 			continue;
 		LearnedType *known = find_or_add(self, vgpu);
 		known->seen = MIN(known->seen + 1, MOST_VALUE);
-		merge(&known->stop_us, stop_us / n, known->seen);
-		merge(&known->start_us, start_us / n, known->seen);
-		merge(&known->device_bytes_per_s, bytes_per_s, known->seen);
+		merge(&known->stop_us, share(lesson.stop_us, n), known->seen);
+		merge(&known->start_us, share(lesson.start_us, n), known->seen);
+		merge(&known->load_us, share(lesson.load_us, n), known->seen);
+		merge(&known->device_bytes_per_s, lesson.device_bytes_per_s, known->seen);
 		merge(&known->sent_per_mille, sent_per_mille(g_ptr_array_index(report->vgpus, i)),
 		      known->seen);
 		is_taken = TRUE;
@@ -240,34 +276,58 @@ take_slower(GwRange *slowest, GwRange range)
 		*slowest = range;
 }
 
+/* What one of the VM's vGPUs adds. -1 stays: the sum is not known then. */
+static void
+add_known(GwRange *sum, GwRange range, gint64 seen)
+{
+	if (sum->likely < 0 || range.likely < 0)
+		*sum = unknown;
+	else
+		add(sum, widen(range, seen));
+}
+
+static void
+set_terms(Learned *learned, GwRange stop_us, GwRange load_us, GwRange start_us)
+{
+	PredictTerms *terms = &learned->terms;
+	if (stop_us.likely < 0 || start_us.likely < 0)
+		return;
+	terms->stop_us = stop_us;
+	terms->start_us = start_us;
+	learned->is_load_known = load_us.likely >= 0;
+	terms->load_us = learned->is_load_known ? load_us : predict_exactly(0);
+	if (learned->is_load_known) /* they are in it */
+		terms->in_flight_bytes = terms->device_state_bytes = predict_exactly(0);
+}
+
 void
 learning_look_up(const GPtrArray *self, const GPtrArray *vgpus, Learned *ret_learned)
 {
 	guint n = vgpus != NULL ? MIN(vgpus->len, VGPU_MAX) : 0;
-	gboolean is_known = n > 0;
-	GwRange stop_us = predict_exactly(0), start_us = predict_exactly(0), device = unknown;
+	GwRange stop_us = predict_exactly(0), load_us = stop_us, start_us = stop_us;
+	GwRange device = unknown;
 	for (guint i = 0; i < VGPU_MAX; i++)
 		ret_learned->sent_per_mille[i] = unknown;
 	for (guint i = 0; i < n; i++) {
 		guint at;
 		const LearnedType *known = find(self, g_ptr_array_index(vgpus, i), &at);
-		is_known = is_known && known != NULL;
+		gint64 seen = known != NULL ? known->seen : 0;
+		add_known(&stop_us, known != NULL ? known->stop_us : unknown, seen);
+		add_known(&load_us, known != NULL ? known->load_us : unknown, seen);
+		add_known(&start_us, known != NULL ? known->start_us : unknown, seen);
 		if (known == NULL)
 			continue;
 		ret_learned->sent_per_mille[i] = known->sent_per_mille;
 		take_slower(&device, widen(known->device_bytes_per_s, known->seen));
-		if (known->stop_us.likely < 0 || known->start_us.likely < 0)
-			is_known = FALSE;
-		add(&stop_us, widen(known->stop_us, known->seen));
-		add(&start_us, widen(known->start_us, known->seen));
 	}
 	predict_terms_init(&ret_learned->terms);
-	ret_learned->terms.device_bytes_per_s = device;
-	if (!is_known)
+	ret_learned->is_load_known = FALSE;
+	if (n == 0)
 		return;
-	ret_learned->terms.stop_us = stop_us;
-	ret_learned->terms.load_us = predict_exactly(0); /* what there was of it is in the start */
-	ret_learned->terms.start_us = start_us;
+	predict_terms_init_vgpus(&ret_learned->terms);
+	if (device.likely >= 0)
+		ret_learned->terms.device_bytes_per_s = device;
+	set_terms(ret_learned, stop_us, load_us, start_us);
 }
 
 /* ---- JSON ---- */

@@ -13,8 +13,9 @@ typedef struct {
 	char *driver_version;
 	gint64 seen; /* how many such vGPUs have been moved */
 	/* One vGPU's share of them. */
-	GwRange stop_us;	    /* from the guest's stop to QEMU's leave to send the rest */
-	GwRange start_us;	    /* from the last byte sent to the guest's start over there */
+	GwRange stop_us;  /* from the guest's stop to QEMU's leave to send the rest */
+	GwRange start_us; /* from the last byte sent to the guest's start over there */
+	GwRange load_us; /* of the time in between, what it took besides the bytes of RAM and vGPUs */
 	GwRange device_bytes_per_s; /* how fast its drivers save and load; -1: never slower than the link */
 	GwRange sent_per_mille; /* of its vRAM, by drivers that send it with the guest stopped only */
 } LearnedType;
@@ -38,7 +39,8 @@ gboolean learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *
 
 /* What is known of one VM's vGPUs. */
 typedef struct {
-	PredictTerms terms;		  /* predict_terms_init()'s where a type is not known */
+	PredictTerms terms;	/* predict_terms_init()'s where a type is not known */
+	gboolean is_load_known; /* what is in flight and other devices' state are in it then */
 	GwRange sent_per_mille[VGPU_MAX]; /* in the order of the VM's vGPUs; -1: not known */
 } Learned;
 

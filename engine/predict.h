@@ -36,6 +36,8 @@ typedef struct {
 
 /* Fixed costs where nothing has been learned, nothing else. */
 void predict_terms_init(PredictTerms *self);
+/* The same of a VM with vGPUs, of whose types nothing is known. */
+void predict_terms_init_vgpus(PredictTerms *self);
 
 /* All three of it; -1 for what is not known, here and below. */
 GwRange predict_exactly(gint64 value);

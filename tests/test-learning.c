@@ -142,6 +142,53 @@ what_is_not_measured_is_not_learned(void)
 	CU_ASSERT_TRUE(known->sent_per_mille.high <= 1000);
 }
 
+typedef struct {
+	gint64 transfer_us, stop_bytes;	    /* seen */
+	gint64 load_us, device_bytes_per_s; /* learned of it */
+} Transfer;
+
+/* Over a link of 10 Gbit/s, of a vGPU of 512 MiB. */
+static const Transfer transfers[] = {
+	{ 250000, 0, 250000, -1 },	       /* nothing of the vGPU's: all of it is the rest */
+	{ 250000, 48 << 10, 249961, -1 },      /* a few KiB are no measure of a driver */
+	{ 529497, 512 * MIB, 100000, -1 },     /* as fast as the link, and more */
+	{ 400000, 512 * MIB, 0, -1 },	       /* faster than the link was thought to be */
+	{ 4000000, 512 * MIB, -1, 128 * MIB }, /* a driver that holds the link up */
+	{ 4000000, 40 * MIB, 3966446, -1 },    /* too little to tell */
+};
+
+/* What a transfer took besides its bytes is not taken for a slow driver, nor a slow driver for that. */
+static void
+a_transfer_is_told_apart(void)
+{
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	for (guint i = 0; i < G_N_ELEMENTS(transfers); i++) {
+		const Transfer *row = &transfers[i];
+		g_autoptr(GPtrArray) learning = learning_new();
+		take(learning, one, 1000, row->transfer_us, 1000, row->stop_bytes);
+		const LearnedType *known = g_ptr_array_index(learning, 0);
+		CU_ASSERT_TRUE(ABS(known->load_us.likely - row->load_us) < 2);
+		CU_ASSERT_EQUAL(known->device_bytes_per_s.likely, row->device_bytes_per_s);
+	}
+}
+
+/* Once the rest is known a driver's speed is told without it, and the rest stands for what is in flight. */
+static void
+the_rest_of_a_transfer_is_taken_off(void)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	Learned learned;
+	take(learning, one, 1000, 500000, 1000, 0);
+	take(learning, one, 1000, 4500000, 1000, 512 * MIB);
+	learning_look_up(learning, one, &learned);
+	CU_ASSERT_TRUE(learned.is_load_known);
+	CU_ASSERT_TRUE(is_range(learned.terms.load_us, 250000, 500000, 750000));
+	CU_ASSERT_EQUAL(learned.terms.device_bytes_per_s.likely, 128 * MIB);
+	CU_ASSERT_EQUAL(learned.terms.in_flight_bytes.high, 0);
+	CU_ASSERT_EQUAL(learned.terms.device_state_bytes.high, 0);
+}
+
 /* Whatever comes, low <= likely <= high, and a value that stays is believed in the end. */
 static void
 ranges_hold_what_was_seen_and_fade(void)
@@ -179,12 +226,15 @@ types_and_driver_versions_are_apart(void)
 	PredictTerms fixed;
 	predict_terms_init(&fixed);
 	take(learning, old, 80000, 100000, 300000, MIB);
-	learning_look_up(learning, recent, &learned);
-	CU_ASSERT_EQUAL(learned.terms.stop_us.likely, fixed.stop_us.likely);
-	learning_look_up(learning, unversioned, &learned);
-	CU_ASSERT_EQUAL(learned.terms.stop_us.likely, fixed.stop_us.likely);
 	learning_look_up(learning, NULL, &learned);
 	CU_ASSERT_EQUAL(learned.terms.start_us.likely, fixed.start_us.likely);
+	predict_terms_init_vgpus(&fixed);
+	learning_look_up(learning, recent, &learned);
+	CU_ASSERT_EQUAL(learned.terms.stop_us.likely, fixed.stop_us.likely);
+	CU_ASSERT_EQUAL(learned.terms.device_bytes_per_s.low, fixed.device_bytes_per_s.low);
+	CU_ASSERT_EQUAL(learned.terms.device_bytes_per_s.likely, -1);
+	learning_look_up(learning, unversioned, &learned);
+	CU_ASSERT_EQUAL(learned.terms.stop_us.likely, fixed.stop_us.likely);
 	/* One that is not known spoils the sum. */
 	add_vgpu(mixed, "nvidia-64", "550.54");
 	learning_look_up(learning, mixed, &learned);
@@ -245,8 +295,8 @@ a_prediction_takes_what_was_learned(void)
 	CU_ASSERT_EQUAL(after->prediction->confidence, GW_CONFIDENCE_ESTIMATED);
 	CU_ASSERT_EQUAL(vgpu->stop_bytes.confidence, GW_CONFIDENCE_BOUND);
 	CU_ASSERT_EQUAL(vgpu->stop_bytes.value, 512 * MIB);
-	/* All of it over the link, 4.3 s; then 128 MiB by drivers of 12.8 MiB/s, and 2.08 s around them. */
-	CU_ASSERT_TRUE(ABS(before->prediction->downtime_us.likely - 4300000) < 100000);
+	/* All of it over the link, 4.3 s, and 0.15 s around it; then 128 MiB by drivers of 12.8 MiB/s, and 2.08 s around them. */
+	CU_ASSERT_TRUE(ABS(before->prediction->downtime_us.likely - 4450000) < 100000);
 	CU_ASSERT_TRUE(ABS(after->prediction->downtime_us.likely - 12080000) < 200000);
 	CU_ASSERT_TRUE(after->prediction->downtime_us.high > after->prediction->downtime_us.likely);
 }
@@ -383,6 +433,8 @@ a_file_changed_anywhere_does_no_harm(void)
 CU_TestInfo suite_learning[] = {
 	{ "a run teaches its parts", a_run_teaches_its_parts },
 	{ "what is not measured is not learned", what_is_not_measured_is_not_learned },
+	{ "a transfer is told apart", a_transfer_is_told_apart },
+	{ "the rest of a transfer is taken off", the_rest_of_a_transfer_is_taken_off },
 	{ "ranges hold what was seen, and fade", ranges_hold_what_was_seen_and_fade },
 	{ "types and driver versions are apart", types_and_driver_versions_are_apart },
 	{ "the oldest type is forgotten", the_oldest_type_is_forgotten },
