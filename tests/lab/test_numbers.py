@@ -34,7 +34,8 @@ class Pending(NumbersCase):
         self.up(rate=RATE)
         argv = self.arguments("--bandwidth", BANDWIDTH, "--downtime-limit", "60s", "--events", "-")
         seen = []
-        with subprocess.Popen([BUILD + "/tools/godwit", *argv], stdout=subprocess.PIPE, text=True) as run:
+        with subprocess.Popen([BUILD + "/tools/godwit", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as run:
             for line in run.stdout:
                 sample = json.loads(line)
                 if sample.get("phase") != "precopy" or not sample.get("vgpus"):
@@ -42,7 +43,8 @@ class Pending(NumbersCase):
                 number = sample["vgpus"][0].get("remaining_bytes")
                 if number is not None and number["source"] == "trace":
                     seen.append((number["value"], self.truth("remaining_bytes")))
-        self.assertEqual(run.returncode, 0)
+            words = run.stderr.read()
+        self.assertEqual(run.returncode, 0, words)
         self.assertGreater(len(seen), 3)
         for told, true in seen:
             self.assertLessEqual(abs(told - true), (BANDWIDTH_BYTES + RATE) * LATE_S, seen)
