@@ -315,6 +315,7 @@ account_fill_sample(Account *self, GwSample *sample, gint64 time_us)
 	for (guint i = 0; i < self->n_vgpus; i++) {
 		const AccountVgpu *vgpu = &self->vgpus[i];
 		GwVgpuSample *to = sample_add_vgpu(sample, vgpu->name, vgpu->vram_bytes);
+		to->has_precopy = vgpu->has_precopy;
 		to->transferred_bytes = sent(vgpu, vgpu->sent_bytes);
 		to->precopy_bytes = sent(vgpu, vgpu->precopy_bytes);
 		to->stop_copy_bytes = sent(vgpu, stop_copy_bytes(vgpu));

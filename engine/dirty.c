@@ -13,7 +13,8 @@
  * apart, so brief passes are taken together until they make half a second. QEMU's own dirty-pages-rate is the same ratio
  * for one pass only, hence far too low after a long one; it is not used.
  *
- * A vGPU with a dirty rate is sent while the guest runs; one without only when it has stopped.
+ * What is left of a vGPU with pre-copy is sent while the guest runs, its rate known or not: early in the first pass it never
+ * is. Of one without, it goes only when the guest has stopped.
  */
 #include "engine/dirty.h"
 
@@ -51,8 +52,7 @@ sendable_bytes(const GwSample *sample)
 	double bytes = (double)MAX(sample->ram_remaining_bytes, 0);
 	for (guint i = 0; i < sample->vgpus->len; i++) {
 		const GwVgpuSample *vgpu = g_ptr_array_index(sample->vgpus, i);
-		if (gw_number_is_known(vgpu->dirty_bytes_per_s) &&
-		    gw_number_is_known(vgpu->remaining_bytes))
+		if (vgpu->has_precopy && gw_number_is_known(vgpu->remaining_bytes))
 			bytes += (double)vgpu->remaining_bytes.value;
 	}
 	return bytes;
@@ -206,7 +206,10 @@ static void
 set_vgpu(const GwVgpuSample *vgpu, PredictSource *source)
 {
 	GwRange left = range_of(vgpu->remaining_bytes);
-	gboolean is_sent_running = gw_number_is_known(vgpu->dirty_bytes_per_s);
+	gboolean has_rate = gw_number_is_known(vgpu->dirty_bytes_per_s);
+	/* Where only a bound is known, all of it may be left at the stop. */
+	gboolean is_sent_running =
+		vgpu->has_precopy && vgpu->remaining_bytes.confidence != GW_CONFIDENCE_BOUND;
 	source->id = vgpu->id;
 	source->pending_bytes = is_sent_running ? left : predict_exactly(0);
 	source->stop_bytes = is_sent_running ? predict_exactly(0) : left;
@@ -216,7 +219,7 @@ set_vgpu(const GwVgpuSample *vgpu, PredictSource *source)
 	source->hot_bytes.low = source->hot_bytes.likely;
 	source->confidence =
 		MAX(vgpu->remaining_bytes.confidence,
-		    is_sent_running ? vgpu->dirty_bytes_per_s.confidence : GW_CONFIDENCE_MEASURED);
+		    has_rate ? vgpu->dirty_bytes_per_s.confidence : GW_CONFIDENCE_MEASURED);
 }
 
 guint

@@ -8,8 +8,9 @@
 
 /* One vGPU at that instant. */
 typedef struct {
-	char *id;	   /* QEMU's id of it, else its UUID or PCI address: as in the report */
-	gint64 vram_bytes; /* its frame buffer; -1 if the host does not tell */
+	char *id;	      /* QEMU's id of it, else its UUID or PCI address: as in the report */
+	gint64 vram_bytes;    /* its frame buffer; -1 if the host does not tell */
+	gboolean has_precopy; /* it is sent while the guest runs, not only when it has stopped */
 	GwNumber transferred_bytes;
 	GwNumber precopy_bytes;	  /* of those, what went while the guest ran */
 	GwNumber stop_copy_bytes; /* and what went while it stood still */

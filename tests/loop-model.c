@@ -123,12 +123,13 @@ make_sample(const Loop *loop)
 		GwVgpuSample *vgpu =
 			sample_add_vgpu(sample, ids[i],
 					(gint64)MAX(from->stop_bytes, from->hot_bytes));
+		vgpu->has_precopy = from->is_precopy;
 		if (!from->tells)
 			continue;
 		vgpu->remaining_bytes = gw_number((gint64)(from->is_precopy ? from->pending_bytes
 									    : from->stop_bytes),
 						  GW_SOURCE_TRACE, from->confidence);
-		if (from->is_precopy)
+		if (from->is_precopy && loop->now_s >= from->rate_from_s)
 			vgpu->dirty_bytes_per_s = gw_number((gint64)from->bytes_per_s,
 							    GW_SOURCE_TRACE, from->confidence);
 	}

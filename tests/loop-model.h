@@ -16,6 +16,7 @@ typedef struct {
 	gboolean is_precopy;
 	gboolean tells; /* a sample has what is left */
 	GwConfidence confidence;
+	double rate_from_s; /* a sample has its dirty rate only from then on */
 } LoopVgpu;
 
 typedef struct {

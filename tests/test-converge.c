@@ -241,6 +241,21 @@ vram_that_does_not_converge_is_named(void)
 	TEST_STRING(end.holdup, "gpu0");
 }
 
+/* Early in the first pass all that a vGPU has is left and nobody knows its rate: it will be sent, so that is no debt. */
+static void
+vram_of_the_first_pass_is_no_debt(void)
+{
+	LoopGuest guest = guest_of(256 * MIB, 16 * MIB, 0.05 * LINK);
+	ConvergePolicy policy = policy_of(0.3, GW_ON_STALL_ABORT);
+	guest.n_vgpus = 1;
+	guest.vgpus[0] = precopy(1 * GIB, 2 * MIB, 0.01 * LINK);
+	guest.vgpus[0].rate_from_s = 3;
+	g_auto(LoopEnd) end;
+	loop_run(&guest, &policy, &end);
+	CU_ASSERT_TRUE(end.ended);
+	CU_ASSERT_TRUE(end.seconds > 3);
+}
+
 static void
 old_qemu_is_told_no_bandwidth(void)
 {
@@ -338,6 +353,7 @@ absurd_samples_are_survived(void)
 		for (gsize i = 0; i < G_N_ELEMENTS(fields); i++)
 			*fields[i] = values[g_rand_int_range(rand, 0, G_N_ELEMENTS(values))];
 		GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", values[run % 6]);
+		vgpu->has_precopy = run % 2 == 0;
 		vgpu->remaining_bytes =
 			gw_number(values[g_rand_int_range(rand, 0, 6)], GW_SOURCE_TRACE, run % 4);
 		vgpu->dirty_bytes_per_s =
@@ -365,6 +381,7 @@ CU_TestInfo suite_converge[] = {
 	{ "the limit climbs where nobody tells", limit_climbs_where_nobody_tells },
 	{ "a dark vGPU beyond the maximum is given up", dark_vgpu_beyond_the_maximum_is_given_up },
 	{ "vRAM that does not converge is named", vram_that_does_not_converge_is_named },
+	{ "vRAM of the first pass is no debt", vram_of_the_first_pass_is_no_debt },
 	{ "an old QEMU is told no bandwidth", old_qemu_is_told_no_bandwidth },
 	{ "a paused guest gets the whole limit", paused_guest_gets_the_whole_limit },
 	{ "laws hold for any guest", laws_hold_for_any_guest },

@@ -149,30 +149,42 @@ static void
 vgpus_are_what_their_numbers_are(void)
 {
 	static const struct {
+		gboolean has_precopy;
 		GwNumber left, rate;
 		GwRange pending, stop;
 		GwConfidence confidence;
 	} rows[] = {
 		/* Sent while the guest runs. */
-		{ { 1000, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED },
+		{ TRUE,
+		  { 1000, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED },
 		  { 10, GW_SOURCE_TRACE, GW_CONFIDENCE_ESTIMATED },
 		  { 950, 1000, 1050 },
 		  { 0, 0, 0 },
 		  GW_CONFIDENCE_ESTIMATED },
+		/* The same before its rate is known. */
+		{ TRUE,
+		  { 1000, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED },
+		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+		  { 950, 1000, 1050 },
+		  { 0, 0, 0 },
+		  GW_CONFIDENCE_MEASURED },
 		/* Only when it has stopped. */
-		{ { 1000, GW_SOURCE_DEVICE, GW_CONFIDENCE_MEASURED },
+		{ FALSE,
+		  { 1000, GW_SOURCE_DEVICE, GW_CONFIDENCE_MEASURED },
 		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
 		  { 0, 0, 0 },
 		  { 950, 1000, 1050 },
 		  GW_CONFIDENCE_MEASURED },
 		/* Its frame buffer at most. */
-		{ { 1000, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND },
+		{ TRUE,
+		  { 1000, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND },
 		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
 		  { 0, 0, 0 },
 		  { 0, 1000, 1000 },
 		  GW_CONFIDENCE_BOUND },
 		/* Nobody knows. */
-		{ { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+		{ FALSE,
+		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
 		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
 		  { 0, 0, 0 },
 		  { -1, -1, -1 },
@@ -183,6 +195,7 @@ vgpus_are_what_their_numbers_are(void)
 		scene_init(&scene, MIB);
 		g_autoptr(GwSample) sample = sample_of(&scene, 0);
 		GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", 2000);
+		vgpu->has_precopy = rows[i].has_precopy;
 		vgpu->remaining_bytes = rows[i].left;
 		vgpu->dirty_bytes_per_s = rows[i].rate;
 		dirty_add(&scene.dirty, sample);
