@@ -5,14 +5,16 @@
  * Left is the driver's own figure: what a stop-copy would send now (VFIO_DEVICE_FEATURE_MIG_DATA_SIZE) or what is
  * pending in pre-copy (VFIO_MIG_GET_PRECOPY_INFO: initial and dirty bytes), whichever is more, by whoever has asked the
  * driver last. Between two readings it is what was read, less what was sent, and what was written meanwhile by the rate
- * that is known.
+ * that is known; of a device that is sent while the guest runs, without a rate, it is at least that. What QEMU carries on by
+ * itself (its estimates, to 11.0) only falls, whatever is written, so it is a lower bound too.
  *
  * The rate: between two looks at the driver what is left grows by what is written and falls by what is sent, so
  *
  *	rate = max(0, (sent2 - sent1) + (left2 - left1)) / (time2 - time1)
  *
- * over 1 to 3 seconds. Only readings that the driver was asked for count: what QEMU carries on by itself only falls. While
- * initial bytes are left a chunk that is written again before it was sent does not show: then it is at least this.
+ * over 1 to 5 seconds, or since the look before where looks are rarer. Only readings that the driver was asked for
+ * count. A chunk that is written again before it was sent does not show; so where much of the vRAM is left, and while
+ * initial bytes are, the rate is at least this.
  *
  * Drivers' numbers are estimates and may be garbage: more than twice the vRAM is not believed.
  */
@@ -23,7 +25,9 @@
 #define VALID_US      (5 * G_USEC_PER_SEC)	      /* a reading that is older says nothing */
 #define MEASURED_US   (150 * (G_USEC_PER_SEC / 1000)) /* one that is older has been carried on */
 #define MIN_WINDOW_US G_USEC_PER_SEC
-#define MAX_WINDOW_US (3 * G_USEC_PER_SEC)
+#define MAX_WINDOW_US (5 * G_USEC_PER_SEC)
+#define OLD_US	      (30 * G_USEC_PER_SEC) /* a rate that is older is none */
+#define MUCH	      10 /* of the vRAM one part in so many: much of what is written is dirty already */
 #define MAX_VRAMS     2
 
 /* From the best to the worst. */
@@ -118,17 +122,27 @@ point(const AccountVgpu *self, guint number)
 	return &self->points[number % ACCOUNT_N_POINTS];
 }
 
-/* The oldest that is in the window which ends with @newest. */
+/* The oldest that is in the window which ends with @newest; else the last before it. */
 static const AccountPoint *
 find_begin(const AccountVgpu *self, const AccountPoint *newest)
 {
 	guint oldest = self->n_points > ACCOUNT_N_POINTS ? self->n_points - ACCOUNT_N_POINTS : 0;
+	const AccountPoint *begin = NULL;
 	for (guint i = oldest; i + 1 < self->n_points; i++) {
 		gint64 age_us = newest->time_us - point(self, i)->time_us;
-		if (age_us >= MIN_WINDOW_US && age_us <= MAX_WINDOW_US)
-			return point(self, i);
+		if (age_us >= MIN_WINDOW_US && age_us <= OLD_US)
+			begin = point(self, i);
+		if (begin != NULL && age_us <= MAX_WINDOW_US)
+			break;
 	}
-	return NULL;
+	return begin;
+}
+
+/* Is so much left that what is written falls on what is dirty already? */
+static gboolean
+is_much(const AccountVgpu *self, gint64 left_bytes)
+{
+	return self->vram_bytes < 0 || left_bytes > self->vram_bytes / MUCH;
 }
 
 GwNumber
@@ -140,25 +154,49 @@ account_vgpu_dirty_rate(const AccountVgpu *self, gint64 time_us)
 		return gw_number(0, self->points_source, GW_CONFIDENCE_MEASURED);
 	const AccountPoint *newest = point(self, self->n_points - 1);
 	const AccountPoint *begin = find_begin(self, newest);
-	if (begin == NULL || time_us - newest->time_us > VALID_US)
+	if (begin == NULL || time_us - newest->time_us > OLD_US)
 		return GW_NUMBER_UNKNOWN;
 	gint64 written =
 		newest->sent_bytes - begin->sent_bytes + newest->left_bytes - begin->left_bytes;
 	double seconds = (double)(newest->time_us - begin->time_us) / G_USEC_PER_SEC;
+	gboolean is_least = self->is_first_pass || is_much(self, newest->left_bytes) ||
+			    is_much(self, begin->left_bytes);
 	return gw_number((gint64)((double)MAX(written, 0) / seconds), self->points_source,
-			 self->is_first_pass ? GW_CONFIDENCE_LOWER_BOUND : GW_CONFIDENCE_MEASURED);
+			 is_least ? GW_CONFIDENCE_LOWER_BOUND : GW_CONFIDENCE_MEASURED);
 }
 
-/* As it was read, and what has happened since. */
+/* When the driver was asked for it last. */
 static gint64
-carry_on(const AccountVgpu *self, const AccountKept *kept, gint64 left, gint64 age_us)
+fresh_us(const AccountVgpu *self, const AccountKept *kept)
 {
-	GwNumber rate = account_vgpu_dirty_rate(self, kept->time_us);
+	if (kept->reading.is_fresh || self->n_points == 0)
+		return kept->time_us;
+	return MIN(point(self, self->n_points - 1)->time_us, kept->time_us);
+}
+
+/* As it was read, and what has happened since. No more than all of it can be. */
+static gint64
+carry_on(const AccountVgpu *self, const AccountKept *kept, gint64 left, GwNumber rate,
+	 gint64 time_us)
+{
+	gint64 most = MAX(self->vram_bytes, left);
 	if (gw_number_is_known(rate))
-		left += (gint64)((double)rate.value * (double)age_us / G_USEC_PER_SEC);
+		left += (gint64)((double)rate.value * (double)(time_us - fresh_us(self, kept)) /
+				 G_USEC_PER_SEC);
 	if (self->sent_bytes >= 0 && kept->sent_bytes >= 0)
 		left -= self->sent_bytes - kept->sent_bytes;
-	return MAX(left, 0);
+	return CLAMP(left, 0, most);
+}
+
+static GwConfidence
+confidence_of(const AccountVgpu *self, const AccountKept *kept, GwNumber rate, gint64 age_us)
+{
+	if (age_us <= MEASURED_US && kept->reading.is_fresh)
+		return GW_CONFIDENCE_MEASURED;
+	/* QEMU's top-level figure is not of this: it asks by itself. */
+	if (!self->has_precopy || self->has_stopped || gw_number_is_known(rate))
+		return GW_CONFIDENCE_ESTIMATED;
+	return GW_CONFIDENCE_LOWER_BOUND;
 }
 
 static GwNumber
@@ -169,20 +207,41 @@ left_by(const AccountVgpu *self, GwNumberSource source, gint64 time_us)
 	gint64 age_us = MAX(time_us - kept->time_us, 0);
 	if (left < 0 || (age_us > VALID_US && !self->has_stopped))
 		return GW_NUMBER_UNKNOWN;
-	gboolean is_new = age_us <= MEASURED_US && kept->reading.is_fresh;
-	return gw_number(carry_on(self, kept, left, age_us), source,
-			 is_new ? GW_CONFIDENCE_MEASURED : GW_CONFIDENCE_ESTIMATED);
+	GwNumber rate = account_vgpu_dirty_rate(self, time_us);
+	return gw_number(carry_on(self, kept, left, rate, time_us), source,
+			 confidence_of(self, kept, rate, age_us));
 }
 
+/* From the best source, but for a worse one that has asked the driver later. */
 GwNumber
 account_vgpu_left(const AccountVgpu *self, gint64 time_us)
 {
+	GwNumber best = GW_NUMBER_UNKNOWN;
+	gint64 asked_us = 0;
 	for (guint i = 0; i < G_N_ELEMENTS(readers); i++) {
 		GwNumber left = left_by(self, readers[i], time_us);
-		if (gw_number_is_known(left))
-			return left;
+		gint64 its_us = fresh_us(self, &self->kept[readers[i]]);
+		if (!gw_number_is_known(left) ||
+		    (gw_number_is_known(best) && its_us <= asked_us + MEASURED_US))
+			continue;
+		best = left;
+		asked_us = its_us;
 	}
-	return GW_NUMBER_UNKNOWN;
+	return best;
+}
+
+gboolean
+account_vgpu_is_told(const AccountVgpu *self, GwNumberSource worse_than, gint64 time_us)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(readers); i++) {
+		/* To ask the driver is for who wants to know better than QEMU, which only seldom does. */
+		gboolean is_enough =
+			worse_than != GW_SOURCE_DEVICE || self->kept[readers[i]].reading.is_fresh;
+		if (readers[i] < worse_than && is_enough &&
+		    gw_number_is_known(left_by(self, readers[i], time_us)))
+			return TRUE;
+	}
+	return FALSE;
 }
 
 GwNumber

@@ -51,6 +51,8 @@ void account_vgpu_keep(AccountVgpu *self, GwNumberSource source, const AccountRe
 		       gint64 time_us);
 /* What is left, by the sources that can tell; not known when none can. */
 GwNumber account_vgpu_left(const AccountVgpu *self, gint64 time_us);
+/* Has a source that is better than @worse_than asked the driver lately? */
+gboolean account_vgpu_is_told(const AccountVgpu *self, GwNumberSource worse_than, gint64 time_us);
 /* At most this is left, from how much vRAM there is and how much has gone. */
 GwNumber account_vgpu_bound(const AccountVgpu *self);
 GwNumber account_vgpu_dirty_rate(const AccountVgpu *self, gint64 time_us);

@@ -274,11 +274,9 @@ left_of(const Account *self, const AccountVgpu *vgpu, gint64 time_us)
 gboolean
 account_wants(const Account *self, GwNumberSource source, gint64 time_us)
 {
-	for (guint i = 0; i < self->n_vgpus; i++) {
-		GwNumber left = account_vgpu_left(&self->vgpus[i], time_us);
-		if (!gw_number_is_known(left) || left.source >= source)
+	for (guint i = 0; i < self->n_vgpus; i++)
+		if (!account_vgpu_is_told(&self->vgpus[i], source, time_us))
 			return TRUE;
-	}
 	return FALSE;
 }
 

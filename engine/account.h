@@ -37,7 +37,7 @@ typedef struct {
 void account_take_reading(Account *self, guint vgpu, GwNumberSource source,
 			  const AccountReading *reading, gint64 time_us);
 
-/* Is there a vGPU whose rest only a bound is known for, or nothing? Then it is worth asking @source. */
+/* Is there a vGPU of which nobody better than @source has asked the driver lately? Then it is worth asking @source. */
 gboolean account_wants(const Account *self, GwNumberSource source, gint64 time_us);
 
 /* Adds the vGPUs to @sample, as they are at @time_us, and the totals. */

@@ -14,7 +14,7 @@
  * for one pass only, hence far too low after a long one; it is not used.
  *
  * What is left of a vGPU with pre-copy is sent while the guest runs, its rate known or not: early in the first pass it never
- * is. Of one without, it goes only when the guest has stopped.
+ * is, and then it may be anything up to the link's. Of one without, it goes only when the guest has stopped.
  */
 #include "engine/dirty.h"
 
@@ -202,19 +202,26 @@ range_of(GwNumber number)
 	return predict_about(number.value, off[number.confidence]);
 }
 
+static GwRange
+vgpu_rate(const Dirty *self, const GwVgpuSample *vgpu)
+{
+	if (gw_number_is_known(vgpu->dirty_bytes_per_s))
+		return range_of(vgpu->dirty_bytes_per_s);
+	return (GwRange){ 0, 0, (gint64)self->bytes_per_s };
+}
+
 static void
-set_vgpu(const GwVgpuSample *vgpu, PredictSource *source)
+set_vgpu(const Dirty *self, const GwVgpuSample *vgpu, PredictSource *source)
 {
 	GwRange left = range_of(vgpu->remaining_bytes);
 	gboolean has_rate = gw_number_is_known(vgpu->dirty_bytes_per_s);
 	/* Where only a bound is known, all of it may be left at the stop. */
-	gboolean is_sent_running =
+	gboolean is_sent =
 		vgpu->has_precopy && vgpu->remaining_bytes.confidence != GW_CONFIDENCE_BOUND;
 	source->id = vgpu->id;
-	source->pending_bytes = is_sent_running ? left : predict_exactly(0);
-	source->stop_bytes = is_sent_running ? predict_exactly(0) : left;
-	source->dirty_bytes_per_s =
-		is_sent_running ? range_of(vgpu->dirty_bytes_per_s) : predict_exactly(0);
+	source->pending_bytes = is_sent ? left : predict_exactly(0);
+	source->stop_bytes = is_sent ? predict_exactly(0) : left;
+	source->dirty_bytes_per_s = is_sent ? vgpu_rate(self, vgpu) : predict_exactly(0);
 	source->hot_bytes = predict_at_most(vgpu->vram_bytes >= 0 ? vgpu->vram_bytes : left.high);
 	source->hot_bytes.low = source->hot_bytes.likely;
 	source->confidence =
@@ -230,6 +237,6 @@ dirty_get_sources(const Dirty *self, const GwSample *sample, PredictSource *sour
 		sources[i] = (PredictSource){ .device_bytes_per_s = predict_exactly(-1) };
 	set_ram(self, sample, &sources[0]);
 	for (guint i = 0; i < n; i++)
-		set_vgpu(g_ptr_array_index(sample->vgpus, i), &sources[1 + i]);
+		set_vgpu(self, g_ptr_array_index(sample->vgpus, i), &sources[1 + i]);
 	return n + 1;
 }

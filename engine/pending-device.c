@@ -93,8 +93,7 @@ on_answered(GObject *source, GAsyncResult *result, gpointer data)
 	for (guint i = 0; i < context->vgpus->len; i++) {
 		AccountReading reading = { -1, -1, self->question->stop_bytes[i], TRUE };
 		if (reading.stop_bytes >= 0)
-			account_take_reading(context->account, i, GW_SOURCE_DEVICE, &reading,
-					     context->now_us(context->now_data));
+			pending_take(context, i, GW_SOURCE_DEVICE, &reading);
 	}
 }
 

@@ -3,9 +3,10 @@
  * Asks QEMU's trace points (qmp/trace-line.c has their lines; trace-log.c where they are read).
  *
  * QEMU passes them whenever it looks how much is left: every 50 to 100 ms while it has RAM to send, and 30,000 times a
- * second when it has none and may not switch over (measured on 10.0). So they are on only until each vGPU has been seen
- * once, or for a moment, and then off for a second; for longer when so much came that it would be more than some KiB a
- * second: it may be somebody's log. Who has switched them on himself is left alone.
+ * second when it has none and may not switch over (measured on 10.0). Seldom, once a pass over RAM or so, it asks the
+ * drivers when it looks; else it tells what it has carried on. So they are on until it has asked for each vGPU, or some
+ * KiB have come, and then off for a second; for longer when so much came that it would be more than some KiB a second:
+ * it may be somebody's log. Who has switched them on himself is left alone.
  */
 #include "engine/pending.h"
 
@@ -16,7 +17,7 @@
 #include "qmp/trace-line.h"
 
 #define PERIOD_US	(G_USEC_PER_SEC)
-#define WINDOW_US	(150 * (G_USEC_PER_SEC / 1000))
+#define WINDOW_US	(2 * G_USEC_PER_SEC) /* as long as little comes */
 #define READ_MS		5
 #define DRAIN_READS	4 /* of nothing, after they are off */
 #define LOG_BYTES_PER_S (16 * 1024)
@@ -32,7 +33,7 @@ typedef struct {
 	gint64 next_us; /* when they may be switched on again */
 	guint n_idle_reads;
 	gsize window_bytes;
-	gboolean *seen; /* (owned): by vGPU */
+	gboolean *seen; /* (owned): by vGPU: the driver's own figure */
 } Trace;
 
 static char *
@@ -107,14 +108,17 @@ take_line(const char *text, gsize len, gpointer data)
 		return;
 	AccountReading reading = { line.initial_bytes, line.dirty_bytes, line.stop_bytes,
 				   line.is_exact };
-	account_take_reading(context->account, (guint)vgpu, GW_SOURCE_TRACE, &reading,
-			     context->now_us(context->now_data));
-	self->seen[vgpu] = TRUE;
+	if (self->seen[vgpu])
+		return; /* in a storm there are thousands of them */
+	pending_take(context, (guint)vgpu, GW_SOURCE_TRACE, &reading);
+	self->seen[vgpu] = line.is_exact;
 }
 
 static gboolean
-have_seen_all(const Trace *self)
+have_seen_enough(const Trace *self)
 {
+	if (self->window_bytes >= LOG_BYTES_PER_S)
+		return TRUE;
 	for (guint i = 0; i < self->base.context.vgpus->len; i++)
 		if (!self->seen[i])
 			return FALSE;
@@ -148,7 +152,7 @@ on_read(gpointer data)
 	gint64 now_us = context->now_us(context->now_data);
 	gsize n = trace_log_read(&self->log, take_line, self);
 	self->window_bytes += n;
-	if (self->is_on && (have_seen_all(self) || now_us >= self->off_us))
+	if (self->is_on && (have_seen_enough(self) || now_us >= self->off_us))
 		switch_off(self, now_us);
 	self->n_idle_reads = n > 0 ? 0 : self->n_idle_reads + 1;
 	return self->is_on || self->n_idle_reads < DRAIN_READS ? G_SOURCE_CONTINUE

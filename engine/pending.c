@@ -39,6 +39,17 @@ pending_new(const PendingContext *context, Journal *journal, gboolean by_request
 	return self;
 }
 
+void
+pending_take(const PendingContext *context, guint vgpu, GwNumberSource source,
+	     const AccountReading *reading)
+{
+	/* What is left goes with what was sent until then. */
+	if (reading->is_fresh && context->count_sent != NULL)
+		context->count_sent(context->now_data);
+	account_take_reading(context->account, vgpu, source, reading,
+			     context->now_us(context->now_data));
+}
+
 static void
 refuse(Pending *self, guint i, const char *why)
 {

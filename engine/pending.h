@@ -21,6 +21,8 @@ typedef struct {
 	/* A clock for the account. */
 	gint64 (*now_us)(gpointer data);
 	gpointer now_data;
+	/* (nullable): has the account count what was sent so far, with @now_data. */
+	void (*count_sent)(gpointer data);
 } PendingContext;
 
 typedef struct {
@@ -45,6 +47,10 @@ typedef struct {
 struct PendingAsker {
 	PendingContext context;
 };
+
+/* An asker's answer, to the account. */
+void pending_take(const PendingContext *context, guint vgpu, GwNumberSource source,
+		  const AccountReading *reading);
 
 /* @context: copied; what it points to must outlive it. @by_request: the user wants those that are for this only. */
 Pending *pending_new(const PendingContext *context, Journal *journal, gboolean by_request);

@@ -50,10 +50,25 @@ watch_channels(SourceRun *run)
 	}
 }
 
+static void
+take_stream(SourceRun *run)
+{
+	if (run->stream == NULL)
+		return;
+	g_autoptr(GwStreamAccount) account = gw_stream_reader_get_account(run->stream);
+	account_take_stream(run->account, account);
+}
+
 static gint64
 now_us(gpointer data)
 {
-	return recorder_now_us(data);
+	return recorder_now_us(((SourceRun *)data)->recorder);
+}
+
+static void
+count_sent(gpointer data)
+{
+	take_stream(data);
 }
 
 static void
@@ -65,7 +80,8 @@ begin_asking(SourceRun *run)
 		.name = run->session,
 		.account = run->account,
 		.now_us = now_us,
-		.now_data = run->recorder,
+		.now_data = run,
+		.count_sent = count_sent,
 	};
 	if (run->source->vgpus != NULL && run->source->vgpus->len > 0)
 		run->pending = pending_new(&context, run->journal, run->options->ask_devices);
@@ -103,15 +119,6 @@ source_sample_event(SourceRun *run, const char *name, JsonObject *data)
 	account_take_state(run->account, fields_peek_string(data, "device-id", NULL),
 			   fields_peek_string(data, "qom-path", NULL),
 			   fields_peek_string(data, "device-state", NULL));
-}
-
-static void
-take_stream(SourceRun *run)
-{
-	if (run->stream == NULL)
-		return;
-	g_autoptr(GwStreamAccount) account = gw_stream_reader_get_account(run->stream);
-	account_take_stream(run->account, account);
 }
 
 /* @text: (transfer full) */

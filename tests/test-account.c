@@ -12,6 +12,7 @@
 #include "tests/test-util.h"
 
 #define MIB (G_GINT64_CONSTANT(1) << 20)
+#define KIB (G_GINT64_CONSTANT(1) << 10)
 #define GIB (G_GINT64_CONSTANT(1) << 30)
 #define S   G_USEC_PER_SEC
 
@@ -118,6 +119,7 @@ check(GwNumber number, gint64 value, GwNumberSource source, GwConfidence confide
 #define MEASURED(number, value, source)	 check(number, value, source, GW_CONFIDENCE_MEASURED)
 #define ESTIMATED(number, value, source) check(number, value, source, GW_CONFIDENCE_ESTIMATED)
 #define BOUND(number, value, source)	 check(number, value, source, GW_CONFIDENCE_BOUND)
+#define LEAST(number, value, source)	 check(number, value, source, GW_CONFIDENCE_LOWER_BOUND)
 #define UNKNOWN(number)			 check(number, -1, GW_SOURCE_MODEL, GW_CONFIDENCE_MEASURED)
 
 static void
@@ -233,7 +235,7 @@ test_left_by_qemu(void)
 	/* No look at the drivers since: QEMU has only counted down. */
 	info(account, QMP_MIGRATE_ACTIVE, 1 * MIB, 8 * MIB, 1, S);
 	g_autoptr(GwSample) later = sample(account, S);
-	ESTIMATED(vgpu_of(later, 0)->remaining_bytes, 8 * MIB, GW_SOURCE_QEMU);
+	LEAST(vgpu_of(later, 0)->remaining_bytes, 8 * MIB, GW_SOURCE_QEMU);
 }
 
 static void
@@ -263,7 +265,7 @@ test_left_by_trace(void)
 	CU_ASSERT_FALSE(account_wants(account, GW_SOURCE_DEVICE, 0));
 	/* One that is old is carried on, one that is older says nothing. */
 	g_autoptr(GwSample) old = sample(account, S);
-	ESTIMATED(vgpu_of(old, 0)->remaining_bytes, 4 * MIB, GW_SOURCE_TRACE);
+	LEAST(vgpu_of(old, 0)->remaining_bytes, 4 * MIB, GW_SOURCE_TRACE);
 	g_autoptr(GwSample) older = sample(account, 6 * S);
 	BOUND(vgpu_of(older, 0)->remaining_bytes, 16 * MIB, GW_SOURCE_FRAMEBUFFER);
 }
@@ -355,12 +357,14 @@ test_garbage(void)
 
 /* ---- the rate ---- */
 
+#define FEW_LEFT (800 * KIB) /* of 16 MiB */
+
 /* Each 100 ms @rate / 10 is written and @sent / 10 sent; the driver is asked each time. */
 static GwNumber
 rate_after(Account *account, gint64 rate, gint64 sent_per_s, guint steps, gint64 initial,
 	   gint64 *ret_left)
 {
-	gint64 left = 8 * MIB, sent = 0;
+	gint64 left = FEW_LEFT, sent = 0;
 	for (guint i = 0; i < steps; i++) {
 		gint64 now_us = i * S / 10;
 		const Sent so_far[] = { { sent, 0 } };
@@ -384,12 +388,12 @@ test_rate(void)
 		gint64 expected; /* -1: not known yet */
 	} rows[] = {
 		{ 0, 0, 20, 0 },
-		{ 1 * MIB, 0, 20, 1 * MIB },
-		{ 1 * MIB, 1 * MIB, 20, 1 * MIB },
-		{ 0, 2 * MIB, 20, 0 },
-		{ 3 * MIB, 5 * MIB, 35, 3 * MIB },
-		{ 1 * MIB, 0, 10, -1 },
-		{ 1 * MIB, 0, 11, 1 * MIB },
+		{ 100 * KIB, 0, 20, 100 * KIB },
+		{ 100 * KIB, 100 * KIB, 20, 100 * KIB },
+		{ 0, 200 * KIB, 20, 0 },
+		{ 300 * KIB, 500 * KIB, 35, 300 * KIB },
+		{ 100 * KIB, 0, 10, -1 },
+		{ 100 * KIB, 0, 11, 100 * KIB },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autoptr(Account) account = make(1);
@@ -401,7 +405,7 @@ test_rate(void)
 								      : GW_CONFIDENCE_MEASURED);
 	}
 	g_autoptr(Account) first_pass = make(1);
-	GwNumber rate = rate_after(first_pass, 1 * MIB, 0, 20, 4 * MIB, NULL);
+	GwNumber rate = rate_after(first_pass, 100 * KIB, 0, 20, 400 * KIB, NULL);
 	CU_ASSERT_EQUAL(rate.confidence, GW_CONFIDENCE_LOWER_BOUND);
 }
 
@@ -411,13 +415,58 @@ test_carried_on(void)
 {
 	g_autoptr(Account) account = make(1);
 	rate_after(account, 2 * MIB, 0, 20, 0, NULL);
-	gint64 left = 8 * MIB + 19 * (2 * MIB / 10);
+	gint64 left = FEW_LEFT + 19 * (2 * MIB / 10);
 	const Sent sent[] = { { 1 * MIB, 0 } };
 	stream(account, sent, 1, FALSE, NULL);
 	g_autoptr(GwSample) got = sample(account, 19 * S / 10 + S);
 	gint64 expected = left + 2 * MIB - 1 * MIB;
 	CU_ASSERT_TRUE(ABS(vgpu_of(got, 0)->remaining_bytes.value - expected) < 100);
 	CU_ASSERT_EQUAL(vgpu_of(got, 0)->remaining_bytes.confidence, GW_CONFIDENCE_ESTIMATED);
+}
+
+/* Looks that are far apart: the rate is that of the time between them, and lasts until the next. */
+static void
+test_rare_looks(void)
+{
+	g_autoptr(Account) account = make(1);
+	const Sent sent[] = { { 0, 0 }, { 8 * MIB, 0 } };
+	stream(account, &sent[0], 1, FALSE, NULL);
+	reading(account, 0, GW_SOURCE_TRACE, 0, 0, 64, 0);
+	stream(account, &sent[1], 1, FALSE, NULL);
+	reading(account, 0, GW_SOURCE_TRACE, 0, 0, 64, 8 * S);
+	g_autoptr(GwSample) got = sample(account, 16 * S);
+	MEASURED(vgpu_of(got, 0)->dirty_bytes_per_s, 1 * MIB, GW_SOURCE_TRACE);
+	g_autoptr(GwSample) late = sample(account, 50 * S);
+	UNKNOWN(vgpu_of(late, 0)->dirty_bytes_per_s);
+}
+
+/* With half of it dirty half of what is written does not show. */
+static void
+test_much_left(void)
+{
+	g_autoptr(Account) account = make(1);
+	const Sent sent[] = { { 0, 0 }, { 8 * MIB, 0 } };
+	stream(account, &sent[0], 1, FALSE, NULL);
+	reading(account, 0, GW_SOURCE_TRACE, 0, 8 * MIB, 8 * MIB, 0);
+	stream(account, &sent[1], 1, FALSE, NULL);
+	reading(account, 0, GW_SOURCE_TRACE, 0, 8 * MIB, 8 * MIB, 4 * S);
+	g_autoptr(GwSample) got = sample(account, 4 * S);
+	LEAST(vgpu_of(got, 0)->dirty_bytes_per_s, 2 * MIB, GW_SOURCE_TRACE);
+}
+
+/* QEMU's own estimate only falls; the driver knows better, where it may be asked. */
+static void
+test_estimate_and_driver(void)
+{
+	g_autoptr(Account) account = make(1);
+	AccountReading carried = { 0, 1 * MIB, -1, FALSE };
+	account_take_reading(account, 0, GW_SOURCE_TRACE, &carried, 0);
+	g_autoptr(GwSample) alone = sample(account, 0);
+	LEAST(vgpu_of(alone, 0)->remaining_bytes, 1 * MIB, GW_SOURCE_TRACE);
+	CU_ASSERT_TRUE(account_wants(account, GW_SOURCE_DEVICE, 0));
+	reading(account, 0, GW_SOURCE_DEVICE, -1, -1, 9 * MIB, S);
+	g_autoptr(GwSample) asked = sample(account, S);
+	MEASURED(vgpu_of(asked, 0)->remaining_bytes, 9 * MIB, GW_SOURCE_DEVICE);
 }
 
 static void
@@ -495,6 +544,9 @@ CU_TestInfo suite_account[] = {
 	{ "left: what QEMU makes up is not taken", test_made_up_size },
 	{ "left: garbage is not believed, and told", test_garbage },
 	{ "rate: what is left and sent", test_rate },
+	{ "rate: looks that are far apart", test_rare_looks },
+	{ "rate: much that is left hides some of it", test_much_left },
+	{ "left: QEMU's estimate and the driver", test_estimate_and_driver },
 	{ "rate: what is left is carried on by it", test_carried_on },
 	{ "rate: none of what is sent only once", test_no_rate },
 	{ "rate: only by looks at the driver", test_rate_by_qemu },
