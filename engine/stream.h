@@ -51,8 +51,8 @@ typedef struct {
 	guint64 config_bytes;	 /* its PCI configuration */
 	guint64 framing_bytes;	 /* what says so */
 	guint64 counted_bytes; /* of the last two, what QEMU's vfio.transferred counts: no part of the sum */
-	guint64 n_parts;       /* turns that it was given while the guest ran; a number */
-	guint64 n_data_parts;  /* of them, those in which it had something to send; likewise */
+	guint64 n_parts;      /* turns that it was given while the guest ran; a number */
+	guint64 n_data_parts; /* of them, those in which it had something to send; likewise */
 } StreamVfio;
 
 /*

@@ -297,8 +297,8 @@ vgpu_compare(const GPtrArray *source, const GPtrArray *destination, GPtrArray *i
 	destination = destination != NULL ? destination : &none;
 	if (source->len != destination->len) {
 		g_autofree char *text = g_strdup_printf(
-			"the number of vGPUs is %u at the source and %u at the destination", source->len,
-			destination->len);
+			"the number of vGPUs is %u at the source and %u at the destination",
+			source->len, destination->len);
 		g_ptr_array_add(issues, gw_issue_new(GW_SEVERITY_ERROR, "vgpu-count", "destination",
 						     "vGPUs", text,
 						     "give its QEMU the devices of the source's"));

@@ -59,6 +59,7 @@ trace_line_parse(const char *text, gsize len, TraceLine *ret_line)
 char *
 trace_line_remove(const char *text)
 {
-	g_autoptr(GRegex) line = g_regex_new("([0-9]+@[0-9]+\\.[0-9]+:)?" EVENT "[a-z_]* [^\n]*(\n|$)", 0, 0, NULL);
+	g_autoptr(GRegex) line =
+		g_regex_new("([0-9]+@[0-9]+\\.[0-9]+:)?" EVENT "[a-z_]* [^\n]*(\n|$)", 0, 0, NULL);
 	return g_regex_replace_literal(line, text, -1, 0, "", 0, NULL);
 }

@@ -131,8 +131,7 @@ test_machine(void)
 	TEST_STRING(facts->accelerator, "tcg");
 	TEST_STRING(facts->cpu_model, "qemu64");
 	TEST_STRING(qmp_pairs_get(facts->machine, "smp.cpus"), "1");
-	TEST_STRING(qmp_pairs_get(facts->vcpus, "0"),
-		    "core-id=0 socket-id=0 thread-id=0");
+	TEST_STRING(qmp_pairs_get(facts->vcpus, "0"), "core-id=0 socket-id=0 thread-id=0");
 	CU_ASSERT_TRUE(facts->cpu_words->len > 0);
 	CU_ASSERT_TRUE(facts->qdevs->len > 10);
 	CU_ASSERT_TRUE(facts->ram_blocks->len > 2);

@@ -20,9 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE_BYTES 4096
-#define PAGE_WORDS (PAGE_BYTES / 8)
-#define SLICE_NS 10000000L
+#define PAGE_BYTES	4096
+#define PAGE_WORDS	(PAGE_BYTES / 8)
+#define SLICE_NS	10000000L
 #define SLICES_PER_BEAT 10
 
 typedef struct {
