@@ -17,8 +17,10 @@
 #include "qmp/trace-line.h"
 
 #define PERIOD_US	(G_USEC_PER_SEC)
-#define WINDOW_US	(2 * G_USEC_PER_SEC) /* as long as little comes */
-#define READ_MS		5
+#define WINDOW_US	(2 * G_USEC_PER_SEC)		/* as long as little comes */
+#define STORM_US	(150 * (G_USEC_PER_SEC / 1000)) /* in which it shows whether it is one */
+#define READ_MS		5				/* then */
+#define CALM_READ_MS	20
 #define DRAIN_READS	4 /* of nothing, after they are off */
 #define LOG_BYTES_PER_S (16 * 1024)
 #define FACT		"trace_log"
@@ -29,6 +31,7 @@ typedef struct {
 	TraceLog log;
 	GSource *reader; /* (nullable): while they are on, and until all is read */
 	gboolean is_on;
+	gint64 calm_us; /* when it is no storm */
 	gint64 off_us;	/* when they are to be switched off */
 	gint64 next_us; /* when they may be switched on again */
 	guint n_idle_reads;
@@ -144,6 +147,26 @@ end_window(Trace *self)
 	return G_SOURCE_REMOVE;
 }
 
+static gboolean on_read(gpointer data);
+
+static void
+read_each(Trace *self, guint ms)
+{
+	self->reader = g_timeout_source_new(ms);
+	g_source_set_callback(self->reader, on_read, self, NULL);
+	g_source_attach(self->reader, g_main_context_get_thread_default());
+}
+
+/* From now on. Returns: to go on with the former one, or not. */
+static gboolean
+slow_down(Trace *self)
+{
+	g_source_unref(self->reader);
+	self->calm_us = G_MAXINT64;
+	read_each(self, CALM_READ_MS);
+	return G_SOURCE_REMOVE;
+}
+
 static gboolean
 on_read(gpointer data)
 {
@@ -155,8 +178,9 @@ on_read(gpointer data)
 	if (self->is_on && (have_seen_enough(self) || now_us >= self->off_us))
 		switch_off(self, now_us);
 	self->n_idle_reads = n > 0 ? 0 : self->n_idle_reads + 1;
-	return self->is_on || self->n_idle_reads < DRAIN_READS ? G_SOURCE_CONTINUE
-							       : end_window(self);
+	if (!self->is_on && self->n_idle_reads >= DRAIN_READS)
+		return end_window(self);
+	return self->is_on && now_us >= self->calm_us ? slow_down(self) : G_SOURCE_CONTINUE;
 }
 
 static void
@@ -169,11 +193,10 @@ poll(PendingAsker *base, gint64 now_us)
 	self->window_bytes = 0;
 	trace_log_skip(&self->log);
 	self->is_on = TRUE;
+	self->calm_us = now_us + STORM_US;
 	self->off_us = now_us + WINDOW_US;
 	qmp_trace_set_async(base->context.qemu->qmp, TRACE_LINE_EVENTS, TRUE);
-	self->reader = g_timeout_source_new(READ_MS);
-	g_source_set_callback(self->reader, on_read, self, NULL);
-	g_source_attach(self->reader, g_main_context_get_thread_default());
+	read_each(self, READ_MS);
 }
 
 /* ---- the end ---- */
