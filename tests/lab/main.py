@@ -27,12 +27,12 @@ def vms():
 
 
 def shares():
-    """What the VM sees of the host, each at its own path: (folder, writable)."""
-    wanted = [(CHECKOUT, False), (os.environ["LAB_CACHE"], False), (os.environ["LAB_BUILD"], False),
-              (os.path.join(STATE, "modules"), False), (os.path.join(STATE, "out"), True)]
+    """What the VM sees of the host, each at its own path: (folder, how), as vm.py has it."""
+    wanted = [(CHECKOUT, "read"), (os.environ["LAB_CACHE"], "keep"), (os.environ["LAB_BUILD"], "read"),
+              (os.path.join(STATE, "modules"), "read"), (os.path.join(STATE, "out"), "write")]
     for folder, _ in wanted:
         os.makedirs(folder, exist_ok=True)
-    return [(folder, writable) for folder, writable in wanted if not is_inside(folder, CHECKOUT)
+    return [(folder, how) for folder, how in wanted if not is_inside(folder, CHECKOUT)
             or folder == CHECKOUT]
 
 

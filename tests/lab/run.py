@@ -48,8 +48,10 @@ def main():
     if options.list:
         print("\n".join(live_run.short_name(test) for test in tests))
         return 0
-    # A VM that has been up for long may have an older driver than the checkout.
+    # A VM that has been up for long may have an older driver than the checkout, and older guests in its memory.
     vgpus.reload()
+    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+        file.write("3")
     failed = 0
     for test in tests * options.repeat:
         name, seconds, why = live_run.run_one(test)

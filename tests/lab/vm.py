@@ -67,7 +67,8 @@ class Vm:
         return "\n".join(text.replace("\r", "").splitlines()[-lines:])
 
     def command(self, root, shares, append, network):
-        """QEMU's command line. SHARES are (folder, writable)."""
+        """QEMU's command line. SHARES are (folder, how): the VM may "read" it, or "write" there too, or "keep" what
+        it has read, of a folder whose files seldom change."""
         argv = ["qemu-system-x86_64", "-name", "godwit-lab-" + self.name, "-machine", "q35,i8042=off",
                 "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048",
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
@@ -77,12 +78,12 @@ class Vm:
                 "-drive", "file=%s/root.img,format=raw,if=none,id=root,snapshot=on" % root,
                 "-device", "virtio-blk-pci,drive=root", "-device", "virtio-serial-pci",
                 "-device", "virtio-rng-pci"]
-        tags = []
-        for number, (folder, writable) in enumerate(shares):
+        tags = {"shares": [], "kept": []}
+        for number, (folder, how) in enumerate(shares):
             argv += ["-fsdev", "local,id=fs%d,path=%s,security_model=none,multidevs=remap%s"
-                     % (number, folder, "" if writable else ",readonly=on"),
+                     % (number, folder, "" if how == "write" else ",readonly=on"),
                      "-device", "virtio-9p-pci,fsdev=fs%d,mount_tag=share%d" % (number, number)]
-            tags.append("share%d:%s" % (number, folder))
+            tags["kept" if how == "keep" else "shares"].append("share%d:%s" % (number, folder))
         for number in range(PORTS):
             argv += ["-chardev", "socket,id=port%d,server=on,wait=off,path=%s"
                      % (number, self.path("port%d" % number)),
@@ -91,7 +92,7 @@ class Vm:
             argv += ["-netdev", network + ",id=wire", "-device",
                      "virtio-net-pci,netdev=wire,mac=52:54:00:67:77:%02x" % ord(self.name[0])]
         append = ["console=ttyS0", "quiet", "panic=-1", "mitigations=off",
-                  "lab.name=" + self.name, "lab.shares=" + ",".join(tags)] + append
+                  "lab.name=" + self.name] + ["lab.%s=%s" % (word, ",".join(tags[word])) for word in tags] + append
         return argv + ["-append", " ".join(append)]
 
     def start(self, root, shares, append, network=None):
