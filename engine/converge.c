@@ -17,6 +17,8 @@
  * - Hopeless is what needs more than the maximum even when each number is taken at its best. A vGPU's stop-copy is
  *   believed after three samples; a rate, which may be a burst, after three passes that took five seconds together.
  *   Stuck is what has had all that is allowed for six passes and ten seconds, and is no nearer to an end.
+ * - A vGPU that keeps as much dirty as it had, in the time in which all of it could have been sent, will keep it
+ *   (standing.c): that is seen and no estimate, so the limit goes there at once.
  *
  * Throttling slows vCPUs, and no GPU: it is for RAM only.
  */
@@ -24,7 +26,9 @@
 
 #include <string.h>
 
+#include "engine/sample-step.h"
 #include "engine/spell.h"
+#include "engine/standing.h"
 
 #define LEAST_LIMIT_US 30000
 #define MOST_LIMIT_US  (2000 * G_USEC_PER_SEC) /* QEMU's own maximum */
@@ -45,7 +49,6 @@
 #define THROTTLE_FIRST 20
 #define THROTTLE_STEP  10
 #define THROTTLE_MOST  99
-#define BUSY	       0.1  /* of the link: a vGPU that sends so much is still at its first pass */
 #define LESS	       0.98 /* of what was left is progress */
 #define MANY_LOOKS     3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
 
@@ -73,6 +76,7 @@ struct Converge {
 	guint capped_samples;  /* in a row: and no higher limit is allowed */
 	Spell hopeless;
 	Spell stuck;
+	Standing standing;
 	double least_dirty_bytes; /* that any pass left, with the limit that is highest now */
 };
 
@@ -228,23 +232,6 @@ find_holdup(const Converge *self)
 	return most == 0 && is_first_pass ? NULL : name_of(self, most);
 }
 
-/* A vGPU of which nobody knows what is left still sends memory that it never sent before. */
-static gboolean
-is_busy(const Converge *self, const GwSample *sample)
-{
-	double vram_bytes = 0;
-	for (guint i = 0; i < sample->vgpus->len; i++) {
-		const GwVgpuSample *vgpu = g_ptr_array_index(sample->vgpus, i);
-		vram_bytes += (double)MAX(vgpu->vram_bytes, 0);
-	}
-	if (self->sample == NULL || (double)sample->vfio_transferred_bytes >= vram_bytes)
-		return FALSE;
-	double sent_bytes = (double)sample->vfio_transferred_bytes -
-			    (double)self->sample->vfio_transferred_bytes;
-	double seconds = ((double)sample->time_us - (double)self->sample->time_us) / G_USEC_PER_SEC;
-	return sent_bytes > BUSY * bandwidth(self) * seconds;
-}
-
 /* ---- what it will take ---- */
 
 static GwPrediction *
@@ -353,10 +340,19 @@ rest_us(Converge *self)
 	return self->rest_us;
 }
 
+/* What vGPUs that are sent while the guest runs keep dirty: seen, not estimated. */
+static double
+vgpus_standing_us(const Converge *self)
+{
+	return bandwidth(self) > 0 ? self->standing.bytes / switch_bandwidth(self) * G_USEC_PER_SEC
+				   : 0;
+}
+
 static gboolean
 choose_limit(Converge *self)
 {
-	double needed_us = (debt_us(self) + rest_us(self)) * SPARE;
+	double rest = MAX(rest_us(self), vgpus_standing_us(self) + LEAST_LIMIT_US);
+	double needed_us = (debt_us(self) + rest) * SPARE;
 	gint64 wanted_us = MAX((gint64)MIN(needed_us, (double)MOST_LIMIT_US), self->climb_us);
 	wanted_us = MIN(wanted_us, self->cap_us);
 	if (!self->policy.guest_runs)
@@ -402,7 +398,8 @@ is_hopeless(Converge *self)
 {
 	double now_us = (double)self->sample->time_us, passes = self->dirty.n_passes;
 	gboolean is_needed =
-		self->least != NULL && self->least->needed_downtime_limit_us.low > self->cap_us;
+		(self->least != NULL && self->least->needed_downtime_limit_us.low > self->cap_us) ||
+		vgpus_standing_us(self) > (double)self->cap_us;
 	gboolean stuck = is_stuck(self);
 	spell_go_on(&self->hopeless, is_needed, now_us, passes);
 	if (!self->policy.guest_runs)
@@ -418,15 +415,15 @@ is_hopeless(Converge *self)
 static void
 hope_again(Converge *self)
 {
-	self->hopeless.n_samples = self->stuck.n_samples = 0;
-	self->capped_samples = 0;
+	self->hopeless.n_samples = self->stuck.n_samples = self->capped_samples = 0;
 }
 
 static gboolean
 extend(Converge *self)
 {
-	double needed_us =
-		self->least != NULL ? (double)self->least->needed_downtime_limit_us.likely : 0;
+	double needed_us = vgpus_standing_us(self);
+	if (self->least != NULL)
+		needed_us = MAX(needed_us, (double)self->least->needed_downtime_limit_us.likely);
 	double cap_us = MAX(needed_us, (double)self->cap_us) * EXTENSION;
 	if (self->cap_us >= MOST_LIMIT_US)
 		return FALSE;
@@ -476,26 +473,18 @@ act(Converge *self)
 	return TRUE;
 }
 
-/* QEMU's looks at what is left between two samples; none where either sample does not know its passes. */
-static gint64
-count_looks(const GwSample *before, const GwSample *now)
-{
-	if (before == NULL || before->passes < 0 || now->passes < 0)
-		return 0;
-	return now->passes - before->passes;
-}
-
 static void
 look(Converge *self, const GwSample *sample)
 {
-	gboolean busy = is_busy(self, sample);
-	gint64 looks = count_looks(self->sample, sample);
+	gboolean busy = sample_step_is_busy(self->sample, sample, bandwidth(self));
+	gint64 looks = sample_step_looks(self->sample, sample);
 	gw_sample_free(self->sample);
 	self->sample = gw_sample_copy(sample);
 	dirty_add(&self->dirty, self->sample);
 	self->n_sources = dirty_get_sources(&self->dirty, self->sample, self->sources);
 	gw_prediction_free(self->least);
 	self->least = predict_least(self, 1);
+	standing_add(&self->standing, self->sample, bandwidth(self));
 	gboolean storm = is_storm(self, looks);
 	gboolean fits = rest_fits(self) || storm;
 	self->fitting_samples = fits && !busy ? self->fitting_samples + 1 : 0;
@@ -503,11 +492,18 @@ look(Converge *self, const GwSample *sample)
 		self->capped_samples = 0;
 }
 
+/* What is needed for all that was seen to stay. */
+static double
+shown_us(const Converge *self)
+{
+	return debt_us(self) + standing_us(self) + vgpus_standing_us(self);
+}
+
 /* The model saw an end, and the passes have shown that there is none. */
 static void
 refute(const Converge *self, GwPrediction *prediction)
 {
-	GwRange shown = predict_about((gint64)(debt_us(self) + standing_us(self)), SHOWN_OFF);
+	GwRange shown = predict_about((gint64)shown_us(self), SHOWN_OFF);
 	GwRange *needed = &prediction->needed_downtime_limit_us;
 	needed->low = MAX(needed->low, shown.low);
 	needed->likely = MAX(needed->likely, shown.likely);
@@ -572,7 +568,7 @@ char *
 converge_get_reason(const Converge *self)
 {
 	GString *text = g_string_new(NULL);
-	double needed_us = debt_us(self) + standing_us(self);
+	double needed_us = shown_us(self);
 	if (self->least != NULL)
 		needed_us = MAX(needed_us, (double)self->least->needed_downtime_limit_us.likely);
 	g_string_append_printf(text, "a downtime of %.0f ms is allowed",

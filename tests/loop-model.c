@@ -105,6 +105,18 @@ decide(Loop *loop)
 	return left(loop, TRUE) < threshold;
 }
 
+/* What its driver says is left, and what shows of its rate where that is more than is ever sent. */
+static void
+ask(const Loop *loop, const LoopVgpu *from, GwVgpuSample *vgpu)
+{
+	double bytes = from->pending_bytes;
+	dirty_more(&bytes, from->hot_bytes, from->bytes_per_s, loop->now_s - loop->synced_s);
+	vgpu->remaining_bytes = gw_number((gint64)bytes, GW_SOURCE_DEVICE, GW_CONFIDENCE_MEASURED);
+	double shown = MIN(from->bytes_per_s, loop->guest->link_bytes_per_s);
+	vgpu->dirty_bytes_per_s =
+		gw_number((gint64)shown, GW_SOURCE_DEVICE, GW_CONFIDENCE_LOWER_BOUND);
+}
+
 static GwSample *
 make_sample(const Loop *loop)
 {
@@ -132,6 +144,8 @@ make_sample(const Loop *loop)
 		if (from->is_precopy && loop->now_s >= from->rate_from_s)
 			vgpu->dirty_bytes_per_s = gw_number((gint64)from->bytes_per_s,
 							    GW_SOURCE_TRACE, from->confidence);
+		if (from->is_asked)
+			ask(loop, from, vgpu);
 	}
 	return sample;
 }

@@ -17,6 +17,8 @@ typedef struct {
 	gboolean tells; /* a sample has what is left */
 	GwConfidence confidence;
 	double rate_from_s; /* a sample has its dirty rate only from then on */
+	gboolean
+		is_asked; /* by its driver's own figure, and of its rate no more shows than the link carries */
 } LoopVgpu;
 
 typedef struct {

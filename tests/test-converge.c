@@ -241,6 +241,40 @@ vram_that_does_not_converge_is_named(void)
 	TEST_STRING(end.holdup, "gpu0");
 }
 
+/* Its rate is hidden by what is dirty already: what stays dirty shows, and sets the limit within seconds, or ends it. */
+static void
+vram_that_stands_sets_the_limit(void)
+{
+	for (guint i = 0; i < 2; i++) {
+		LoopGuest guest = guest_of(256 * MIB, 16 * MIB, 0.05 * LINK);
+		ConvergePolicy policy = policy_of(i == 0 ? 10 : 0.5, GW_ON_STALL_ABORT);
+		guest.n_vgpus = 1;
+		guest.vgpus[0] = precopy(256 * MIB, 256 * MIB, 2 * LINK);
+		guest.vgpus[0].is_asked = TRUE;
+		g_auto(LoopEnd) end;
+		loop_run(&guest, &policy, &end);
+		CU_ASSERT_EQUAL(end.ended, i == 0);
+		CU_ASSERT_EQUAL(end.gave_up, i == 1);
+		CU_ASSERT_TRUE(end.seconds < 25);
+		CU_ASSERT_TRUE(i == 1 || end.downtime_s < 3);
+	}
+}
+
+/* One that is only just caught up with does not stand, and its downtime stays small. */
+static void
+vram_that_shrinks_does_not_stand(void)
+{
+	LoopGuest guest = guest_of(256 * MIB, 16 * MIB, 0.05 * LINK);
+	ConvergePolicy policy = policy_of(10, GW_ON_STALL_ABORT);
+	guest.n_vgpus = 1;
+	guest.vgpus[0] = precopy(256 * MIB, 256 * MIB, 0.5 * LINK);
+	guest.vgpus[0].is_asked = TRUE;
+	g_auto(LoopEnd) end;
+	loop_run(&guest, &policy, &end);
+	CU_ASSERT_TRUE(end.ended);
+	CU_ASSERT_TRUE(end.downtime_s < 0.1);
+}
+
 /* Early in the first pass all that a vGPU has is left and nobody knows its rate: it will be sent, so that is no debt. */
 static void
 vram_of_the_first_pass_is_no_debt(void)
@@ -386,5 +420,7 @@ CU_TestInfo suite_converge[] = {
 	{ "a paused guest gets the whole limit", paused_guest_gets_the_whole_limit },
 	{ "laws hold for any guest", laws_hold_for_any_guest },
 	{ "absurd samples are survived", absurd_samples_are_survived },
+	{ "vRAM that stands sets the limit", vram_that_stands_sets_the_limit },
+	{ "vRAM that shrinks does not stand", vram_that_shrinks_does_not_stand },
 	CU_TEST_INFO_NULL,
 };
