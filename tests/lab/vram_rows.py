@@ -26,7 +26,7 @@ KINDS = {1: (63,), 3: (62, 62, 62)}
 TBF = "rate %dbit burst 16k latency 20ms"
 MTU = "1500"
 MOST_DOWNTIME = "60s"
-TIMEOUT_S = 120
+TIMEOUT_S = 150
 
 
 class Truth(threading.Thread):
