@@ -92,6 +92,12 @@ left_bytes(const AccountVgpu *self, const AccountReading *reading)
 static void
 add_point(AccountVgpu *self, GwNumberSource source, gint64 left, gint64 time_us)
 {
+	const AccountPoint *newest =
+		self->n_points > 0 ? &self->points[(self->n_points - 1) % ACCOUNT_N_POINTS] : NULL;
+	/* Two who ask in turns do not measure the same to the byte. */
+	if (source != self->points_source && newest != NULL &&
+	    time_us - newest->time_us < MAX_WINDOW_US / 2)
+		return;
 	if (source != self->points_source)
 		self->n_points = 0;
 	self->points_source = source;
@@ -165,36 +171,40 @@ account_vgpu_dirty_rate(const AccountVgpu *self, gint64 time_us)
 			 is_least ? GW_CONFIDENCE_LOWER_BOUND : GW_CONFIDENCE_MEASURED);
 }
 
-/* When the driver was asked for it last. */
+/* When the driver was asked for what @source has; -1: nobody knows. */
 static gint64
-fresh_us(const AccountVgpu *self, const AccountKept *kept)
+fresh_us(const AccountVgpu *self, GwNumberSource source)
 {
-	if (kept->reading.is_fresh || self->n_points == 0)
+	const AccountKept *kept = &self->kept[source];
+	if (kept->reading.is_fresh)
 		return kept->time_us;
+	if (self->n_points == 0 || self->points_source != source)
+		return -1;
 	return MIN(point(self, self->n_points - 1)->time_us, kept->time_us);
 }
 
 /* As it was read, and what has happened since. No more than all of it can be. */
 static gint64
-carry_on(const AccountVgpu *self, const AccountKept *kept, gint64 left, GwNumber rate,
-	 gint64 time_us)
+carry_on(const AccountVgpu *self, GwNumberSource source, gint64 left, GwNumber rate, gint64 time_us)
 {
-	gint64 most = MAX(self->vram_bytes, left);
+	const AccountKept *kept = &self->kept[source];
+	gint64 most = MAX(self->vram_bytes, left), asked_us = fresh_us(self, source);
+	double since_us = (double)(time_us - (asked_us >= 0 ? asked_us : kept->time_us));
 	if (gw_number_is_known(rate))
-		left += (gint64)((double)rate.value * (double)(time_us - fresh_us(self, kept)) /
-				 G_USEC_PER_SEC);
+		left += (gint64)((double)rate.value * since_us / G_USEC_PER_SEC);
 	if (self->sent_bytes >= 0 && kept->sent_bytes >= 0)
 		left -= self->sent_bytes - kept->sent_bytes;
 	return CLAMP(left, 0, most);
 }
 
 static GwConfidence
-confidence_of(const AccountVgpu *self, const AccountKept *kept, GwNumber rate, gint64 age_us)
+confidence_of(const AccountVgpu *self, GwNumberSource source, GwNumber rate, gint64 age_us)
 {
+	const AccountKept *kept = &self->kept[source];
 	if (age_us <= MEASURED_US && kept->reading.is_fresh)
 		return GW_CONFIDENCE_MEASURED;
-	/* QEMU's top-level figure is not of this: it asks by itself. */
-	if (!self->has_precopy || self->has_stopped || gw_number_is_known(rate))
+	gboolean is_asked = fresh_us(self, source) >= 0;
+	if (!self->has_precopy || self->has_stopped || (is_asked && gw_number_is_known(rate)))
 		return GW_CONFIDENCE_ESTIMATED;
 	return GW_CONFIDENCE_LOWER_BOUND;
 }
@@ -208,8 +218,8 @@ left_by(const AccountVgpu *self, GwNumberSource source, gint64 time_us)
 	if (left < 0 || (age_us > VALID_US && !self->has_stopped))
 		return GW_NUMBER_UNKNOWN;
 	GwNumber rate = account_vgpu_dirty_rate(self, time_us);
-	return gw_number(carry_on(self, kept, left, rate, time_us), source,
-			 confidence_of(self, kept, rate, age_us));
+	return gw_number(carry_on(self, source, left, rate, time_us), source,
+			 confidence_of(self, source, rate, age_us));
 }
 
 /* From the best source, but for a worse one that has asked the driver later. */
@@ -220,9 +230,9 @@ account_vgpu_left(const AccountVgpu *self, gint64 time_us)
 	gint64 asked_us = 0;
 	for (guint i = 0; i < G_N_ELEMENTS(readers); i++) {
 		GwNumber left = left_by(self, readers[i], time_us);
-		gint64 its_us = fresh_us(self, &self->kept[readers[i]]);
+		gint64 its_us = fresh_us(self, readers[i]);
 		if (!gw_number_is_known(left) ||
-		    (gw_number_is_known(best) && its_us <= asked_us + MEASURED_US))
+		    (gw_number_is_known(best) && its_us <= MAX(asked_us, 0) + MEASURED_US))
 			continue;
 		best = left;
 		asked_us = its_us;

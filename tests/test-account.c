@@ -467,6 +467,26 @@ test_estimate_and_driver(void)
 	reading(account, 0, GW_SOURCE_DEVICE, -1, -1, 9 * MIB, S);
 	g_autoptr(GwSample) asked = sample(account, S);
 	MEASURED(vgpu_of(asked, 0)->remaining_bytes, 9 * MIB, GW_SOURCE_DEVICE);
+	/* One that comes later is no better for that. */
+	account_take_reading(account, 0, GW_SOURCE_TRACE, &carried, 2 * S);
+	g_autoptr(GwSample) later = sample(account, 2 * S);
+	LEAST(vgpu_of(later, 0)->remaining_bytes, 9 * MIB, GW_SOURCE_DEVICE);
+}
+
+/* Who asks now and then does not break off what another measures. */
+static void
+test_two_who_ask(void)
+{
+	g_autoptr(Account) account = make(1);
+	for (guint i = 0; i < 4; i++) {
+		const Sent sent[] = { { i * MIB, 0 } };
+		stream(account, sent, 1, FALSE, NULL);
+		reading(account, 0, GW_SOURCE_DEVICE, -1, -1, 64, i * S);
+		if (i == 2)
+			reading(account, 0, GW_SOURCE_TRACE, 0, 0, 64, i * S + 1);
+	}
+	g_autoptr(GwSample) got = sample(account, 3 * S);
+	MEASURED(vgpu_of(got, 0)->dirty_bytes_per_s, 1 * MIB, GW_SOURCE_DEVICE);
 }
 
 static void
@@ -547,6 +567,7 @@ CU_TestInfo suite_account[] = {
 	{ "rate: looks that are far apart", test_rare_looks },
 	{ "rate: much that is left hides some of it", test_much_left },
 	{ "left: QEMU's estimate and the driver", test_estimate_and_driver },
+	{ "rate: two who ask in turns", test_two_who_ask },
 	{ "rate: what is left is carried on by it", test_carried_on },
 	{ "rate: none of what is sent only once", test_no_rate },
 	{ "rate: only by looks at the driver", test_rate_by_qemu },
