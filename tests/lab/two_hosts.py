@@ -39,6 +39,8 @@ class Host:
     theirs, where they matter; NAMES those of their groups in the VM file, else QEMU's ids; ADDR the first one's slot;
     MIGRATION None for a QEMU that does not know the word."""
 
+    GUEST = {"ram_mib": 32, "pages": 2048, "dirty": 4, "interval_us": 20000}
+
     def __init__(self, folder, name, kinds, options=(), migration="on", uuids=(), names=(), addr=8, qemu=QEMU):
         self.name = name
         self.folder = os.path.join(folder, name)
@@ -46,7 +48,7 @@ class Host:
         self.parent = PARENTS[name]
         self.qemu = qemu
         os.makedirs(self.state)
-        self.guest = guests.TickGuest(ram_mib=32, pages=2048, dirty=4, interval_us=20000)
+        self.guest = guests.TickGuest(**self.GUEST)
         self.guest.prepare(self.folder)
         self.clock = self.folder + "/clock"
         self.vm = self.folder + "/vm/lab.vm"

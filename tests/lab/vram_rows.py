@@ -18,11 +18,13 @@ import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 from tests.lab import vgpus  # noqa: E402 (the path first)
-from tests.lab.two_hosts import BUILD, HOSTS, GodwitCase, godwit  # noqa: E402
+from tests.lab.two_hosts import BUILD, GodwitCase, Host, godwit  # noqa: E402
 
-LOOK_S = 0.05
+LOOK_S = 0.1
 PROBE_S = 6
 KINDS = {1: (63,), 3: (62, 62, 62)}
+# Its RAM is not what is looked at.
+GUEST = {"ram_mib": 32, "pages": 512, "dirty": 1, "interval_us": 20000}
 TBF = "rate %dbit burst 16k latency 20ms"
 MTU = "1500"
 MOST_DOWNTIME = "60s"
@@ -135,6 +137,7 @@ class Case(GodwitCase):
 
 
 def main():
+    Host.GUEST = GUEST
     case = Case(**json.loads(sys.argv[1]))
     try:
         case.setUp()
