@@ -12,6 +12,8 @@
  * - Where a vGPU's rest is not known, or only a bound, the limit climbs: by a quarter each time the known rest has
  *   fitted into it for three samples and QEMU still went on, so it ends no more than a quarter above the least that
  *   works. Not while a vGPU still sends its memory for the first time.
+ * - Until the link and a pass over RAM have been seen the limit stays at its least: by a bandwidth of the first
+ *   windows, and before anything is predicted, nobody's guest is stopped.
  * - QEMU is told the bandwidth too. Its own figure falls to nothing when nothing is left to send but a vGPU's
  *   stop-copy, and then no limit is ever met.
  * - Hopeless is what needs more than the maximum even when each number is taken at its best. A vGPU's stop-copy is
@@ -357,6 +359,8 @@ choose_limit(Converge *self)
 	wanted_us = MIN(wanted_us, self->cap_us);
 	if (!self->policy.guest_runs)
 		wanted_us = MAX(self->policy.max_downtime_us, self->cap_us);
+	else if (self->least == NULL || self->sources[0].dirty_bytes_per_s.likely < 0)
+		return FALSE;
 	gboolean is_worth_it = (double)wanted_us > (double)self->limit_us * HIGHER ||
 			       (double)wanted_us < (double)self->limit_us * LOWER;
 	if (is_worth_it)

@@ -275,6 +275,31 @@ vram_that_shrinks_does_not_stand(void)
 	CU_ASSERT_TRUE(end.downtime_s < 0.1);
 }
 
+/* A vGPU's debt is known at once, and what the rest will take only after a pass: QEMU has to wait for that. */
+static void
+nothing_is_allowed_before_it_is_predicted(void)
+{
+	ConvergePolicy policy = policy_of(60, GW_ON_STALL_ABORT);
+	g_autoptr(Converge) converge = converge_new(&policy);
+	for (guint i = 0; i < 12; i++) {
+		g_autoptr(GwSample) sample = gw_sample_new();
+		sample->time_us = 100000 * (i + 1);
+		sample->ram_total_bytes = GIB;
+		sample->ram_transferred_bytes = (gint64)(0.1 * LINK * i);
+		sample->ram_remaining_bytes = GIB - sample->ram_transferred_bytes;
+		sample->vfio_transferred_bytes = 0;
+		sample->bandwidth_bytes_per_s = (gint64)LINK;
+		sample->passes = i < 10 ? 1 : 2;
+		GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", 400 * MIB);
+		vgpu->remaining_bytes =
+			gw_number(400 * MIB, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED);
+		ConvergeAdvice advice;
+		converge_step(converge, sample, &advice);
+		CU_ASSERT_EQUAL(advice.downtime_limit_us > 1000000, i == 10);
+		CU_ASSERT_EQUAL(converge_get_prediction(converge) != NULL, i >= 10);
+	}
+}
+
 /* Early in the first pass all that a vGPU has is left and nobody knows its rate: it will be sent, so that is no debt. */
 static void
 vram_of_the_first_pass_is_no_debt(void)
@@ -420,6 +445,7 @@ CU_TestInfo suite_converge[] = {
 	{ "a paused guest gets the whole limit", paused_guest_gets_the_whole_limit },
 	{ "laws hold for any guest", laws_hold_for_any_guest },
 	{ "absurd samples are survived", absurd_samples_are_survived },
+	{ "nothing is allowed before it is predicted", nothing_is_allowed_before_it_is_predicted },
 	{ "vRAM that stands sets the limit", vram_that_stands_sets_the_limit },
 	{ "vRAM that shrinks does not stand", vram_that_shrinks_does_not_stand },
 	CU_TEST_INFO_NULL,

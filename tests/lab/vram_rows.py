@@ -24,7 +24,7 @@ LOOK_S = 0.1
 PROBE_S = 6
 KINDS = {1: (63,), 3: (62, 62, 62)}
 # Its RAM is not what is looked at.
-GUEST = {"ram_mib": 32, "pages": 512, "dirty": 1, "interval_us": 20000}
+GUEST = {"ram_mib": 32, "pages": 1536, "dirty": 1, "interval_us": 20000}
 TBF = "rate %dbit burst 16k latency 20ms"
 MTU = "1500"
 MOST_DOWNTIME = "60s"
