@@ -27,6 +27,7 @@
 #define MIN_WINDOW_US G_USEC_PER_SEC
 #define MAX_WINDOW_US (5 * G_USEC_PER_SEC)
 #define OLD_US	      (30 * G_USEC_PER_SEC) /* a rate that is older is none */
+#define BLOCK_BYTES   (1 << 20) /* that QEMU has read from the driver, and not sent yet */
 #define MUCH	      10 /* of the vRAM one part in so many: much of what is written is dirty already */
 #define MAX_VRAMS     2
 
@@ -167,6 +168,8 @@ account_vgpu_dirty_rate(const AccountVgpu *self, gint64 time_us)
 	double seconds = (double)(newest->time_us - begin->time_us) / G_USEC_PER_SEC;
 	gboolean is_least = self->is_first_pass || is_much(self, newest->left_bytes) ||
 			    is_much(self, begin->left_bytes);
+	if (is_least) /* and that is in no figure */
+		written -= MIN(newest->sent_bytes - begin->sent_bytes, BLOCK_BYTES);
 	return gw_number((gint64)((double)MAX(written, 0) / seconds), self->points_source,
 			 is_least ? GW_CONFIDENCE_LOWER_BOUND : GW_CONFIDENCE_MEASURED);
 }

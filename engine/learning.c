@@ -8,7 +8,8 @@
  *
  * The transfer is the bytes of RAM and vGPUs at the link's speed, and more. Where the vGPUs had much to send and went
  * well below that speed, their drivers' own speed is what it shows. Else it is what all the rest costs (in flight, other
- * devices, the load), however much the vGPUs have to send: a few KiB of theirs say nothing of how fast a driver is.
+ * devices, the load), however much the vGPUs have to send: a few KiB of theirs say nothing of how fast a driver is. Where
+ * the bytes took most of the time the rest does not show: a bandwidth is never known so well.
  *
  * A value is smoothed over about four. Its range holds what was seen, older extremes fade, and one run is not taken for
  * the truth: until there are a few the range is widened.
@@ -26,7 +27,8 @@
 #define FADING	    8 /* an extreme comes nearer by an eighth with each run */
 #define SURE_SEEN   3
 #define HELD_UP	    0.8 /* of the link's bandwidth: a driver that is slower holds it up */
-#define MUCH	    8	/* of the vRAM one part in so many: less says nothing of a driver's speed */
+#define SHOWN	    0.1 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
+#define MUCH	    8 /* of the vRAM one part in so many: less says nothing of a driver's speed */
 #define MOST_VALUE  (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
 #define MAX_BYTES   (256 * 1024)
 #define MAX_DEPTH   8
@@ -157,8 +159,8 @@ read_transfer(const GwReport *report, gint64 known_us, Lesson *lesson)
 	double rate = bytes * G_USEC_PER_SEC / device_us;
 	if (bytes > 0 && bytes >= vram_bytes(report) / MUCH && rate < HELD_UP * link)
 		lesson->device_bytes_per_s = (gint64)rate;
-	else
-		lesson->load_us = (gint64)MAX(us - bytes * G_USEC_PER_SEC / link, 0);
+	else if (us - bytes * G_USEC_PER_SEC / link > SHOWN * bytes * G_USEC_PER_SEC / link)
+		lesson->load_us = (gint64)(us - bytes * G_USEC_PER_SEC / link);
 }
 
 /* -1: not measured, or it sends its memory while the guest runs: then it depends on what is written. */

@@ -440,7 +440,7 @@ test_rare_looks(void)
 	UNKNOWN(vgpu_of(late, 0)->dirty_bytes_per_s);
 }
 
-/* With half of it dirty half of what is written does not show. */
+/* With half of it dirty half of what is written does not show, nor a block that QEMU has in its hands. */
 static void
 test_much_left(void)
 {
@@ -451,7 +451,7 @@ test_much_left(void)
 	stream(account, &sent[1], 1, FALSE, NULL);
 	reading(account, 0, GW_SOURCE_TRACE, 0, 8 * MIB, 8 * MIB, 4 * S);
 	g_autoptr(GwSample) got = sample(account, 4 * S);
-	LEAST(vgpu_of(got, 0)->dirty_bytes_per_s, 2 * MIB, GW_SOURCE_TRACE);
+	LEAST(vgpu_of(got, 0)->dirty_bytes_per_s, 7 * MIB / 4, GW_SOURCE_TRACE);
 }
 
 /* QEMU's own estimate only falls; the driver knows better, where it may be asked. */

@@ -152,8 +152,9 @@ static const Transfer transfers[] = {
 	{ 250000, 0, 250000, -1 },	       /* nothing of the vGPU's: all of it is the rest */
 	{ 250000, 48 << 10, 249961, -1 },      /* a few KiB are no measure of a driver */
 	{ 529497, 512 * MIB, 100000, -1 },     /* as fast as the link, and more */
-	{ 400000, 512 * MIB, 0, -1 },	       /* faster than the link was thought to be */
+	{ 400000, 512 * MIB, -1, -1 },	       /* faster than the link was thought to be */
 	{ 4000000, 512 * MIB, -1, 128 * MIB }, /* a driver that holds the link up */
+	{ 470000, 512 * MIB, -1, -1 },	       /* hardly more: the link may be a little slower */
 	{ 4000000, 40 * MIB, 3966446, -1 },    /* too little to tell */
 };
 
