@@ -1,19 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where what was learned is kept. The file is replaced as a whole, so a reader sees the old one or the new one. Of two
- * migrations that end in the same instant one may overwrite what the other has added: a lock is not worth it.
+ * Where what was learned is kept. The file is replaced as a whole, so a reader sees the old one or the new one. Who adds
+ * to it holds flock(2) on its folder, since the file itself is another one each time: of migrations that end together
+ * none overwrites what another has added.
  */
 #include "engine/learning-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/gw-error.h"
 
-#define FILE_NAME "learned.json"
-#define MAX_BYTES (256 * 1024)
+#define FILE_NAME    "learned.json"
+#define MAX_BYTES    (256 * 1024)
+#define LOCK_TRIES   200
+#define LOCK_WAIT_US 10000
+
+typedef int Fd;
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Fd, close, -1)
+
+/* -1: without the lock. A holder that was stopped must not hold up the end of a migration: then an addition may be lost. */
+static int
+lock(const char *state_dir)
+{
+	int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (guint i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_TRIES) {
+			close(fd);
+			return -1;
+		}
+		g_usleep(LOCK_WAIT_US);
+	}
+	return fd;
+}
 
 /* (transfer full) (nullable): of a regular file that is not too big. */
 static char *
@@ -50,6 +72,7 @@ learning_load(const char *state_dir)
 gboolean
 learning_add(const char *state_dir, const GPtrArray *vgpus, const GwReport *report, GError **error)
 {
+	g_auto(Fd) held = lock(state_dir);
 	g_autoptr(GPtrArray) self = learning_load(state_dir);
 	if (!learning_take(self, vgpus, report))
 		return TRUE;

@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/dirty-rate-data.h"
@@ -333,6 +334,40 @@ the_file_is_private_and_comes_back_as_it_was(void)
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "there");
 }
 
+#define WRITERS	  4
+#define ADDITIONS 25
+
+static pid_t
+start_writer(const char *folder, const GPtrArray *vgpus, const GwReport *report)
+{
+	pid_t pid = fork();
+	if (pid != 0)
+		return pid;
+	gboolean is_added = TRUE;
+	for (guint i = 0; i < ADDITIONS; i++)
+		is_added = learning_add(folder, vgpus, report, NULL) && is_added;
+	_exit(is_added ? 0 : 1);
+}
+
+static void
+migrations_that_end_together_lose_nothing(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	g_autoptr(GwReport) report = make_report(1, 80000, 2000000, 300000, 128 * MIB);
+	pid_t writers[WRITERS];
+	for (guint i = 0; i < WRITERS; i++)
+		writers[i] = start_writer(folder, one, report);
+	for (guint i = 0; i < WRITERS; i++) {
+		int status = -1;
+		CU_ASSERT_EQUAL(waitpid(writers[i], &status, 0), writers[i]);
+		CU_ASSERT_EQUAL(status, 0);
+	}
+	g_autoptr(GPtrArray) learning = learning_load(folder);
+	CU_ASSERT_EQUAL_FATAL(learning->len, 1);
+	CU_ASSERT_EQUAL(((LearnedType *)g_ptr_array_index(learning, 0))->seen, WRITERS * ADDITIONS);
+}
+
 /* It neither fails a migration nor stays: the next run replaces it. */
 static void
 a_spoilt_file_is_as_none(void)
@@ -442,6 +477,7 @@ CU_TestInfo suite_learning[] = {
 	{ "a prediction takes what was learned", a_prediction_takes_what_was_learned },
 	{ "the file is private and comes back as it was",
 	  the_file_is_private_and_comes_back_as_it_was },
+	{ "migrations that end together lose nothing", migrations_that_end_together_lose_nothing },
 	{ "a spoilt file is as none", a_spoilt_file_is_as_none },
 	{ "a hostile file is refused", a_hostile_file_is_refused },
 	{ "a file changed anywhere does no harm", a_file_changed_anywhere_does_no_harm },
