@@ -41,6 +41,7 @@
 #define MAX_PASSES    2000
 #define SAME	      0.995 /* a pass that leaves so much of what it found gains nothing */
 #define BISECTIONS    50
+#define SAME_BYTES    1.0
 #define FIT_ROUNDS    4
 #define MOST_SHAPE    5.0 /* D T / W: all but 1 % of the set is dirty, more cannot be told */
 #define SATURATED     0.99
@@ -161,7 +162,7 @@ plateau(const Scene *scene)
 	double low = 0, high = 0;
 	for (guint i = 0; i < scene->n_flows; i++)
 		high += scene->flows[i].hot;
-	for (guint i = 0; i < BISECTIONS; i++) {
+	for (guint i = 0; i < BISECTIONS && high - low > SAME_BYTES; i++) {
 		double bytes = (low + high) / 2;
 		if (growth(scene, MAX(pass_seconds(scene, bytes), scene->granule_s)) > bytes)
 			low = bytes;
