@@ -27,8 +27,12 @@ agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **e
 {
 	if (!agent_run_hook(self, "switchover", error) || !qemu_check(self->qemu, FRESH_MS, error))
 		return FALSE;
-	if (self->error == NULL && self->qemu->status != QMP_MIGRATE_FAILED)
+	if (self->error == NULL && self->qemu->status != QMP_MIGRATE_FAILED) {
+		if (!self->standstill_told)
+			self->owner->standstill(self->owner_data);
+		self->standstill_told = TRUE;
 		return TRUE;
+	}
 	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "%s",
 		    self->error != NULL ? self->error->message : "QEMU failed to load the stream");
 	return FALSE;

@@ -37,6 +37,8 @@ typedef struct {
 	gboolean (*end_session)(const char *session, AgentRun *except, gpointer data);
 	/* The source needs the record of @session no more. */
 	void (*session_done)(const char *session, gpointer data);
+	/* The guest stands still from now on, until it runs here or there. */
+	void (*standstill)(gpointer data);
 } AgentRunOwner;
 
 struct AgentRun {
@@ -72,6 +74,7 @@ struct AgentRun {
 	Transport *transport;	   /* (nullable): once the data channels are QEMU's */
 	gboolean is_check;
 	gboolean incoming_sent;
+	gboolean standstill_told;
 	gboolean is_committed; /* COMMIT has come, and the journal says so */
 	gboolean is_running;   /* the guest is ours */
 	gboolean is_clean;     /* nothing of ours is left but what is committed */

@@ -252,42 +252,68 @@ end_session(const char *session, AgentRun *except, gpointer data)
 	return TRUE;
 }
 
-/* A session whose source has come back on another connection. */
+/* What a thread says to the agent's context. */
 typedef struct {
 	AgentSlots *set;
 	GObject *owner; /* keeps @set alive */
-	char *session;
-} Done;
+	char *session;	/* (nullable) */
+} Word;
+
+static void
+word_free(gpointer data)
+{
+	Word *self = data;
+	g_object_unref(self->owner);
+	g_free(self->session);
+	g_free(self);
+}
+
+static void
+send_word(Slot *slot, GSourceFunc func, const char *session)
+{
+	Word *word = g_new0(Word, 1);
+	word->set = slot->set;
+	word->owner = g_object_ref(slot->owner);
+	word->session = g_strdup(session);
+	g_main_context_invoke_full(slot->set->context, G_PRIORITY_DEFAULT, func, word, word_free);
+}
 
 static gboolean
 on_session_done(gpointer data)
 {
-	Done *done = data;
-	for (guint i = 0; i < done->set->ended->len; i++) {
-		Slot *slot = g_ptr_array_index(done->set->ended, i);
-		if (!agent_run_has_session(slot->run, done->session))
+	Word *word = data;
+	for (guint i = 0; i < word->set->ended->len; i++) {
+		Slot *slot = g_ptr_array_index(word->set->ended, i);
+		if (!agent_run_has_session(slot->run, word->session))
 			continue;
 		tell_ended(slot);
 		break;
 	}
-	g_object_unref(done->owner);
-	g_free(done->session);
-	g_free(done);
+	return G_SOURCE_REMOVE;
+}
+
+/* Its source has come back on another connection, @data. */
+static void
+session_done(const char *session, gpointer data)
+{
+	send_word(data, on_session_done, session);
+}
+
+static gboolean
+on_standstill(gpointer data)
+{
+	Word *word = data;
+	word->set->listener->standstill(word->owner);
 	return G_SOURCE_REMOVE;
 }
 
 static void
-session_done(const char *session, gpointer data)
+standstill(gpointer data)
 {
-	Slot *asking = data;
-	Done *done = g_new0(Done, 1);
-	done->set = asking->set;
-	done->owner = g_object_ref(asking->owner);
-	done->session = g_strdup(session);
-	g_main_context_invoke(asking->set->context, on_session_done, done);
+	send_word(data, on_standstill, NULL);
 }
 
-static const AgentRunOwner owner = { end_session, session_done };
+static const AgentRunOwner owner = { end_session, session_done, standstill };
 
 AgentSlots *
 agent_slots_new(GObject *owner_object, const AgentConfig *config,

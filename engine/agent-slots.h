@@ -11,6 +11,8 @@ typedef struct AgentSlots AgentSlots;
 typedef struct {
 	void (*event)(const char *vm_name, const GwEvent *event, gpointer data);
 	void (*ended)(const char *vm_name, const GwReport *report, gpointer data);
+	/* A guest on its way stands still; once for each connection at most. */
+	void (*standstill)(gpointer data);
 	/* After agent_slots_stop(): the last one has ended. Maybe more than once. */
 	void (*idle)(gpointer data);
 } AgentSlotsListener;

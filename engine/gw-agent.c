@@ -20,6 +20,7 @@
 
 #define LISTEN_BACKLOG	  1024 /* a full one makes the kernel drop who calls next, whoever that is */
 #define ACCEPT_AT_ONCE	  32
+#define HOLD_MS		  1000
 #define NOTICES_PER_S	  10
 #define NOTICES_BURST	  50
 #define RECOVER_PERIOD_MS 2000
@@ -33,7 +34,8 @@ struct _GwAgent {
 	GMainContext *context;
 	char *address;
 	GSocket *socket;
-	GSource *acceptor;
+	GSource *acceptor; /* (nullable): while nobody is let in */
+	GSource *holder;   /* (nullable): likewise */
 	GSource *recoverer;
 	gboolean recovering;
 	char *tls_dir; /* (nullable) */
@@ -71,6 +73,7 @@ gw_agent_finalize(GObject *object)
 {
 	GwAgent *self = GW_AGENT(object);
 	end_source(&self->acceptor);
+	end_source(&self->holder);
 	end_source(&self->recoverer);
 	g_clear_object(&self->socket);
 	greeter_set_free(self->greeters);
@@ -220,7 +223,10 @@ on_slots_idle(gpointer data)
 	finish_stop_if_idle(data);
 }
 
-static const AgentSlotsListener slots_listener = { on_slot_event, on_slot_ended, on_slots_idle };
+static void hold_door(gpointer data);
+
+static const AgentSlotsListener slots_listener = { on_slot_event, on_slot_ended, hold_door,
+						   on_slots_idle };
 
 static gboolean
 take_control(GSocket *socket, const char *peer, gpointer data)
@@ -276,6 +282,39 @@ on_connection(GSocket *listening, GIOCondition condition, gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static void
+watch_port(GwAgent *self)
+{
+	self->acceptor = g_socket_create_source(self->socket, G_IO_IN, NULL);
+	g_source_set_callback(self->acceptor, G_SOURCE_FUNC(on_connection), self, NULL);
+	g_source_attach(self->acceptor, self->context);
+}
+
+static gboolean
+on_hold_over(gpointer data)
+{
+	GwAgent *self = data;
+	end_source(&self->holder);
+	watch_port(self);
+	return G_SOURCE_REMOVE;
+}
+
+/*
+ * A guest stands still, and its connections are there: whoever calls now may wait in the kernel's queue, where he costs
+ * nothing. Not for longer than that queue holds a thousand a second, or others could be kept out.
+ */
+static void
+hold_door(gpointer data)
+{
+	GwAgent *self = data;
+	if (self->acceptor == NULL)
+		return;
+	end_source(&self->acceptor);
+	self->holder = g_timeout_source_new(HOLD_MS);
+	g_source_set_callback(self->holder, on_hold_over, self, NULL);
+	g_source_attach(self->holder, self->context);
+}
+
 static GSocket *
 listen_at(const char *host, guint16 port, GError **error)
 {
@@ -311,9 +350,7 @@ open_port(GwAgent *self, GError **error)
 	if (local == NULL)
 		return FALSE;
 	self->address = g_socket_connectable_to_string(G_SOCKET_CONNECTABLE(local));
-	self->acceptor = g_socket_create_source(self->socket, G_IO_IN, NULL);
-	g_source_set_callback(self->acceptor, G_SOURCE_FUNC(on_connection), self, NULL);
-	g_source_attach(self->acceptor, self->context);
+	watch_port(self);
 	return TRUE;
 }
 
@@ -402,6 +439,7 @@ gw_agent_stop_async(GwAgent *self, GAsyncReadyCallback callback, gpointer data)
 	self->stopping = g_task_new(self, NULL, callback, data);
 	g_task_set_source_tag(self->stopping, gw_agent_stop_async);
 	end_source(&self->acceptor);
+	end_source(&self->holder);
 	end_source(&self->recoverer);
 	if (self->socket != NULL)
 		g_socket_close(self->socket, NULL);
