@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The ways of Godwit: its command beside the same guest, channel by channel."""
 
+import contextlib
 import json
 import os
 
 from tests.live import env
 from tests.live.flood import Flood
+from tests.live.hook import Hook
 
 from .arm import TIMEOUT_S, Arm, NotConverged
 from .measured import Measured, wait_all
@@ -31,8 +33,8 @@ def start_agent(run, *receives):
     return agent, "%s:%s" % (run.link.address, port)
 
 
-def move(run, agent, address, *options):
-    """`godwit migrate` to an agent that listens."""
+def move(run, agent, address, *options, beside=contextlib.nullcontext):
+    """`godwit migrate` to an agent that listens. BESIDE(engine): what goes on meanwhile."""
     report_path = os.path.join(run.folder, "report.json")
     engine = Measured([env.binary("godwit"), "migrate", "--qmp", run.source.qmp_path, "--to", address,
                        "--downtime-limit", "%dms" % run.settings.limit_ms, "--state-dir",
@@ -40,7 +42,8 @@ def move(run, agent, address, *options):
                        *plain_text(run.link), *options],
                       os.path.join(run.folder, "engine"))
     run.watch_destination()
-    wait_all(engine, [agent], TIMEOUT_S)
+    with beside(engine):
+        wait_all(engine, [agent], TIMEOUT_S)
     if engine.code == NO_CONVERGENCE:
         raise NotConverged("after %.1f s: %s" % (engine.wall_ms / 1000, engine.err.splitlines()[0]))
     if engine.code != 0 or agent.code != 0:
@@ -66,12 +69,25 @@ def over_all_cables(*options):
 
 
 def beside_flood(prepare, *options):
-    """The same while strangers call the agent 1,000 times a second, over lo. PREPARE: the agent's and our own options."""
+    """The same while strangers call the agent 1,000 times a second, over lo. PREPARE: the agent's and our own options.
+
+    The session is there when they come: all of them share its address, and who comes later has to try again.
+    """
     def moved(run):
         theirs, ours = prepare(run)
         agent, address = start_agent(run, "--qmp", run.destination.qmp_path, *theirs)
-        with Flood(int(address.rpartition(":")[2])):
-            return move(run, agent, address, *ours, *options)
+        hook = Hook(run.folder, "source:plan")
+
+        @contextlib.contextmanager
+        def flood(engine):
+            hook.wait(engine)
+            with Flood(int(address.rpartition(":")[2])):
+                hook.go()
+                yield
+        try:
+            return move(run, agent, address, "--hook", hook.command, *ours, *options, beside=flood)
+        finally:
+            hook.close()
     return moved
 
 
