@@ -24,10 +24,11 @@ class NetworkCase(unittest.TestCase):
     """Two hosts and the cables between them."""
 
     n_cables = 1
+    rate = RATE
 
     def setUp(self):
         self.ends = self.enterContext(Ends())
-        self.cables = [self.ends.lay_cable(number, RATE) for number in range(self.n_cables)]
+        self.cables = [self.ends.lay_cable(number, self.rate) for number in range(self.n_cables)]
 
     def lab(self, qemu="7.2", kind=None):
         machine = env.OLD_MACHINE if qemu == "7.2" else env.NEW_MACHINE
@@ -122,6 +123,15 @@ class BlackHole(NetworkCase):
     def test_sooner(self):
         _, noticed_s = self.swallow("direct", "--peer-timeout", "2s", stated_s=2.0)
         self.assertLess(noticed_s, STATED_S)
+
+
+class FastBlackHole(BlackHole):
+    """The same on a link of 1 Gbit/s."""
+
+    rate = "1gbit"
+
+    # What does not hang on the rate is not run again.
+    test_direct_new = test_multifd2 = test_sooner = None
 
 
 class TwoCables(BlackHole):
