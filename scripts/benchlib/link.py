@@ -5,6 +5,8 @@ On lo both directions share one device and its qdisc: an answer waits behind the
 way. A cable, a veth pair with an end in each of two namespaces, has two directions as a real one has.
 """
 
+import re
+
 from tests.live.network import CONGESTION_PATH, Ends, run, shape
 
 # NAME: cables (0: lo), and the rate of each; None: as fast as the CPU.
@@ -16,6 +18,10 @@ LINKS = {
     "500mbit-veth": (1, "500mbit"),
     "2x500mbit-veth": (2, "500mbit"),
 }
+# tbf counts whole frames, but not what is between them on a wire: 1500 bytes and Ethernet's 14. IPv4 takes 20 of them, TCP
+# with its time stamps 32.
+FRAME_BYTES, CARRIED_BYTES = 1514, 1448
+UNITS_MBIT = {"mbit": 1, "gbit": 1000}
 GROUPS = {"both": ("1gbit", "unlimited"), "all": ("1gbit", "1gbit-veth", "unlimited")}
 
 
@@ -43,6 +49,13 @@ class Link(Ends):
         if self.cables:
             self.device, self.address = self.cables[0].device, self.cables[0].destination
         return self
+
+    def carried_mbit(self):
+        """What TCP's data may get of the rate, all cables together; None without one."""
+        if self.rate is None:
+            return None
+        number, unit = re.fullmatch(r"(\d+)(mbit|gbit)", self.rate).groups()
+        return int(number) * UNITS_MBIT[unit] * max(len(self.cables), 1) * CARRIED_BYTES / FRAME_BYTES
 
     def describe(self):
         """What this end really has. Not from /sys: it shows the namespace in which it was mounted."""

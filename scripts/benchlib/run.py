@@ -152,7 +152,12 @@ def measure(run, row):
         reader.finish()
     row.update(run.tick_times(moved_ns))
     if "ram_bytes" in row:  # the arms of libvirt do not ask
-        row["throughput_mbit"] = row["ram_bytes"] * 8 / 1000 / row["precopy_ms"]
+        row["throughput_mbit"] = row["ram_bytes"] * 8 / 1000 / row["completed_ms"]
+        carried_mbit = run.link.carried_mbit()
+        if carried_mbit is not None:
+            row["link_part"] = row["throughput_mbit"] / carried_mbit
+    if "agent_cpu_ms" in row:
+        row["cpu_part"] = (row["engine_cpu_ms"] + row["agent_cpu_ms"]) / row["total_ms"]
     if "downtime_report_ms" in row:
         row["report_error_ms"] = row["downtime_report_ms"] - row["blackout_ms"]
     row["disturbed"] = (row["baseline_p99_ms"] > DISTURBED_P99_MS

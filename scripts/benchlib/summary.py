@@ -3,7 +3,7 @@
 
 import statistics
 
-from . import stats
+from . import aims, stats
 from .arms import ARMS, ENGINE, FLOOR
 
 # Name of the metric: what it is called, digits, divisor.
@@ -21,7 +21,9 @@ METRICS = {
     "engine_cpu_ms": ("CPU, migrate or script, ms", 1, 1),
     "agent_cpu_ms": ("CPU, agent, ms", 1, 1),
     "ram_bytes": ("RAM sent, MiB", 1, 1 << 20),
-    "throughput_mbit": ("sent until STOP, Mbit/s", 0, 1),
+    "throughput_mbit": ("sent from setup to completed, Mbit/s", 0, 1),
+    "link_part": ("that, % of what TCP can carry over the link", 1, 0.01),
+    "cpu_part": ("CPU, migrate and agent, % of a core for the total time", 2, 0.01),
     "passes": ("passes", 0, 1),
 }
 # What is compared block by block, and how.
@@ -29,18 +31,13 @@ COMPARED = {"total_ms": "ratio", "wall_ms": "ratio", "downtime_ms": "difference"
             "blackout_ms": "difference"}
 # What godwit's report splits a run into.
 SPLITS = ("phases_ms", "downtime_parts_ms")
-AIM_LINKS = ("1gbit", "1gbit-veth")
-AIM_TOTAL_RATIO = 1.02
-AIM_DOWNTIME_MS = 3.0
-AIM_MEMORY_MIB = 16.0
 
 
-def summarize(rows, seed):
+def summarize(rows, limit_ms, seed):
     """{link: {"runs", "arms", "comparisons"}} and the aims."""
     links = sorted({row["link"] for row in rows})
     whole = {"links": {link: of_link(rows, link, seed) for link in links}}
-    whole["aims"] = {link: aims(rows, link, whole["links"][link]) for link in AIM_LINKS
-                     if link in links}
+    whole["aims"] = aims.judge(rows, links, limit_ms, seed)
     return whole
 
 
@@ -72,30 +69,6 @@ def medians_of(rows, split):
     names = dict.fromkeys(name for parts in having for name in parts)
     return {name: statistics.median(parts[name] for parts in having if name in parts)
             for name in names}
-
-
-def aim(name, value, limit, unit, bounds=None):
-    """One aim; a value that could not be measured misses it."""
-    return {"aim": name, "limit": limit, "value": value, "interval95": bounds, "unit": unit,
-            "met": value is not None and value <= limit,
-            "missed_by": value - limit if value is not None and value > limit else None}
-
-
-def aims(rows, link, here):
-    results = {c["metric"]: c["result"] for c in here["comparisons"]
-               if c["arm"] == ENGINE and c["base"] == FLOOR}
-    made = []
-    for name, metric, limit, unit in (
-            ("total, ratio to plain", "total_ms", AIM_TOTAL_RATIO, ""),
-            ("downtime, beyond plain's", "downtime_ms", AIM_DOWNTIME_MS, " ms")):
-        result = results[metric] or {"median": None, "interval95": None}
-        made.append(aim(name, result["median"], limit, unit, result["interval95"]))
-    for name, metric in (("peak memory of godwit migrate", "engine_peak_kib"),
-                         ("peak memory of the agent", "agent_peak_kib")):
-        values = stats.good(rows, link, ENGINE, metric).values()
-        made.append(aim(name + ", largest", max(values) / 1024 if values else None, AIM_MEMORY_MIB,
-                        " MiB"))
-    return made
 
 
 def cell(metric, figure):
@@ -140,19 +113,6 @@ def print_comparison(compared):
             label, result["median"], *result["interval95"], result["n"]))
 
 
-def print_aims(link, made):
-    print("\naims, %s" % link)
-    for one in made:
-        if one["value"] is None:
-            print("  %-40s no figure: not met" % one["aim"])
-            continue
-        bounds = one["interval95"]
-        print("  %-40s %.3f%s%s, at most %g%s: %s" % (
-            one["aim"], one["value"], one["unit"],
-            " [%.3f, %.3f]" % tuple(bounds) if bounds else "", one["limit"], one["unit"],
-            "met" if one["met"] else "missed by %.3f%s" % (one["missed_by"], one["unit"])))
-
-
 def print_failures(rows):
     failed = [row for row in rows if not row["ok"] and "gave_up" not in row]
     for row in failed:
@@ -164,6 +124,5 @@ def show(document, rows):
     """The whole table."""
     for name, link in document["links"].items():
         print_link(name, link)
-    for name, made in document["aims"].items():
-        print_aims(name, made)
+    aims.show(document["aims"], document["meta"]["options"]["limit_ms"])
     print_failures(rows)
