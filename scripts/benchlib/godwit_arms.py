@@ -7,7 +7,7 @@ import os
 
 from tests.live import env
 from tests.live.flood import Flood
-from tests.live.hook import Hook
+from tests.live.qmp import is_migration
 
 from .arm import TIMEOUT_S, Arm, NotConverged
 from .measured import Measured, wait_all
@@ -34,7 +34,7 @@ def start_agent(run, *receives):
 
 
 def move(run, agent, address, *options, beside=contextlib.nullcontext):
-    """`godwit migrate` to an agent that listens. BESIDE(engine): what goes on meanwhile."""
+    """`godwit migrate` to an agent that listens. BESIDE(): what goes on meanwhile."""
     report_path = os.path.join(run.folder, "report.json")
     engine = Measured([env.binary("godwit"), "migrate", "--qmp", run.source.qmp_path, "--to", address,
                        "--downtime-limit", "%dms" % run.settings.limit_ms, "--state-dir",
@@ -42,7 +42,7 @@ def move(run, agent, address, *options, beside=contextlib.nullcontext):
                        *plain_text(run.link), *options],
                       os.path.join(run.folder, "engine"))
     run.watch_destination()
-    with beside(engine):
+    with beside():
         wait_all(engine, [agent], TIMEOUT_S)
     if engine.code == NO_CONVERGENCE:
         raise NotConverged("after %.1f s: %s" % (engine.wall_ms / 1000, engine.err.splitlines()[0]))
@@ -71,23 +71,18 @@ def over_all_cables(*options):
 def beside_flood(prepare, *options):
     """The same while strangers call the agent 1,000 times a second, over lo. PREPARE: the agent's and our own options.
 
-    The session is there when they come: all of them share its address, and who comes later has to try again.
+    QEMU has begun when they come: all of them share our address, and who comes later has to try again.
     """
     def moved(run):
         theirs, ours = prepare(run)
         agent, address = start_agent(run, "--qmp", run.destination.qmp_path, *theirs)
-        hook = Hook(run.folder, "source:plan")
 
         @contextlib.contextmanager
-        def flood(engine):
-            hook.wait(engine)
+        def flood():
+            run.source.monitor().wait_event(lambda event: is_migration(event, "setup"))
             with Flood(int(address.rpartition(":")[2])):
-                hook.go()
                 yield
-        try:
-            return move(run, agent, address, "--hook", hook.command, *ours, *options, beside=flood)
-        finally:
-            hook.close()
+        return move(run, agent, address, *ours, *options, beside=flood)
     return moved
 
 
