@@ -204,6 +204,9 @@ take_channels(AgentRun *self, GError **error)
 	g_autoptr(GArray) fds = channel_set_take(&self->channels);
 	if (n_missing == 0)
 		return g_steal_pointer(&fds);
+	/* No channel comes for a QEMU that has died: the source may have heard of it before us. */
+	if (!qemu_check(self->qemu, CHANNEL_TIMEOUT_MS, error))
+		return NULL;
 	g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST, "%u of %u data channels %s", n_missing,
 		    fds->len, came ? "were given up" : "did not come in time");
 	return NULL;
