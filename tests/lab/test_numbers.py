@@ -26,28 +26,49 @@ class NumbersCase(GodwitCase):
     def truth(self, name):
         return int(self.source.get(self.uuid, name))
 
-
-class Pending(NumbersCase):
-    """What is left of a vGPU before QEMU 11.1."""
-
-    def test_by_trace(self):
-        self.up(rate=RATE)
-        argv = self.arguments("--bandwidth", BANDWIDTH, "--downtime-limit", "60s", "--events", "-")
-        seen = []
+    def watch(self, look, *options):
+        """(exit code, what it said): of a migration. LOOK is called with each sample of its pre-copy."""
+        argv = self.arguments("--bandwidth", BANDWIDTH, "--events", "-", *options)
         with subprocess.Popen([BUILD + "/tools/godwit", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True) as run:
             for line in run.stdout:
                 sample = json.loads(line)
-                if sample.get("phase") != "precopy" or not sample.get("vgpus"):
-                    continue
-                number = sample["vgpus"][0].get("remaining_bytes")
-                if number is not None and number["source"] == "trace":
-                    seen.append((number["value"], self.truth("remaining_bytes")))
+                if sample.get("phase") == "precopy" and sample.get("vgpus"):
+                    look(sample)
             words = run.stderr.read()
-        self.assertEqual(run.returncode, 0, words)
+        return run.returncode, words
+
+
+class Pending(NumbersCase):
+    """What is left of a vGPU before QEMU 11.1."""
+
+    def told(self, source, name, *options):
+        """[(bytes, what the driver says)]: of samples whose rest has this source."""
+        seen = []
+
+        def look(sample):
+            number = sample["vgpus"][0].get("remaining_bytes")
+            if number is not None and number["source"] == source:
+                seen.append((number["value"], self.truth(name)))
+
+        code, words = self.watch(look, "--downtime-limit", "60s", *options)
+        self.assertEqual(code, 0, words)
+        return seen
+
+    def assert_true(self, seen):
         self.assertGreater(len(seen), 3)
         for told, true in seen:
             self.assertLessEqual(abs(told - true), (BANDWIDTH_BYTES + RATE) * LATE_S, seen)
+
+    def test_by_trace(self):
+        self.up(rate=RATE)
+        self.assert_true(self.told("trace", "remaining_bytes"))
+
+    def test_by_the_driver(self):
+        """Asked through a descriptor of QEMU's, where the trace points are somebody else's."""
+        self.up(rate=RATE)
+        self.source.command("trace-event-set-state", name="vfio_state_pending_exact", enable=True)
+        self.assert_true(self.told("device", "stop_copy_bytes", "--ask-devices"))
 
 
 class Holdup(NumbersCase):
@@ -65,19 +86,71 @@ class Holdup(NumbersCase):
         self.assert_stayed()
 
 
+    def test_ends_within_the_maximum(self):
+        """By the limit that is computed, which is less than the maximum, and more than where it begins."""
+        self.up(rate=4 * RATE)
+        self.note()
+        limits = []
+        code, words = self.watch(lambda sample: limits.append(sample.get("downtime_limit_us")),
+                                 "--downtime-limit", "20s")
+        self.assertEqual(code, 0, words)
+        self.assert_moved()
+        with open(self.folder + "/report.json", encoding="utf-8") as file:
+            self.assertLess(json.load(file)["downtime_us"], 20e6)
+        limits = [limit for limit in limits if limit is not None]
+        self.assertGreater(limits[-1], limits[0])
+        self.assertLess(limits[-1], 20e6)
+
+    def test_given_up_at_once(self):
+        """With a maximum that is too small, three samples after all that it takes is known."""
+        self.both_fault("no_precopy", 1)
+        self.up()
+        self.note()
+        known = []
+
+        def look(sample):
+            if known or "predicted_downtime_us" in sample and "held_up_by" in sample:
+                known.append(sample)
+
+        code, words = self.watch(look, "--downtime-limit", "300ms")
+        self.assertEqual(code, NO_CONVERGENCE, words)
+        self.assertEqual(known[0]["held_up_by"], "gpu0")
+        self.assertLessEqual(len(known), 3, known)
+        self.assert_stayed()
+
+
 class Rate(NumbersCase):
-    """dirty-rate --probe."""
+    """dirty-rate."""
+
+    def test_passive(self):
+        """The driver is asked, and QEMU is not changed."""
+        self.up()
+        number = self.rate()["stop_bytes"]
+        self.assertEqual((number["source"], number["value"]), ("device", self.truth("stop_copy_bytes")))
+
+    def test_no_data_size(self):
+        """Nobody knows: there is only how much there is."""
+        self.source_fault("no_data_size", 1)
+        self.up()
+        number = self.rate()["stop_bytes"]
+        self.assertEqual((number["source"], number["confidence"], number["value"]),
+                         ("framebuffer", "bound", 16 * MIB))
+
+    def rate(self, *options):
+        """What is told of the vGPU."""
+        code, output = godwit("dirty-rate", "--qmp", self.source.folder + "/qmp", "--json", "--state-dir",
+                              self.source.state, *options)
+        self.assertEqual(code, 0, output)
+        vgpu, = json.loads(output)["vgpus"]
+        self.assertEqual(self.source.status(), "running")
+        return vgpu
 
     def test_probe(self):
         self.up(rate=RATE)
-        code, output = godwit("dirty-rate", "--qmp", self.source.folder + "/qmp", "--probe", "--time", "10s",
-                              "--json", "--state-dir", self.source.state)
-        self.assertEqual(code, 0, output)
-        number = json.loads(output)["vgpus"][0]["dirty_bytes_per_s"]
+        number = self.rate("--probe", "--time", "10s")["dirty_bytes_per_s"]
         if number["confidence"] != "lower-bound":
             self.assertAlmostEqual(number["value"], RATE, delta=RATE / 10)
         self.assertLessEqual(number["value"], RATE * 1.1)
-        self.assertEqual(self.source.status(), "running")
 
 
 class Learning(NumbersCase):

@@ -100,7 +100,7 @@ class Host:
     def fault(self, uuid, name, value):
         vgpus.write(value, vgpus.DEVICES, uuid, "fault", name)
 
-    def command(self, name, **arguments):
+    def command(self, name, /, **arguments):
         """Asks its QEMU beside Godwit's monitor."""
         look = Qmp(self.folder + "/look", PATIENCE_S)
         try:

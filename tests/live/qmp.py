@@ -70,7 +70,7 @@ class Qmp:
         line, self._buffer = self._buffer.split(b"\n", 1)
         return json.loads(line)
 
-    def command(self, name, timeout_s=5.0, **arguments):
+    def command(self, name, /, timeout_s=5.0, **arguments):
         """Runs a command; arguments with '_' for '-'. Returns what is under 'return'."""
         with self._lock:
             self._next_id += 1
