@@ -16,7 +16,7 @@
 
 #define FILE_NAME    "learned.json"
 #define MAX_BYTES    (256 * 1024)
-#define LOCK_TRIES   200
+#define LOCK_TRIES   500
 #define LOCK_WAIT_US 10000
 
 typedef int Fd;

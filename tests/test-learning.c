@@ -334,8 +334,8 @@ the_file_is_private_and_comes_back_as_it_was(void)
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "there");
 }
 
-#define WRITERS	  4
-#define ADDITIONS 25
+#define WRITERS	  3
+#define ADDITIONS 5
 
 static pid_t
 start_writer(const char *folder, const GPtrArray *vgpus, const GwReport *report)
