@@ -50,9 +50,11 @@ watch_channels(SourceRun *run)
 	}
 }
 
+/* What the stream has had so far, to the account. */
 static void
-take_stream(SourceRun *run)
+count_sent(gpointer data)
 {
+	SourceRun *run = data;
 	if (run->stream == NULL)
 		return;
 	g_autoptr(GwStreamAccount) account = gw_stream_reader_get_account(run->stream);
@@ -63,12 +65,6 @@ static gint64
 now_us(gpointer data)
 {
 	return recorder_now_us(((SourceRun *)data)->recorder);
-}
-
-static void
-count_sent(gpointer data)
-{
-	take_stream(data);
 }
 
 static void
@@ -187,7 +183,7 @@ source_sample_take(SourceRun *run)
 	}
 	gint64 now_us = recorder_now_us(run->recorder);
 	account_take_info(run->account, info, now_us);
-	take_stream(run);
+	count_sent(run);
 	account_fill_sample(run->account, sample, now_us);
 	channel_watch_fill(run->watch, sample);
 	sample->time_us = now_us;
@@ -210,7 +206,7 @@ void
 source_sample_last(SourceRun *run, const QmpMigrateInfo *info)
 {
 	account_take_info(run->account, info, recorder_now_us(run->recorder));
-	take_stream(run);
+	count_sent(run);
 	account_compare(run->account);
 	account_fill_report(run->account, recorder_get_report(run->recorder));
 	tell_doubts(run);

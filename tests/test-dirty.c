@@ -145,67 +145,70 @@ forgotten_passes_count_no_more(void)
 	CU_ASSERT_TRUE(is_about(scene.sources[0].dirty_bytes_per_s, 10 * MIB));
 }
 
+static const struct {
+	gboolean has_precopy;
+	GwNumber left, rate;
+	GwRange pending, stop;
+	GwConfidence confidence;
+} vgpu_rows[] = {
+	/* Sent while the guest runs. */
+	{ TRUE,
+	  { 1000, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED },
+	  { 10, GW_SOURCE_TRACE, GW_CONFIDENCE_ESTIMATED },
+	  { 950, 1000, 1050 },
+	  { 0, 0, 0 },
+	  GW_CONFIDENCE_ESTIMATED },
+	/* The same before its rate is known. */
+	{ TRUE,
+	  { 1000, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED },
+	  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+	  { 950, 1000, 1050 },
+	  { 0, 0, 0 },
+	  GW_CONFIDENCE_MEASURED },
+	/* Only when it has stopped. */
+	{ FALSE,
+	  { 1000, GW_SOURCE_DEVICE, GW_CONFIDENCE_MEASURED },
+	  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+	  { 0, 0, 0 },
+	  { 950, 1000, 1050 },
+	  GW_CONFIDENCE_MEASURED },
+	/* Its frame buffer at most. */
+	{ TRUE,
+	  { 1000, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND },
+	  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+	  { 0, 0, 0 },
+	  { 0, 1000, 1000 },
+	  GW_CONFIDENCE_BOUND },
+	/* Nobody knows. */
+	{ FALSE,
+	  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+	  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
+	  { 0, 0, 0 },
+	  { -1, -1, -1 },
+	  GW_CONFIDENCE_ESTIMATED },
+};
+
 static void
 vgpus_are_what_their_numbers_are(void)
 {
-	static const struct {
-		gboolean has_precopy;
-		GwNumber left, rate;
-		GwRange pending, stop;
-		GwConfidence confidence;
-	} rows[] = {
-		/* Sent while the guest runs. */
-		{ TRUE,
-		  { 1000, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED },
-		  { 10, GW_SOURCE_TRACE, GW_CONFIDENCE_ESTIMATED },
-		  { 950, 1000, 1050 },
-		  { 0, 0, 0 },
-		  GW_CONFIDENCE_ESTIMATED },
-		/* The same before its rate is known. */
-		{ TRUE,
-		  { 1000, GW_SOURCE_TRACE, GW_CONFIDENCE_MEASURED },
-		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
-		  { 950, 1000, 1050 },
-		  { 0, 0, 0 },
-		  GW_CONFIDENCE_MEASURED },
-		/* Only when it has stopped. */
-		{ FALSE,
-		  { 1000, GW_SOURCE_DEVICE, GW_CONFIDENCE_MEASURED },
-		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
-		  { 0, 0, 0 },
-		  { 950, 1000, 1050 },
-		  GW_CONFIDENCE_MEASURED },
-		/* Its frame buffer at most. */
-		{ TRUE,
-		  { 1000, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND },
-		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
-		  { 0, 0, 0 },
-		  { 0, 1000, 1000 },
-		  GW_CONFIDENCE_BOUND },
-		/* Nobody knows. */
-		{ FALSE,
-		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
-		  { -1, GW_SOURCE_MODEL, GW_CONFIDENCE_ESTIMATED },
-		  { 0, 0, 0 },
-		  { -1, -1, -1 },
-		  GW_CONFIDENCE_ESTIMATED },
-	};
-	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+	for (gsize i = 0; i < G_N_ELEMENTS(vgpu_rows); i++) {
 		Scene scene;
 		scene_init(&scene, MIB);
 		g_autoptr(GwSample) sample = sample_of(&scene, 0);
 		GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", 2000);
-		vgpu->has_precopy = rows[i].has_precopy;
-		vgpu->remaining_bytes = rows[i].left;
-		vgpu->dirty_bytes_per_s = rows[i].rate;
+		vgpu->has_precopy = vgpu_rows[i].has_precopy;
+		vgpu->remaining_bytes = vgpu_rows[i].left;
+		vgpu->dirty_bytes_per_s = vgpu_rows[i].rate;
 		dirty_add(&scene.dirty, sample);
 		CU_ASSERT_EQUAL(dirty_get_sources(&scene.dirty, sample, scene.sources), 2);
 		const PredictSource *source = &scene.sources[1];
 		TEST_STRING(source->id, "gpu0");
-		CU_ASSERT_EQUAL(memcmp(&source->pending_bytes, &rows[i].pending, sizeof(GwRange)),
+		CU_ASSERT_EQUAL(memcmp(&source->pending_bytes, &vgpu_rows[i].pending,
+				       sizeof(GwRange)),
 				0);
-		CU_ASSERT_EQUAL(memcmp(&source->stop_bytes, &rows[i].stop, sizeof(GwRange)), 0);
-		CU_ASSERT_EQUAL(source->confidence, rows[i].confidence);
+		CU_ASSERT_EQUAL(memcmp(&source->stop_bytes, &vgpu_rows[i].stop, sizeof(GwRange)),
+				0);
+		CU_ASSERT_EQUAL(source->confidence, vgpu_rows[i].confidence);
 		CU_ASSERT_EQUAL(source->hot_bytes.likely, 2000);
 	}
 }

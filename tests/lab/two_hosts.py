@@ -210,10 +210,13 @@ class GodwitCase(VgpuCase):
         self.checksums = [self.source.get(uuid, "vram_checksum") for uuid in self.before]
 
     def arguments(self, *options, hook=":"):
-        """Of `godwit migrate`. HOOK: shell commands at the start of each phase, $GODWIT_PHASE."""
-        hook = 'if [ "$GODWIT_PHASE" = commit ]; then %s; fi; %s' % (SUMS % self.folder, hook)
+        """Of `godwit migrate`. HOOK: shell commands at the start of each phase, $GODWIT_PHASE; None: none, not even
+        the one that keeps the checksums, for it would be part of the downtime."""
+        if hook is not None:
+            keep = 'if [ "$GODWIT_PHASE" = commit ]; then %s; fi; %s' % (SUMS % self.folder, hook)
+            options = ("--hook", keep, *options)
         return ["migrate", "--vm", self.source.vm, "--to", self.address, "--state-dir", self.source.state,
-                "--downtime-limit", "1s", "--hook", hook, "--report", self.folder + "/report.json",
+                "--downtime-limit", "1s", "--report", self.folder + "/report.json",
                 "--progress", "none", *(["--insecure"] if self.apart else []), *options]
 
     def migrate(self, *options, timeout_s=180, **more):

@@ -110,7 +110,9 @@ class Case(GodwitCase):
         return {"true_bytes_per_s": rate_of(readings), "told": json.loads(output)}
 
     def move(self):
-        argv = [BUILD + "/tools/godwit", *self.plain_arguments()]
+        argv = [BUILD + "/tools/godwit",
+                *self.arguments("--downtime-limit", MOST_DOWNTIME, "--account", "--events", "-",
+                                *(["--ask-devices"] if self.ask else []), hook=None)]
         truth = Truth(self.ids)
         truth.start()
         samples = []
@@ -128,12 +130,6 @@ class Case(GodwitCase):
                 learned = json.load(file)
         return {"exit": run.returncode, "readings": truth.end(), "samples": samples, "report": report,
                 "learned": learned}
-
-    def plain_arguments(self):
-        """Without the tests' hook, which would be part of the downtime."""
-        return ["migrate", "--vm", self.source.vm, "--to", self.address, "--state-dir", self.source.state,
-                "--downtime-limit", MOST_DOWNTIME, "--account", "--report", self.folder + "/report.json",
-                "--progress", "none", "--events", "-", "--insecure", *(["--ask-devices"] if self.ask else [])]
 
 
 def main():

@@ -208,6 +208,14 @@ class Lab(Scratch):
         """Folders of the engine's own, for its sockets, beside that side's monitor."""
         return [name for name in os.listdir(side.folder) if name.startswith(".godwit-")]
 
+    def check_stayed(self, settled_s):
+        """The guest never ran but on the source, where it is whole; what was to be undone is, within that time."""
+        procs.wait_until(lambda: not self.journals(), settled_s, "the journals to be settled")
+        self.check_nothing_left(living=self.source)
+        if self.destination.beats() != 0:
+            raise AssertionError("the guest ran on the destination")
+        self.guest.check(self.guest.read(self.source.clock_path))
+
     def check_nothing_left(self, living=None, crashed=()):
         """No journal, no process, no QEMU but that of LIVING, no monitor's socket of one that has gone.
 
