@@ -337,16 +337,16 @@ the_file_is_private_and_comes_back_as_it_was(void)
 #define WRITERS	  3
 #define ADDITIONS 5
 
+/* Its exit code says nothing: valgrind's is of the memory that the parent frees. What it added is counted instead. */
 static pid_t
 start_writer(const char *folder, const GPtrArray *vgpus, const GwReport *report)
 {
 	pid_t pid = fork();
 	if (pid != 0)
 		return pid;
-	gboolean is_added = TRUE;
 	for (guint i = 0; i < ADDITIONS; i++)
-		is_added = learning_add(folder, vgpus, report, NULL) && is_added;
-	_exit(is_added ? 0 : 1);
+		learning_add(folder, vgpus, report, NULL);
+	_exit(0);
 }
 
 static void
@@ -358,11 +358,8 @@ migrations_that_end_together_lose_nothing(void)
 	pid_t writers[WRITERS];
 	for (guint i = 0; i < WRITERS; i++)
 		writers[i] = start_writer(folder, one, report);
-	for (guint i = 0; i < WRITERS; i++) {
-		int status = -1;
-		CU_ASSERT_EQUAL(waitpid(writers[i], &status, 0), writers[i]);
-		CU_ASSERT_EQUAL(status, 0);
-	}
+	for (guint i = 0; i < WRITERS; i++)
+		CU_ASSERT_EQUAL(waitpid(writers[i], NULL, 0), writers[i]);
 	g_autoptr(GPtrArray) learning = learning_load(folder);
 	CU_ASSERT_EQUAL_FATAL(learning->len, 1);
 	CU_ASSERT_EQUAL(((LearnedType *)g_ptr_array_index(learning, 0))->seen, WRITERS * ADDITIONS);

@@ -3,6 +3,7 @@
 
 import time
 
+from . import procs
 from .qmp import event_time_s, is_migration
 
 UNLIMITED_BYTES_PER_S = 1 << 50
@@ -18,6 +19,12 @@ def listen(destination, address="127.0.0.1"):
     set_capabilities(destination, "events", "return-path", "late-block-activate")
     destination.command("migrate-incoming", uri="tcp:%s:0" % address)
     return int(destination.command("query-migrate")["socket-address"][0]["port"])
+
+
+def timed(source):
+    """query-migrate, or None while the ended migration has no times yet."""
+    info = source.command("query-migrate")
+    return info if info["total-time"] > 0 else None
 
 
 def migrate(source, destination, address="127.0.0.1", bandwidth_bytes_per_s=0, downtime_ms=300,
@@ -42,6 +49,6 @@ def migrate(source, destination, address="127.0.0.1", bandwidth_bytes_per_s=0, d
     resumed = destination.wait_event(lambda e: e["event"] == "RESUME")
     wall_s = time.monotonic() - begun
     stopped = source.wait_event(lambda e: e["event"] == "STOP")
-    info = source.command("query-migrate")
+    info = procs.wait_until(lambda: timed(source), 10, "the times, which QEMU 7.2 sets after the status")
     return {"wall_s": wall_s, "total_ms": info["total-time"], "downtime_qemu_ms": info["downtime"],
             "downtime_ms": (event_time_s(resumed) - event_time_s(stopped)) * 1e3}
