@@ -344,8 +344,8 @@ start_writer(const char *folder, const GPtrArray *vgpus, const GwReport *report)
 	pid_t pid = fork();
 	if (pid != 0)
 		return pid;
-	for (guint i = 0; i < ADDITIONS; i++)
-		learning_add(folder, vgpus, report, NULL);
+	for (guint i = 0; i < ADDITIONS && learning_add(folder, vgpus, report, NULL); i++)
+		;
 	_exit(0);
 }
 
