@@ -244,7 +244,8 @@ whoever_speaks_to_nobody_is_told(void)
 	while (n >= 0 && g_get_monotonic_time() < deadline_us)
 		n = send(line.near, "hello?", 6, MSG_NOSIGNAL);
 	CU_ASSERT_EQUAL(n, -1);
-	CU_ASSERT_EQUAL(errno, EPIPE);
+	/* The latter if something was on its way unread, see unix(7). */
+	CU_ASSERT_TRUE(errno == EPIPE || errno == ECONNRESET);
 }
 
 /* Nobody reads: what the two pumps and the kernel hold for him has a bound. */
