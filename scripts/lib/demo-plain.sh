@@ -28,7 +28,7 @@ clean_up()
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# write_vm HOST QEMU. The odd size of the RAM: see ODD_KIB in tests/live/guests.py.
+# write_vm HOST QEMU. The odd size of the RAM: see ODD_KIB in tests/live/guests.py, as for the CPU.
 write_vm()
 {
 	mkdir -p "$work/$1/vms" "$work/$1/state"
@@ -36,7 +36,7 @@ write_vm()
 [vm]
 name=demo
 qmp=$work/$1/qmp
-argv=$2 -name demo -machine pc-q35-7.2 -accel tcg -m 262152k -nodefaults -no-user-config -display none -kernel $guests/kernel -initrd $guests/initramfs -append 'console=ttyS0 quiet loglevel=0 panic=-1 nokaslr gw.mb=128 gw.rate=16' -chardev file,id=serial,path=$work/$1/serial -serial chardev:serial -qmp unix:\${qmp},server=on,wait=off
+argv=$2 -name demo -machine pc-q35-7.2 -accel tcg -cpu qemu64,-cx16 -m 262152k -nodefaults -no-user-config -display none -kernel $guests/kernel -initrd $guests/initramfs -append 'console=ttyS0 quiet loglevel=0 panic=-1 nokaslr gw.mb=128 gw.rate=16' -chardev file,id=serial,path=$work/$1/serial -serial chardev:serial -qmp unix:\${qmp},server=on,wait=off
 END
 }
 

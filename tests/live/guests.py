@@ -90,6 +90,10 @@ class TickGuest(Guest):
                 raise AssertionError("tick %d came as %d" % (index, beat))
 
 
+# Without cmpxchg16b, which kills a kernel now and then: see CPU in tests/lab/vm.py.
+CPU = "qemu64,-cx16"
+
+
 class LinuxGuest(Guest):
     """Debian's kernel with one program of ours."""
 
@@ -107,7 +111,7 @@ class LinuxGuest(Guest):
         guests = env.guests_dir()
         words = "console=ttyS0 quiet loglevel=0 panic=-1 nokaslr " + self.settings
         return self.memory_options() + [
-            "-kernel", guests + "/kernel", "-initrd", guests + "/initramfs", "-append", words,
+            "-cpu", CPU, "-kernel", guests + "/kernel", "-initrd", guests + "/initramfs", "-append", words,
             "-chardev", "file,id=clock,path=%s" % clock, "-serial", "chardev:clock"]
 
     @staticmethod
