@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Stamps the guest's ticks of both sides by one clock.
+"""Stamps the guest's ticks of all sides by one clock.
 
-usage: tickreader.py SOCKET FILE SOCKET FILE
+usage: tickreader.py SOCKET FILE [SOCKET FILE]...
 
 Listens on each SOCKET for the QEMU of one side. For each byte a record of struct "<qB" goes to its FILE: the
 CLOCK_MONOTONIC nanoseconds at which it was read, and the byte. Runs until SIGTERM. A process of its own, and
@@ -76,9 +76,9 @@ def serve(pairs):
 
 
 def main():
-    if len(sys.argv) != 5:
+    if len(sys.argv) < 3 or len(sys.argv) % 2 == 0:
         sys.exit(__doc__)
-    pairs = [(listen(sys.argv[at]), open(sys.argv[at + 1], "wb")) for at in (1, 3)]
+    pairs = [(listen(sys.argv[at]), open(sys.argv[at + 1], "wb")) for at in range(1, len(sys.argv), 2)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     become_prompt()
     try:

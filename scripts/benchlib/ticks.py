@@ -42,7 +42,7 @@ def socket_of(folder):
 
 
 class Reader:
-    """The process that stamps. Use with `with`; SIDES are the two, of which neither QEMU runs yet."""
+    """The process that stamps. Use with `with`; SIDES are those whose QEMU does not run yet."""
 
     def __init__(self, sides):
         words = [word for side in sides for word in (socket_of(side.folder), side.clock_path)]
