@@ -142,8 +142,8 @@ gw_prediction_to_json(const GwPrediction *self)
 	return fields_take_text(prediction_to_node(self), FALSE);
 }
 
-static GwRange
-read_range(Fields *fields, const char *name)
+GwRange
+prediction_read_range(Fields *fields, const char *name, FieldsNeed limits)
 {
 	JsonNode *node = fields_object(fields, name, FIELDS_OPTIONAL);
 	if (node == NULL)
@@ -152,9 +152,9 @@ read_range(Fields *fields, const char *name)
 	Fields inner;
 	fields_init(&inner, node, path);
 	GwRange range = {
-		.low = fields_count(&inner, "low", FIELDS_OPTIONAL),
-		.likely = fields_count(&inner, "likely", FIELDS_OPTIONAL),
-		.high = fields_count(&inner, "high", FIELDS_OPTIONAL),
+		.low = fields_count(&inner, "low", limits),
+		.likely = fields_count(&inner, "likely", limits),
+		.high = fields_count(&inner, "high", limits),
 	};
 	return fields_end_inner(&inner, fields) ? range : unknown;
 }
@@ -166,7 +166,7 @@ read_part(GwPrediction *self, JsonNode *node, const char *path, GError **error)
 	fields_init(&fields, node, path);
 	g_autofree char *name = fields_string(&fields, "name", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
 	g_autofree char *id = fields_string(&fields, "id", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
-	prediction_add_part(self, name, id, read_range(&fields, "us"));
+	prediction_add_part(self, name, id, prediction_read_range(&fields, "us", FIELDS_OPTIONAL));
 	return fields_end(&fields, error);
 }
 
@@ -196,7 +196,7 @@ prediction_from_node(JsonNode *node, const char *path, GError **error)
 	self->confidence = number_read_confidence(&fields, "confidence");
 	for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
 		G_STRUCT_MEMBER(GwRange, self, ranges[i].offset) =
-			read_range(&fields, ranges[i].name);
+			prediction_read_range(&fields, ranges[i].name, FIELDS_OPTIONAL);
 	JsonArray *parts = fields_array(&fields, "parts", FIELDS_OPTIONAL, MAX_PARTS);
 	self->held_up_by = fields_string(&fields, "held_up_by", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	if (!fields_end(&fields, error) || !read_parts(self, parts, path, error))

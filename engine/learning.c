@@ -357,20 +357,10 @@ learning_to_json(const GPtrArray *self)
 static GwRange
 read_range(Fields *fields, const char *name)
 {
-	JsonNode *node = fields_object(fields, name, FIELDS_OPTIONAL);
-	if (node == NULL)
-		return unknown;
-	g_autofree char *path = g_strdup_printf("%s: %s", fields->path, name);
-	Fields inner;
-	fields_init(&inner, node, path);
-	GwRange range = {
-		.low = fields_count(&inner, "low", FIELDS_REQUIRED),
-		.likely = fields_count(&inner, "likely", FIELDS_REQUIRED),
-		.high = fields_count(&inner, "high", FIELDS_REQUIRED),
-	};
+	GwRange range = prediction_read_range(fields, name, FIELDS_REQUIRED);
 	if (range.low > range.likely || range.likely > range.high || range.high > MOST_VALUE)
-		fields_fail(&inner, "likely", "is out of its range");
-	return fields_end_inner(&inner, fields) ? range : unknown;
+		fields_fail(fields, name, "is out of its range");
+	return range;
 }
 
 static gboolean
