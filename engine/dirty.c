@@ -2,10 +2,11 @@
 /*
  * What the samples of a migration tell about its link and its guest.
  *
- * The link: QEMU says how much it sent in its last window of 100 ms. That is the link's rate only while there was
- * something to send; with nothing left it falls to next to nothing, and a limit that is computed from it then is
- * never met (facts seen with vGPUs: "0 bytes remaining", for ever). So windows count only while more was left than
- * they could hold.
+ * The link: what was sent from one sample to the next, the last seconds taken together. QEMU's own figure is of its last
+ * window of 100 ms, and on a slow link, where the socket takes a lot at a time, half or twice the truth. Either is the
+ * link's rate only while there was something to send; with nothing left it falls to next to nothing, and a limit that
+ * is computed from it then is never met (facts seen with vGPUs: "0 bytes remaining", for ever). So a step counts only
+ * while more was left than it could send, and not where most of what went was zeroes, which cost the link nothing.
  *
  * The guest: each look at the dirty bitmap ends a pass. How long a pass took and how much was found dirty at its end
  * are the points to which the model's hot set and rate are fitted. What was found is by how much more is left and sent
@@ -18,15 +19,18 @@
  */
 #include "engine/dirty.h"
 
-#define US_PER_S  1e6
-#define WINDOW_S  0.1 /* QEMU's */
-#define SMOOTHING 0.4
-#define FEW	  3 /* windows, samples */
-#define SHRUNK	  0.8
-#define GROUP_S	  0.5
+#include <math.h>
+
+#define US_PER_S 1e6
+#define WINDOW_S 0.1 /* QEMU's */
+#define MEMORY_S 2.0 /* what was sent longer ago counts for little */
+#define ZEROES	 4.0 /* times what was sent */
+#define FEW	 3   /* steps, samples */
+#define SHRUNK	 0.8
+#define GROUP_S	 0.5
 
 /* How far off numbers are by experience, as a part of them. */
-#define BANDWIDTH_OFF 0.05
+#define BANDWIDTH_OFF 0.1
 #define RAM_LEFT_OFF  0.02
 #define FITTED_OFF    0.1
 #define ONE_PASS_OFF  0.5
@@ -58,23 +62,34 @@ sendable_bytes(const GwSample *sample)
 	return bytes;
 }
 
-static void
-add_window(Dirty *self, const GwSample *sample, double left_bytes)
+static double
+seconds_since(const Dirty *self, const GwSample *sample)
 {
-	double rate = (double)sample->bandwidth_bytes_per_s;
-	double least = self->n_samples > 0 ? MIN(left_bytes, self->left_bytes) : 0;
-	if (rate <= 0 || least < MAX(rate, self->bytes_per_s) * WINDOW_S)
-		return;
-	double weight = self->n_windows == 0 ? 1 : SMOOTHING;
-	self->bytes_per_s += weight * (rate - self->bytes_per_s);
-	self->n_windows++;
+	return ((double)sample->time_us - (double)self->time_us) / US_PER_S;
 }
 
-/* A guest that is small, or all of whose memory goes when it has stopped, never keeps the link busy for a window. */
+static void
+add_step(Dirty *self, const GwSample *sample, double left_bytes, double sent_bytes)
+{
+	double seconds = seconds_since(self, sample), sent = sent_bytes - self->sent_bytes;
+	double least = MIN(left_bytes, self->left_bytes);
+	double link = self->n_steps > 0 ? self->bytes_per_s : self->most_bytes_per_s;
+	if (self->sent_bytes <= 0 || seconds <= 0 || sent < 0)
+		return;
+	if (least < MAX(sent, link * seconds) || self->left_bytes - left_bytes > ZEROES * sent)
+		return;
+	double kept = exp(-seconds / MEMORY_S);
+	self->busy_bytes = kept * self->busy_bytes + sent;
+	self->busy_s = kept * self->busy_s + seconds;
+	self->bytes_per_s = self->busy_bytes / self->busy_s;
+	self->n_steps++;
+}
+
+/* A guest that is small, or all of whose memory goes when it has stopped, never keeps the link busy for a step. */
 static void
 note_most(Dirty *self, const GwSample *sample, double sent_bytes)
 {
-	double seconds = ((double)sample->time_us - (double)self->time_us) / US_PER_S;
+	double seconds = seconds_since(self, sample);
 	double rate = self->n_samples > 0 && seconds >= WINDOW_S / 2
 			      ? (sent_bytes - self->sent_bytes) / seconds
 			      : 0;
@@ -145,8 +160,8 @@ dirty_add(Dirty *self, const GwSample *sample)
 	double left_bytes = sendable_bytes(sample);
 	double sent_bytes = (double)MAX(sample->ram_transferred_bytes, 0) +
 			    (double)MAX(sample->vfio_transferred_bytes, 0);
-	add_window(self, sample, left_bytes);
 	note_most(self, sample, sent_bytes);
+	add_step(self, sample, left_bytes, sent_bytes);
 	add_looks(self, sample);
 	self->n_samples++;
 	self->time_us = sample->time_us;
@@ -163,7 +178,7 @@ dirty_is_shrinking(const Dirty *self)
 GwRange
 dirty_get_bandwidth(const Dirty *self)
 {
-	if (self->n_windows >= FEW)
+	if (self->n_steps >= FEW && self->bytes_per_s >= 1)
 		return predict_about((gint64)self->bytes_per_s, BANDWIDTH_OFF);
 	gint64 most = self->n_samples >= FEW ? (gint64)self->most_bytes_per_s : 0;
 	return most > 0 ? (GwRange){ most, most, -1 } : predict_exactly(-1);

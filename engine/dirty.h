@@ -9,9 +9,10 @@
 #define DIRTY_PASSES 4
 
 typedef struct {
-	double bytes_per_s;	 /* of the link while it was busy; 0: not known yet */
-	guint n_windows;	 /* that went into it */
-	double most_bytes_per_s; /* that were ever seen, busy or not */
+	double bytes_per_s;	   /* of the link while it was busy; 0: not known yet */
+	guint n_steps;		   /* that went into it */
+	double busy_bytes, busy_s; /* in them, the older ones faded */
+	double most_bytes_per_s;   /* that were ever seen, busy or not */
 	guint n_samples;
 	PredictPass passes[DIRTY_PASSES]; /* the longest, and the newest; of brief ones the mean */
 	guint n_groups;			  /* that were ever put there */

@@ -80,6 +80,47 @@ link_is_measured_only_while_it_is_busy(void)
 	CU_ASSERT_TRUE(is_about(dirty_get_bandwidth(&scene.dirty), LINK));
 }
 
+/* Lumps, as on a slow link: what QEMU says of its last window is anything from a tenth to twice the truth. */
+static void
+lumps_are_taken_together(void)
+{
+	Scene scene;
+	scene_init(&scene, 1000 * MIB);
+	static const gint64 lumps[] = { 1, 3, 20, 0, 26, 10, 2, 18, 17, 3 };
+	for (guint i = 0; i < 40; i++) {
+		step(&scene, lumps[i % G_N_ELEMENTS(lumps)] * MIB, 0, 0, 0);
+		double off = (double)dirty_get_bandwidth(&scene.dirty).likely - LINK;
+		CU_ASSERT_TRUE(i < 15 || fabs(off) < 0.15 * LINK);
+	}
+}
+
+/* Zeroes are passed over as fast as QEMU can look, and next to nothing is sent meanwhile. */
+static void
+zeroes_do_not_slow_the_link(void)
+{
+	Scene scene;
+	scene_init(&scene, 4000 * MIB);
+	for (guint i = 0; i < 20; i++)
+		step(&scene, LINK / 10, 0, 0, 0);
+	for (guint i = 0; i < 10; i++)
+		step(&scene, MIB, 200 * MIB, 0, 0);
+	CU_ASSERT_TRUE(is_about(dirty_get_bandwidth(&scene.dirty), LINK));
+}
+
+/* The link has become slower: known in some seconds. */
+static void
+a_slower_link_is_seen(void)
+{
+	Scene scene;
+	scene_init(&scene, 4000 * MIB);
+	for (guint i = 0; i < 50; i++)
+		step(&scene, LINK / 10, 0, 0, 0);
+	for (guint i = 0; i < 80; i++)
+		step(&scene, LINK / 100, 0, 0, 0);
+	CU_ASSERT_TRUE(fabs((double)dirty_get_bandwidth(&scene.dirty).likely - LINK / 10.0) <
+		       LINK / 20.0);
+}
+
 /* A guest of 20 MiB is gone in two windows: what was seen is the least that the link can do. */
 static void
 small_guest_shows_what_was_seen(void)
@@ -215,6 +256,9 @@ vgpus_are_what_their_numbers_are(void)
 
 CU_TestInfo suite_dirty[] = {
 	{ "the link is measured only while it is busy", link_is_measured_only_while_it_is_busy },
+	{ "lumps are taken together", lumps_are_taken_together },
+	{ "zeroes do not slow the link", zeroes_do_not_slow_the_link },
+	{ "a slower link is seen", a_slower_link_is_seen },
 	{ "a small guest shows what was seen", small_guest_shows_what_was_seen },
 	{ "passes tell the rate", passes_tell_the_rate },
 	{ "a storm of looks tells the rate", storm_of_looks_tells_the_rate },
