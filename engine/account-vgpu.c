@@ -13,7 +13,8 @@
  *	rate = max(0, (sent2 - sent1) + (left2 - left1)) / (time2 - time1)
  *
  * over 1 to 5 seconds, or since the look before where looks are rarer. Only readings that the driver was asked for
- * count. A chunk that is written again before it was sent does not show; so where much of the vRAM is left, and while
+ * count. A block that QEMU holds is neither left nor sent: where that could be much of what was written the window is
+ * made longer, and while it still could the rate is an estimate. A chunk that is written again before it was sent does not show; so where much of the vRAM is left, and while
  * initial bytes are, the rate is at least this.
  *
  * Drivers' numbers are estimates and may be garbage: more than twice the vRAM is not believed.
@@ -27,7 +28,9 @@
 #define MIN_WINDOW_US G_USEC_PER_SEC
 #define MAX_WINDOW_US (5 * G_USEC_PER_SEC)
 #define OLD_US	      (30 * G_USEC_PER_SEC) /* a rate that is older is none */
+#define THIN_US	      (G_USEC_PER_SEC / 4)
 #define BLOCK_BYTES   (1 << 20) /* that QEMU has read from the driver, and not sent yet */
+#define FEW_BLOCKS    8
 #define MUCH	      10 /* of the vRAM one part in so many: much of what is written is dirty already */
 #define MAX_VRAMS     2
 
@@ -90,6 +93,12 @@ left_bytes(const AccountVgpu *self, const AccountReading *reading)
 	return left == 0 && stop < 0 && !self->has_precopy ? -1 : left;
 }
 
+static const AccountPoint *
+point(const AccountVgpu *self, guint number)
+{
+	return &self->points[number % ACCOUNT_N_POINTS];
+}
+
 static void
 add_point(AccountVgpu *self, GwNumberSource source, gint64 left, gint64 time_us)
 {
@@ -102,6 +111,10 @@ add_point(AccountVgpu *self, GwNumberSource source, gint64 left, gint64 time_us)
 	if (source != self->points_source)
 		self->n_points = 0;
 	self->points_source = source;
+	/* The newest is kept, and of those before it as many as make a long window. */
+	if (self->n_points > 1 &&
+	    newest->time_us - point(self, self->n_points - 2)->time_us < THIN_US)
+		self->n_points--;
 	self->points[self->n_points++ % ACCOUNT_N_POINTS] =
 		(AccountPoint){ time_us, left, self->sent_bytes };
 }
@@ -123,33 +136,52 @@ account_vgpu_keep(AccountVgpu *self, GwNumberSource source, const AccountReading
 
 /* ---- what they say ---- */
 
-static const AccountPoint *
-point(const AccountVgpu *self, guint number)
-{
-	return &self->points[number % ACCOUNT_N_POINTS];
-}
-
-/* The oldest that is in the window which ends with @newest; else the last before it. */
-static const AccountPoint *
-find_begin(const AccountVgpu *self, const AccountPoint *newest)
-{
-	guint oldest = self->n_points > ACCOUNT_N_POINTS ? self->n_points - ACCOUNT_N_POINTS : 0;
-	const AccountPoint *begin = NULL;
-	for (guint i = oldest; i + 1 < self->n_points; i++) {
-		gint64 age_us = newest->time_us - point(self, i)->time_us;
-		if (age_us >= MIN_WINDOW_US && age_us <= OLD_US)
-			begin = point(self, i);
-		if (begin != NULL && age_us <= MAX_WINDOW_US)
-			break;
-	}
-	return begin;
-}
-
 /* Is so much left that what is written falls on what is dirty already? */
 static gboolean
 is_much(const AccountVgpu *self, gint64 left_bytes)
 {
 	return self->vram_bytes < 0 || left_bytes > self->vram_bytes / MUCH;
+}
+
+/* What QEMU may hold of what went between the two, neither left nor sent. */
+static gint64
+held_bytes(const AccountPoint *begin, const AccountPoint *newest)
+{
+	return MIN(newest->sent_bytes - begin->sent_bytes, BLOCK_BYTES);
+}
+
+static gint64
+written_bytes(const AccountPoint *begin, const AccountPoint *newest)
+{
+	gint64 bytes =
+		newest->sent_bytes - begin->sent_bytes + newest->left_bytes - begin->left_bytes;
+	return MAX(bytes, 0);
+}
+
+static gboolean
+is_sure(const AccountPoint *begin, const AccountPoint *newest)
+{
+	return held_bytes(begin, newest) <= written_bytes(begin, newest) / FEW_BLOCKS;
+}
+
+/* The oldest that is in the window which ends with @newest, or one before it. */
+static const AccountPoint *
+find_begin(const AccountVgpu *self, const AccountPoint *newest)
+{
+	guint oldest = self->n_points > ACCOUNT_N_POINTS ? self->n_points - ACCOUNT_N_POINTS : 0;
+	const AccountPoint *begin = NULL;
+	for (guint i = self->n_points - 1; i-- > oldest;) {
+		const AccountPoint *before = point(self, i);
+		gint64 age_us = newest->time_us - before->time_us;
+		if (age_us < MIN_WINDOW_US)
+			continue;
+		if (age_us > OLD_US ||
+		    (begin != NULL && age_us > MAX_WINDOW_US &&
+		     (is_sure(begin, newest) || is_much(self, before->left_bytes))))
+			break;
+		begin = before;
+	}
+	return begin;
 }
 
 GwNumber
@@ -163,15 +195,18 @@ account_vgpu_dirty_rate(const AccountVgpu *self, gint64 time_us)
 	const AccountPoint *begin = find_begin(self, newest);
 	if (begin == NULL || time_us - newest->time_us > OLD_US)
 		return GW_NUMBER_UNKNOWN;
-	gint64 written =
-		newest->sent_bytes - begin->sent_bytes + newest->left_bytes - begin->left_bytes;
+	gint64 written = written_bytes(begin, newest);
 	double seconds = (double)(newest->time_us - begin->time_us) / G_USEC_PER_SEC;
 	gboolean is_least = self->is_first_pass || is_much(self, newest->left_bytes) ||
 			    is_much(self, begin->left_bytes);
-	if (is_least) /* and that is in no figure */
-		written -= MIN(newest->sent_bytes - begin->sent_bytes, BLOCK_BYTES);
+	GwConfidence confidence =
+		is_sure(begin, newest) ? GW_CONFIDENCE_MEASURED : GW_CONFIDENCE_ESTIMATED;
+	if (is_least) { /* and what is held is in no figure */
+		written -= held_bytes(begin, newest);
+		confidence = GW_CONFIDENCE_LOWER_BOUND;
+	}
 	return gw_number((gint64)((double)MAX(written, 0) / seconds), self->points_source,
-			 is_least ? GW_CONFIDENCE_LOWER_BOUND : GW_CONFIDENCE_MEASURED);
+			 confidence);
 }
 
 /* When the driver was asked for what @source has; -1: nobody knows. */

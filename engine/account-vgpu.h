@@ -6,7 +6,7 @@
 
 /* One vGPU in an account. */
 
-#define ACCOUNT_N_POINTS 32
+#define ACCOUNT_N_POINTS 128
 
 /* A reading, and how much had been sent when it was taken. */
 typedef struct {

@@ -4,7 +4,8 @@
 A verdict is True or False, or None where there is nothing to judge.
 """
 
-WITHIN = 0.1        # of the truth: a rate
+WITHIN = 0.1        # of the truth: a rate that was measured
+ESTIMATED = 0.3     # one that says it is an estimate, as its range in a prediction
 PREDICTED = 0.2     # of the measured: a downtime
 PART_OF_RUNS = 0.9  # in which a prediction has to hold
 NOTHING = 0.01      # of the link: a rate that counts as none
@@ -33,7 +34,7 @@ def is_rate(told, true, link):
     """Is TOLD, a number object of the JSON, as good as its confidence says? None: nothing is told."""
     if told is None:
         return None
-    slack = max(WITHIN * true, NOTHING * link)
+    slack = max((ESTIMATED if told["confidence"] == "estimated" else WITHIN) * true, NOTHING * link)
     if told["confidence"] == "lower-bound":
         return told["value"] <= true + slack
     return abs(told["value"] - true) <= slack
