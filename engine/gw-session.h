@@ -67,8 +67,8 @@ GW_API gboolean gw_session_set_congestion(GwSession *self, const char *name,
 /* How many bytes may wait unsent in a data channel; 0: as many as the kernel likes. QEMU takes them for sent: the
  * fewer they are, the better it keeps the downtime limit. Default 131072. */
 GW_API void gw_session_set_send_queue(GwSession *self, gint64 bytes);
-/* Ask the vGPUs' drivers how much is left, once a second, where QEMU does not tell: through a copy of its descriptors, so
- * only as root. */
+/* Ask the vGPUs' drivers how much is left, up to ten times a second, where QEMU does not tell: through a copy of its
+ * descriptors, so only as root. */
 GW_API void gw_session_set_ask_devices(GwSession *self, gboolean ask);
 /* Leave the guest paused at the destination. */
 GW_API void gw_session_set_paused(GwSession *self, gboolean paused);

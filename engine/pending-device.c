@@ -2,14 +2,17 @@
 /*
  * Asks the vGPUs' drivers, through a copy of the descriptor that QEMU has: VFIO_DEVICE_FEATURE_MIG_DATA_SIZE changes
  * nothing, and is one of the few questions that may be put while QEMU migrates the device. But it takes the driver's lock,
- * and some drivers pass it on to the board: so once a second at most, in a thread, and only if the user wants it.
+ * and some drivers pass it on to the board: so in a thread, only if the user wants it, and the less often the longer the
+ * answer takes.
  */
 #include "engine/pending.h"
 
 #include "engine/vgpu-host.h"
 #include "vfio/vfio-feature.h"
 
-#define PERIOD_US G_USEC_PER_SEC
+#define LEAST_PAUSE_US (G_USEC_PER_SEC / 10) /* a sample */
+#define MOST_PAUSE_US  G_USEC_PER_SEC
+#define PAUSE	       20 /* times what the answer took */
 
 typedef struct {
 	gint ref_count;
@@ -21,7 +24,7 @@ typedef struct {
 
 typedef struct {
 	PendingAsker base;
-	gint64 next_us;
+	gint64 asked_us, next_us;
 	GCancellable *cancellable; /* when it ends, an answer is for nobody */
 	gboolean is_asking;
 	Question *question;
@@ -67,6 +70,12 @@ begin(const PendingContext *context, GError **error)
 	return &self->base;
 }
 
+gint64
+pending_device_pause_us(gint64 took_us)
+{
+	return CLAMP(took_us, LEAST_PAUSE_US / PAUSE, MOST_PAUSE_US / PAUSE) * PAUSE;
+}
+
 /* In a thread of its own. */
 static void
 ask(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
@@ -89,7 +98,9 @@ on_answered(GObject *source, GAsyncResult *result, gpointer data)
 		return; /* it has ended: there is no self any more */
 	Device *self = data;
 	const PendingContext *context = &self->base.context;
+	gint64 now_us = context->now_us(context->now_data);
 	self->is_asking = FALSE;
+	self->next_us = now_us + pending_device_pause_us(now_us - self->asked_us);
 	for (guint i = 0; i < context->vgpus->len; i++) {
 		AccountReading reading = { -1, -1, self->question->stop_bytes[i], TRUE };
 		if (reading.stop_bytes >= 0)
@@ -104,7 +115,7 @@ poll(PendingAsker *base, gint64 now_us)
 	if (self->is_asking || now_us < self->next_us)
 		return;
 	self->is_asking = TRUE;
-	self->next_us = now_us + PERIOD_US;
+	self->asked_us = now_us;
 	g_autoptr(GTask) task = g_task_new(NULL, self->cancellable, on_answered, self);
 	g_task_set_source_tag(task, poll);
 	g_task_set_name(task, "ask the vGPUs' drivers");

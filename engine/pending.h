@@ -48,6 +48,9 @@ struct PendingAsker {
 	PendingContext context;
 };
 
+/* After an answer of a driver that took so long: the driver's lock, and perhaps its board, are for QEMU first. */
+gint64 pending_device_pause_us(gint64 took_us);
+
 /* An asker's answer, to the account. */
 void pending_take(const PendingContext *context, guint vgpu, GwNumberSource source,
 		  const AccountReading *reading);

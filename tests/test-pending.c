@@ -334,7 +334,22 @@ test_not_wanted(void)
 	CU_ASSERT_EQUAL(left_of(&rig, 0).source, GW_SOURCE_QEMU);
 }
 
+static void
+a_slow_driver_is_asked_seldom(void)
+{
+	static const gint64 rows[][2] = { /* took, pause */
+					  { 0, 100000 },
+					  { 20, 100000 },
+					  { 10000, 200000 },
+					  { 50000, 1000000 },
+					  { 9000000, 1000000 }
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+		CU_ASSERT_EQUAL(pending_device_pause_us(rows[i][0]), rows[i][1]);
+}
+
 CU_TestInfo suite_pending[] = {
+	{ "a slow driver is asked seldom", a_slow_driver_is_asked_seldom },
 	{ "trace points are read in a file", test_read_in_place },
 	{ "trace points are read by a FIFO", test_read_by_fifo },
 	{ "a vGPU that does not pass", test_silent_vgpu },

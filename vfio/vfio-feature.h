@@ -25,7 +25,7 @@ typedef struct {
  *
  * Two questions to the driver that change nothing and may be put while QEMU migrates the device. The second
  * takes the driver's lock, so it may block for as long as a change of state does: ask in a thread then, and
- * not more than once a second, since some drivers pass it on to the board.
+ * the less often the longer it takes, since some drivers pass it on to the board.
  *
  * Where it is not permitted, or anything else is in the way, the answer is that nothing is known.
  */
