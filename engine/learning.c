@@ -27,7 +27,7 @@
 #define FADING	    8 /* an extreme comes nearer by an eighth with each run */
 #define SURE_SEEN   3
 #define HELD_UP	    0.8 /* of the link's bandwidth: a driver that is slower holds it up */
-#define SHOWN	    0.1 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
+#define SHOWN	    0.2 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
 #define MUCH	    8 /* of the vRAM one part in so many: less says nothing of a driver's speed */
 #define MOST_VALUE  (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
 #define MAX_BYTES   (256 * 1024)

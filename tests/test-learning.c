@@ -155,7 +155,7 @@ static const Transfer transfers[] = {
 	{ 529497, 512 * MIB, 100000, -1 },     /* as fast as the link, and more */
 	{ 400000, 512 * MIB, -1, -1 },	       /* faster than the link was thought to be */
 	{ 4000000, 512 * MIB, -1, 128 * MIB }, /* a driver that holds the link up */
-	{ 470000, 512 * MIB, -1, -1 },	       /* hardly more: the link may be a little slower */
+	{ 499497, 512 * MIB, -1, -1 },	       /* hardly more: the link may be a little slower */
 	{ 4000000, 40 * MIB, 3966446, -1 },    /* too little to tell */
 };
 
