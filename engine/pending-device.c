@@ -12,7 +12,7 @@
 
 #define LEAST_PAUSE_US (G_USEC_PER_SEC / 10) /* a sample */
 #define MOST_PAUSE_US  G_USEC_PER_SEC
-#define PAUSE	       20 /* times what the answer took */
+#define PAUSE	       4 /* times what the answer took */
 
 typedef struct {
 	gint ref_count;

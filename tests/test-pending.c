@@ -340,8 +340,8 @@ a_slow_driver_is_asked_seldom(void)
 	static const gint64 rows[][2] = { /* took, pause */
 					  { 0, 100000 },
 					  { 20, 100000 },
-					  { 10000, 200000 },
-					  { 50000, 1000000 },
+					  { 50000, 200000 },
+					  { 250000, 1000000 },
 					  { 9000000, 1000000 }
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
