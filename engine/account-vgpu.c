@@ -30,7 +30,8 @@
 #define OLD_US	      (30 * G_USEC_PER_SEC) /* a rate that is older is none */
 #define THIN_US	      (G_USEC_PER_SEC / 4)
 #define BLOCK_BYTES   (1 << 20) /* that QEMU has read from the driver, and not sent yet */
-#define FEW_BLOCKS    8
+#define SURE	      8		/* times what it may be off: measured */
+#define FAIR	      3		/* an estimate; less is a lower bound */
 #define MUCH	      10 /* of the vRAM one part in so many: much of what is written is dirty already */
 #define MAX_VRAMS     2
 
@@ -143,43 +144,48 @@ is_much(const AccountVgpu *self, gint64 left_bytes)
 	return self->vram_bytes < 0 || left_bytes > self->vram_bytes / MUCH;
 }
 
-/* What QEMU may hold of what went between the two, neither left nor sent. */
+/* By number: the oldest that is kept, and the newest. */
+static guint
+oldest_point(const AccountVgpu *self)
+{
+	return self->n_points > ACCOUNT_N_POINTS ? self->n_points - ACCOUNT_N_POINTS : 0;
+}
+
+/* QEMU may hold so much when this point was taken: no more than was left when it was read. */
 static gint64
-held_bytes(const AccountPoint *begin, const AccountPoint *newest)
+held_at(const AccountVgpu *self, guint number)
 {
-	return MIN(newest->sent_bytes - begin->sent_bytes, BLOCK_BYTES);
+	if (number == oldest_point(self))
+		return BLOCK_BYTES;
+	return MIN(MAX(point(self, number - 1)->left_bytes, point(self, number)->left_bytes),
+		   BLOCK_BYTES);
 }
 
+/* What was written from @begin to the newest point, and how far off that may be. */
 static gint64
-written_bytes(const AccountPoint *begin, const AccountPoint *newest)
+written_since(const AccountVgpu *self, guint begin, gint64 *ret_off)
 {
-	gint64 bytes =
-		newest->sent_bytes - begin->sent_bytes + newest->left_bytes - begin->left_bytes;
-	return MAX(bytes, 0);
+	const AccountPoint *from = point(self, begin), *to = point(self, self->n_points - 1);
+	gint64 sent = MAX(to->sent_bytes - from->sent_bytes, 0);
+	*ret_off = MIN(sent, MAX(held_at(self, begin), held_at(self, self->n_points - 1)));
+	return MAX(sent + to->left_bytes - from->left_bytes, 0);
 }
 
-static gboolean
-is_sure(const AccountPoint *begin, const AccountPoint *newest)
+/* The oldest that is in the window, or one before it; the newest itself when there is none. */
+static guint
+find_begin(const AccountVgpu *self)
 {
-	return held_bytes(begin, newest) <= written_bytes(begin, newest) / FEW_BLOCKS;
-}
-
-/* The oldest that is in the window which ends with @newest, or one before it. */
-static const AccountPoint *
-find_begin(const AccountVgpu *self, const AccountPoint *newest)
-{
-	guint oldest = self->n_points > ACCOUNT_N_POINTS ? self->n_points - ACCOUNT_N_POINTS : 0;
-	const AccountPoint *begin = NULL;
-	for (guint i = self->n_points - 1; i-- > oldest;) {
-		const AccountPoint *before = point(self, i);
-		gint64 age_us = newest->time_us - before->time_us;
+	guint newest = self->n_points - 1, begin = newest;
+	for (guint i = newest; i-- > oldest_point(self);) {
+		gint64 age_us = point(self, newest)->time_us - point(self, i)->time_us, off;
 		if (age_us < MIN_WINDOW_US)
 			continue;
-		if (age_us > OLD_US ||
-		    (begin != NULL && age_us > MAX_WINDOW_US &&
-		     (is_sure(begin, newest) || is_much(self, before->left_bytes))))
+		gboolean is_enough = begin != newest && age_us > MAX_WINDOW_US &&
+				     (written_since(self, begin, &off) >= off * SURE ||
+				      is_much(self, point(self, i)->left_bytes));
+		if (age_us > OLD_US || is_enough)
 			break;
-		begin = before;
+		begin = i;
 	}
 	return begin;
 }
@@ -191,22 +197,20 @@ account_vgpu_dirty_rate(const AccountVgpu *self, gint64 time_us)
 		return GW_NUMBER_UNKNOWN;
 	if (self->has_stopped)
 		return gw_number(0, self->points_source, GW_CONFIDENCE_MEASURED);
-	const AccountPoint *newest = point(self, self->n_points - 1);
-	const AccountPoint *begin = find_begin(self, newest);
-	if (begin == NULL || time_us - newest->time_us > OLD_US)
+	guint number = find_begin(self);
+	const AccountPoint *begin = point(self, number), *newest = point(self, self->n_points - 1);
+	if (begin == newest || time_us - newest->time_us > OLD_US)
 		return GW_NUMBER_UNKNOWN;
-	gint64 written = written_bytes(begin, newest);
+	gint64 off, written = written_since(self, number, &off);
 	double seconds = (double)(newest->time_us - begin->time_us) / G_USEC_PER_SEC;
-	gboolean is_least = self->is_first_pass || is_much(self, newest->left_bytes) ||
-			    is_much(self, begin->left_bytes);
 	GwConfidence confidence =
-		is_sure(begin, newest) ? GW_CONFIDENCE_MEASURED : GW_CONFIDENCE_ESTIMATED;
-	if (is_least) { /* and what is held is in no figure */
-		written -= held_bytes(begin, newest);
+		written >= off * SURE ? GW_CONFIDENCE_MEASURED : GW_CONFIDENCE_ESTIMATED;
+	if (self->is_first_pass || is_much(self, newest->left_bytes) ||
+	    is_much(self, begin->left_bytes) || written < off * FAIR) {
+		written = MAX(written - off, 0);
 		confidence = GW_CONFIDENCE_LOWER_BOUND;
 	}
-	return gw_number((gint64)((double)MAX(written, 0) / seconds), self->points_source,
-			 confidence);
+	return gw_number((gint64)((double)written / seconds), self->points_source, confidence);
 }
 
 /* When the driver was asked for what @source has; -1: nobody knows. */

@@ -391,9 +391,9 @@ test_rate(void)
 		{ 0, 0, 20, 0, GW_CONFIDENCE_MEASURED },
 		{ 100 * KIB, 0, 20, 100 * KIB, GW_CONFIDENCE_MEASURED },
 		/* All that was sent may be one block, of which some was left when the window began. */
-		{ 100 * KIB, 100 * KIB, 20, 100 * KIB, GW_CONFIDENCE_ESTIMATED },
-		{ 0, 200 * KIB, 20, 0, GW_CONFIDENCE_ESTIMATED },
-		{ 300 * KIB, 500 * KIB, 35, 300 * KIB, GW_CONFIDENCE_ESTIMATED },
+		{ 100 * KIB, 100 * KIB, 20, 0, GW_CONFIDENCE_LOWER_BOUND },
+		{ 0, 200 * KIB, 20, 0, GW_CONFIDENCE_LOWER_BOUND },
+		{ 300 * KIB, 500 * KIB, 35, 0, GW_CONFIDENCE_LOWER_BOUND },
 		{ 1000 * KIB, 1000 * KIB, 60, 1000 * KIB, GW_CONFIDENCE_ESTIMATED },
 		{ 1000 * KIB, 1000 * KIB, 90, 1000 * KIB, GW_CONFIDENCE_MEASURED },
 		{ 8 * MIB, 8 * MIB, 12, 8 * MIB, GW_CONFIDENCE_MEASURED },
@@ -411,6 +411,20 @@ test_rate(void)
 	g_autoptr(Account) first_pass = make(1);
 	GwNumber rate = rate_after(first_pass, 100 * KIB, 0, 20, 400 * KIB, NULL);
 	CU_ASSERT_EQUAL(rate.confidence, GW_CONFIDENCE_LOWER_BOUND);
+}
+
+/* With next to nothing left QEMU can hold next to nothing. */
+static void
+test_little_left(void)
+{
+	g_autoptr(Account) account = make(1);
+	for (guint i = 0; i <= 20; i++) {
+		const Sent sent[] = { { i * 100 * KIB, 0 } };
+		stream(account, sent, 1, FALSE, NULL);
+		reading(account, 0, GW_SOURCE_DEVICE, -1, -1, 64, i * S / 2);
+	}
+	g_autoptr(GwSample) got = sample(account, 10 * S);
+	MEASURED(vgpu_of(got, 0)->dirty_bytes_per_s, 200 * KIB, GW_SOURCE_DEVICE);
 }
 
 /* Until the driver is asked again what is left goes by what is written and sent. */
@@ -569,6 +583,7 @@ CU_TestInfo suite_account[] = {
 	{ "left: what QEMU makes up is not taken", test_made_up_size },
 	{ "left: garbage is not believed, and told", test_garbage },
 	{ "rate: what is left and sent", test_rate },
+	{ "rate: little that is left", test_little_left },
 	{ "rate: looks that are far apart", test_rare_looks },
 	{ "rate: much that is left hides some of it", test_much_left },
 	{ "left: QEMU's estimate and the driver", test_estimate_and_driver },
