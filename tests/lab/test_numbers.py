@@ -102,20 +102,20 @@ class Holdup(NumbersCase):
         self.assertLess(limits[-1], 20e6)
 
     def test_given_up_at_once(self):
-        """With a maximum that is too small, three samples after all that it takes is known."""
+        """With a maximum that is too small, three samples after all that it takes is known: until the driver has been asked
+        RAM may be what most is left of."""
         self.both_fault("no_precopy", 1)
         self.up()
         self.note()
         known = []
 
         def look(sample):
-            if known or "predicted_downtime_us" in sample and "held_up_by" in sample:
+            if known or "predicted_downtime_us" in sample and sample.get("held_up_by") == "gpu0":
                 known.append(sample)
 
         code, words = self.watch(look, "--downtime-limit", "300ms")
         self.assertEqual(code, NO_CONVERGENCE, words)
-        self.assertEqual(known[0]["held_up_by"], "gpu0")
-        self.assertLessEqual(len(known), 3, known)
+        self.assertIn(len(known), (1, 2, 3), known)
         self.assert_stayed()
 
 
