@@ -14,8 +14,8 @@
  *
  * over 1 to 5 seconds, or since the look before where looks are rarer. Only readings that the driver was asked for
  * count. A block that QEMU holds is neither left nor sent: where that could be much of what was written the window is
- * made longer, and while it still could the rate is an estimate. A chunk that is written again before it was sent does not show; so where much of the vRAM is left, and while
- * initial bytes are, the rate is at least this.
+ * made longer, and while it still could the rate is an estimate or a lower bound. A chunk that is written again before it
+ * was sent does not show; so where much of the vRAM is left, and while initial bytes are, the rate is at least this.
  *
  * Drivers' numbers are estimates and may be garbage: more than twice the vRAM is not believed.
  */
@@ -144,7 +144,7 @@ is_much(const AccountVgpu *self, gint64 left_bytes)
 	return self->vram_bytes < 0 || left_bytes > self->vram_bytes / MUCH;
 }
 
-/* By number: the oldest that is kept, and the newest. */
+/* The number of the oldest that is kept; the newest is n_points - 1. */
 static guint
 oldest_point(const AccountVgpu *self)
 {
