@@ -29,6 +29,7 @@ class Rates(unittest.TestCase):
     def test_judged(self):
         for told, true, expected in ((number(105), 100, True), (number(111), 100, False), (number(89), 100, False),
                                      (number(50, "lower-bound"), 100, True), (number(120, "lower-bound"), 100, False),
+                                     (number(129, "estimated"), 100, True), (number(131, "estimated"), 100, False),
                                      (None, 100, None), (number(0), 0, True), (number(5), 0, True),
                                      (number(50), 0, False)):
             self.assertEqual(vram_figures.is_rate(told, true, 1000), expected, (told, true))
