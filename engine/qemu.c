@@ -23,6 +23,8 @@
 #define CANCEL_TIMEOUT_MS  3000
 #define CANCEL_GRACE_MS	   500
 #define FINAL_TIMEOUT_MS   20000
+#define TIDY_TIMEOUT_MS	   5000
+#define TIDY_LOOK_MS	   10
 #define QUIT_TIMEOUT_MS	   5000
 #define KILL_TIMEOUT_MS	   5000
 
@@ -306,6 +308,38 @@ qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data, G
 	if (sever != NULL && !await_until(is_final, self, CANCEL_GRACE_MS, NULL, NULL))
 		sever(data);
 	return qemu_wait_final(self, FINAL_TIMEOUT_MS, error) && refresh_status(self, error);
+}
+
+/* Is there a final word, and something left of the migration that has come to it? */
+static gboolean
+look_for_rest(Qemu *self, gboolean *ret_has, GError **error)
+{
+	g_auto(QmpMigrateInfo) info;
+	qmp_migrate_info_init(&info);
+	*ret_has = FALSE;
+	if (!qmp_query_migrate(self->qmp, &info, error))
+		return FALSE;
+	return info.status == QMP_MIGRATE_NONE || !qmp_migrate_status_is_final(info.status) ||
+	       qmp_migration_has_yank(self->qmp, ret_has, error);
+}
+
+gboolean
+qemu_wait_tidy(Qemu *self, GError **error)
+{
+	gint64 deadline_us = g_get_monotonic_time() + TIDY_TIMEOUT_MS * 1000;
+	gboolean has_rest;
+	while (look_for_rest(self, &has_rest, error)) {
+		if (!has_rest)
+			return TRUE;
+		if (g_get_monotonic_time() >= deadline_us) {
+			g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION,
+				    "%s: QEMU has not tidied up after its migration for %.1f s",
+				    self->host, TIDY_TIMEOUT_MS / 1e3);
+			return FALSE;
+		}
+		await_ms(TIDY_LOOK_MS);
+	}
+	return FALSE;
 }
 
 static gboolean

@@ -84,6 +84,18 @@ gboolean qemu_wait_status(Qemu *self, QmpMigrateStatus status, int timeout_ms,
 gboolean qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data,
 			       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/**
+ * qemu_wait_tidy:
+ *
+ * Waits until QEMU has put away what its last migration has used, which is later than its final word: a thread of
+ * multifd says "failed" while all channels are still there, and by the capability QEMU decides whether there are any
+ * to put away. So a QEMU (10.0, seen and by its source) whose capabilities are changed in between ends itself by an
+ * assertion, guest and all. Nothing is waited for where no migration has ended.
+ *
+ * Returns: %FALSE with %GW_ERROR_MIGRATION after some seconds, or what QEMU said
+ */
+gboolean qemu_wait_tidy(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Makes the vCPUs run if they do not, and waits until they do. */
 gboolean qemu_ensure_running(Qemu *self, int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

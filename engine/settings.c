@@ -235,6 +235,8 @@ settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, PlanHost 
 gboolean
 settings_restore(const Settings *self, Qemu *qemu, GError **error)
 {
+	if (!qemu_wait_tidy(qemu, error))
+		return FALSE;
 	GError *errors[3] = { NULL };
 	gboolean is_back = qmp_migrate_set_capabilities(qemu->qmp, self->capabilities, &errors[0]);
 	is_back &= qmp_parameters_apply(self->parameters, qemu->qmp, &errors[1]);

@@ -20,6 +20,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
 /* Makes the settings the plan's. A failure may have changed some: settings_restore() is right then too. */
 gboolean settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, PlanHost host,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Puts them back as they were; all are tried, the first error is kept. */
+/* Puts them back as they were; all are tried, the first error is kept. None is, where QEMU does not let go of a
+ * migration that has ended: see qemu_wait_tidy(). */
 gboolean
 settings_restore(const Settings *self, Qemu *qemu, GError **error) G_GNUC_WARN_UNUSED_RESULT;

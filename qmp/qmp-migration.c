@@ -222,6 +222,37 @@ qmp_yank_migration(QmpClient *client, GError **error)
 	return qmp_call(client, "yank", arguments, &options, error);
 }
 
+static gboolean
+is_yank_of_migration(JsonObject *instance)
+{
+	const char *type = NULL;
+
+	return instance != NULL && json_get_string(instance, "type", &type, NULL) &&
+	       g_str_equal(type, "migration");
+}
+
+gboolean
+qmp_migration_has_yank(QmpClient *client, gboolean *ret_has, GError **error)
+{
+	g_autoptr(GError) local_error = NULL;
+	g_autoptr(JsonNode) reply =
+		qmp_client_execute(client, "query-yank", NULL, NULL, &local_error);
+	JsonArray *array = NULL;
+
+	*ret_has = FALSE;
+	if (g_error_matches(local_error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND))
+		return TRUE;
+	if (reply == NULL) {
+		g_propagate_error(error, g_steal_pointer(&local_error));
+		return FALSE;
+	}
+	if (!json_get_root_array(reply, "the reply", &array, &local_error))
+		return qmp_call_bad_answer("query-yank", g_steal_pointer(&local_error), error);
+	for (guint i = 0; i < json_array_get_length(array) && !*ret_has; i++)
+		*ret_has = is_yank_of_migration(json_get_element_object(array, i));
+	return TRUE;
+}
+
 /* ---- descriptors ---- */
 
 gboolean

@@ -95,6 +95,14 @@ gboolean qmp_migrate_continue(QmpClient *client, GError **error) G_GNUC_WARN_UNU
 /* Wakes a migration that has failed while it waited for qmp_migrate_continue(): it tidies up, and lets the guest run. */
 gboolean qmp_migrate_wake_failed(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_migrate_cancel(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/**
+ * qmp_migration_has_yank:
+ *
+ * Does QEMU list its migration, one that comes in or goes out, among what can be yanked? The entry goes with the last
+ * thing that is tidied up after one, and so after a final status. A QEMU that does not know the command has none.
+ */
+gboolean qmp_migration_has_yank(QmpClient *client, gboolean *ret_has,
+				GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Out of band: breaks a stream whose send is stuck. */
 gboolean qmp_yank_migration(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

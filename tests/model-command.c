@@ -135,7 +135,8 @@ query_nothing(Model *self, JsonObject *arguments, Reply *reply)
 static void
 query_yank(Model *self, JsonObject *arguments, Reply *reply)
 {
-	reply->result = g_strdup(model_is_migrating(self) ? "[{\"type\": \"migration\"}]" : "[]");
+	gboolean has_one = model_is_migrating(self) || model_is_untidy(self);
+	reply->result = g_strdup(has_one ? "[{\"type\": \"migration\"}]" : "[]");
 }
 
 /* ---- descriptors ---- */
@@ -312,6 +313,11 @@ set_capabilities(Model *self, JsonObject *arguments, Reply *reply)
 {
 	JsonArray *array = NULL;
 
+	if (model_is_untidy(self)) {
+		fprintf(stderr,
+			"model-qemu: capabilities are changed under a migration that ends\n");
+		_exit(1);
+	}
 	if (model_is_migrating(self))
 		refuse(reply, "There's a migration process in progress");
 	else if (!json_get_array(arguments, "capabilities", &array, NULL))

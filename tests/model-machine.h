@@ -11,7 +11,7 @@ typedef struct {
 	char *commands_path, *blocked, *earlier, *trace;		 /* (owned) (nullable) */
 	gboolean stopped, incoming, deaf, modern, swap_events, cancel_late, cancel_hangs;
 	gboolean fails_paused;
-	gint64 ram_mib, vcpus, active_ms, device_ms, resume_ms, passes_per_s;
+	gint64 ram_mib, vcpus, active_ms, device_ms, resume_ms, tidy_ms, passes_per_s;
 	GHashTable *on;		  /* (owned): "command" or "command#2" -> action */
 	GHashTable *at;		  /* (owned): status -> action */
 	GHashTable *words;	  /* (owned): status -> word */
@@ -33,8 +33,9 @@ typedef struct {
 	char *error_desc;   /* (owned) (nullable) */
 	gboolean exit_on_error;
 	gboolean incoming_begun;
-	gint64 begin_us;   /* of the migration */
-	gint64 next_us;	   /* when something happens by itself; 0 for never */
+	gint64 begin_us; /* of the migration */
+	gint64 next_us;	 /* when something happens by itself; 0 for never */
+	gint64 tidy_us; /* when it has put away what a failed one has used; G_MAXINT64: not by itself */
 	gint64 pages_us;   /* when the next line of pages goes out; 0 for never */
 	gboolean loaded;   /* the destination has answered */
 	int stream;	   /* (owned) or -1 */
@@ -64,6 +65,8 @@ void model_continue(Model *self);
 void model_cancel(Model *self);
 void model_yank(Model *self);
 gboolean model_is_migrating(Model *self);
+/* Has it yet to put away what a migration that failed has used? */
+gboolean model_is_untidy(Model *self);
 /* Time has passed. */
 void model_tick(Model *self);
 /* Is the stream looked at now? */

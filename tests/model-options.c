@@ -130,6 +130,7 @@ parse_number(ModelOptions *self, const char *name, const char *value)
 		{ "m", &self->ram_mib },	   { "smp", &self->vcpus },
 		{ "active-ms", &self->active_ms }, { "device-ms", &self->device_ms },
 		{ "resume-ms", &self->resume_ms }, { "passes-per-s", &self->passes_per_s },
+		{ "tidy-ms", &self->tidy_ms },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -165,7 +166,9 @@ parse_value(ModelOptions *self, const char *name, const char *value)
 void
 model_options_parse(ModelOptions *self, int argc, char **argv)
 {
-	*self = (ModelOptions){ .ram_mib = 64, .vcpus = 1, .active_ms = 20, .device_ms = 5 };
+	*self = (ModelOptions){
+		.ram_mib = 64, .vcpus = 1, .active_ms = 20, .device_ms = 5, .tidy_ms = 5
+	};
 	set(&self->uuid, "00000000-0000-0000-0000-000000000000");
 	set(&self->machine, "pc-q35-7.2");
 	self->on = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

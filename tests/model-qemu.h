@@ -29,6 +29,8 @@
  *	--cancel-hangs            after migrate_cancel it stays in cancelling
  *	--fails-paused            in pre-switchover it fails, and does not tidy up before migrate-continue
  *	--resume-ms MS            after a failure in the switchover the guest runs again so much later
+ *	--tidy-ms MS              after a failure it puts away what the migration has used so much later (default
+ *	                          5); capabilities that are changed before end it, as they end QEMU 10.0
  *	--passes-per-s N          events MIGRATION_PASS while it is active
  *	--cont-stderr TEXT        written to stderr when a guest that came in is started
  *	--trace LINE              a trace point that writes this line; again for more lines

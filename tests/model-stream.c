@@ -36,6 +36,12 @@ model_is_migrating(Model *self)
 	       is(self, "device") || is(self, "cancelling");
 }
 
+gboolean
+model_is_untidy(Model *self)
+{
+	return model_now_us() < self->tidy_us;
+}
+
 void
 model_set_status(Model *self, const char *status)
 {
@@ -93,6 +99,9 @@ fail(Model *self, const char *desc)
 		return;
 	}
 	close_stream(self);
+	self->tidy_us = stopped && self->options.fails_paused
+				? G_MAXINT64
+				: model_now_us() + self->options.tidy_ms * 1000;
 	/* As in QEMU, the reason is often missing when it failed in the switchover. */
 	self->error_desc = stopped || *desc == '\0' ? NULL : g_strdup(desc);
 	model_set_status(self, "failed");
@@ -211,6 +220,7 @@ model_continue(Model *self)
 		go_device(self);
 	} else if (is(self, "failed") && g_str_equal(self->run_state, "finish-migrate")) {
 		close_stream(self);
+		self->tidy_us = 0;
 		resume(self);
 	}
 }

@@ -2,6 +2,7 @@
 /*
  * qmp-migration: units and missing fields of query-migrate, and the exact text of what is sent.
  */
+#include <string.h>
 #include <unistd.h>
 
 #include "qmp/qmp-migration.h"
@@ -213,6 +214,40 @@ test_capabilities(void)
 	probe_end(client, qemu);
 }
 
+static void
+test_yank(void)
+{
+	const struct {
+		FakeStep step;
+		gboolean has;
+		const char *words; /* of the error; NULL for none */
+	} rows[] = {
+		{ { .result = "[]" }, FALSE, NULL },
+		{ { .result = "[{\"type\": \"block-node\", \"node-name\": \"migration\"}]" },
+		  FALSE,
+		  NULL },
+		{ { .result = "[7, {\"type\": 7}, {\"type\": \"migration\"}]" }, TRUE, NULL },
+		{ { .error = "{\"class\": \"CommandNotFound\", \"desc\": \"no\"}" }, FALSE, NULL },
+		{ { .error = "{\"class\": \"GenericError\", \"desc\": \"no\"}" }, FALSE, "no" },
+		{ { .result = "{}" }, FALSE, "query-yank: the reply is not an array" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		FakeStep step = rows[i].step;
+		step.expect = "query-yank";
+		g_autoptr(FakeQemu) qemu = fake_qemu_new(&step, 1, FAKE_DEFAULT);
+		QmpClient *client = probe_connect(qemu);
+		g_autoptr(GError) error = NULL;
+		gboolean has = TRUE;
+		gboolean is_answered = qmp_migration_has_yank(client, &has, &error);
+		CU_ASSERT_EQUAL(is_answered, rows[i].words == NULL);
+		CU_ASSERT_EQUAL(has, rows[i].has);
+		if (rows[i].words != NULL)
+			CU_ASSERT_PTR_NOT_NULL(strstr(error->message, rows[i].words));
+		probe_end(client, qemu);
+	}
+}
+
 /* The names are QEMU's: some have a dash and some an underscore. */
 static void
 test_commands(void)
@@ -276,5 +311,6 @@ CU_TestInfo suite_qmp_migration[] = {
 	{ "parameters, sent", test_parameters_set },
 	{ "capabilities", test_capabilities },
 	{ "names and arguments of the commands", test_commands },
+	{ "is a migration among what can be yanked", test_yank },
 	CU_TEST_INFO_NULL,
 };

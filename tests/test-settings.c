@@ -58,9 +58,10 @@ make_plan(void)
 		.result = "\"auto\""                                                  \
 	}
 #define RESTORE                                                                                 \
-	{ .expect = "migrate-set-capabilities",                                                 \
-	  .arguments = "{\"capability\":\"xbzrle\",\"state\":true}",                            \
-	  .result = "{}" },                                                                     \
+	{ .expect = "query-migrate", .result = "{}" },                                          \
+		{ .expect = "migrate-set-capabilities",                                         \
+		  .arguments = "{\"capability\":\"xbzrle\",\"state\":true}",                    \
+		  .result = "{}" },                                                             \
 		{ .expect = "migrate-set-parameters",                                           \
 		  .arguments = "\"arguments\":{\"downtime-limit\":300,\"tls-creds\":\"mine\"}", \
 		  .result = "{}" },                                                             \
@@ -138,6 +139,7 @@ each_is_tried(void)
 {
 	const FakeStep steps[] = {
 		SAVE,
+		{ .expect = "query-migrate", .result = "{}" },
 		{ .expect = "migrate-set-capabilities",
 		  .error = "{\"class\": \"GenericError\", \"desc\": \"the first\"}" },
 		{ .expect = "migrate-set-parameters",
@@ -154,6 +156,34 @@ each_is_tried(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(former);
 	CU_ASSERT_FALSE(settings_restore(former, &qemu, &error));
 	TEST_ERROR(error, QMP_ERROR, QMP_ERROR_GENERIC, "the first");
+	probe_end(client, fake);
+}
+
+/* With 10.0 and several channels a capability that changes between these two ends QEMU. */
+static void
+not_before_qemu_is_tidy(void)
+{
+	const FakeStep steps[] = {
+		SAVE,
+		{ .expect = "query-migrate", .result = "{\"status\":\"failed\"}" },
+		{ .expect = "query-yank",
+		  .result = "[{\"type\":\"chardev\",\"id\":\"a\"},{\"type\":\"migration\"}]" },
+		{ .expect = "query-migrate", .result = "{\"status\":\"failed\"}" },
+		{ .expect = "query-yank", .result = "[{\"type\":\"chardev\",\"id\":\"a\"}]" },
+		{ .expect = "migrate-set-capabilities", .result = "{}" },
+		{ .expect = "migrate-set-parameters", .result = "{}" },
+		{ .expect = "qom-set", .result = "{}" },
+	};
+	g_autoptr(FakeQemu) fake = FAKE_QEMU(steps);
+	QmpClient *client = probe_connect(fake);
+	Qemu qemu = { .host = "source", .qmp = client };
+	g_autoptr(GwPlan) plan = make_plan();
+	g_autoptr(Settings) former = settings_save(&qemu, plan, PLAN_SOURCE, NULL);
+	g_autoptr(GError) error = NULL;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(former);
+	CU_ASSERT_TRUE(settings_restore(former, &qemu, &error));
+	TEST_NO_ERROR(error);
 	probe_end(client, fake);
 }
 
@@ -183,6 +213,7 @@ CU_TestInfo suite_settings[] = {
 	{ "what is set comes back", what_is_set_comes_back },
 	{ "a journal brings it back too", a_journal_brings_it_back_too },
 	{ "each is tried", each_is_tried },
+	{ "not before QEMU is tidy", not_before_qemu_is_tidy },
 	{ "the other side is left alone", the_other_side_is_left_alone },
 	CU_TEST_INFO_NULL,
 };
