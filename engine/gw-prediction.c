@@ -91,8 +91,9 @@ gw_prediction_free(GwPrediction *self)
 	g_free(self);
 }
 
-void
-prediction_add_range(JsonObject *object, const char *name, GwRange range)
+/* A range that is not known is absent. */
+static void
+add_range(JsonObject *object, const char *name, GwRange range)
 {
 	if (range.low < 0 && range.likely < 0)
 		return;
@@ -112,7 +113,7 @@ parts_to_array(const GwPrediction *self)
 		JsonObject *object = json_object_new();
 		fields_add_string(object, "name", part->name);
 		fields_add_string(object, "id", part->id);
-		prediction_add_range(object, "us", part->us);
+		add_range(object, "us", part->us);
 		json_array_add_object_element(array, object);
 	}
 	return array;
@@ -129,8 +130,7 @@ prediction_to_node(const GwPrediction *self)
 	json_object_set_boolean_member(object, "converges", self->converges);
 	fields_add_string(object, "confidence", gw_confidence_to_string(self->confidence));
 	for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
-		prediction_add_range(object, ranges[i].name,
-				     G_STRUCT_MEMBER(GwRange, self, ranges[i].offset));
+		add_range(object, ranges[i].name, G_STRUCT_MEMBER(GwRange, self, ranges[i].offset));
 	json_object_set_array_member(object, "parts", parts_to_array(self));
 	fields_add_string(object, "held_up_by", self->held_up_by);
 	return fields_node(object);
@@ -142,8 +142,8 @@ gw_prediction_to_json(const GwPrediction *self)
 	return fields_take_text(prediction_to_node(self), FALSE);
 }
 
-GwRange
-prediction_read_range(Fields *fields, const char *name, FieldsNeed limits)
+static GwRange
+read_range(Fields *fields, const char *name)
 {
 	JsonNode *node = fields_object(fields, name, FIELDS_OPTIONAL);
 	if (node == NULL)
@@ -152,9 +152,9 @@ prediction_read_range(Fields *fields, const char *name, FieldsNeed limits)
 	Fields inner;
 	fields_init(&inner, node, path);
 	GwRange range = {
-		.low = fields_count(&inner, "low", limits),
-		.likely = fields_count(&inner, "likely", limits),
-		.high = fields_count(&inner, "high", limits),
+		.low = fields_count(&inner, "low", FIELDS_OPTIONAL),
+		.likely = fields_count(&inner, "likely", FIELDS_OPTIONAL),
+		.high = fields_count(&inner, "high", FIELDS_OPTIONAL),
 	};
 	return fields_end_inner(&inner, fields) ? range : unknown;
 }
@@ -166,7 +166,7 @@ read_part(GwPrediction *self, JsonNode *node, const char *path, GError **error)
 	fields_init(&fields, node, path);
 	g_autofree char *name = fields_string(&fields, "name", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
 	g_autofree char *id = fields_string(&fields, "id", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
-	prediction_add_part(self, name, id, prediction_read_range(&fields, "us", FIELDS_OPTIONAL));
+	prediction_add_part(self, name, id, read_range(&fields, "us"));
 	return fields_end(&fields, error);
 }
 
@@ -196,7 +196,7 @@ prediction_from_node(JsonNode *node, const char *path, GError **error)
 	self->confidence = number_read_confidence(&fields, "confidence");
 	for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
 		G_STRUCT_MEMBER(GwRange, self, ranges[i].offset) =
-			prediction_read_range(&fields, ranges[i].name, FIELDS_OPTIONAL);
+			read_range(&fields, ranges[i].name);
 	JsonArray *parts = fields_array(&fields, "parts", FIELDS_OPTIONAL, MAX_PARTS);
 	self->held_up_by = fields_string(&fields, "held_up_by", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	if (!fields_end(&fields, error) || !read_parts(self, parts, path, error))

@@ -11,8 +11,10 @@
  * devices, the load), however much the vGPUs have to send: a few KiB of theirs say nothing of how fast a driver is. Where
  * the bytes took most of the time the rest does not show: a bandwidth is never known so well.
  *
- * A value is smoothed over about four. Its range holds what was seen, older extremes fade, and one run is not taken for
- * the truth: until there are a few the range is widened.
+ * The last five values of each are kept, and the likely one is their median: a run on a busy host is longer, by half or
+ * more, and neither it nor the next ones should be taken for the rule. Of two in the middle the better is taken, since
+ * nothing disturbs a run into being shorter. The range holds all five, and is widened: a few do not show how far off the
+ * next may be.
  */
 #include "engine/learning.h"
 
@@ -21,30 +23,28 @@
 #include "engine/fields.h"
 #include "engine/gw-error.h"
 #include "engine/parse-object.h"
-#include "engine/prediction-json.h"
 
-#define MEMORY_SEEN 4
-#define FADING	    8 /* an extreme comes nearer by an eighth with each run */
-#define SURE_SEEN   3
-#define HELD_UP	    0.8 /* of the link's bandwidth: a driver that is slower holds it up */
-#define SHOWN	    0.2 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
-#define MUCH	    8 /* of the vRAM one part in so many: less says nothing of a driver's speed */
-#define MOST_VALUE  (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
-#define MAX_BYTES   (256 * 1024)
-#define MAX_DEPTH   8
-#define PER_MILLE   1000
+#define SURE_SEEN  3
+#define HELD_UP	   0.8 /* of the link's bandwidth: a driver that is slower holds it up */
+#define SHOWN	   0.2 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
+#define MUCH	   8 /* of the vRAM one part in so many: less says nothing of a driver's speed */
+#define MOST_VALUE (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
+#define MAX_BYTES  (256 * 1024)
+#define MAX_DEPTH  8
+#define PER_MILLE  1000
 
 static const GwRange unknown = { -1, -1, -1 };
 
 static const struct {
 	const char *name;
 	gsize offset;
-} ranges[] = {
-	{ "stop_us", G_STRUCT_OFFSET(LearnedType, stop_us) },
-	{ "start_us", G_STRUCT_OFFSET(LearnedType, start_us) },
-	{ "load_us", G_STRUCT_OFFSET(LearnedType, load_us) },
-	{ "device_bytes_per_s", G_STRUCT_OFFSET(LearnedType, device_bytes_per_s) },
-	{ "sent_per_mille", G_STRUCT_OFFSET(LearnedType, sent_per_mille) },
+	gint64 most;
+} kinds[] = {
+	{ "stop_us", G_STRUCT_OFFSET(LearnedType, stop_us), MOST_VALUE },
+	{ "start_us", G_STRUCT_OFFSET(LearnedType, start_us), MOST_VALUE },
+	{ "load_us", G_STRUCT_OFFSET(LearnedType, load_us), MOST_VALUE },
+	{ "device_bytes_per_s", G_STRUCT_OFFSET(LearnedType, device_bytes_per_s), MOST_VALUE },
+	{ "sent_per_mille", G_STRUCT_OFFSET(LearnedType, sent_per_mille), PER_MILLE },
 };
 
 static void
@@ -68,9 +68,14 @@ learned_type_new(const char *type, const char *driver_version)
 	LearnedType *self = g_new0(LearnedType, 1);
 	self->type = g_strdup(type);
 	self->driver_version = g_strdup(driver_version);
-	for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
-		G_STRUCT_MEMBER(GwRange, self, ranges[i].offset) = unknown;
 	return self;
+}
+
+static gboolean
+is_same(const char *type, const char *driver_version, const GwVgpu *vgpu)
+{
+	return g_strcmp0(type, vgpu->type) == 0 &&
+	       g_strcmp0(driver_version, vgpu->driver_version) == 0;
 }
 
 /* (nullable): its place is in @ret_at. */
@@ -80,8 +85,7 @@ find(const GPtrArray *self, const GwVgpu *vgpu, guint *ret_at)
 	for (guint i = 0; vgpu->type != NULL && i < self->len; i++) {
 		LearnedType *known = g_ptr_array_index(self, i);
 		*ret_at = i;
-		if (strcmp(known->type, vgpu->type) == 0 &&
-		    g_strcmp0(known->driver_version, vgpu->driver_version) == 0)
+		if (is_same(known->type, known->driver_version, vgpu))
 			return known;
 	}
 	return NULL;
@@ -176,20 +180,13 @@ sent_per_mille(const GwReportVgpu *vgpu)
 }
 
 static void
-merge(GwRange *range, gint64 value, gint64 seen)
+keep(LearnedValues *self, gint64 value)
 {
 	if (value < 0)
 		return;
-	value = MIN(value, MOST_VALUE);
-	if (range->likely < 0) {
-		*range = predict_exactly(value);
-		return;
-	}
-	range->likely += (value - range->likely) / MIN(seen, MEMORY_SEEN);
-	range->low += (range->likely - range->low) / FADING;
-	range->high -= (range->high - range->likely) / FADING;
-	range->low = MIN(MIN(range->low, value), range->likely);
-	range->high = MAX(MAX(range->high, value), range->likely);
+	self->n = MIN(self->n + 1, LEARNING_KEPT);
+	memmove(&self->values[1], &self->values[0], (self->n - 1) * sizeof self->values[0]);
+	self->values[0] = MIN(value, MOST_VALUE);
 }
 
 /* It comes first then; the one that was not seen for longest is forgotten. */
@@ -221,6 +218,29 @@ share(gint64 us, guint n)
 	return us < 0 ? -1 : us / n;
 }
 
+/* Several of a type, in one VM, are one lesson. */
+static gboolean
+is_first_of_type(const GPtrArray *vgpus, guint at)
+{
+	const GwVgpu *vgpu = g_ptr_array_index(vgpus, at);
+	for (guint i = 0; i < at; i++) {
+		const GwVgpu *earlier = g_ptr_array_index(vgpus, i);
+		if (is_same(earlier->type, earlier->driver_version, vgpu))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static void
+take_lesson(LearnedType *self, const Lesson *lesson, const GwReportVgpu *vgpu, guint n_vgpus)
+{
+	keep(&self->stop_us, share(lesson->stop_us, n_vgpus));
+	keep(&self->start_us, share(lesson->start_us, n_vgpus));
+	keep(&self->load_us, share(lesson->load_us, n_vgpus));
+	keep(&self->device_bytes_per_s, lesson->device_bytes_per_s);
+	keep(&self->sent_per_mille, sent_per_mille(vgpu));
+}
+
 gboolean
 learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 {
@@ -238,12 +258,8 @@ learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 			continue;
 		LearnedType *known = find_or_add(self, vgpu);
 		known->seen = MIN(known->seen + 1, MOST_VALUE);
-		merge(&known->stop_us, share(lesson.stop_us, n), known->seen);
-		merge(&known->start_us, share(lesson.start_us, n), known->seen);
-		merge(&known->load_us, share(lesson.load_us, n), known->seen);
-		merge(&known->device_bytes_per_s, lesson.device_bytes_per_s, known->seen);
-		merge(&known->sent_per_mille, sent_per_mille(g_ptr_array_index(report->vgpus, i)),
-		      known->seen);
+		if (is_first_of_type(vgpus, i))
+			take_lesson(known, &lesson, g_ptr_array_index(report->vgpus, i), n);
 		is_taken = TRUE;
 	}
 	return is_taken;
@@ -251,13 +267,32 @@ learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 
 /* ---- what is known of a VM ---- */
 
-/* A few do not show how far off the next may be. */
-static GwRange
-widen(GwRange range, gint64 seen)
+static int
+compare(const void *a, const void *b)
 {
+	gint64 left = *(const gint64 *)a, right = *(const gint64 *)b;
+	return (left > right) - (left < right);
+}
+
+/* -1 where there are none. Of an even number of values the median is the less, but of a speed. */
+static GwRange
+range_of(const LearnedValues *self, gboolean is_speed)
+{
+	if (self->n == 0)
+		return unknown;
+	LearnedValues sorted = *self;
+	qsort(sorted.values, sorted.n, sizeof sorted.values[0], compare);
+	guint middle = is_speed ? sorted.n / 2 : (sorted.n - 1) / 2;
+	return (GwRange){ sorted.values[0], sorted.values[middle], sorted.values[sorted.n - 1] };
+}
+
+static GwRange
+widened(const LearnedValues *self, gboolean is_speed)
+{
+	GwRange range = range_of(self, is_speed);
+	gint64 off = self->n < SURE_SEEN ? 2 : 4;
 	if (range.likely < 0)
 		return unknown;
-	gint64 off = seen < SURE_SEEN ? 2 : 4;
 	return (GwRange){ range.low - range.low / off, range.likely,
 			  range.high + range.high / off };
 }
@@ -280,12 +315,13 @@ take_slower(GwRange *slowest, GwRange range)
 
 /* What one of the VM's vGPUs adds. -1 stays: the sum is not known then. */
 static void
-add_known(GwRange *sum, GwRange range, gint64 seen)
+add_known(GwRange *sum, const LearnedValues *values)
 {
+	GwRange range = widened(values, FALSE);
 	if (sum->likely < 0 || range.likely < 0)
 		*sum = unknown;
 	else
-		add(sum, widen(range, seen));
+		add(sum, range);
 }
 
 static void
@@ -311,16 +347,15 @@ learning_look_up(const GPtrArray *self, const GPtrArray *vgpus, Learned *ret_lea
 	for (guint i = 0; i < VGPU_MAX; i++)
 		ret_learned->sent_per_mille[i] = unknown;
 	for (guint i = 0; i < n; i++) {
+		static const LearnedType nothing = { NULL };
 		guint at;
 		const LearnedType *known = find(self, g_ptr_array_index(vgpus, i), &at);
-		gint64 seen = known != NULL ? known->seen : 0;
-		add_known(&stop_us, known != NULL ? known->stop_us : unknown, seen);
-		add_known(&load_us, known != NULL ? known->load_us : unknown, seen);
-		add_known(&start_us, known != NULL ? known->start_us : unknown, seen);
-		if (known == NULL)
-			continue;
-		ret_learned->sent_per_mille[i] = known->sent_per_mille;
-		take_slower(&device, widen(known->device_bytes_per_s, known->seen));
+		known = known != NULL ? known : &nothing;
+		add_known(&stop_us, &known->stop_us);
+		add_known(&load_us, &known->load_us);
+		add_known(&start_us, &known->start_us);
+		ret_learned->sent_per_mille[i] = range_of(&known->sent_per_mille, FALSE);
+		take_slower(&device, widened(&known->device_bytes_per_s, TRUE));
 	}
 	predict_terms_init(&ret_learned->terms);
 	ret_learned->is_load_known = FALSE;
@@ -334,6 +369,18 @@ learning_look_up(const GPtrArray *self, const GPtrArray *vgpus, Learned *ret_lea
 
 /* ---- JSON ---- */
 
+/* Nothing where there are none. */
+static void
+add_values(JsonObject *object, const char *name, const LearnedValues *values)
+{
+	if (values->n == 0)
+		return;
+	JsonArray *array = json_array_new();
+	for (guint i = 0; i < values->n; i++)
+		json_array_add_int_element(array, values->values[i]);
+	json_object_set_array_member(object, name, array);
+}
+
 char *
 learning_to_json(const GPtrArray *self)
 {
@@ -345,22 +392,30 @@ learning_to_json(const GPtrArray *self)
 		fields_add_string(object, "type", known->type);
 		fields_add_string(object, "driver_version", known->driver_version);
 		fields_add_known(object, "seen", known->seen);
-		for (guint r = 0; r < G_N_ELEMENTS(ranges); r++)
-			prediction_add_range(object, ranges[r].name,
-					     G_STRUCT_MEMBER(GwRange, known, ranges[r].offset));
+		for (guint k = 0; k < G_N_ELEMENTS(kinds); k++)
+			add_values(object, kinds[k].name,
+				   &G_STRUCT_MEMBER(LearnedValues, known, kinds[k].offset));
 		json_array_add_object_element(types, object);
 	}
 	json_object_set_array_member(root, "types", types);
 	return fields_take_text(fields_node(root), TRUE);
 }
 
-static GwRange
-read_range(Fields *fields, const char *name)
+static void
+read_values(Fields *fields, const char *name, gint64 most, LearnedValues *ret_values)
 {
-	GwRange range = prediction_read_range(fields, name, FIELDS_REQUIRED);
-	if (range.low > range.likely || range.likely > range.high || range.high > MOST_VALUE)
-		fields_fail(fields, name, "is out of its range");
-	return range;
+	JsonArray *array = fields_array(fields, name, FIELDS_OPTIONAL, LEARNING_KEPT);
+	for (guint i = 0; array != NULL && i < json_array_get_length(array); i++) {
+		JsonNode *node = json_array_get_element(array, i);
+		gint64 value = JSON_NODE_HOLDS_VALUE(node) &&
+					       json_node_get_value_type(node) == G_TYPE_INT64
+				       ? json_node_get_int(node)
+				       : -1;
+		if (value < 0 || value > most)
+			fields_fail(fields, name, "has what is no number, or out of range");
+		else
+			ret_values->values[ret_values->n++] = value;
+	}
 }
 
 static gboolean
@@ -376,11 +431,9 @@ read_type(GPtrArray *self, JsonNode *node, const char *path, GError **error)
 	known->seen = fields_count(&fields, "seen", FIELDS_REQUIRED);
 	if (known->seen < 1 || known->seen > MOST_VALUE)
 		fields_fail(&fields, "seen", "is out of range");
-	for (guint i = 0; i < G_N_ELEMENTS(ranges); i++)
-		G_STRUCT_MEMBER(GwRange, known, ranges[i].offset) =
-			read_range(&fields, ranges[i].name);
-	if (known->sent_per_mille.high > PER_MILLE)
-		fields_fail(&fields, "sent_per_mille", "is more than all");
+	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+		read_values(&fields, kinds[i].name, kinds[i].most,
+			    &G_STRUCT_MEMBER(LearnedValues, known, kinds[i].offset));
 	return fields_end(&fields, error);
 }
 

@@ -7,17 +7,27 @@
 /* What earlier migrations took, by the type of the vGPU and the version of its driver. Pure; learning-file.c keeps it. */
 
 #define LEARNING_TYPES_MAX 64
+#define LEARNING_KEPT	   5
+
+/* What the last times showed, the newest first. */
+typedef struct {
+	gint64 values[LEARNING_KEPT];
+	guint n;
+} LearnedValues;
 
 typedef struct {
 	char *type;
 	char *driver_version;
 	gint64 seen; /* how many such vGPUs have been moved */
 	/* One vGPU's share of them. */
-	GwRange stop_us;  /* from the guest's stop to QEMU's leave to send the rest */
-	GwRange start_us; /* from the last byte sent to the guest's start over there */
-	GwRange load_us; /* of the time in between, what it took besides the bytes of RAM and vGPUs */
-	GwRange device_bytes_per_s; /* how fast its drivers save and load; -1: never slower than the link */
-	GwRange sent_per_mille; /* of its vRAM, by drivers that send it with the guest stopped only */
+	LearnedValues stop_us;	/* from the guest's stop to QEMU's leave to send the rest */
+	LearnedValues start_us; /* from the last byte sent to the guest's start over there */
+	LearnedValues
+		load_us; /* of the time in between, what it took besides the bytes of RAM and vGPUs */
+	LearnedValues
+		device_bytes_per_s; /* how fast its drivers save and load, where the link was not slower */
+	LearnedValues
+		sent_per_mille; /* of its vRAM, by drivers that send it with the guest stopped only */
 } LearnedType;
 
 /* (transfer full): of LearnedType, that which was seen last first. */
