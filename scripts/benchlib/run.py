@@ -27,15 +27,16 @@ MACHINES = {"7.2": env.OLD_MACHINE, "10.0": env.NEW_MACHINE}
 class Settings:
     """What all runs have in common."""
 
-    def __init__(self, qemu, limit_ms, ram_mib, dirty_mb_per_s, hot_mib=None):
+    def __init__(self, qemu, limit_ms, ram_mib, dirty_mb_per_s, hot_mib=None, rest_ms=0):
         self.qemu, self.limit_ms = qemu, limit_ms
-        self.ram_mib, self.dirty_mb_per_s, self.hot_mib = ram_mib, dirty_mb_per_s, hot_mib
+        self.ram_mib, self.dirty_mb_per_s = ram_mib, dirty_mb_per_s
+        self.hot_mib, self.rest_ms = hot_mib, rest_ms
         cores = sorted(os.sched_getaffinity(0))
         self.all_cores = set(cores)
         self.source_core, self.destination_core = cores[0], cores[1 % len(cores)]
 
     def guest(self):
-        return ticks.StampedGuest(self.ram_mib, self.dirty_mb_per_s, self.hot_mib)
+        return ticks.StampedGuest(self.ram_mib, self.dirty_mb_per_s, self.hot_mib, self.rest_ms)
 
 
 class Run(Scratch):

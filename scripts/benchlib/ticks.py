@@ -17,10 +17,11 @@ READER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tickreader.py
 class StampedGuest(TickGuest):
     """The boot sector of the tests, its ticks sent to a socket in the side's folder."""
 
-    def __init__(self, ram_mib, dirty_mb_per_s, hot_mib=None):
+    def __init__(self, ram_mib, dirty_mb_per_s, hot_mib=None, rest_ms=0):
         per_tick = dirty_mb_per_s * INTERVAL_US / PAGE_BYTES
         hot = None if hot_mib is None else hot_mib * (1 << 20) // PAGE_BYTES
-        super().__init__(ram_mib, dirty=round(per_tick), interval_us=INTERVAL_US, hot=hot)
+        super().__init__(ram_mib, dirty=round(per_tick), interval_us=INTERVAL_US, hot=hot,
+                         rest=rest_ms * 1000 // INTERVAL_US)
         self.dirty_bytes_per_s = self.dirty * PAGE_BYTES * 1000000 // INTERVAL_US
 
     def options(self, folder, clock):

@@ -46,12 +46,16 @@ class Guest:
 
 
 class TickGuest(Guest):
-    """A boot sector: PAGES of RAM in use, of the first HOT of them (all) DIRTY rewritten each INTERVAL_US."""
+    """A boot sector: PAGES of RAM in use, of the first HOT of them (all) DIRTY rewritten each INTERVAL_US.
+
+    With REST, a power of two, it does so for that many ticks and rests for as many, in turn.
+    """
 
     kind = "tick"
 
-    def __init__(self, ram_mib=32, pages=None, dirty=16, interval_us=2000, hot=None):
+    def __init__(self, ram_mib=32, pages=None, dirty=16, interval_us=2000, hot=None, rest=0):
         super().__init__(ram_mib)
+        self.rest = rest
         # The first MiB is not the guest's, and the last is left to the firmware.
         self.pages = pages if pages is not None else (ram_mib - 2) * 256
         self.hot = min(hot or self.pages, self.pages)
@@ -65,7 +69,7 @@ class TickGuest(Guest):
         if image[TICK_PARAMETERS:TICK_PARAMETERS + 8] != b"GWTICK\0\0":
             raise AssertionError("tick.bin has no parameter table")
         divisor = self.interval_us * PIT_HZ // 1000000
-        struct.pack_into("<IIII", image, TICK_PARAMETERS + 8, self.pages, self.dirty, divisor, self.hot)
+        struct.pack_into("<IIIII", image, TICK_PARAMETERS + 8, self.pages, self.dirty, divisor, self.hot, self.rest)
         with open(os.path.join(folder, "tick.img"), "wb") as file:
             file.write(image.ljust(IMAGE_BYTES, b"\0"))
 
