@@ -52,6 +52,7 @@
 #define THROTTLE_STEP  10
 #define THROTTLE_MOST  99
 #define LESS	       0.98 /* of what was left is progress */
+#define VAGUE	       1.5  /* times what the looks have found: the rate is a guess */
 #define MANY_LOOKS     3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
 
 struct Converge {
@@ -549,6 +550,17 @@ add_mib(GString *text, double bytes, const char *more)
 	g_string_append_printf(text, mib < 10 ? "%.1f MiB%s" : "%.0f MiB%s", mib, more);
 }
 
+/* Of a set that each pass finds all dirty nobody can tell how often it is written; nor of what is a bound by itself. */
+static void
+add_rate(GString *text, const Converge *self, guint i)
+{
+	GwRange rate = self->sources[i].dirty_bytes_per_s;
+	gint64 least = i == 0 ? dirty_get_found(&self->dirty) : -1;
+	gboolean is_vague = least > 0 && rate.likely > VAGUE * least;
+	g_string_append(text, is_vague || rate.high < 0 ? " and at least " : " and ");
+	add_mib(text, (double)(is_vague ? least : rate.likely), "/s are written to it");
+}
+
 static void
 add_source(GString *text, const Converge *self, guint i)
 {
@@ -562,10 +574,8 @@ add_source(GString *text, const Converge *self, guint i)
 		add_mib(text, left_bytes(source), " left");
 	if (source->stop_bytes.likely > 0)
 		g_string_append(text, ", which can go only when the guest has stopped");
-	if (source->dirty_bytes_per_s.likely > 0) {
-		g_string_append(text, " and ");
-		add_mib(text, (double)source->dirty_bytes_per_s.likely, "/s are written to it");
-	}
+	if (source->dirty_bytes_per_s.likely > 0)
+		add_rate(text, self, i);
 }
 
 char *

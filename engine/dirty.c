@@ -184,6 +184,18 @@ dirty_get_bandwidth(const Dirty *self)
 	return most > 0 ? (GwRange){ most, most, -1 } : predict_exactly(-1);
 }
 
+gint64
+dirty_get_found(const Dirty *self)
+{
+	double most = -1;
+	for (guint i = 0; i < MIN(self->n_groups, DIRTY_PASSES); i++) {
+		const PredictPass *pass = &self->passes[i];
+		if (pass->seconds > 0)
+			most = MAX(most, pass->found_bytes / pass->seconds);
+	}
+	return (gint64)most;
+}
+
 static void
 set_ram(const Dirty *self, const GwSample *sample, PredictSource *ram)
 {

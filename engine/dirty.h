@@ -43,6 +43,9 @@ gboolean dirty_is_shrinking(const Dirty *self);
 /* Not known (-1) until a few samples have been seen. */
 GwRange dirty_get_bandwidth(const Dirty *self);
 
+/* What the looks have found, bytes a second, by the pass that found most: the guest writes no less to RAM. -1: no look. */
+gint64 dirty_get_found(const Dirty *self);
+
 /**
  * dirty_get_sources:
  * @sample: the newest; the ids in @sources are its

@@ -98,6 +98,20 @@ hopeless_ram_is_given_up_with_the_numbers(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "115 MiB/s go out; RAM has "));
 }
 
+/* All of it is dirty at each look: how often it is written does not show. */
+static void
+a_rate_that_cannot_be_told_is_a_bound(void)
+{
+	LoopGuest guest = guest_of(4 * GIB, 64 * MIB, 5 * LINK);
+	ConvergePolicy policy = policy_of(0.2, GW_ON_STALL_ABORT);
+	g_auto(LoopEnd) end;
+	loop_run(&guest, &policy, &end);
+	CU_ASSERT_TRUE(end.gave_up);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(end.reason);
+	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, " left and at least 1"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, " MiB/s are written to it"));
+}
+
 static void
 wait_waits_and_takes_its_chance(void)
 {
@@ -431,6 +445,7 @@ absurd_samples_are_survived(void)
 CU_TestInfo suite_converge[] = {
 	{ "RAM ends with the least downtime", ram_ends_with_the_least_downtime },
 	{ "hopeless RAM is given up with the numbers", hopeless_ram_is_given_up_with_the_numbers },
+	{ "a rate that cannot be told is a bound", a_rate_that_cannot_be_told_is_a_bound },
 	{ "wait waits and takes its chance", wait_waits_and_takes_its_chance },
 	{ "extend allows what is needed and no more", extend_allows_what_is_needed_and_no_more },
 	{ "throttle slows RAM within the maximum", throttle_slows_ram_within_the_maximum },

@@ -148,6 +148,7 @@ passes_tell_the_rate(void)
 	gint64 left = 80 * MIB;
 	step(&scene, 0, 0, left, 1);
 	CU_ASSERT_EQUAL(scene.sources[0].dirty_bytes_per_s.likely, -1);
+	CU_ASSERT_EQUAL(dirty_get_found(&scene.dirty), -1);
 	for (guint pass = 0; pass < 6; pass++) {
 		guint steps = (guint)(left / (LINK / 10));
 		for (guint i = 0; i < steps; i++)
@@ -157,6 +158,7 @@ passes_tell_the_rate(void)
 	}
 	step(&scene, 0, 0, 0, 0);
 	CU_ASSERT_TRUE(is_about(scene.sources[0].dirty_bytes_per_s, 40 * MIB));
+	CU_ASSERT_TRUE(is_about(predict_about(dirty_get_found(&scene.dirty), 0.1), 40 * MIB));
 }
 
 /* Thousands of looks a second, each finding next to nothing: what they find together counts. */
