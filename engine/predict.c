@@ -236,23 +236,60 @@ run_passes(const Scene *scene, double threshold, double stop, Course *course)
 	return bytes;
 }
 
+/* What can be left of it at all. */
+static double
+most_left(const Flow *flow)
+{
+	return MAX(flow->pending, flow->hot);
+}
+
+/* Of @used bytes, by what each source writes; where none does, as far as is known, by what each has to send. */
+static void
+share_out(const Scene *scene, double used, double pending, double rest[])
+{
+	double floor = growth(scene, GRANULE_S);
+	for (guint i = 0; i < scene->n_flows; i++) {
+		const Flow *flow = &scene->flows[i];
+		double share = i == 0; /* of nothing */
+		if (floor > 0)
+			share = predict_growth(flow->hot, flow->rate, GRANULE_S) / floor;
+		else if (pending > 0)
+			share = flow->pending / pending;
+		rest[i] = used * share;
+	}
+}
+
+/* More than a source has is another's, as far as they have any: a rate may not be known. */
+static void
+level_out(const Scene *scene, double rest[])
+{
+	double surplus = 0, room = 0;
+	for (guint i = 0; i < scene->n_flows; i++) {
+		double most = most_left(&scene->flows[i]);
+		surplus += MAX(rest[i] - most, 0);
+		room += MAX(most - rest[i], 0);
+	}
+	double moved = MIN(surplus, room);
+	for (guint i = 0; i < scene->n_flows && moved > 0; i++) {
+		double over = rest[i] - most_left(&scene->flows[i]);
+		rest[i] -= over > 0 ? moved * over / surplus : moved * over / room;
+	}
+}
+
 /* @left is what the last pass left; QEMU did not wait for it to be so little. */
 static void
 split_rest(const Scene *scene, double left, double threshold, double stop, Course *course)
 {
 	double granule = MIN(GRANULE_S * scene->bandwidth, threshold);
 	double used = MAX(threshold - stop - granule / 2, MIN(left, threshold - stop));
-	double most = 0;
+	double pending = 0;
 	for (guint i = 0; i < scene->n_flows; i++)
-		most += scene->flows[i].pending;
-	used = MAX(course->passes == 0 ? MIN(used, most) : used, 0);
-	double floor = growth(scene, GRANULE_S);
-	for (guint i = 0; i < scene->n_flows; i++) {
-		const Flow *flow = &scene->flows[i];
-		double share = floor > 0 ? predict_growth(flow->hot, flow->rate, GRANULE_S) / floor
-					 : (i == 0);
-		course->rest[i] = used * share + flow->stop;
-	}
+		pending += scene->flows[i].pending;
+	used = MAX(course->passes == 0 ? MIN(used, pending) : used, 0);
+	share_out(scene, used, pending, course->rest);
+	level_out(scene, course->rest);
+	for (guint i = 0; i < scene->n_flows; i++)
+		course->rest[i] += scene->flows[i].stop;
 }
 
 static Course

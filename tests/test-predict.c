@@ -167,6 +167,40 @@ rest_is_shared_as_it_is_written(void)
 	TEST_STRING(made->held_up_by, "gpu0");
 }
 
+/* Where nothing is written, or nobody knows of it, what is left at the stop is of what there is to send. */
+static void
+rest_is_shared_as_it_is_left(void)
+{
+	PredictTerms terms = bare_terms(GIGABIT);
+	PredictSource sources[] = { memory(NULL, 100 * MIB, 0, GIB, 0),
+				    memory("gpu0", 300 * MIB, 0, GIB, 0) };
+	terms.limit_us = 2 * G_USEC_PER_SEC;
+	g_autoptr(GwPrediction) made = predict(&terms, sources, 2);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+	const GwPredictedPart *ram = g_ptr_array_index(made->parts, 1);
+	const GwPredictedPart *vgpu = g_ptr_array_index(made->parts, 2);
+	CU_ASSERT_TRUE(ram->us.likely > 400000);
+	CU_ASSERT_TRUE(is_near((double)vgpu->us.likely, 3.0 * (double)ram->us.likely, 0.01));
+	TEST_STRING(made->held_up_by, "gpu0");
+}
+
+/* RAM has next to nothing, and of the vGPU it is not known what is written: what a second holds is the vGPU's. */
+static void
+rest_is_no_more_than_there_is(void)
+{
+	PredictTerms terms = bare_terms(GIGABIT);
+	PredictSource sources[] = { memory(NULL, MIB, 1000, MIB, 0),
+				    memory("gpu0", 300 * MIB, 0, 512 * MIB, 0) };
+	terms.limit_us = G_USEC_PER_SEC;
+	g_autoptr(GwPrediction) made = predict(&terms, sources, 2);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+	const GwPredictedPart *ram = g_ptr_array_index(made->parts, 1);
+	const GwPredictedPart *vgpu = g_ptr_array_index(made->parts, 2);
+	CU_ASSERT_TRUE(ram->us.likely <= MIB * G_USEC_PER_SEC / GIGABIT + 1);
+	CU_ASSERT_TRUE(vgpu->us.likely > 900000);
+	TEST_STRING(made->held_up_by, "gpu0");
+}
+
 static void
 unknown_numbers_make_no_prediction(void)
 {
@@ -375,6 +409,8 @@ CU_TestInfo suite_predict[] = {
 	{ "a stop-copy is a constant debt", stop_copy_is_a_constant_debt },
 	{ "a slow device takes its own time", slow_device_takes_its_own_time },
 	{ "the rest is shared as it is written", rest_is_shared_as_it_is_written },
+	{ "the rest is shared as it is left", rest_is_shared_as_it_is_left },
+	{ "the rest is no more than there is", rest_is_no_more_than_there_is },
 	{ "unknown numbers make no prediction", unknown_numbers_make_no_prediction },
 	{ "a prediction is as sure as its numbers", prediction_is_as_sure_as_its_numbers },
 	{ "laws hold for any numbers", laws_hold_for_any_numbers },
