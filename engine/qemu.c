@@ -310,6 +310,17 @@ qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data, G
 	return qemu_wait_final(self, FINAL_TIMEOUT_MS, error) && refresh_status(self, error);
 }
 
+void
+qemu_wake_failed(Qemu *self)
+{
+	QmpStatus status;
+	g_autoptr(GError) error = NULL;
+	if (self->status == QMP_MIGRATE_FAILED && qmp_query_status(self->qmp, &status, &error) &&
+	    status.run_state == QMP_RUN_FINISH_MIGRATE &&
+	    !qmp_migrate_wake_failed(self->qmp, &error))
+		g_debug("%s: %s", self->host, error->message);
+}
+
 /* Is there a final word, and something left of the migration that has come to it? */
 static gboolean
 look_for_rest(Qemu *self, gboolean *ret_has, GError **error)

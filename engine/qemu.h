@@ -85,6 +85,15 @@ gboolean qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointe
 			       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /**
+ * qemu_wake_failed:
+ *
+ * A defect of QEMU's (7.2 to 10.1 by their source; 10.0 was seen): when a channel of multifd breaks in pre-switchover, the
+ * migration is "failed" and waits for "migrate-continue" nevertheless, with the guest at a stand; a cancel finds nothing
+ * to cancel. The command takes the state that is meant, and so can be told "failed". Where nobody waits it is forgotten.
+ */
+void qemu_wake_failed(Qemu *self);
+
+/**
  * qemu_wait_tidy:
  *
  * Waits until QEMU has put away what its last migration has used, which is later than its final word: a thread of

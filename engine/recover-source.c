@@ -78,12 +78,13 @@ resume_here(SourceRecovery *self, const char *text)
 		journal_remove(self->journal);
 		return;
 	}
-	restore(self);
+	qemu_wake_failed(self->qemu);
 	if (journal_get_boolean(self->journal, "was_running") &&
 	    !qemu_ensure_running(self->qemu, RUN_TIMEOUT_MS, &error)) {
 		leave(self, GW_PLACE_UNKNOWN, "the guest should run here, but", error->message);
 		return;
 	}
+	restore(self); /* the guest first: QEMU may take its time to tidy up */
 	finish(self, GW_PLACE_SOURCE, text);
 	journal_remove(self->journal);
 }

@@ -180,24 +180,6 @@ hangs_harmlessly(SourceRun *run)
 	return TRUE;
 }
 
-/*
- * Another defect (7.2 to 10.1 by their source; 10.0 was seen): when a channel of multifd breaks in pre-switchover, the
- * migration is "failed" and waits for "migrate-continue" nevertheless, with the guest at a stand; a cancel finds
- * nothing to cancel. The command takes the state that is meant, and so can be told "failed". Where nobody waits it is
- * forgotten.
- */
-static void
-wake_failed(SourceRun *run)
-{
-	QmpStatus status;
-	g_autoptr(GError) error = NULL;
-	if (run->qemu->status == QMP_MIGRATE_FAILED &&
-	    qmp_query_status(run->qemu->qmp, &status, &error) &&
-	    status.run_state == QMP_RUN_FINISH_MIGRATE &&
-	    !qmp_migrate_wake_failed(run->qemu->qmp, &error))
-		g_debug("source: %s", error->message);
-}
-
 /* Somebody else (a monitor beside ours) may have cancelled or resumed: what counts is how it ends up. */
 gboolean
 source_precopy_undo(SourceRun *run, GError **error)
@@ -215,7 +197,7 @@ source_precopy_undo(SourceRun *run, GError **error)
 		g_propagate_error(error, g_steal_pointer(&stuck));
 		return FALSE;
 	}
-	wake_failed(run);
+	qemu_wake_failed(run->qemu);
 	return !run->source->running || qemu_ensure_running(run->qemu, SETTLE_TIMEOUT_MS, error);
 }
 

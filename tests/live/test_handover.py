@@ -10,7 +10,7 @@ import unittest
 
 from . import env, procs
 from .faults import EARLY, FAULTS, KILLED, PHASES
-from .lab import Lab, UNKNOWN
+from .lab import Lab, UNKNOWN, monitor_says
 from .witness import Witness
 
 # On the newer QEMU only where the two differ: what its own states and events decide.
@@ -29,6 +29,10 @@ BRIEF_FAULTS = ("kill_destination_qemu", "kill_godwit", "cut")
 BRIEF_QEMUS = {"relay": "10.0", "multifd2": "7.2", "tls": "10.0", "tls-relay": "7.2", "tls-multifd2": "10.0"}
 
 
+def settings_of(side):
+    return monitor_says(side, "query-migrate-capabilities"), monitor_says(side, "query-migrate-parameters")
+
+
 class Case:
     """One migration in which one thing goes wrong."""
 
@@ -36,14 +40,14 @@ class Case:
         self.lab, self.fault, self.where = lab, FAULTS[fault], where
         self.name = fault
         self.expected = self.fault.expected(where)
-        self.code = None
+        self.code = self.former = None
 
     def run(self):
         lab = self.lab
         hook = lab.hook(self.where)
         on_source = self.where.startswith("source:")
         option = ("--hook", hook.command)
-        lab.start_source()
+        self.start_source()
         lab.start_agent(*([] if on_source else option))
         lab.use_proxy()
         with Witness(lab.source, lab.destination):
@@ -56,6 +60,10 @@ class Case:
             self.check_code()
             self.settle()
             self.check_place()
+
+    def start_source(self):
+        self.lab.start_source()
+        self.former = settings_of(self.lab.source)
 
     def check_code(self):
         if self.code not in self.expected.codes:
@@ -99,9 +107,20 @@ class Case:
         lab, living = self.lab, self.living_side()
         if living is not None:
             lab.wait_runs_only_on(living)
+        if living is lab.source:
+            self.check_settings()
         crashed = {"kill_source_qemu": [lab.source], "kill_destination_qemu": [lab.destination]}
         lab.check_nothing_left(living, crashed.get(self.name, ()))
         self.check_clock(living)
+
+    def check_settings(self):
+        """A source that goes on has its own again, but for one that hangs in "cancelling", which takes none."""
+        source = self.lab.source
+        if monitor_says(source, "query-migrate").get("status") != "cancelling":
+            now = settings_of(source)
+            if now != self.former:
+                raise AssertionError("not as they were: %s" % [pair for pair in zip(self.former, now)
+                                                               if pair[0] != pair[1]])
 
     def check_clock(self, living):
         """The guest's own clock proves it: no tick on a side that the guest never was handed to."""

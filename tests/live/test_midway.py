@@ -23,7 +23,7 @@ class MidwayCase(Case):
 
     def run(self):
         lab = self.lab
-        lab.start_source()
+        self.start_source()
         lab.start_agent()
         lab.use_proxy()
         with Witness(lab.source, lab.destination):
