@@ -16,6 +16,7 @@ import tty
 from . import vm as lab_vm
 
 READY_S = 30.0
+TIMED_OUT = 124  # as timeout(1)
 
 
 class Channel:
@@ -99,7 +100,7 @@ def pass_output(messages):
 
 
 def run(vm, argv, timeout_s=600.0, **more):
-    """Runs a command, its output ours; returns its exit code. 124 when it took too long, as timeout(1)."""
+    """Runs a command, its output ours; returns its exit code. TIMED_OUT when it took too long."""
     with Channel(vm) as channel:
         if not channel.begin(argv, timeout_s, **more):
             raise lab_vm.LabError("the VM's agent does not answer:\n" + vm.console())

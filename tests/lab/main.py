@@ -126,6 +126,8 @@ def command_test(options):
             argv += ["--files", "other_" if options.other_driver else "pair_"]
             serve_far_host(more)
         code = channel.run(vms()[0], argv, timeout_s=options.timeout, env=more)
+        if code == channel.TIMED_OUT:
+            print("lab: not all of them in %.0f s (--timeout): ended" % options.timeout, file=sys.stderr)
     finally:
         if not options.keep:
             for vm in started:
