@@ -12,9 +12,8 @@
  * the bytes took most of the time the rest does not show: a bandwidth is never known so well.
  *
  * The last five values of each are kept, and the likely one is their median: a run on a busy host is longer, by half or
- * more, and neither it nor the next ones should be taken for the rule. Of two in the middle the better is taken, since
- * nothing disturbs a run into being shorter. The range holds all five, and is widened: a few do not show how far off the
- * next may be.
+ * more, and neither it nor the next ones should be taken for the rule. The range holds all five, and is widened: a few do
+ * not show how far off the next may be.
  */
 #include "engine/learning.h"
 
@@ -274,22 +273,23 @@ compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* -1 where there are none. Of an even number of values the median is the less, but of a speed. */
+/* -1 where there are none. */
 static GwRange
-range_of(const LearnedValues *self, gboolean is_speed)
+range_of(const LearnedValues *self)
 {
 	if (self->n == 0)
 		return unknown;
 	LearnedValues sorted = *self;
 	qsort(sorted.values, sorted.n, sizeof sorted.values[0], compare);
-	guint middle = is_speed ? sorted.n / 2 : (sorted.n - 1) / 2;
-	return (GwRange){ sorted.values[0], sorted.values[middle], sorted.values[sorted.n - 1] };
+	const gint64 *middle = &sorted.values[(sorted.n - 1) / 2];
+	gint64 median = sorted.n % 2 == 1 ? middle[0] : (middle[0] + middle[1]) / 2;
+	return (GwRange){ sorted.values[0], median, sorted.values[sorted.n - 1] };
 }
 
 static GwRange
-widened(const LearnedValues *self, gboolean is_speed)
+widened(const LearnedValues *self)
 {
-	GwRange range = range_of(self, is_speed);
+	GwRange range = range_of(self);
 	gint64 off = self->n < SURE_SEEN ? 2 : 4;
 	if (range.likely < 0)
 		return unknown;
@@ -317,7 +317,7 @@ take_slower(GwRange *slowest, GwRange range)
 static void
 add_known(GwRange *sum, const LearnedValues *values)
 {
-	GwRange range = widened(values, FALSE);
+	GwRange range = widened(values);
 	if (sum->likely < 0 || range.likely < 0)
 		*sum = unknown;
 	else
@@ -354,8 +354,8 @@ learning_look_up(const GPtrArray *self, const GPtrArray *vgpus, Learned *ret_lea
 		add_known(&stop_us, &known->stop_us);
 		add_known(&load_us, &known->load_us);
 		add_known(&start_us, &known->start_us);
-		ret_learned->sent_per_mille[i] = range_of(&known->sent_per_mille, FALSE);
-		take_slower(&device, widened(&known->device_bytes_per_s, TRUE));
+		ret_learned->sent_per_mille[i] = range_of(&known->sent_per_mille);
+		take_slower(&device, widened(&known->device_bytes_per_s));
 	}
 	predict_terms_init(&ret_learned->terms);
 	ret_learned->is_load_known = FALSE;
