@@ -9,9 +9,9 @@
  *   needed, up and down, within the user's maximum less the fixed costs that QEMU does not count. It is never 0:
  *   QEMU would then switch over without asking the vGPUs how much they have left.
  * - What the guest's writing will leave is an estimate: that part of the limit at most doubles with each pass.
- * - Where a vGPU's rest is not known, or only a bound, the limit climbs: by a quarter each time the known rest has
- *   fitted into it for three samples and QEMU still went on, so it ends no more than a quarter above the least that
- *   works. Not while a vGPU still sends its memory for the first time.
+ * - Where a vGPU's rest is not known, or only a bound, the limit climbs by a quarter each time the known rest has fitted
+ *   into it for three samples and QEMU went on: it ends no more than a quarter above the least that works. Not while a
+ *   vGPU still sends its memory for the first time.
  * - Until the link and a pass over RAM have been seen the limit stays at its least: by a bandwidth of the first
  *   windows, and before anything is predicted, nobody's guest is stopped.
  * - QEMU is told the bandwidth too. Its own figure falls to nothing when nothing is left to send but a vGPU's
@@ -21,8 +21,7 @@
  *   Stuck is what has had all that is allowed for six passes and ten seconds, and is no nearer to an end.
  * - A vGPU that keeps as much dirty as it had, in the time in which all of it could have been sent, will keep it
  *   (standing.c): that is seen and no estimate, so the limit goes there at once.
- *
- * Throttling slows vCPUs, and no GPU: it is for RAM only.
+ * - Throttling slows vCPUs, and no GPU: it is for RAM only.
  */
 #include "engine/converge.h"
 
@@ -354,7 +353,9 @@ vgpus_standing_us(const Converge *self)
 static gboolean
 choose_limit(Converge *self)
 {
-	double rest = MAX(rest_us(self), vgpus_standing_us(self) + LEAST_LIMIT_US);
+	double rest = rest_us(self), vgpus_us = vgpus_standing_us(self);
+	if (vgpus_us > 0) /* beside them RAM stands too, if they take all of the link */
+		rest = MAX(rest, vgpus_us + MAX(standing_us(self), LEAST_LIMIT_US));
 	double needed_us = (debt_us(self) + rest) * SPARE;
 	gint64 wanted_us = MAX((gint64)MIN(needed_us, (double)MOST_LIMIT_US), self->climb_us);
 	wanted_us = MIN(wanted_us, self->cap_us);

@@ -3,7 +3,9 @@
  * A vGPU that is written faster than the link carries never has less left, and what it is written at does not show:
  * most of it falls on what is dirty already. So the model, which goes by rates, sees an end where there is none. What
  * shows is the rest itself: in the time in which all of it could have been sent it has not become less. Its least in
- * that time is what will have to go with the guest stopped.
+ * that time is what will have to go with the guest stopped. Once that was so, the least of each further window is, less
+ * or more: a GPU that writes its memory in turn, as fast as the link carries, has what is left go up and down for ever, and
+ * a limit that is taken back each time it goes down is never met. If it really writes less, a window shows that too.
  *
  * Only what is sent while the guest runs, and only after it was sent once; where less than an estimate is known of what is
  * left nothing can be told.
@@ -56,6 +58,6 @@ standing_add(Standing *self, const GwSample *sample, double bytes_per_s)
 	if (now_us - (double)self->began_us < window_us)
 		return;
 	gboolean stands = self->before_bytes > 0 && self->least_bytes >= LESS * self->before_bytes;
-	self->bytes = stands ? self->least_bytes : 0;
+	self->bytes = stands || self->bytes > 0 ? self->least_bytes : 0;
 	begin(self, sample->time_us, bytes, self->least_bytes);
 }

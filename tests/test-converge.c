@@ -274,6 +274,44 @@ vram_that_stands_sets_the_limit(void)
 	}
 }
 
+/* Written in turn as fast as the link carries: what is left goes up for 25 s and down for 15, as in the lab. A limit that
+ * follows it only upwards is always too late, and RAM, which gets next to none of the link, stands beside it. */
+static void
+vram_that_goes_up_and_down_ends(void)
+{
+	const double period_s = 40, rise_s = 25, low = 3.0 * MIB, high = 10.0 * MIB;
+	ConvergePolicy policy = policy_of(60, GW_ON_STALL_ABORT);
+	g_autoptr(Converge) converge = converge_new(&policy);
+	gboolean fits = FALSE;
+	double seconds = 0.15;
+	for (; seconds < 2 * period_s && !fits; seconds += 0.15) {
+		double at_s = fmod(seconds, period_s);
+		double part =
+			at_s < rise_s ? at_s / rise_s : (period_s - at_s) / (period_s - rise_s);
+		g_autoptr(GwSample) sample = gw_sample_new();
+		sample->time_us = (gint64)(seconds * 1e6);
+		sample->ram_total_bytes = 32 * MIB;
+		sample->ram_remaining_bytes = 4 * MIB;
+		sample->ram_transferred_bytes = 30 * MIB + (gint64)(0.1 * MIB * seconds);
+		sample->vfio_transferred_bytes = 16 * MIB + (gint64)(1.9 * MIB * seconds);
+		sample->bandwidth_bytes_per_s = 2 * MIB;
+		sample->passes = 2 + (gint64)(seconds / 3.5);
+		GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", 16 * MIB);
+		vgpu->has_precopy = TRUE;
+		vgpu->remaining_bytes = gw_number((gint64)(low + part * (high - low)),
+						  GW_SOURCE_DEVICE, GW_CONFIDENCE_MEASURED);
+		vgpu->dirty_bytes_per_s =
+			gw_number(MIB / 2, GW_SOURCE_DEVICE, GW_CONFIDENCE_LOWER_BOUND);
+		ConvergeAdvice advice;
+		converge_step(converge, sample, &advice);
+		double left = (double)(sample->ram_remaining_bytes + vgpu->remaining_bytes.value);
+		fits = left <= (double)converge_get_limit_us(converge) / 1e6 * 2 * MIB;
+		CU_ASSERT_FALSE(advice.give_up);
+	}
+	CU_ASSERT_TRUE(fits);
+	CU_ASSERT_TRUE(converge_get_limit_us(converge) < 9 * G_USEC_PER_SEC);
+}
+
 /* One that is only just caught up with does not stand, and its downtime stays small. */
 static void
 vram_that_shrinks_does_not_stand(void)
@@ -462,6 +500,7 @@ CU_TestInfo suite_converge[] = {
 	{ "absurd samples are survived", absurd_samples_are_survived },
 	{ "nothing is allowed before it is predicted", nothing_is_allowed_before_it_is_predicted },
 	{ "vRAM that stands sets the limit", vram_that_stands_sets_the_limit },
+	{ "vRAM that goes up and down ends", vram_that_goes_up_and_down_ends },
 	{ "vRAM that shrinks does not stand", vram_that_shrinks_does_not_stand },
 	CU_TEST_INFO_NULL,
 };
