@@ -3,19 +3,18 @@
  * The controller of a migration.
  *
  * QEMU stops the guest as soon as it believes that downtime-limit x bandwidth holds what is left, so it uses the whole
- * limit: the limit is not a promise but the downtime itself. Hence the rules:
+ * limit: no promise, but the downtime itself. Hence the rules:
  *
  * - The limit begins at its least (30 ms: what QEMU sends between two looks at it) and follows what the model says is
- *   needed, up and down, within the user's maximum less the fixed costs that QEMU does not count. It is never 0:
- *   QEMU would then switch over without asking the vGPUs how much they have left.
+ *   needed, up and down, within the user's maximum less the fixed costs that QEMU does not count. It is never 0: QEMU
+ *   would not ask the vGPUs then how much they have left.
  * - What the guest's writing will leave is an estimate: that part of the limit at most doubles with each pass.
  * - Where a vGPU's rest is not known, or only a bound, the limit climbs by a quarter each time the known rest has fitted
  *   into it for three samples and QEMU went on: it ends no more than a quarter above the least that works. Not while a
  *   vGPU still sends its memory for the first time.
  * - Until the link and a pass over RAM have been seen the limit stays at its least: by a bandwidth of the first
  *   windows, and before anything is predicted, nobody's guest is stopped.
- * - QEMU is told the bandwidth too. Its own figure falls to nothing when nothing is left to send but a vGPU's
- *   stop-copy, and then no limit is ever met.
+ * - QEMU is told the bandwidth too: by its own, which is nothing while only a stop-copy is left, no limit is ever met.
  * - Hopeless is what needs more than the maximum even when each number is taken at its best. A vGPU's stop-copy is
  *   believed after three samples; a rate, which may be a burst, after three passes that took five seconds together.
  *   Stuck is what has had all that is allowed for six passes and ten seconds, and is no nearer to an end.
