@@ -24,7 +24,7 @@
 #include "engine/parse-object.h"
 
 #define SURE_SEEN  3
-#define HELD_UP	   0.8 /* of the link's bandwidth: a driver that is slower holds it up */
+#define HELD_UP	   0.7 /* of the link's bandwidth: a driver that is slower holds it up */
 #define SHOWN	   0.2 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
 #define MUCH	   8 /* of the vRAM one part in so many: less says nothing of a driver's speed */
 #define MOST_VALUE (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
@@ -148,9 +148,9 @@ vram_bytes(const GwReport *report)
 	return bytes;
 }
 
-/* Of the transfer. @known_us: what its other costs were before; -1: not known. */
+/* Of the transfer. A driver that once seemed slow, and is faster, is told too; @before: what was known. */
 static void
-read_transfer(const GwReport *report, gint64 known_us, Lesson *lesson)
+read_transfer(const GwReport *report, const Learned *before, Lesson *lesson)
 {
 	double us = (double)find_part(report, "transfer"), bytes = stop_copy_bytes(report);
 	double link =
@@ -158,12 +158,16 @@ read_transfer(const GwReport *report, gint64 known_us, Lesson *lesson)
 	if (us < 0 || bytes < 0 || link <= 0)
 		return;
 	us -= (double)ram_us(report->prediction);
-	double device_us = MAX(us - (double)MAX(known_us, 0), 1);
-	double rate = bytes * G_USEC_PER_SEC / device_us;
-	if (bytes > 0 && bytes >= vram_bytes(report) / MUCH && rate < HELD_UP * link)
-		lesson->device_bytes_per_s = (gint64)rate;
-	else if (us - bytes * G_USEC_PER_SEC / link > SHOWN * bytes * G_USEC_PER_SEC / link)
-		lesson->load_us = (gint64)(us - bytes * G_USEC_PER_SEC / link);
+	double known_us = before->is_load_known ? (double)before->terms.load_us.likely : 0;
+	double slowest = (double)before->terms.device_bytes_per_s.likely;
+	double rate = bytes * G_USEC_PER_SEC / MAX(us - known_us, 1);
+	double link_us = bytes * G_USEC_PER_SEC / link;
+	gboolean is_much = bytes > 0 && bytes >= vram_bytes(report) / MUCH;
+	gboolean is_held_up = is_much && rate < HELD_UP * link;
+	if (is_held_up || (is_much && slowest > 0 && rate >= slowest))
+		lesson->device_bytes_per_s = (gint64)MIN(rate, (double)MOST_VALUE);
+	if (!is_held_up && us - link_us > SHOWN * link_us)
+		lesson->load_us = (gint64)(us - link_us);
 }
 
 /* -1: not measured, or it sends its memory while the guest runs: then it depends on what is written. */
@@ -249,7 +253,7 @@ learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 	if (n == 0 || n != report->vgpus->len || lesson.stop_us < 0 || lesson.start_us < 0)
 		return FALSE;
 	learning_look_up(self, vgpus, &before);
-	read_transfer(report, before.is_load_known ? before.terms.load_us.likely : -1, &lesson);
+	read_transfer(report, &before, &lesson);
 	gboolean is_taken = FALSE;
 	for (guint i = 0; i < n; i++) {
 		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);

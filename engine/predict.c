@@ -243,11 +243,12 @@ most_left(const Flow *flow)
 	return MAX(flow->pending, flow->hot);
 }
 
-/* Of @used bytes, by what each source writes; where none does, as far as is known, by what each has to send. */
+/* Of @used bytes: before a pass by what each source has, since that is what it is; then by what each writes, as far as is
+ * known. */
 static void
-share_out(const Scene *scene, double used, double pending, double rest[])
+share_out(const Scene *scene, double used, double pending, gboolean is_now, double rest[])
 {
-	double floor = growth(scene, GRANULE_S);
+	double floor = is_now && pending > 0 ? 0 : growth(scene, GRANULE_S);
 	for (guint i = 0; i < scene->n_flows; i++) {
 		const Flow *flow = &scene->flows[i];
 		double share = i == 0; /* of nothing */
@@ -286,7 +287,7 @@ split_rest(const Scene *scene, double left, double threshold, double stop, Cours
 	for (guint i = 0; i < scene->n_flows; i++)
 		pending += scene->flows[i].pending;
 	used = MAX(course->passes == 0 ? MIN(used, pending) : used, 0);
-	share_out(scene, used, pending, course->rest);
+	share_out(scene, used, pending, course->passes == 0, course->rest);
 	level_out(scene, course->rest);
 	for (guint i = 0; i < scene->n_flows; i++)
 		course->rest[i] += scene->flows[i].stop;

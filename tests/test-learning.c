@@ -230,6 +230,24 @@ one_run_is_not_the_rule(void)
 	}
 }
 
+/* Something else may have held it up once. */
+static void
+a_driver_that_is_faster_after_all_is_believed(void)
+{
+	g_autoptr(GPtrArray) learning = learning_new();
+	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
+	Learned learned;
+	take(learning, one, 1000, 4000000, 1000, 512 * MIB);
+	for (guint i = 0; i < 3; i++)
+		take(learning, one, 1000, 500000, 1000, 512 * MIB);
+	learning_look_up(learning, one, &learned);
+	CU_ASSERT_EQUAL(learned.terms.device_bytes_per_s.likely, 1024 * MIB);
+	/* Little says nothing, and where none was slow nothing is kept. */
+	take(learning, one, 1000, 1000, 1000, MIB);
+	const LearnedType *known = g_ptr_array_index(learning, 0);
+	CU_ASSERT_EQUAL(known->device_bytes_per_s.n, 4);
+}
+
 /* Whatever comes, low <= likely <= high, and what is kept is bounded. */
 static void
 ranges_hold_what_was_seen(void)
@@ -507,6 +525,8 @@ CU_TestInfo suite_learning[] = {
 	{ "a transfer is told apart", a_transfer_is_told_apart },
 	{ "the rest of a transfer is taken off", the_rest_of_a_transfer_is_taken_off },
 	{ "one run is not the rule", one_run_is_not_the_rule },
+	{ "a driver that is faster after all is believed",
+	  a_driver_that_is_faster_after_all_is_believed },
 	{ "ranges hold what was seen", ranges_hold_what_was_seen },
 	{ "types and driver versions are apart", types_and_driver_versions_are_apart },
 	{ "the oldest type is forgotten", the_oldest_type_is_forgotten },

@@ -184,6 +184,23 @@ rest_is_shared_as_it_is_left(void)
 	TEST_STRING(made->held_up_by, "gpu0");
 }
 
+/* It fits now: what is left is what each has, whatever it writes. */
+static void
+rest_that_fits_is_what_is_left(void)
+{
+	PredictTerms terms = bare_terms(GIGABIT);
+	PredictSource sources[] = { memory(NULL, 100 * MIB, 0, GIB, 0),
+				    memory("gpu0", 300 * MIB, 60000000, GIB, 0) };
+	terms.limit_us = 4 * G_USEC_PER_SEC;
+	g_autoptr(GwPrediction) made = predict(&terms, sources, 2);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+	const GwPredictedPart *ram = g_ptr_array_index(made->parts, 1);
+	const GwPredictedPart *vgpu = g_ptr_array_index(made->parts, 2);
+	CU_ASSERT_EQUAL(made->passes.likely, 0);
+	CU_ASSERT_TRUE(is_near((double)ram->us.likely, 838861, 0.001));
+	CU_ASSERT_TRUE(is_near((double)vgpu->us.likely, 2516582, 0.001));
+}
+
 /* RAM has next to nothing, and of the vGPU it is not known what is written: what a second holds is the vGPU's. */
 static void
 rest_is_no_more_than_there_is(void)
@@ -410,6 +427,7 @@ CU_TestInfo suite_predict[] = {
 	{ "a slow device takes its own time", slow_device_takes_its_own_time },
 	{ "the rest is shared as it is written", rest_is_shared_as_it_is_written },
 	{ "the rest is shared as it is left", rest_is_shared_as_it_is_left },
+	{ "a rest that fits is what is left", rest_that_fits_is_what_is_left },
 	{ "the rest is no more than there is", rest_is_no_more_than_there_is },
 	{ "unknown numbers make no prediction", unknown_numbers_make_no_prediction },
 	{ "a prediction is as sure as its numbers", prediction_is_as_sure_as_its_numbers },
