@@ -152,15 +152,24 @@ slow_device_takes_its_own_time(void)
 	CU_ASSERT_TRUE(is_near((double)made->downtime_us.likely, 8.59e6, 0.01));
 }
 
+/* (transfer full): of RAM and one vGPU. @limit_us: -1: the smallest that will work */
+static GwPrediction *
+predict_both(const PredictSource sources[2], gint64 limit_us)
+{
+	PredictTerms terms = bare_terms(GIGABIT);
+	terms.limit_us = limit_us;
+	GwPrediction *made = predict(&terms, sources, 2);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+	return made;
+}
+
 /* RAM writes 30 MB/s, the vGPU 60: of what is left at the stop a third is RAM's. */
 static void
 rest_is_shared_as_it_is_written(void)
 {
-	PredictTerms terms = bare_terms(GIGABIT);
 	PredictSource sources[] = { memory(NULL, GIB, 30000000, GIB, 0),
 				    memory("gpu0", GIB, 60000000, GIB, 0) };
-	g_autoptr(GwPrediction) made = predict(&terms, sources, 2);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+	g_autoptr(GwPrediction) made = predict_both(sources, -1);
 	const GwPredictedPart *ram = g_ptr_array_index(made->parts, 1);
 	const GwPredictedPart *vgpu = g_ptr_array_index(made->parts, 2);
 	CU_ASSERT_TRUE(is_near((double)vgpu->us.likely, 2.0 * (double)ram->us.likely, 0.02));
@@ -171,12 +180,9 @@ rest_is_shared_as_it_is_written(void)
 static void
 rest_is_shared_as_it_is_left(void)
 {
-	PredictTerms terms = bare_terms(GIGABIT);
 	PredictSource sources[] = { memory(NULL, 100 * MIB, 0, GIB, 0),
 				    memory("gpu0", 300 * MIB, 0, GIB, 0) };
-	terms.limit_us = 2 * G_USEC_PER_SEC;
-	g_autoptr(GwPrediction) made = predict(&terms, sources, 2);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+	g_autoptr(GwPrediction) made = predict_both(sources, 2 * G_USEC_PER_SEC);
 	const GwPredictedPart *ram = g_ptr_array_index(made->parts, 1);
 	const GwPredictedPart *vgpu = g_ptr_array_index(made->parts, 2);
 	CU_ASSERT_TRUE(ram->us.likely > 400000);
@@ -188,12 +194,9 @@ rest_is_shared_as_it_is_left(void)
 static void
 rest_that_fits_is_what_is_left(void)
 {
-	PredictTerms terms = bare_terms(GIGABIT);
 	PredictSource sources[] = { memory(NULL, 100 * MIB, 0, GIB, 0),
 				    memory("gpu0", 300 * MIB, 60000000, GIB, 0) };
-	terms.limit_us = 4 * G_USEC_PER_SEC;
-	g_autoptr(GwPrediction) made = predict(&terms, sources, 2);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+	g_autoptr(GwPrediction) made = predict_both(sources, 4 * G_USEC_PER_SEC);
 	const GwPredictedPart *ram = g_ptr_array_index(made->parts, 1);
 	const GwPredictedPart *vgpu = g_ptr_array_index(made->parts, 2);
 	CU_ASSERT_EQUAL(made->passes.likely, 0);
@@ -205,12 +208,9 @@ rest_that_fits_is_what_is_left(void)
 static void
 rest_is_no_more_than_there_is(void)
 {
-	PredictTerms terms = bare_terms(GIGABIT);
 	PredictSource sources[] = { memory(NULL, MIB, 1000, MIB, 0),
 				    memory("gpu0", 300 * MIB, 0, 512 * MIB, 0) };
-	terms.limit_us = G_USEC_PER_SEC;
-	g_autoptr(GwPrediction) made = predict(&terms, sources, 2);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+	g_autoptr(GwPrediction) made = predict_both(sources, G_USEC_PER_SEC);
 	const GwPredictedPart *ram = g_ptr_array_index(made->parts, 1);
 	const GwPredictedPart *vgpu = g_ptr_array_index(made->parts, 2);
 	CU_ASSERT_TRUE(ram->us.likely <= MIB * G_USEC_PER_SEC / GIGABIT + 1);

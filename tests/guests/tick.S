@@ -3,11 +3,11 @@
  * The cheap guest: a boot sector that dirties memory at a set rate and lets the host see its time.
  *
  * It fills `pages` pages above 1 MiB with data that is not zero; then, at each interrupt of the PIT, it
- * rewrites the next `dirty` of the first `hot` of them (0: of all), round and round, but for the ticks whose number
- * has a bit of `rest`, and sends one byte out of port 0xe9 (isa-debugcon): a counter modulo 128. So whoever reads the bytes of both sides of a migration sees
- * a lost tick, a repeated one, and a copy that runs beside another. Before a page is rewritten it is checked;
- * damaged memory sends 0xff and ends the ticks. Between interrupts the CPU is halted: the guest costs the host
- * next to nothing.
+ * rewrites the next `dirty` of the first `hot` of them (0: of all), round and round, but for the ticks whose
+ * number has a bit of `rest`, and sends one byte out of port 0xe9 (isa-debugcon): a counter modulo 128. So
+ * whoever reads the bytes of both sides of a migration sees a lost tick, a repeated one, and a copy that runs
+ * beside another. Before a page is rewritten it is checked; damaged memory sends 0xff and ends the ticks.
+ * Between interrupts the CPU is halted: the guest costs the host next to nothing.
  *
  * A page holds a value in its first word and its complement in the last; the value is the page's address
  * plus the number of the round that wrote it. The parameters stand at a fixed offset: see guests.py.
