@@ -14,6 +14,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "tests/fake-gate.h"
 #include "tests/fake-kernel.h"
 #include "tests/golden.h"
 #include "tests/test-util.h"
@@ -25,6 +26,7 @@
 
 struct _FakeSysfs {
 	char *root;
+	FakeGate *gate;
 	GThread *server; /* (nullable) */
 	gint stop;
 };
@@ -34,6 +36,7 @@ fake_sysfs_new(void)
 {
 	FakeSysfs *self = g_new0(FakeSysfs, 1);
 	self->root = test_folder_new();
+	self->gate = fake_gate_new(self->root);
 	return self;
 }
 
@@ -45,6 +48,7 @@ fake_sysfs_free(FakeSysfs *self)
 	g_atomic_int_set(&self->stop, 1);
 	if (self->server != NULL)
 		g_thread_join(self->server);
+	fake_gate_free(self->gate);
 	test_folder_free(self->root);
 	g_free(self);
 }
@@ -181,16 +185,21 @@ fake_sysfs_add_type(FakeSysfs *self, const char *bdf, const char *type, guint vr
 	}
 }
 
+gboolean
+fake_sysfs_target(int fd, char target[PATH_MAX])
+{
+	char link[64];
+	g_snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	gssize n = readlink(link, target, PATH_MAX - 1);
+	target[MAX(n, 0)] = '\0';
+	return n > 0;
+}
+
 int
 fake_sysfs_write(int fd, const char *path, const char *text)
 {
-	char link[64], target[4096];
-	g_snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	gssize n = readlink(link, target, sizeof target - 1);
-	if (n <= 0)
-		return EBADF;
-	target[n] = '\0';
-	return fake_kernel_write(target, text);
+	char target[PATH_MAX];
+	return fake_sysfs_target(fd, target) ? fake_gate_write(target, text) : EBADF;
 }
 
 /* What was written to one of the files since it was last looked at. */

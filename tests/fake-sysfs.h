@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <limits.h>
+
 #include <glib.h>
 
 /* A tree in /tmp that looks like a sysfs, and the part of the kernel that makes and removes vGPUs in it. */
@@ -30,8 +32,10 @@ fake_sysfs_add_parent(FakeSysfs *self, const char *bdf, const char *driver, cons
 void fake_sysfs_add_type(FakeSysfs *self, const char *bdf, const char *type, guint vram_mib,
 			 guint available);
 
-/* A VfioSysfsWrite that does what the kernel does, and answers as it does. It needs no memory of the
- * process: it works in a forked child too. */
+/* Where @fd leads. Returns FALSE when it leads nowhere. Async-signal-safe, as the next. */
+gboolean fake_sysfs_target(int fd, char target[PATH_MAX]);
+/* A VfioSysfsWrite that does what the kernel does, and answers as it does. It only asks, and the test's own
+ * process does it: so it works in a child that was forked beside threads. */
 int fake_sysfs_write(int fd, const char *path, const char *text);
 
 /* From now on does the same in a thread for what other processes write to the mdev files of the tree;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Removing a vGPU: every errno, the kernel that does not return from the write, and what that must never
- * hold up. The seam in the place of write(2) runs in the process apart, so what it does is seen in files.
+ * hold up. The seam in the place of write(2) runs in the process apart: it may not allocate, and what it
+ * does is seen in files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,10 +38,11 @@ forced_write(int fd, const char *path, const char *text)
 static int
 blocking_write(int fd, const char *path, const char *text)
 {
-	g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
-	g_autofree char *target = g_file_read_link(link, NULL);
-	g_autofree char *root = g_strndup(target, (gsize)(strstr(target, "/devices/") - target));
-	g_autofree char *closed = g_build_filename(root, "closed", NULL);
+	char root[PATH_MAX], closed[PATH_MAX + 8];
+	if (!fake_sysfs_target(fd, root))
+		return EBADF;
+	*strstr(root, "/devices/") = '\0';
+	g_snprintf(closed, sizeof closed, "%s/closed", root);
 	for (guint i = 0; i < 2000 && access(closed, F_OK) != 0 && access(root, F_OK) == 0; i++)
 		g_usleep(10 * 1000);
 	return fake_sysfs_write(fd, path, text);
@@ -352,10 +354,11 @@ every_errno_of_a_function_says_what_to_do(void)
 static int
 busy_twice(int fd, const char *path, const char *text)
 {
-	g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
-	g_autofree char *target = g_file_read_link(link, NULL);
+	char target[PATH_MAX], mark[PATH_MAX + 16];
+	if (!fake_sysfs_target(fd, target))
+		return EBADF;
 	for (guint i = 0; i < 2; i++) {
-		g_autofree char *mark = g_strdup_printf("%s-busy%u", target, i);
+		g_snprintf(mark, sizeof mark, "%s-busy%u", target, i);
 		int made = open(mark, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (made >= 0)
 			return close(made) == 0 ? EBUSY : EIO;
