@@ -60,28 +60,6 @@ address_of(const char *root, gsize length)
 	return address;
 }
 
-FakeGate *
-fake_gate_new(const char *root)
-{
-	FakeGate *self = g_new0(FakeGate, 1);
-	struct sockaddr_un address = address_of(root, strlen(root));
-	self->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	CU_ASSERT_EQUAL_FATAL(
-		bind(self->listener, (struct sockaddr *)&address, sizeof address), 0);
-	CU_ASSERT_EQUAL_FATAL(listen(self->listener, SOMAXCONN), 0);
-	self->thread = g_thread_new("fake-gate", serve, self);
-	return self;
-}
-
-void
-fake_gate_free(FakeGate *self)
-{
-	shutdown(self->listener, SHUT_RDWR);
-	g_thread_join(self->thread);
-	close(self->listener);
-	g_free(self);
-}
-
 static int
 call(int fd, const char *target, const char *text)
 {
@@ -108,4 +86,28 @@ fake_gate_write(const char *target, const char *text)
 	int number = there ? call(fd, target, text) : ENODEV;
 	close(fd);
 	return number;
+}
+
+FakeGate *
+fake_gate_new(const char *root)
+{
+	FakeGate *self = g_new0(FakeGate, 1);
+	struct sockaddr_un address = address_of(root, strlen(root));
+	self->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL_FATAL(bind(self->listener, (struct sockaddr *)&address, sizeof address), 0);
+	CU_ASSERT_EQUAL_FATAL(listen(self->listener, SOMAXCONN), 0);
+	self->thread = g_thread_new("fake-gate", serve, self);
+	/* Once it has answered, it sleeps and holds no lock: whoever forks now is safe. */
+	g_autofree char *none = g_build_filename(root, "devices", "none", NULL);
+	CU_ASSERT_EQUAL_FATAL(fake_gate_write(none, ""), EINVAL);
+	return self;
+}
+
+void
+fake_gate_free(FakeGate *self)
+{
+	shutdown(self->listener, SHUT_RDWR);
+	g_thread_join(self->thread);
+	close(self->listener);
+	g_free(self);
 }
