@@ -26,6 +26,7 @@
 
 #include <string.h>
 
+#include "engine/rest.h"
 #include "engine/sample-step.h"
 #include "engine/spell.h"
 #include "engine/standing.h"
@@ -142,23 +143,6 @@ converge_get_holdup(const Converge *self)
 
 /* ---- what is left ---- */
 
-/* Only a bound, or nothing, is known of what it has left. */
-static gboolean
-is_dark(const PredictSource *source)
-{
-	return source->pending_bytes.likely < 0 || source->stop_bytes.likely < 0 ||
-	       source->confidence == GW_CONFIDENCE_BOUND;
-}
-
-/* As much as is certain. */
-static double
-left_bytes(const PredictSource *source)
-{
-	if (is_dark(source))
-		return 0;
-	return (double)source->pending_bytes.likely + (double)source->stop_bytes.likely;
-}
-
 /* Of the link while the guest runs; not above 0: not known yet. */
 static double
 bandwidth(const Converge *self)
@@ -182,25 +166,32 @@ threshold_bytes(const Converge *self)
 }
 
 static double
-rest_bytes(const Converge *self)
+left_bytes(const Converge *self)
 {
-	double bytes = 0;
-	for (guint i = 0; i < self->n_sources; i++)
-		bytes += left_bytes(&self->sources[i]);
-	return bytes;
+	return rest_of_all_bytes(self->sources, self->n_sources);
 }
 
 static gboolean
 rest_fits(const Converge *self)
 {
-	return bandwidth(self) > 0 && rest_bytes(self) <= threshold_bytes(self);
+	return bandwidth(self) > 0 && left_bytes(self) <= threshold_bytes(self);
+}
+
+/* What the vGPUs need that goes only when the guest has stopped, at its best. */
+static gboolean
+is_debt_too_big(const Converge *self)
+{
+	GwRange rate = dirty_get_bandwidth(&self->dirty);
+	double best = MAX((double)MAX(rate.likely, rate.high), switch_bandwidth(self));
+	double debt_bytes = (double)rest_debt_bytes(self->sources, self->n_sources).low;
+	return debt_bytes > best * (double)self->cap_us / G_USEC_PER_SEC;
 }
 
 /* QEMU looks again and again because its estimate fits, the exact rest does not, and it gets no less. */
 static gboolean
 is_storm(Converge *self, gint64 looks)
 {
-	double bytes = rest_bytes(self);
+	double bytes = left_bytes(self);
 	gboolean is_less = bytes < self->least_bytes * LESS;
 	self->idle_samples = is_less ? 0 : self->idle_samples + 1;
 	if (is_less || self->least_bytes == 0)
@@ -214,21 +205,19 @@ name_of(const Converge *self, guint i)
 	return i == 0 ? "ram" : self->sources[i].id;
 }
 
-/* Which one is it that keeps the guest here? During the first pass there is no telling. */
+/* Which one is it that keeps the guest here? During the first pass there is no telling, but of what can never go. */
 static const char *
 find_holdup(const Converge *self)
 {
-	guint most = 0, dark = 0;
-	for (guint i = 1; i < self->n_sources; i++) {
-		if (left_bytes(&self->sources[i]) > left_bytes(&self->sources[most]))
-			most = i;
-		if (dark == 0 && is_dark(&self->sources[i]))
-			dark = i;
-	}
 	if (bandwidth(self) <= 0)
 		return NULL;
-	if (rest_fits(self))
+	if (is_debt_too_big(self))
+		return name_of(self, rest_find_debtor(self->sources, self->n_sources));
+	if (rest_fits(self)) {
+		guint dark = rest_find_dark(self->sources, self->n_sources);
 		return dark > 0 ? name_of(self, dark) : NULL;
+	}
+	guint most = rest_find_most(self->sources, self->n_sources);
 	gboolean is_first_pass = self->dirty.n_passes == 0 && self->sample->passes <= 1;
 	return most == 0 && is_first_pass ? NULL : name_of(self, most);
 }
@@ -300,10 +289,7 @@ climb(Converge *self)
 static double
 debt_us(const Converge *self)
 {
-	double bytes = 0;
-	for (guint i = 1; i < self->n_sources; i++)
-		if (!is_dark(&self->sources[i]))
-			bytes += (double)self->sources[i].stop_bytes.likely;
+	double bytes = (double)rest_debt_bytes(self->sources, self->n_sources).likely;
 	return bandwidth(self) > 0 ? bytes / switch_bandwidth(self) * G_USEC_PER_SEC : 0;
 }
 
@@ -370,18 +356,6 @@ choose_limit(Converge *self)
 }
 
 /* ---- stalls ---- */
-
-/* What the vGPUs need that goes only when the guest has stopped, at its best. */
-static gboolean
-is_debt_too_big(const Converge *self)
-{
-	GwRange rate = dirty_get_bandwidth(&self->dirty);
-	double bytes = 0, best = MAX((double)MAX(rate.likely, rate.high), switch_bandwidth(self));
-	for (guint i = 1; i < self->n_sources; i++)
-		if (!is_dark(&self->sources[i]))
-			bytes += (double)self->sources[i].stop_bytes.low;
-	return bytes > best * (double)self->cap_us / G_USEC_PER_SEC;
-}
 
 /* With all that is allowed, and yet no pass leaves less than one before. */
 static gboolean
@@ -569,9 +543,10 @@ add_source(GString *text, const Converge *self, guint i)
 		g_string_append(text, "; RAM");
 	else
 		g_string_append_printf(text, "; vGPU '%s'", source->id);
-	g_string_append(text, is_dark(source) ? " does not tell how much it has left" : " has ");
-	if (!is_dark(source))
-		add_mib(text, left_bytes(source), " left");
+	g_string_append(text,
+			rest_is_dark(source) ? " does not tell how much it has left" : " has ");
+	if (!rest_is_dark(source))
+		add_mib(text, rest_bytes(source), " left");
 	if (source->stop_bytes.likely > 0)
 		g_string_append(text, ", which can go only when the guest has stopped");
 	if (source->dirty_bytes_per_s.likely > 0)

@@ -200,6 +200,7 @@ debt_beyond_the_maximum_is_told_at_once(void)
 	loop_run(&guest, &policy, &end);
 	CU_ASSERT_TRUE(end.gave_up);
 	CU_ASSERT_TRUE(end.seconds < 1.2);
+	TEST_STRING(end.holdup, "gpu1");
 	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "vGPU 'gpu1' has 400 MiB left, which can go "
 						  "only when the guest has stopped"));
 }
