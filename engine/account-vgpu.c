@@ -105,8 +105,8 @@ add_point(AccountVgpu *self, GwNumberSource source, gint64 left, gint64 time_us)
 {
 	const AccountPoint *newest =
 		self->n_points > 0 ? &self->points[(self->n_points - 1) % ACCOUNT_N_POINTS] : NULL;
-	/* Two who ask in turns do not measure the same to the byte. */
-	if (source != self->points_source && newest != NULL &&
+	/* Two who ask in turns do not measure the same to the byte. We ask most often, where we do. */
+	if (source != self->points_source && source != GW_SOURCE_DEVICE && newest != NULL &&
 	    time_us - newest->time_us < MAX_WINDOW_US / 2)
 		return;
 	if (source != self->points_source)
@@ -286,9 +286,11 @@ gboolean
 account_vgpu_is_told(const AccountVgpu *self, GwNumberSource worse_than, gint64 time_us)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(readers); i++) {
+		const AccountKept *kept = &self->kept[readers[i]];
 		/* To ask the driver is for who wants to know better than QEMU, which only seldom does. */
 		gboolean is_enough =
-			worse_than != GW_SOURCE_DEVICE || self->kept[readers[i]].reading.is_fresh;
+			worse_than != GW_SOURCE_DEVICE ||
+			(kept->reading.is_fresh && time_us - kept->time_us <= MEASURED_US);
 		if (readers[i] < worse_than && is_enough &&
 		    gw_number_is_known(left_by(self, readers[i], time_us)))
 			return TRUE;

@@ -2,11 +2,13 @@
 /*
  * What the samples of a migration tell about its link and its guest.
  *
- * The link: what was sent from one sample to the next, the last seconds taken together. QEMU's own figure is of its last
- * window of 100 ms, and on a slow link, where the socket takes a lot at a time, half or twice the truth. Either is the
- * link's rate only while there was something to send; with nothing left it falls to next to nothing, and a limit that
- * is computed from it then is never met (facts seen with vGPUs: "0 bytes remaining", for ever). So a step counts only
- * while more was left than it could send, and not where most of what went was zeroes, which cost the link nothing.
+ * The link: what the peer's host has acknowledged from one sample to the next, the last seconds taken together; where the
+ * kernel does not tell that, what QEMU says it has sent. The latter is off by what the socket holds, and by a block of
+ * 1 MiB of a vGPU, which counts when all of it is out. QEMU's own figure is of its last window of 100 ms, and on a slow
+ * link half or twice the truth. Each is the link's rate only while there was something to send; with nothing left it falls
+ * to next to nothing, and a limit that is computed from it then is never met (facts seen with vGPUs: "0 bytes remaining",
+ * for ever). So a step counts only while more was left than it could send, and not where most of what went was zeroes,
+ * which cost the link nothing.
  *
  * The guest: each look at the dirty bitmap ends a pass. How long a pass took and how much was found dirty at its end
  * are the points to which the model's hot set and rate are fitted. What was found is by how much more is left and sent
@@ -62,6 +64,22 @@ sendable_bytes(const GwSample *sample)
 	return bytes;
 }
 
+/* Of either kind; they are not compared with each other, for the first samples have no channels, or fewer. */
+static double
+sent_bytes_of(const GwSample *sample)
+{
+	double acked = 0;
+	for (guint i = 0; i < sample->channels->len; i++) {
+		const GwChannelSample *channel = g_ptr_array_index(sample->channels, i);
+		if (channel->acked_bytes < 0)
+			acked = -INFINITY;
+		acked += (double)channel->acked_bytes;
+	}
+	return acked > 0 ? acked
+			 : (double)MAX(sample->ram_transferred_bytes, 0) +
+				   (double)MAX(sample->vfio_transferred_bytes, 0);
+}
+
 static double
 seconds_since(const Dirty *self, const GwSample *sample)
 {
@@ -74,7 +92,8 @@ add_step(Dirty *self, const GwSample *sample, double left_bytes, double sent_byt
 	double seconds = seconds_since(self, sample), sent = sent_bytes - self->sent_bytes;
 	double least = MIN(left_bytes, self->left_bytes);
 	double link = self->n_steps > 0 ? self->bytes_per_s : self->most_bytes_per_s;
-	if (self->sent_bytes <= 0 || seconds <= 0 || sent < 0)
+	if (self->sent_bytes <= 0 || seconds <= 0 || sent < 0 ||
+	    sample->channels->len != self->n_channels)
 		return;
 	if (least < MAX(sent, link * seconds) || self->left_bytes - left_bytes > ZEROES * sent)
 		return;
@@ -90,9 +109,9 @@ static void
 note_most(Dirty *self, const GwSample *sample, double sent_bytes)
 {
 	double seconds = seconds_since(self, sample);
-	double rate = self->n_samples > 0 && seconds >= WINDOW_S / 2
-			      ? (sent_bytes - self->sent_bytes) / seconds
-			      : 0;
+	gboolean is_same = self->n_samples > 0 && sample->channels->len == self->n_channels;
+	double rate =
+		is_same && seconds >= WINDOW_S / 2 ? (sent_bytes - self->sent_bytes) / seconds : 0;
 	self->most_bytes_per_s =
 		MAX(self->most_bytes_per_s, MAX(rate, (double)sample->bandwidth_bytes_per_s));
 }
@@ -157,9 +176,7 @@ add_looks(Dirty *self, const GwSample *sample)
 void
 dirty_add(Dirty *self, const GwSample *sample)
 {
-	double left_bytes = sendable_bytes(sample);
-	double sent_bytes = (double)MAX(sample->ram_transferred_bytes, 0) +
-			    (double)MAX(sample->vfio_transferred_bytes, 0);
+	double left_bytes = sendable_bytes(sample), sent_bytes = sent_bytes_of(sample);
 	note_most(self, sample, sent_bytes);
 	add_step(self, sample, left_bytes, sent_bytes);
 	add_looks(self, sample);
@@ -167,6 +184,7 @@ dirty_add(Dirty *self, const GwSample *sample)
 	self->time_us = sample->time_us;
 	self->left_bytes = left_bytes;
 	self->sent_bytes = sent_bytes;
+	self->n_channels = sample->channels->len;
 }
 
 gboolean

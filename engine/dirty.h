@@ -27,6 +27,7 @@ typedef struct {
 
 	/* Of the sample before. */
 	gint64 time_us, pass_count;
+	guint n_channels;
 	double left_bytes, sent_bytes; /* RAM and vGPUs; the next two: RAM's */
 	double ram_left_bytes, ram_sent_bytes;
 } Dirty;

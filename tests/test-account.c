@@ -266,6 +266,7 @@ test_left_by_trace(void)
 	/* One that is old is carried on, one that is older says nothing. */
 	g_autoptr(GwSample) old = sample(account, S);
 	LEAST(vgpu_of(old, 0)->remaining_bytes, 4 * MIB, GW_SOURCE_TRACE);
+	CU_ASSERT_TRUE(account_wants(account, GW_SOURCE_DEVICE, S));
 	g_autoptr(GwSample) older = sample(account, 6 * S);
 	BOUND(vgpu_of(older, 0)->remaining_bytes, 16 * MIB, GW_SOURCE_FRAMEBUFFER);
 }
@@ -491,7 +492,7 @@ test_estimate_and_driver(void)
 	LEAST(vgpu_of(later, 0)->remaining_bytes, 9 * MIB, GW_SOURCE_DEVICE);
 }
 
-/* Who asks now and then does not break off what another measures. */
+/* Who asks now and then does not break off what another measures; we who ask often take it over. */
 static void
 test_two_who_ask(void)
 {
@@ -499,9 +500,9 @@ test_two_who_ask(void)
 	for (guint i = 0; i < 4; i++) {
 		const Sent sent[] = { { i * MIB, 0 } };
 		stream(account, sent, 1, FALSE, NULL);
+		if (i % 2 == 0)
+			reading(account, 0, GW_SOURCE_TRACE, 0, 0, 64, i * S);
 		reading(account, 0, GW_SOURCE_DEVICE, -1, -1, 64, i * S);
-		if (i == 2)
-			reading(account, 0, GW_SOURCE_TRACE, 0, 0, 64, i * S + 1);
 	}
 	g_autoptr(GwSample) got = sample(account, 3 * S);
 	check(vgpu_of(got, 0)->dirty_bytes_per_s, 1 * MIB, GW_SOURCE_DEVICE,
