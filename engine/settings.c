@@ -223,6 +223,8 @@ gboolean
 settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, PlanHost host,
 	       GError **error)
 {
+	if (!qemu_wait_tidy(qemu, error))
+		return FALSE;
 	g_auto(GStrv) on = plan_list_capabilities(plan, host);
 	g_autoptr(QmpParameters) wanted = wanted_parameters(plan, host);
 	g_autoptr(GPtrArray) properties = list_properties(qemu, plan, host, FALSE, error);

@@ -17,10 +17,11 @@ Settings *settings_from_journal(Journal *journal);
 void settings_free(Settings *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
 
-/* Makes the settings the plan's. A failure may have changed some: settings_restore() is right then too. */
+/* Makes the settings the plan's, when QEMU has put away a migration before this one: see qemu_wait_tidy(). A failure may
+ * have changed some: settings_restore() is right then too. */
 gboolean settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, PlanHost host,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Puts them back as they were; all are tried, the first error is kept. None is, where QEMU does not let go of a
- * migration that has ended: see qemu_wait_tidy(). */
+ * migration that has ended, likewise. */
 gboolean
 settings_restore(const Settings *self, Qemu *qemu, GError **error) G_GNUC_WARN_UNUSED_RESULT;

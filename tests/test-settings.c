@@ -57,6 +57,17 @@ make_plan(void)
 			     "gpu0\",\"property\":\"x-migration-multifd-transfer\"}", \
 		.result = "\"auto\""                                                  \
 	}
+
+/* It has the rest of a migration that failed, and then not any more. */
+#define UNTIDY                                                                                  \
+	{ .expect = "query-migrate", .result = "{\"status\":\"failed\"}" },                     \
+		{ .expect = "query-yank",                                                       \
+		  .result = "[{\"type\":\"chardev\",\"id\":\"a\"},{\"type\":\"migration\"}]" }, \
+		{ .expect = "query-migrate", .result = "{\"status\":\"failed\"}" },             \
+	{                                                                                       \
+		.expect = "query-yank", .result = "[{\"type\":\"chardev\",\"id\":\"a\"}]"       \
+	}
+
 #define RESTORE                                                                                 \
 	{ .expect = "query-migrate", .result = "{}" },                                          \
 		{ .expect = "migrate-set-capabilities",                                         \
@@ -74,6 +85,7 @@ what_is_set_comes_back(void)
 {
 	const FakeStep steps[] = {
 		SAVE,
+		UNTIDY,
 		{ .expect = "qom-list", .result = DEVICES },
 		{ .expect = "qom-list", .result = NO_DEVICES },
 		{ .expect = "qom-set",
@@ -165,11 +177,7 @@ not_before_qemu_is_tidy(void)
 {
 	const FakeStep steps[] = {
 		SAVE,
-		{ .expect = "query-migrate", .result = "{\"status\":\"failed\"}" },
-		{ .expect = "query-yank",
-		  .result = "[{\"type\":\"chardev\",\"id\":\"a\"},{\"type\":\"migration\"}]" },
-		{ .expect = "query-migrate", .result = "{\"status\":\"failed\"}" },
-		{ .expect = "query-yank", .result = "[{\"type\":\"chardev\",\"id\":\"a\"}]" },
+		UNTIDY,
 		{ .expect = "migrate-set-capabilities", .result = "{}" },
 		{ .expect = "migrate-set-parameters", .result = "{}" },
 		{ .expect = "qom-set", .result = "{}" },
@@ -194,6 +202,7 @@ the_other_side_is_left_alone(void)
 	const FakeStep steps[] = {
 		{ .expect = "query-migrate-capabilities", .result = CAPABILITIES },
 		{ .expect = "query-migrate-parameters", .result = PARAMETERS },
+		{ .expect = "query-migrate", .result = "{}" },
 		{ .expect = "migrate-set-capabilities",
 		  .arguments = "{\"capability\":\"events\",\"state\":false}",
 		  .result = "{}" },
