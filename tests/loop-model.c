@@ -4,6 +4,7 @@
  */
 #include "tests/loop-model.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "engine/sample-json.h"
@@ -27,7 +28,10 @@ static double
 ram_rate(const Loop *loop)
 {
 	gboolean calm = loop->guest->calm_s > 0 && loop->now_s > loop->guest->calm_s;
-	return calm ? 0 : loop->guest->bytes_per_s * loop->throttle;
+	double turn_s = 2 * loop->guest->burst_s;
+	gboolean rests = turn_s > 0 &&
+			 fmod(loop->now_s + loop->guest->offset_s, turn_s) >= loop->guest->burst_s;
+	return calm || rests ? 0 : loop->guest->bytes_per_s * loop->throttle;
 }
 
 static double

@@ -29,6 +29,8 @@ typedef struct {
 	gboolean has_switchover_bandwidth;
 	double end_s;  /* of the simulation */
 	double calm_s; /* the guest stops writing to RAM then; 0: never */
+	double burst_s; /* it writes to RAM for so long, and then not for as long, and so on; 0: always */
+	double offset_s; /* of the first burst that is gone when the migration begins */
 } LoopGuest;
 
 typedef struct {

@@ -112,6 +112,25 @@ a_rate_that_cannot_be_told_is_a_bound(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, " MiB/s are written to it"));
 }
 
+/* Its rests are just long enough for all that a burst has left: one of them is met, with little downtime. */
+static void
+bursts_end_in_a_rest(void)
+{
+	static const double links[] = { 115 * MIB, 104 * MIB, 90 * MIB };
+	for (guint i = 0; i < 20 * G_N_ELEMENTS(links); i++) {
+		LoopGuest guest = guest_of(512 * MIB, 256 * MIB, 202 * MIB);
+		guest.link_bytes_per_s = links[i / 20];
+		guest.burst_s = 2.048;
+		guest.offset_s = i % 20 * guest.burst_s / 10;
+		ConvergePolicy policy = policy_of(1.05, GW_ON_STALL_ABORT);
+		g_auto(LoopEnd) end;
+		loop_run(&guest, &policy, &end);
+		CU_ASSERT_TRUE(end.ended);
+		CU_ASSERT_TRUE(end.seconds < 12);
+		CU_ASSERT_TRUE(end.downtime_s < 0.15);
+	}
+}
+
 static void
 wait_waits_and_takes_its_chance(void)
 {
@@ -485,6 +504,7 @@ CU_TestInfo suite_converge[] = {
 	{ "RAM ends with the least downtime", ram_ends_with_the_least_downtime },
 	{ "hopeless RAM is given up with the numbers", hopeless_ram_is_given_up_with_the_numbers },
 	{ "a rate that cannot be told is a bound", a_rate_that_cannot_be_told_is_a_bound },
+	{ "bursts end in a rest", bursts_end_in_a_rest },
 	{ "wait waits and takes its chance", wait_waits_and_takes_its_chance },
 	{ "extend allows what is needed and no more", extend_allows_what_is_needed_and_no_more },
 	{ "throttle slows RAM within the maximum", throttle_slows_ram_within_the_maximum },
