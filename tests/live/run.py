@@ -11,6 +11,7 @@ import sys
 import time
 import unittest
 
+LAST_LINES = 25
 COMPACT_STEP = 25
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
@@ -66,8 +67,9 @@ def report(name, seconds, why, options):
             print("ok     %5.1f s  %s" % (seconds, name), flush=True)
         return
     print("FAILED %5.1f s  %s" % (seconds, name), flush=True)
-    text = why if options.verbose else why.strip().splitlines()[-1]
-    for line in text.rstrip().splitlines():
+    lines = why.strip().splitlines()
+    # In CI this is all that is left of it; what it is about is seldom in the last line alone.
+    for line in lines if options.verbose else lines[-LAST_LINES:]:
         print("       | " + line, flush=True)
 
 
