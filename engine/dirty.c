@@ -64,7 +64,14 @@ sendable_bytes(const GwSample *sample)
 	return bytes;
 }
 
-/* Of either kind; they are not compared with each other, for the first samples have no channels, or fewer. */
+/* By QEMU's counts. */
+static double
+counted_bytes(const GwSample *sample)
+{
+	return (double)MAX(sample->ram_transferred_bytes, 0) +
+	       (double)MAX(sample->vfio_transferred_bytes, 0);
+}
+
 static double
 sent_bytes_of(const GwSample *sample)
 {
@@ -72,17 +79,18 @@ sent_bytes_of(const GwSample *sample)
 	for (guint i = 0; i < sample->channels->len; i++) {
 		const GwChannelSample *channel = g_ptr_array_index(sample->channels, i);
 		if (channel->acked_bytes < 0)
-			acked = -INFINITY;
+			return counted_bytes(sample);
 		acked += (double)channel->acked_bytes;
 	}
-	return acked > 0 ? acked
-			 : (double)MAX(sample->ram_transferred_bytes, 0) +
-				   (double)MAX(sample->vfio_transferred_bytes, 0);
+	return acked > 0 ? acked : counted_bytes(sample);
 }
 
+/* 0: there is no sample before, or it had fewer channels, as the first ones have, and what was sent is another sum. */
 static double
 seconds_since(const Dirty *self, const GwSample *sample)
 {
+	if (self->n_samples == 0 || sample->channels->len != self->n_channels)
+		return 0;
 	return ((double)sample->time_us - (double)self->time_us) / US_PER_S;
 }
 
@@ -92,8 +100,7 @@ add_step(Dirty *self, const GwSample *sample, double left_bytes, double sent_byt
 	double seconds = seconds_since(self, sample), sent = sent_bytes - self->sent_bytes;
 	double least = MIN(left_bytes, self->left_bytes);
 	double link = self->n_steps > 0 ? self->bytes_per_s : self->most_bytes_per_s;
-	if (self->sent_bytes <= 0 || seconds <= 0 || sent < 0 ||
-	    sample->channels->len != self->n_channels)
+	if (self->sent_bytes <= 0 || seconds <= 0 || sent < 0)
 		return;
 	if (least < MAX(sent, link * seconds) || self->left_bytes - left_bytes > ZEROES * sent)
 		return;
@@ -109,9 +116,7 @@ static void
 note_most(Dirty *self, const GwSample *sample, double sent_bytes)
 {
 	double seconds = seconds_since(self, sample);
-	gboolean is_same = self->n_samples > 0 && sample->channels->len == self->n_channels;
-	double rate =
-		is_same && seconds >= WINDOW_S / 2 ? (sent_bytes - self->sent_bytes) / seconds : 0;
+	double rate = seconds >= WINDOW_S / 2 ? (sent_bytes - self->sent_bytes) / seconds : 0;
 	self->most_bytes_per_s =
 		MAX(self->most_bytes_per_s, MAX(rate, (double)sample->bandwidth_bytes_per_s));
 }
