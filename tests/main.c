@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define X(name) extern CU_TestInfo suite_##name[];
 TEST_SUITES(X)

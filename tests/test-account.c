@@ -9,7 +9,7 @@
 #include "engine/report-json.h"
 #include "engine/stream-account.h"
 #include "engine/vgpu-data.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define MIB (G_GINT64_CONSTANT(1) << 20)
 #define KIB (G_GINT64_CONSTANT(1) << 10)

@@ -5,7 +5,7 @@
 #include <CUnit/CUnit.h>
 
 #include "engine/budget.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 /* How many of @n at one instant are granted. */
 static guint

@@ -8,7 +8,7 @@
 #include "engine/parameter.h"
 #include "engine/property.h"
 #include "engine/survey-parts.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define OLD "events return-path pause-before-switchover late-block-activate"
 #define ALL                                                                              \

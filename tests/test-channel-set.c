@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "engine/channel-set.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChannelSet, channel_set_clear)
 

@@ -5,7 +5,7 @@
 #include <CUnit/CUnit.h>
 
 #include "engine/clock.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 static void
 offset_is_taken_at_the_middle_of_the_round_trip(void)

@@ -9,8 +9,8 @@
 #include "engine/control-conn.h"
 #include "engine/gw-error.h"
 #include "qmp/await.h"
-#include "tests/tcp-pair.h"
-#include "tests/test-util.h"
+#include "tests/rig/tcp-pair.h"
+#include "tests/rig/test-util.h"
 
 #define LONG_MS 10000
 

@@ -10,7 +10,7 @@
 #include "engine/gw-error.h"
 #include "qmp/json-frame.h"
 #include "qmp/qmp-error.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 static ControlMessage *
 parse(const char *text, GError **error)

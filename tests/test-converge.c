@@ -9,8 +9,8 @@
 
 #include "engine/converge.h"
 #include "engine/sample-json.h"
-#include "tests/loop-model.h"
-#include "tests/test-util.h"
+#include "tests/rig/loop-model.h"
+#include "tests/rig/test-util.h"
 
 #define MIB  (1024.0 * 1024)
 #define GIB  (1024.0 * MIB)

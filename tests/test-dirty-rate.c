@@ -8,9 +8,9 @@
 #include "engine/dirty-rate-data.h"
 #include "engine/probe-rate.h"
 #include "qmp/qmp-dirty-rate.h"
-#include "tests/golden.h"
-#include "tests/qmp-probe.h"
-#include "tests/test-util.h"
+#include "tests/rig/golden.h"
+#include "tests/rig/qmp-probe.h"
+#include "tests/rig/test-util.h"
 #include "tools/dirty-rate-text.h"
 
 #define MIB	G_GINT64_CONSTANT(1048576)

@@ -8,7 +8,7 @@
 
 #include "engine/dirty.h"
 #include "engine/sample-json.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define MIB	G_GINT64_CONSTANT(1048576)
 #define LINK	(100 * MIB)

@@ -10,10 +10,10 @@
 
 #include "engine/gw-error.h"
 #include "qmp/await.h"
-#include "tests/door.h"
-#include "tests/tcp-pair.h"
-#include "tests/test-util.h"
-#include "tests/tls-rig.h"
+#include "tests/rig/door.h"
+#include "tests/rig/tcp-pair.h"
+#include "tests/rig/test-util.h"
+#include "tests/rig/tls-rig.h"
 
 #define WAIT_MS 60000
 

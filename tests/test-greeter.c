@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
-#include "tests/door.h"
-#include "tests/tcp-pair.h"
-#include "tests/test-util.h"
+#include "tests/rig/door.h"
+#include "tests/rig/tcp-pair.h"
+#include "tests/rig/test-util.h"
 
 static const guint8 preamble_bytes[CONTROL_PREAMBLE_BYTES] = {
 	'g', 'w', 'd', 'a', 't', 'a', 0,  1,  1,  2,  3, 4, 5, 6,

@@ -9,7 +9,7 @@
 #include "engine/gw-error.h"
 #include "engine/hook.h"
 #include "engine/process.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define LONG_MS 20000
 

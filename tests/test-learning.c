@@ -14,7 +14,7 @@
 #include "engine/learning-file.h"
 #include "engine/prediction-json.h"
 #include "engine/report-json.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define MIB	G_GINT64_CONSTANT(1048576)
 #define GIGABIT G_GINT64_CONSTANT(125000000)

@@ -10,7 +10,7 @@
 #include "engine/negotiate.h"
 #include "engine/plan-json.h"
 #include "engine/survey-data.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define CAPABILITIES \
 	"\"events\",\"late-block-activate\",\"pause-before-switchover\",\"return-path\""

@@ -11,8 +11,8 @@
 
 #include "engine/gw-error.h"
 #include "engine/net.h"
-#include "tests/tcp-pair.h"
-#include "tests/test-util.h"
+#include "tests/rig/tcp-pair.h"
+#include "tests/rig/test-util.h"
 
 static void
 addresses_are_read(void)

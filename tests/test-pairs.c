@@ -19,8 +19,8 @@
 #include "engine/negotiate.h"
 #include "engine/plan-json.h"
 #include "engine/survey-data.h"
-#include "tests/golden.h"
-#include "tests/test-util.h"
+#include "tests/rig/golden.h"
+#include "tests/rig/test-util.h"
 
 #define MIN_PAIRS 60
 

@@ -13,8 +13,8 @@
 #include "engine/trace-log.h"
 #include "qmp/qmp-trace.h"
 #include "qmp/trace-line.h"
-#include "tests/model-qemu.h"
-#include "tests/test-util.h"
+#include "tests/rig/model-qemu.h"
+#include "tests/rig/test-util.h"
 
 #define EXACT(device, stop)                                                               \
 	"vfio_state_pending_exact  (" device ") precopy 0 postcopy 0 stopcopy size " stop \

@@ -12,7 +12,7 @@
 #include "engine/gw-error.h"
 #include "engine/gw-pki.h"
 #include "engine/openssl.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 typedef char *Folder;
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)

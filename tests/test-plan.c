@@ -9,7 +9,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/plan-json.h"
-#include "tests/golden.h"
+#include "tests/rig/golden.h"
 #include "tools/plan-text.h"
 
 static void

@@ -7,7 +7,7 @@
 
 #include "engine/predict.h"
 #include "engine/prediction-json.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define MIB	(G_GINT64_CONSTANT(1) << 20)
 #define GIB	(G_GINT64_CONSTANT(1) << 30)

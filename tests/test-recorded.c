@@ -8,9 +8,9 @@
 #include "engine/parameter.h"
 #include "engine/property.h"
 #include "qmp/qmp-facts.h"
-#include "tests/golden.h"
-#include "tests/recorded.h"
-#include "tests/test-util.h"
+#include "tests/rig/golden.h"
+#include "tests/rig/recorded.h"
+#include "tests/rig/test-util.h"
 
 /* All that is sent without a look whether it is there. */
 static const struct {

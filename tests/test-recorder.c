@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/recorder.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 typedef struct {
 	GString *phases;

@@ -13,7 +13,7 @@
 #include "engine/journal.h"
 #include "engine/private-context.h"
 #include "engine/recover.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define SESSION "6b0d0d3c-6f0a-4b57-9a8e-0d7e5a1c2b3d"
 

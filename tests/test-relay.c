@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "engine/relay.h"
-#include "tests/session-rig.h"
-#include "tests/tcp-pair.h"
-#include "tests/test-util.h"
+#include "tests/rig/session-rig.h"
+#include "tests/rig/tcp-pair.h"
+#include "tests/rig/test-util.h"
 
 #define MIB (1024 * 1024)
 

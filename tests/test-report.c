@@ -11,7 +11,7 @@
 #include "engine/prediction-json.h"
 #include "engine/report-json.h"
 #include "engine/sample-json.h"
-#include "tests/golden.h"
+#include "tests/rig/golden.h"
 #include "tools/report-html.h"
 #include "tools/report-text.h"
 

@@ -4,8 +4,8 @@
  * killed, at every phase. And the answer to COMMIT is lost in every way in which it can be: by the rules 3
  * and 4 of the design the guest then runs where it is proven to be, or nobody touches it.
  */
-#include "tests/session-rig.h"
-#include "tests/test-util.h"
+#include "tests/rig/session-rig.h"
+#include "tests/rig/test-util.h"
 
 #define HERE .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE, .source_guest = RIG_RUNNING
 #define THERE                                                                                     \

@@ -12,8 +12,8 @@
 #include "engine/gw-recover.h"
 #include "engine/journal.h"
 #include "qmp/await.h"
-#include "tests/session-rig.h"
-#include "tests/test-util.h"
+#include "tests/rig/session-rig.h"
+#include "tests/rig/test-util.h"
 
 #define PATIENCE_MS 30000
 

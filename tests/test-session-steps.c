@@ -4,8 +4,8 @@
  * the agent goes away, the connection breaks, a QEMU dies. Up to the commit the guest has to run on the
  * source as if nothing had been tried; from the commit on at the destination.
  */
-#include "tests/session-rig.h"
-#include "tests/test-util.h"
+#include "tests/rig/session-rig.h"
+#include "tests/rig/test-util.h"
 
 #define HERE .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE, .source_guest = RIG_RUNNING
 #define THERE                                                                                     \

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "tests/session-rig.h"
-#include "tests/test-util.h"
+#include "tests/rig/session-rig.h"
+#include "tests/rig/test-util.h"
 
 #define HERE .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE, .source_guest = RIG_RUNNING
 #define THERE                                                                                     \

@@ -4,8 +4,8 @@
  */
 #include "engine/settings.h"
 #include "qmp/qmp-parameters.h"
-#include "tests/qmp-probe.h"
-#include "tests/test-util.h"
+#include "tests/rig/qmp-probe.h"
+#include "tests/rig/test-util.h"
 
 #define CAPABILITIES                                        \
 	"[{\"capability\": \"events\", \"state\": false}, " \

@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 
 #include "engine/gw-stream.h"
-#include "tests/golden.h"
-#include "tests/stream-data.h"
-#include "tests/test-util.h"
+#include "tests/rig/golden.h"
+#include "tests/rig/stream-data.h"
+#include "tests/rig/test-util.h"
 #include "tools/stream-text.h"
 
 #define RECORDING "10.0-vgpus-multifd"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "engine/stream.h"
-#include "tests/stream-forge.h"
-#include "tests/stream-read.h"
-#include "tests/test-util.h"
+#include "tests/rig/stream-forge.h"
+#include "tests/rig/stream-read.h"
+#include "tests/rig/test-util.h"
 
 #define DEVICE "0000:00:05.0/vfio"
 

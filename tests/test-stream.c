@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "engine/stream.h"
-#include "tests/golden.h"
-#include "tests/stream-data.h"
-#include "tests/test-util.h"
+#include "tests/rig/golden.h"
+#include "tests/rig/stream-data.h"
+#include "tests/rig/test-util.h"
 
 #define SEED 20240607
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "engine/tcp-look.h"
-#include "tests/tcp-pair.h"
-#include "tests/test-util.h"
+#include "tests/rig/tcp-pair.h"
+#include "tests/rig/test-util.h"
 
 #define S G_USEC_PER_SEC
 

@@ -6,8 +6,8 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
-#include "tests/test-util.h"
-#include "tests/tls-rig.h"
+#include "tests/rig/test-util.h"
+#include "tests/rig/tls-rig.h"
 
 typedef char *Folder;
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
-#include "tests/test-util.h"
-#include "tests/tls-rig.h"
+#include "tests/rig/test-util.h"
+#include "tests/rig/tls-rig.h"
 
 #define MIB	(1024 * 1024)
 #define WAIT_MS 60000

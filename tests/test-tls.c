@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
-#include "tests/test-util.h"
-#include "tests/tls-rig.h"
+#include "tests/rig/test-util.h"
+#include "tests/rig/tls-rig.h"
 
 #define TIMEOUT_MS 5000
 

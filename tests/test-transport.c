@@ -14,8 +14,8 @@
 
 #include "engine/channel-set.h"
 #include "engine/transport.h"
-#include "tests/session-rig.h"
-#include "tests/test-util.h"
+#include "tests/rig/session-rig.h"
+#include "tests/rig/test-util.h"
 
 #define MAX_CHANNELS 4
 #define WAIT_MS	     60000

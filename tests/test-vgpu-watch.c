@@ -9,7 +9,7 @@
 
 #include "engine/qemu-words.h"
 #include "engine/vgpu-watch.h"
-#include "tests/test-util.h"
+#include "tests/rig/test-util.h"
 
 #define UUID "6b0d0d3c-6f0a-4b57-9a8e-0d7e5a1c2b3d"
 

@@ -13,8 +13,8 @@
 #include "engine/vgpu-host.h"
 #include "engine/vgpu-pair.h"
 #include "engine/vgpu-vendor.h"
-#include "tests/fake-sysfs.h"
-#include "tests/test-util.h"
+#include "tests/rig/fake-sysfs.h"
+#include "tests/rig/test-util.h"
 
 static GwVgpu *
 make_vgpu(const char *name)

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A greeter whose listener writes down what it is told.
+ */
+#include "tests/rig/door.h"
+
+#include <CUnit/CUnit.h>
+#include <unistd.h>
+
+#include "tests/rig/tcp-pair.h"
+#include "tests/rig/tls-rig.h"
+
+static const GreeterLimits usual = { .decide_ms = 60000,
+				     .dear_per_s = 32,
+				     .dear_burst = 96,
+				     .total_per_s = 128,
+				     .total_burst = 256 };
+const GreeterLimits door_narrow = {
+	.decide_ms = 60000, .dear_per_s = 0, .dear_burst = 3, .total_per_s = 0, .total_burst = 4
+};
+const GreeterLimits door_hasty = {
+	.decide_ms = 300, .dear_per_s = 32, .dear_burst = 96, .total_per_s = 128, .total_burst = 256
+};
+
+static gboolean
+on_control(GSocket *socket, const char *peer, gpointer data)
+{
+	Door *door = data;
+
+	if (door->is_full)
+		return FALSE;
+	door->decided = TRUE;
+	g_set_object(&door->control, socket);
+	g_free(door->peer);
+	door->peer = g_strdup(peer);
+	return TRUE;
+}
+
+static gboolean
+on_channel(const ControlPreamble *preamble, int fd, gpointer data)
+{
+	Door *door = data;
+
+	door->preamble = *preamble;
+	if (!door->waits_for_channel)
+		return FALSE;
+	door->channel_fd = fd;
+	door->decided = TRUE;
+	return TRUE;
+}
+
+static gboolean
+on_expects(const char *pass, gpointer data)
+{
+	return g_strcmp0(pass, ((Door *)data)->pass) == 0;
+}
+
+static void
+on_rejected(const char *peer, const GError *error, gpointer data)
+{
+	Door *door = data;
+
+	g_free(door->rejected);
+	g_free(door->rejected_peer);
+	door->rejected = g_strdup(error->message);
+	door->rejected_code = error->code;
+	door->rejected_peer = g_strdup(peer);
+	door->n_rejected++;
+	door->decided = TRUE;
+}
+
+static const GreeterListener listener = { on_control, on_channel, on_expects, on_rejected };
+
+void
+door_open(Door *self)
+{
+	g_autoptr(GSocket) accepted = NULL;
+
+	self->channel_fd = -1;
+	self->terms.pumps = tls_rig_pumps();
+	if (self->terms.limits == NULL)
+		self->terms.limits = &usual;
+	self->set = greeter_set_new(&listener, &self->terms, self);
+	tcp_pair(&self->dialled, &accepted);
+	greeter_set_add(self->set, accepted);
+}
+
+GSocket *
+door_dial(Door *self, GSocket *listening)
+{
+	GSocket *dialled = tcp_dial(listening);
+	g_autoptr(GSocket) accepted = g_socket_accept(listening, NULL, NULL);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(accepted);
+	greeter_set_add(self->set, accepted);
+	return dialled;
+}
+
+void
+door_clear(Door *self)
+{
+	greeter_set_free(self->set);
+	g_clear_object(&self->dialled);
+	g_clear_object(&self->control);
+	if (self->set != NULL && self->channel_fd >= 0)
+		close(self->channel_fd);
+	g_free(self->peer);
+	g_free(self->rejected);
+	g_free(self->rejected_peer);
+}
