@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/recover.h"
 #include "qmp/await.h"

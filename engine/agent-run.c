@@ -13,12 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
-#include "engine/hook.h"
+#include "engine/util/hook.h"
 #include "engine/net.h"
 #include "engine/peer.h"
-#include "engine/private-context.h"
+#include "engine/util/scoped-context.h"
 #include "qmp/await.h"
 
 #define QEMU_SILENCE_MS	 6000

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "qmp/await.h"
 #include "qmp/json-frame.h"

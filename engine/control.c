@@ -30,7 +30,7 @@
 
 #include <string.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 
 typedef struct {

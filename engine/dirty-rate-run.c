@@ -10,7 +10,7 @@
 #include "engine/dirty-rate-data.h"
 #include "engine/gw-error.h"
 #include "engine/learning-file.h"
-#include "engine/private-context.h"
+#include "engine/util/scoped-context.h"
 #include "engine/probe.h"
 #include "engine/ram-rate.h"
 #include "engine/survey-qemu.h"

@@ -21,7 +21,7 @@
 
 #include <glib-unix.h>
 
-#include "engine/budget.h"
+#include "engine/util/rate-limit.h"
 #include "engine/gw-error.h"
 #include "engine/net.h"
 #include "engine/tls.h"

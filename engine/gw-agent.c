@@ -10,7 +10,7 @@
 #include "engine/gw-agent.h"
 
 #include "engine/agent-slots.h"
-#include "engine/budget.h"
+#include "engine/util/rate-limit.h"
 #include "engine/gw-error.h"
 #include "engine/gw-recover.h"
 #include "engine/gw-session.h"

@@ -5,7 +5,7 @@
  */
 #include "engine/gw-event.h"
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/sample-json.h"
 
 G_DEFINE_BOXED_TYPE(GwEvent, gw_event, gw_event_copy, gw_event_free)

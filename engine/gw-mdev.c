@@ -5,7 +5,7 @@
  */
 #include "engine/gw-mdev.h"
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "vfio/vfio-create.h"
 #include "vfio/vfio-remove.h"

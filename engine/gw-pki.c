@@ -19,7 +19,7 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/pki-cert.h"
 

@@ -5,7 +5,7 @@
  */
 #include "engine/gw-prediction.h"
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/number-json.h"
 #include "engine/prediction-json.h"
 #include "engine/vgpu-data.h"

@@ -8,7 +8,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-session.h"
-#include "engine/private-context.h"
+#include "engine/util/scoped-context.h"
 #include "engine/recover.h"
 
 #define RECORD_KEPT_S (7 * 24 * 3600)

@@ -19,9 +19,9 @@
 
 #include <string.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
-#include "engine/parse-object.h"
+#include "engine/util/json-parse.h"
 
 #define SURE_SEEN  3
 #define HELD_UP	   0.7 /* of the link's bandwidth: a driver that is slower holds it up */

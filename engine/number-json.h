@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-number.h"
 
 /* Numbers as JSON: {"value", "source", "confidence"}; one that is not known is absent. */

@@ -6,7 +6,7 @@
  */
 #include "engine/peer.h"
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 
 #define HELLO_TIMEOUT_MS   5000

@@ -10,7 +10,7 @@
  */
 #include "engine/plan-json.h"
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/prediction-json.h"
 

@@ -3,7 +3,7 @@
 
 #include <json-glib/json-glib.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-survey.h"
 
 /* Lists of GwProperty: made, and as a JSON object of texts to and from a peer. */

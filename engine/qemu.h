@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/process.h"
+#include "engine/util/process.h"
 #include "engine/qemu-words.h"
 #include "qmp/qmp-machine.h"
 #include "qmp/qmp-migration.h"

@@ -10,7 +10,7 @@
 
 #include "engine/number-json.h"
 #include "engine/plan-json.h"
-#include "engine/parse-object.h"
+#include "engine/util/json-parse.h"
 #include "engine/prediction-json.h"
 #include "engine/sample-json.h"
 #include "engine/vgpu-data.h"

@@ -11,7 +11,7 @@
  */
 #include "engine/settings.h"
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "qmp/qmp-devices.h"
 #include "qmp/qmp-parameters.h"
 

@@ -10,7 +10,7 @@
  */
 #include "engine/source-run.h"
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/learning-file.h"
 #include "engine/report-json.h"

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
-#include "engine/hook.h"
-#include "engine/private-context.h"
+#include "engine/util/hook.h"
+#include "engine/util/scoped-context.h"
 
 #define HOOK_TIMEOUT_MS	 60000
 #define DEATH_TIMEOUT_MS 2000

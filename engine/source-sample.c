@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/sample-json.h"
 
 /* The two directions of one channel, by their numbers in the reader. */

@@ -6,7 +6,7 @@
 #include "engine/source-run.h"
 
 #include "engine/channel-set.h"
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/negotiate.h"
 #include "engine/plan-json.h"

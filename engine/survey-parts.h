@@ -3,7 +3,7 @@
 
 #include <json-glib/json-glib.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-survey.h"
 
 /* The lists of a GwSurvey: made, and to and from a peer, which is not trusted. */

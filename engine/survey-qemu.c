@@ -7,7 +7,7 @@
 #include "engine/survey-qemu.h"
 
 #include "engine/gw-error.h"
-#include "engine/private-context.h"
+#include "engine/util/scoped-context.h"
 #include "engine/property.h"
 #include "engine/survey-host.h"
 #include "engine/survey-parts.h"

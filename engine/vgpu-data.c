@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/plan-json.h"
 #include "engine/vgpu-pair.h"

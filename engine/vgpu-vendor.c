@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 #include "engine/vgpu-pair.h"
 
 void

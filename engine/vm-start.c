@@ -24,7 +24,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-vm.h"
-#include "engine/private-context.h"
+#include "engine/util/scoped-context.h"
 #include "qmp/qmp-machine.h"
 
 #define START_TIMEOUT_S 120 /* guests of hundreds of GiB, all of it reserved, take so long */

@@ -11,7 +11,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/journal.h"
-#include "engine/private-context.h"
+#include "engine/util/scoped-context.h"
 #include "engine/recover.h"
 #include "tests/rig/test-util.h"
 

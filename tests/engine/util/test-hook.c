@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "engine/gw-error.h"
-#include "engine/hook.h"
-#include "engine/process.h"
+#include "engine/util/hook.h"
+#include "engine/util/process.h"
 #include "tests/rig/test-util.h"
 
 #define LONG_MS 20000

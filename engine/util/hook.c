@@ -5,7 +5,7 @@
  * of (move an address, take a lease, take a measurement). It is part of the phase: in the switchover its
  * time is the guest's downtime.
  */
-#include "engine/hook.h"
+#include "engine/util/hook.h"
 
 #include <signal.h>
 #include <unistd.h>

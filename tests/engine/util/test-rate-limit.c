@@ -4,7 +4,7 @@
  */
 #include <CUnit/CUnit.h>
 
-#include "engine/budget.h"
+#include "engine/util/rate-limit.h"
 #include "tests/rig/test-util.h"
 
 /* How many of @n at one instant are granted. */
@@ -70,7 +70,7 @@ many_names_are_no_way_around(void)
 	budget_free(budget);
 }
 
-CU_TestInfo suite_budget[] = {
+CU_TestInfo suite_rate_limit[] = {
 	{ "a burst and then so many a second", a_burst_and_then_so_many_a_second },
 	{ "in the long run the rate is kept", in_the_long_run_the_rate_is_kept },
 	{ "nobody pays for another", nobody_pays_for_another },

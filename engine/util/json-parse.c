@@ -2,7 +2,7 @@
 /*
  * A file's text to JSON. json-glib by itself would recurse as deep as it is told.
  */
-#include "engine/parse-object.h"
+#include "engine/util/json-parse.h"
 
 #include "engine/gw-error.h"
 #include "qmp/json-frame.h"

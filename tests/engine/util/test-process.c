@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/process.h"
+#include "engine/util/process.h"
 #include "tests/rig/test-util.h"
 
 typedef char *Folder;

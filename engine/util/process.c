@@ -5,7 +5,7 @@
  * not, a zombie or reaped, and a signal sent through it never reaches a stranger. Across a restart of ours
  * the descriptor is lost, so the start time written beside the number stands in for it.
  */
-#include "engine/process.h"
+#include "engine/util/process.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -5,7 +5,7 @@
  * table holds only who has asked within the last burst / per_s seconds. It has an upper bound all the same: past it
  * those who are new share one bucket, so that whoever has many addresses has no more than one who is known.
  */
-#include "engine/budget.h"
+#include "engine/util/rate-limit.h"
 
 #define MAX_NAMES 1024
 #define SWEEP_US  100000 /* between two looks through all of them */

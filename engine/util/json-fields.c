@@ -9,7 +9,7 @@
  *
  * Nothing here parses text, so nothing here bounds the depth of what it is given: that is JsonFrame's work.
  */
-#include "engine/fields.h"
+#include "engine/util/json-fields.h"
 
 #include <string.h>
 
