@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "engine/account-vgpu.h"
-#include "engine/sample-json.h"
+#include "engine/data/sample-json.h"
 
 struct Account {
 	AccountVgpu *vgpus; /* (owned) */

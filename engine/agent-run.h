@@ -8,7 +8,7 @@
 #include "engine/gw-survey.h"
 #include "engine/gw-vm.h"
 #include "engine/journal.h"
-#include "engine/plan-json.h"
+#include "engine/data/plan-json.h"
 #include "engine/qemu.h"
 #include "engine/recorder.h"
 #include "engine/vgpu-watch.h"

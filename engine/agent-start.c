@@ -14,10 +14,10 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
-#include "engine/survey-data.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/survey-json.h"
+#include "engine/data/vgpu-json.h"
 #include "engine/vgpu-host.h"
-#include "engine/vgpu-pair.h"
+#include "engine/data/vgpu-pair.h"
 #include "engine/vgpu-vendor.h"
 #include "qmp/await.h"
 #include "vfio/vfio-backend.h"

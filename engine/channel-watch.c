@@ -7,7 +7,7 @@
 #include "engine/channel-watch.h"
 
 #include "engine/gw-error.h"
-#include "engine/sample-json.h"
+#include "engine/data/sample-json.h"
 #include "engine/tcp-look.h"
 
 typedef struct {

@@ -7,7 +7,7 @@
  * taken or given back, not that it was written; so without a probe there is no rate of a vGPU, only what it
  * may have to send.
  */
-#include "engine/dirty-rate-data.h"
+#include "engine/data/dirty-rate-json.h"
 #include "engine/gw-error.h"
 #include "engine/learning-file.h"
 #include "engine/util/scoped-context.h"

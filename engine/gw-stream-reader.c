@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "engine/stream-account.h"
+#include "engine/data/stream-account.h"
 #include "engine/stream.h"
 
 typedef struct {

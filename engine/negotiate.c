@@ -13,7 +13,7 @@
 #include "engine/gw-error.h"
 #include "engine/parameter.h"
 #include "engine/transport.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/vgpu-json.h"
 
 #define MAX_ISSUES 512 /* whoever has mended these sees the others */
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/negotiate.h"
-#include "engine/plan-json.h"
+#include "engine/data/plan-json.h"
 
 /* A plan in the making: what the rules of negotiate.c, capability.c and parameter.c share. Pure. */
 typedef struct {

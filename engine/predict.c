@@ -31,7 +31,7 @@
 
 #include <math.h>
 
-#include "engine/prediction-json.h"
+#include "engine/data/prediction-json.h"
 
 #define US_PER_S      1e6
 #define SYNC_S	      0.002 /* a look at the dirty bitmap */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/gw-prediction.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/vgpu-json.h"
 
 /* What a migration will take: one model for guest RAM and each vGPU. Pure; the formulas and where they come from
  * are in predict.c. */

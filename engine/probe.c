@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
-#include "engine/plan-json.h"
+#include "engine/data/plan-json.h"
 #include "engine/settings.h"
 #include "engine/sink.h"
 #include "qmp/await.h"

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#include "engine/report-json.h"
-#include "engine/sample-json.h"
+#include "engine/data/report-json.h"
+#include "engine/data/sample-json.h"
 
 #define MAX_SAMPLES  4096
 #define MAX_EVENTS   4096

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/journal.h"
-#include "engine/plan-json.h"
+#include "engine/data/plan-json.h"
 #include "engine/qemu.h"
 
 /* What a plan changes of a QEMU's settings, as it was before. See settings.c. */

@@ -12,7 +12,7 @@
 
 #include "engine/channel-set.h"
 #include "engine/gw-error.h"
-#include "engine/report-json.h"
+#include "engine/data/report-json.h"
 
 static NetTuning
 tuning_of(const SourceOptions *options, guint index)

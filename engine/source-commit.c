@@ -13,7 +13,7 @@
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/learning-file.h"
-#include "engine/report-json.h"
+#include "engine/data/report-json.h"
 #include "engine/vgpu-host.h"
 #include "qmp/await.h"
 

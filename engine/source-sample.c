@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/util/json-fields.h"
-#include "engine/sample-json.h"
+#include "engine/data/sample-json.h"
 
 /* The two directions of one channel, by their numbers in the reader. */
 struct SourceTap {

@@ -7,8 +7,8 @@
 #include "engine/source-run.h"
 
 #include "engine/learning-file.h"
-#include "engine/plan-json.h"
-#include "engine/report-json.h"
+#include "engine/data/plan-json.h"
+#include "engine/data/report-json.h"
 #include "engine/vgpu-host.h"
 #include "qmp/qmp-parameters.h"
 

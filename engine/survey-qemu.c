@@ -8,9 +8,9 @@
 
 #include "engine/gw-error.h"
 #include "engine/util/scoped-context.h"
-#include "engine/property.h"
+#include "engine/data/property-list.h"
 #include "engine/survey-host.h"
-#include "engine/survey-parts.h"
+#include "engine/data/survey-lists.h"
 #include "engine/vgpu-host.h"
 #include "qmp/qmp-facts.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "engine/util/json-fields.h"
-#include "engine/vgpu-pair.h"
+#include "engine/data/vgpu-pair.h"
 
 void
 vgpu_vendor_describe(const VfioHost *host, const VfioDevice *device, GwVgpu *vgpu)

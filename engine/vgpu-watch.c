@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "engine/util/json-fields.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/vgpu-json.h"
 
 void
 vgpu_watch_init(VgpuWatch *self)

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "engine/account.h"
-#include "engine/report-json.h"
-#include "engine/stream-account.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/report-json.h"
+#include "engine/data/stream-account.h"
+#include "engine/data/vgpu-json.h"
 #include "tests/rig/test-util.h"
 
 #define MIB (G_GINT64_CONSTANT(1) << 20)

@@ -6,8 +6,8 @@
 
 #include "engine/capability.h"
 #include "engine/parameter.h"
-#include "engine/property.h"
-#include "engine/survey-parts.h"
+#include "engine/data/property-list.h"
+#include "engine/data/survey-lists.h"
 #include "tests/rig/test-util.h"
 
 #define OLD "events return-path pause-before-switchover late-block-activate"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/converge.h"
-#include "engine/sample-json.h"
+#include "engine/data/sample-json.h"
 #include "tests/rig/loop-model.h"
 #include "tests/rig/test-util.h"
 

@@ -5,7 +5,7 @@
 #include <CUnit/CUnit.h>
 #include <string.h>
 
-#include "engine/dirty-rate-data.h"
+#include "engine/data/dirty-rate-json.h"
 #include "engine/probe-rate.h"
 #include "qmp/qmp-dirty-rate.h"
 #include "tests/rig/golden.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/dirty.h"
-#include "engine/sample-json.h"
+#include "engine/data/sample-json.h"
 #include "tests/rig/test-util.h"
 
 #define MIB	G_GINT64_CONSTANT(1048576)

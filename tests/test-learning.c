@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/dirty-rate-data.h"
+#include "engine/data/dirty-rate-json.h"
 #include "engine/gw-error.h"
 #include "engine/learning-file.h"
-#include "engine/prediction-json.h"
-#include "engine/report-json.h"
+#include "engine/data/prediction-json.h"
+#include "engine/data/report-json.h"
 #include "tests/rig/test-util.h"
 
 #define MIB	G_GINT64_CONSTANT(1048576)

@@ -8,8 +8,8 @@
 
 #include "engine/gw-error.h"
 #include "engine/negotiate.h"
-#include "engine/plan-json.h"
-#include "engine/survey-data.h"
+#include "engine/data/plan-json.h"
+#include "engine/data/survey-json.h"
 #include "tests/rig/test-util.h"
 
 #define CAPABILITIES \

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "engine/predict.h"
-#include "engine/prediction-json.h"
+#include "engine/data/prediction-json.h"
 #include "tests/rig/test-util.h"
 
 #define MIB	(G_GINT64_CONSTANT(1) << 20)

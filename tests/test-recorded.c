@@ -6,7 +6,7 @@
 
 #include "engine/capability.h"
 #include "engine/parameter.h"
-#include "engine/property.h"
+#include "engine/data/property-list.h"
 #include "qmp/qmp-facts.h"
 #include "tests/rig/golden.h"
 #include "tests/rig/recorded.h"

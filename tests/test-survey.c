@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
-#include "engine/survey-data.h"
+#include "engine/data/survey-json.h"
 #include "engine/survey-host.h"
 
 static const char survey_text[] =

@@ -8,10 +8,10 @@
 
 #include "engine/gw-error.h"
 #include "engine/negotiate.h"
-#include "engine/plan-json.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/plan-json.h"
+#include "engine/data/vgpu-json.h"
 #include "engine/vgpu-host.h"
-#include "engine/vgpu-pair.h"
+#include "engine/data/vgpu-pair.h"
 #include "engine/vgpu-vendor.h"
 #include "tests/rig/fake-sysfs.h"
 #include "tests/rig/test-util.h"

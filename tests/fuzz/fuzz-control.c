@@ -11,8 +11,8 @@
 
 #include "engine/control.h"
 #include "engine/negotiate.h"
-#include "engine/plan-json.h"
-#include "engine/survey-data.h"
+#include "engine/data/plan-json.h"
+#include "engine/data/survey-json.h"
 #include "qmp/json-frame.h"
 
 /* Small, so that the fuzzer finds the limits. */

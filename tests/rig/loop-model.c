@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/sample-json.h"
+#include "engine/data/sample-json.h"
 
 #define STEP_S	 0.005
 #define SAMPLE_S 0.1

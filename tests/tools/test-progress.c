@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/sample-json.h"
+#include "engine/data/sample-json.h"
 #include "tests/rig/golden.h"
 #include "tools/progress-view.h"
 #include "tools/progress.h"

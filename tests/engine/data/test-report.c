@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "engine/gw-event.h"
-#include "engine/plan-json.h"
-#include "engine/prediction-json.h"
-#include "engine/report-json.h"
-#include "engine/sample-json.h"
+#include "engine/data/plan-json.h"
+#include "engine/data/prediction-json.h"
+#include "engine/data/report-json.h"
+#include "engine/data/sample-json.h"
 #include "tests/rig/golden.h"
 #include "tools/report-html.h"
 #include "tools/report-text.h"

@@ -8,11 +8,11 @@
  *    "downtime_limit_us","bandwidth_bytes_per_s" (absent: no limit),"paused","keep_source",
  *    "issues":[{"severity","allowed" (absent: false),"code","host","subject","text","remedy"}]}
  */
-#include "engine/plan-json.h"
+#include "engine/data/plan-json.h"
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
-#include "engine/prediction-json.h"
+#include "engine/data/prediction-json.h"
 
 #define MAX_ISSUES	 1024
 #define MAX_CAPABILITIES 256

@@ -5,7 +5,7 @@
 #include <CUnit/CUnit.h>
 #include <string.h>
 
-#include "engine/sample-json.h"
+#include "engine/data/sample-json.h"
 
 /* (transfer full): every number known, each of another kind. */
 static GwSample *

@@ -5,11 +5,11 @@
  */
 #include "engine/gw-dirty-rate.h"
 
-#include "engine/dirty-rate-data.h"
+#include "engine/data/dirty-rate-json.h"
 #include "engine/gw-session.h"
-#include "engine/number-json.h"
+#include "engine/data/number-json.h"
 #include "engine/predict.h"
-#include "engine/prediction-json.h"
+#include "engine/data/prediction-json.h"
 
 #define DEFAULT_TIME_US	 (10 * G_USEC_PER_SEC)
 #define DEFAULT_LIMIT_US (300 * 1000)

@@ -4,16 +4,16 @@
  * not known is absent. Reading is the exact inverse of writing. A file may be anything: it is framed first,
  * which bounds its size and its depth, and each member is checked by fields.c.
  */
-#include "engine/report-json.h"
+#include "engine/data/report-json.h"
 
 #include <string.h>
 
-#include "engine/number-json.h"
-#include "engine/plan-json.h"
+#include "engine/data/number-json.h"
+#include "engine/data/plan-json.h"
 #include "engine/util/json-parse.h"
-#include "engine/prediction-json.h"
-#include "engine/sample-json.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/prediction-json.h"
+#include "engine/data/sample-json.h"
+#include "engine/data/vgpu-json.h"
 
 #define MAX_REPORT_BYTES (512 * 1024 * 1024)
 #define MAX_REPORT_DEPTH 64

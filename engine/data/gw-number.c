@@ -4,7 +4,7 @@
  */
 #include "engine/gw-number.h"
 
-#include "engine/number-json.h"
+#include "engine/data/number-json.h"
 
 static const char *const sources[] = {
 	[GW_SOURCE_STREAM] = "stream",

@@ -5,7 +5,7 @@
  */
 #include "engine/gw-plan.h"
 
-#include "engine/plan-json.h"
+#include "engine/data/plan-json.h"
 
 const char *
 gw_severity_to_string(GwSeverity severity)

@@ -6,9 +6,9 @@
 #include "engine/gw-prediction.h"
 
 #include "engine/util/json-fields.h"
-#include "engine/number-json.h"
-#include "engine/prediction-json.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/number-json.h"
+#include "engine/data/prediction-json.h"
+#include "engine/data/vgpu-json.h"
 
 #define MAX_PARTS (VGPU_MAX + 16)
 

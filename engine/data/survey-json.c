@@ -4,13 +4,13 @@
  * struct's own names; what QEMU did not say is absent. Texts and lists of properties are the same for all,
  * so they are tables. Who asks QEMU is survey-qemu.c.
  */
-#include "engine/survey-data.h"
+#include "engine/data/survey-json.h"
 
 #include <string.h>
 
-#include "engine/property.h"
-#include "engine/survey-parts.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/property-list.h"
+#include "engine/data/survey-lists.h"
+#include "engine/data/vgpu-json.h"
 
 #define MAX_CAPABILITIES 256
 #define MAX_PROPERTIES	 1024

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
-#include "engine/plan-json.h"
+#include "engine/data/plan-json.h"
 #include "tests/rig/golden.h"
 #include "tools/plan-text.h"
 

@@ -6,7 +6,7 @@
 #include "engine/gw-event.h"
 
 #include "engine/util/json-fields.h"
-#include "engine/sample-json.h"
+#include "engine/data/sample-json.h"
 
 G_DEFINE_BOXED_TYPE(GwEvent, gw_event, gw_event_copy, gw_event_free)
 

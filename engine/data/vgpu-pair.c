@@ -6,7 +6,7 @@
  * left. But a QEMU lists its devices in an order of its own, so that is good enough only for vGPUs that are
  * all alike.
  */
-#include "engine/vgpu-pair.h"
+#include "engine/data/vgpu-pair.h"
 
 #define ADDRESS G_STRUCT_OFFSET(GwVgpu, guest_path)
 #define NAME	G_STRUCT_OFFSET(GwVgpu, name)

@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-#include "engine/number-json.h"
-#include "engine/sample-json.h"
-#include "engine/vgpu-data.h"
+#include "engine/data/number-json.h"
+#include "engine/data/sample-json.h"
+#include "engine/data/vgpu-json.h"
 
 #define PHASE_BYTES  24
 #define MAX_CHANNELS 256

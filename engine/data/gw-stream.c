@@ -5,7 +5,7 @@
 #include "engine/gw-stream.h"
 
 #include "engine/util/json-fields.h"
-#include "engine/stream-account.h"
+#include "engine/data/stream-account.h"
 
 G_DEFINE_BOXED_TYPE(GwStreamAccount, gw_stream_account, gw_stream_account_copy,
 		    gw_stream_account_free)

@@ -3,7 +3,7 @@
  * Lists of names and values, in the order in which QEMU gave them: parameters, properties of the machine
  * and of devices. A list is short, so a look-up walks it.
  */
-#include "engine/property.h"
+#include "engine/data/property-list.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
 #include "engine/gw-report.h"
 
 #include "engine/gw-event.h"
-#include "engine/plan-json.h"
-#include "engine/report-json.h"
+#include "engine/data/plan-json.h"
+#include "engine/data/report-json.h"
 
 G_DEFINE_BOXED_TYPE(GwReport, gw_report, gw_report_copy, gw_report_free)
 

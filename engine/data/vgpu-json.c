@@ -2,14 +2,14 @@
 /*
  * GwVgpu as data: to and from the peer, and the one host's compared with the other's.
  */
-#include "engine/vgpu-data.h"
+#include "engine/data/vgpu-json.h"
 
 #include <string.h>
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
-#include "engine/plan-json.h"
-#include "engine/vgpu-pair.h"
+#include "engine/data/plan-json.h"
+#include "engine/data/vgpu-pair.h"
 #include "vfio/vfio-compat.h"
 
 #define MAX_FLAGS 64

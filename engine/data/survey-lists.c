@@ -3,9 +3,9 @@
  * Devices, memory blocks and disks of a survey, and its host, as data. Each list is a JSON array of objects
  * with the structs' own names; what is not known is absent.
  */
-#include "engine/survey-parts.h"
+#include "engine/data/survey-lists.h"
 
-#include "engine/property.h"
+#include "engine/data/property-list.h"
 
 #define MAX_DEVICES    1024
 #define MAX_PROPERTIES 256
