@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 
 /* Where a migration stream ends that nobody loads: it is read, counted and thrown away. */
 typedef struct Sink Sink;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "engine/relay.h"
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 #include "tests/bench/bench-flow.h"
 #include "tests/rig/stream-forge.h"
 

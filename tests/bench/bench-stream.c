@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 #include "tests/rig/stream-forge.h"
 
 #define PAIRS	   15

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 
 #define N_CHANNELS 4 /* the last one is a return path */
 

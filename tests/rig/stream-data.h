@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 
 /* The recordings of real migrations in tests/data/streams, which tests/streams/record.py makes. */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 
 /* Each is a CUnit assertion too. @ret_error gets (transfer full) (nullable), and is freed before. */
 void stream_read_all(const GByteArray *data, gboolean is_return, StreamCounts *ret_counts,

@@ -3,7 +3,7 @@
 
 #include <stdatomic.h>
 
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 
 /* The insides of Stream, for the files that know what QEMU sends. */
 

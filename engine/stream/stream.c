@@ -18,7 +18,7 @@
  * two increments of a sequence number; a reader that finds it odd or changed reads again. So the pushing thread never
  * waits, and a reader waits for a copy of a few hundred bytes at most.
  */
-#include "engine/stream-private.h"
+#include "engine/stream/stream-private.h"
 
 #include <string.h>
 

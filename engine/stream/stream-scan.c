@@ -14,7 +14,7 @@
  *
  * From each 7e on bytes are kept until it can be told; nothing is looked at twice but those few.
  */
-#include "engine/stream-private.h"
+#include "engine/stream/stream-private.h"
 
 #include <string.h>
 

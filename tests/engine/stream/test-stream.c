@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 #include "tests/rig/golden.h"
 #include "tests/rig/stream-data.h"
 #include "tests/rig/test-util.h"

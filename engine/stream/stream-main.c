@@ -17,7 +17,7 @@
  * A body is its handler's own: RAM's and VFIO's are read, of all others the end is looked for. Post-copy and COLO begin
  * with a command of theirs; their streams are not read.
  */
-#include "engine/stream-private.h"
+#include "engine/stream/stream-private.h"
 
 #include <string.h>
 

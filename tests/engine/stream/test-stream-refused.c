@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 #include "tests/rig/stream-forge.h"
 #include "tests/rig/stream-read.h"
 #include "tests/rig/test-util.h"

@@ -18,7 +18,7 @@
  * QEMU up to 7.2 has a form of its own, for an interface that kernels since 5.18 do not have: it sends the
  * configuration in the last section. It is not read.
  */
-#include "engine/stream-private.h"
+#include "engine/stream/stream-private.h"
 
 #define TAG_SETUP	 G_GUINT64_CONSTANT(0xffffffffef100003)
 #define TAG_DATA	 G_GUINT64_CONSTANT(0xffffffffef100004)

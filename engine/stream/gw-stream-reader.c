@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "engine/data/stream-account.h"
-#include "engine/stream.h"
+#include "engine/stream/stream.h"
 
 typedef struct {
 	char *name;

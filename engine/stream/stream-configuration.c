@@ -11,7 +11,7 @@
  * It has no end of its own: what is no subsection is the next section. A target with pages of one size only does
  * not say which.
  */
-#include "engine/stream-private.h"
+#include "engine/stream/stream-private.h"
 
 #include <string.h>
 
