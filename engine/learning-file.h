@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/learning.h"
+#include "engine/forecast/learning.h"
 
 /* STATE_DIR/learned.json. Whoever deletes it loses nothing but better predictions. */
 

@@ -7,7 +7,7 @@
  */
 #include "engine/parameter.h"
 
-#include "engine/converge.h"
+#include "engine/forecast/converge.h"
 #include "qmp/qmp-parameters.h"
 
 /* What a row's function decides: a number, or a text. */

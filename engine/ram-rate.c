@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
-#include "engine/predict.h"
+#include "engine/forecast/predict.h"
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/account.h"
+#include "engine/forecast/account.h"
 #include "engine/channel-watch.h"
-#include "engine/converge.h"
+#include "engine/forecast/converge.h"
 #include "engine/gw-plan.h"
 #include "engine/gw-survey.h"
 #include "engine/journal.h"

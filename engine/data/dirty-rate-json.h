@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/gw-dirty-rate.h"
-#include "engine/learning.h"
+#include "engine/forecast/learning.h"
 
 /* The private side of GwDirtyRate. */
 

@@ -8,7 +8,7 @@
 #include "engine/data/dirty-rate-json.h"
 #include "engine/gw-session.h"
 #include "engine/data/number-json.h"
-#include "engine/predict.h"
+#include "engine/forecast/predict.h"
 #include "engine/data/prediction-json.h"
 
 #define DEFAULT_TIME_US	 (10 * G_USEC_PER_SEC)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/converge.h"
+#include "engine/forecast/converge.h"
 
 /* QEMU's migration loop as arithmetic, in simulated time: a harness for the controller. Nothing that it says is a
  * measurement. It sends, looks at the bitmap when its estimate is below bandwidth x limit, and stops the guest when the

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/gw-sample.h"
-#include "engine/predict.h"
+#include "engine/forecast/predict.h"
 
 /* From samples to the numbers of the model: how fast the link is, how fast and on how much memory the guest writes. Pure. */
 

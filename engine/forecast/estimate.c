@@ -19,7 +19,7 @@
  * What is left of a vGPU with pre-copy is sent while the guest runs, its rate known or not: early in the first pass it never
  * is, and then it may be anything up to the link's. Of one without, it goes only when the guest has stopped.
  */
-#include "engine/dirty.h"
+#include "engine/forecast/estimate.h"
 
 #include <math.h>
 

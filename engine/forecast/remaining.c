@@ -3,7 +3,7 @@
  * What is left, and who has it. What is not known, or is known as a bound only, counts for nothing here: it is no
  * reason to give up, and no number to be told.
  */
-#include "engine/rest.h"
+#include "engine/forecast/remaining.h"
 
 gboolean
 rest_is_dark(const PredictSource *source)

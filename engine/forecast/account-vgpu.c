@@ -19,7 +19,7 @@
  *
  * Drivers' numbers are estimates and may be garbage: more than twice the vRAM is not believed.
  */
-#include "engine/account-vgpu.h"
+#include "engine/forecast/account-vgpu.h"
 
 #include <string.h>
 

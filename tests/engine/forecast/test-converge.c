@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/converge.h"
+#include "engine/forecast/converge.h"
 #include "engine/data/sample-json.h"
 #include "tests/rig/loop-model.h"
 #include "tests/rig/test-util.h"

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/dirty.h"
+#include "engine/forecast/estimate.h"
 #include "engine/data/sample-json.h"
 #include "tests/rig/test-util.h"
 
@@ -279,7 +279,7 @@ vgpus_are_what_their_numbers_are(void)
 	}
 }
 
-CU_TestInfo suite_dirty[] = {
+CU_TestInfo suite_estimate[] = {
 	{ "the link is measured only while it is busy", link_is_measured_only_while_it_is_busy },
 	{ "lumps are taken together", lumps_are_taken_together },
 	{ "what is acknowledged is what counts", what_is_acknowledged_is_what_counts },

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/gw-report.h"
-#include "engine/predict.h"
+#include "engine/forecast/predict.h"
 
 /* What earlier migrations took, by the type of the vGPU and the version of its driver. Pure; learning-file.c keeps it. */
 

@@ -12,11 +12,11 @@
  * An upper bound is marked as one. What does not fit together is told: a stream that is not known any more, one that has
  * more than QEMU says it has sent, or at the end not the same; figures that cannot be meant.
  */
-#include "engine/account.h"
+#include "engine/forecast/account.h"
 
 #include <string.h>
 
-#include "engine/account-vgpu.h"
+#include "engine/forecast/account-vgpu.h"
 #include "engine/data/sample-json.h"
 
 struct Account {

@@ -10,7 +10,7 @@
  * Only what is sent while the guest runs, and only after it was sent once; where less than an estimate is known of what is
  * left nothing can be told.
  */
-#include "engine/standing.h"
+#include "engine/forecast/vram-plateau.h"
 
 #define LEAST_WINDOW_US (2 * G_USEC_PER_SEC)
 #define LESS		0.9

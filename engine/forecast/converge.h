@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/dirty.h"
+#include "engine/forecast/estimate.h"
 #include "engine/gw-stall.h"
 
 /* The controller of a migration: fed with samples, it says what QEMU is to be told, and when to give up. Pure: see

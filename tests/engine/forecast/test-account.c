@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "engine/account.h"
+#include "engine/forecast/account.h"
 #include "engine/data/report-json.h"
 #include "engine/data/stream-account.h"
 #include "engine/data/vgpu-json.h"

@@ -3,7 +3,7 @@
  * Between two samples. A vGPU of which nobody knows what is left is at its first pass while less has gone of all vGPUs
  * than they have, and some of the link goes to them.
  */
-#include "engine/sample-step.h"
+#include "engine/forecast/sample-delta.h"
 
 #define BUSY 0.1 /* of the link */
 

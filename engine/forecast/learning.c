@@ -15,7 +15,7 @@
  * more, and neither it nor the next ones should be taken for the rule. The range holds all five, and is widened: a few do
  * not show how far off the next may be.
  */
-#include "engine/learning.h"
+#include "engine/forecast/learning.h"
 
 #include <string.h>
 

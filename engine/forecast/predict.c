@@ -27,7 +27,7 @@
  * with r how fast the drivers of both sides save and load. Each number is a range: the low end takes the best of
  * each, the high end the worst, so the truth is seldom outside.
  */
-#include "engine/predict.h"
+#include "engine/forecast/predict.h"
 
 #include <math.h>
 

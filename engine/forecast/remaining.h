@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/predict.h"
+#include "engine/forecast/predict.h"
 
 /* What RAM, the first of the sources, and the vGPUs have left to send. Pure. */
 

@@ -22,14 +22,14 @@
  *   (standing.c): that is seen and no estimate, so the limit goes there at once.
  * - Throttling slows vCPUs, and no GPU: it is for RAM only.
  */
-#include "engine/converge.h"
+#include "engine/forecast/converge.h"
 
 #include <string.h>
 
-#include "engine/rest.h"
-#include "engine/sample-step.h"
-#include "engine/spell.h"
-#include "engine/standing.h"
+#include "engine/forecast/remaining.h"
+#include "engine/forecast/sample-delta.h"
+#include "engine/forecast/streak.h"
+#include "engine/forecast/vram-plateau.h"
 
 #define LEAST_LIMIT_US 30000
 #define MOST_LIMIT_US  (2000 * G_USEC_PER_SEC) /* QEMU's own maximum */

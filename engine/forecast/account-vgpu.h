@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/account.h"
+#include "engine/forecast/account.h"
 #include "engine/gw-vgpu.h"
 
 /* One vGPU in an account. */

@@ -5,7 +5,7 @@
 #include <CUnit/CUnit.h>
 #include <math.h>
 
-#include "engine/predict.h"
+#include "engine/forecast/predict.h"
 #include "engine/data/prediction-json.h"
 #include "tests/rig/test-util.h"
 

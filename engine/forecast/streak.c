@@ -3,7 +3,7 @@
  * How long something has held: in samples, in time, and in passes over the guest's memory. One sample proves nothing
  * about a guest; many of them within one pass are still one look at it.
  */
-#include "engine/spell.h"
+#include "engine/forecast/streak.h"
 
 void
 spell_go_on(Spell *self, gboolean holds, double now_us, double passes)
