@@ -11,7 +11,7 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
-#include "engine/negotiate.h"
+#include "engine/plan/negotiate.h"
 #include "engine/net.h"
 #include "engine/data/survey-json.h"
 #include "engine/survey-qemu.h"

@@ -8,7 +8,7 @@
 #include "engine/channel-set.h"
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
-#include "engine/negotiate.h"
+#include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/report-json.h"
 #include "engine/data/survey-json.h"

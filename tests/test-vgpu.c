@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
-#include "engine/negotiate.h"
+#include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/vgpu-json.h"
 #include "engine/vgpu-host.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "engine/control.h"
-#include "engine/negotiate.h"
+#include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/survey-json.h"
 #include "qmp/json-frame.h"

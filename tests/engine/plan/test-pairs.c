@@ -16,7 +16,7 @@
 #include <CUnit/CUnit.h>
 #include <string.h>
 
-#include "engine/negotiate.h"
+#include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/survey-json.h"
 #include "tests/rig/golden.h"

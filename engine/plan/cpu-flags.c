@@ -3,7 +3,7 @@
  * Names of the bits of CPUID, as QEMU spells them in -cpu, from bit 0 upwards; a dash is a bit without a name.
  * From Intel's and AMD's manuals and, for 40000001, the kernel's Documentation/virt/kvm/x86/cpuid.rst.
  */
-#include "engine/cpu-names.h"
+#include "engine/plan/cpu-flags.h"
 
 #include <string.h>
 

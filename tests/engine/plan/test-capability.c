@@ -4,8 +4,8 @@
  */
 #include <CUnit/CUnit.h>
 
-#include "engine/capability.h"
-#include "engine/parameter.h"
+#include "engine/plan/capability.h"
+#include "engine/plan/parameter.h"
 #include "engine/data/property-list.h"
 #include "engine/data/survey-lists.h"
 #include "tests/rig/test-util.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/negotiation.h"
+#include "engine/plan/negotiation.h"
 
 /* QEMU's migration capabilities: which are switched on, where and why. */
 

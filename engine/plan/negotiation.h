@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/negotiate.h"
+#include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 
 /* A plan in the making: what the rules of negotiate.c, capability.c and parameter.c share. Pure. */

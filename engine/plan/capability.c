@@ -8,7 +8,7 @@
  * row says so, or nowhere. A new one is a row. One that no row has stays off, and is in the plan for people to
  * see.
  */
-#include "engine/capability.h"
+#include "engine/plan/capability.h"
 
 #include <string.h>
 

@@ -5,13 +5,13 @@
  * here looks at both surveys before anything starts and adds what it finds; a new rule is a function and a
  * row. No rule looks at a version: only at what each QEMU says it has.
  */
-#include "engine/negotiate.h"
+#include "engine/plan/negotiate.h"
 
 #include <string.h>
 
-#include "engine/capability.h"
+#include "engine/plan/capability.h"
 #include "engine/gw-error.h"
-#include "engine/parameter.h"
+#include "engine/plan/parameter.h"
 #include "engine/transport.h"
 #include "engine/data/vgpu-json.h"
 

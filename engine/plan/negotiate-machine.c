@@ -6,8 +6,8 @@
  */
 #include <string.h>
 
-#include "engine/cpu-names.h"
-#include "engine/negotiation.h"
+#include "engine/plan/cpu-flags.h"
+#include "engine/plan/negotiation.h"
 
 #define GIB (G_GUINT64_CONSTANT(1) << 30)
 

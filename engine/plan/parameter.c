@@ -5,7 +5,7 @@
  *
  * Values are in QEMU's own units, as in query-migrate-parameters. A new one is a row.
  */
-#include "engine/parameter.h"
+#include "engine/plan/parameter.h"
 
 #include "engine/forecast/converge.h"
 #include "qmp/qmp-parameters.h"

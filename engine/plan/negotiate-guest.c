@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "engine/negotiation.h"
+#include "engine/plan/negotiation.h"
 
 static void
 check_start(Negotiation *self)

@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "engine/capability.h"
-#include "engine/parameter.h"
+#include "engine/plan/capability.h"
+#include "engine/plan/parameter.h"
 #include "engine/data/property-list.h"
 #include "qmp/qmp-facts.h"
 #include "tests/rig/golden.h"

@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "engine/negotiation.h"
+#include "engine/plan/negotiation.h"
 
 typedef struct {
 	const GPtrArray *devices;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
-#include "engine/negotiate.h"
+#include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/survey-json.h"
 #include "tests/rig/test-util.h"
