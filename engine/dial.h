@@ -3,7 +3,7 @@
 
 #include "engine/control.h"
 #include "engine/net.h"
-#include "engine/tls.h"
+#include "engine/tls/tls.h"
 
 /* Where an agent is, and on what terms it is spoken with. */
 typedef struct {

@@ -24,7 +24,7 @@
 #include "engine/util/rate-limit.h"
 #include "engine/gw-error.h"
 #include "engine/net.h"
-#include "engine/tls.h"
+#include "engine/tls/tls.h"
 
 #define MAX_UNDECIDED	  128
 #define MAX_OF_ONE	  32 /* address */

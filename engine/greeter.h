@@ -4,7 +4,7 @@
 #include <gio/gio.h>
 
 #include "engine/control.h"
-#include "engine/tls-pump.h"
+#include "engine/tls/tls-pump.h"
 
 /* New connections, until it is clear what they are. */
 typedef struct GreeterSet GreeterSet;

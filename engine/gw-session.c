@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "engine/net.h"
-#include "engine/openssl.h"
+#include "engine/tls/openssl.h"
 #include "engine/source-run.h"
 
 #define DEFAULT_UNSENT_BYTES (128 * 1024)

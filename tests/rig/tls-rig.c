@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "engine/gw-pki.h"
-#include "engine/pki-cert.h"
+#include "engine/tls/pki-cert.h"
 #include "tests/rig/tcp-pair.h"
 
 #define SERVE_TIMEOUT_US (60 * G_USEC_PER_SEC)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/tls.h"
+#include "engine/tls/tls.h"
 
 /* Folders with certificates of every kind, and a server that shakes hands in a thread of its own. */
 

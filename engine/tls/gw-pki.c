@@ -21,7 +21,7 @@
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
-#include "engine/pki-cert.h"
+#include "engine/tls/pki-cert.h"
 
 #define CLOCK_SKEW_S   3600 /* a host whose clock is behind must believe a new certificate */
 #define DAY_S	       (24 * 3600)

@@ -24,9 +24,9 @@
 #include <openssl/err.h>
 
 #include "engine/gw-error.h"
-#include "engine/tls-handshake.h"
-#include "engine/tls-probe.h"
-#include "engine/tls-pump.h"
+#include "engine/tls/tls-handshake.h"
+#include "engine/tls/tls-probe.h"
+#include "engine/tls/tls-pump.h"
 
 #define WORD_KERNEL  'k'
 #define WORD_PROCESS 'p'

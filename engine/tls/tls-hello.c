@@ -9,7 +9,7 @@
  *
  * An agent looks at them before it computes anything, so that strangers who say hello cost it little.
  */
-#include "engine/tls-handshake.h"
+#include "engine/tls/tls-handshake.h"
 
 #include <string.h>
 

@@ -11,7 +11,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-pki.h"
-#include "engine/openssl.h"
+#include "engine/tls/openssl.h"
 #include "tests/rig/test-util.h"
 
 typedef char *Folder;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/openssl.h"
+#include "engine/tls/openssl.h"
 
 /**
  * tls_probe_kernel:

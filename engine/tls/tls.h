@@ -3,8 +3,8 @@
 
 #include <gio/gio.h>
 
-#include "engine/tls-creds.h"
-#include "engine/tls-pump.h"
+#include "engine/tls/tls-creds.h"
+#include "engine/tls/tls-pump.h"
 
 /* From a connected TCP socket to a descriptor that anybody may read and write in plain: the socket itself where
  * the kernel does the TLS of both directions, else one end of a socketpair with tls-pump.c behind it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/tls.h"
+#include "engine/tls/tls.h"
 
 /* What the parts of a handshake share: tls.c, tls-hello.c, tls-words.c. */
 

@@ -8,7 +8,7 @@
 #include <openssl/err.h>
 
 #include "engine/gw-error.h"
-#include "engine/tls-handshake.h"
+#include "engine/tls/tls-handshake.h"
 
 typedef struct {
 	int code;

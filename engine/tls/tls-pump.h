@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/tls-creds.h"
+#include "engine/tls/tls-creds.h"
 
 /* RFC 8446, 5.5: AES-GCM is safe for 2^24.5 records of 2^14 bytes under one key. */
 #define TLS_KEY_BYTES (G_GINT64_CONSTANT(23726566) << 14)

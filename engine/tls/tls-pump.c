@@ -14,7 +14,7 @@
  *
  * Nothing here waits but poll(2).
  */
-#include "engine/tls-pump.h"
+#include "engine/tls/tls-pump.h"
 
 #include <errno.h>
 #include <poll.h>

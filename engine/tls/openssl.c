@@ -6,7 +6,7 @@
  * the file in /etc), and the one thing that is shared by thread, the queue of errors, is empty whenever
  * one of our functions returns.
  */
-#include "engine/openssl.h"
+#include "engine/tls/openssl.h"
 
 #include <time.h>
 

@@ -12,7 +12,7 @@
  * over, and for which processors have instructions), no session tickets, no renegotiation, no close_notify. The
  * last three would put records into the stream that a kernel passes to nobody: QEMU would read an error.
  */
-#include "engine/tls-creds.h"
+#include "engine/tls/tls-creds.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,8 +21,8 @@
 #include <openssl/err.h>
 
 #include "engine/gw-error.h"
-#include "engine/tls-handshake.h"
-#include "engine/tls-probe.h"
+#include "engine/tls/tls-handshake.h"
+#include "engine/tls/tls-probe.h"
 
 #define CIPHERS_1_3 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384"
 #define CIPHERS_1_2                                                    \

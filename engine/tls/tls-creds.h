@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/openssl.h"
+#include "engine/tls/openssl.h"
 
 /* Who we are and whom we believe: a folder of PEM files, loaded once for one of the two roles. Immutable; counted
  * by reference, from any thread. */

@@ -4,7 +4,7 @@
  * Which version of TLS does this host's kernel take over whole? OpenSSL 3.0 gives it both directions of TLS 1.2 but
  * only the sending one of 1.3; later ones both of both. A host without the module has none.
  */
-#include "engine/tls-probe.h"
+#include "engine/tls/tls-probe.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

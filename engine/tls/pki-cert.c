@@ -5,7 +5,7 @@
  * keyCertSign in the authority's keyUsage. keyEncipherment is not for keys of elliptic curves (RFC 8813); QEMU
  * misses it only where keyUsage is critical, so that of hosts is not.
  */
-#include "engine/pki-cert.h"
+#include "engine/tls/pki-cert.h"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
