@@ -12,7 +12,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/plan/negotiate.h"
-#include "engine/net.h"
+#include "engine/control/net.h"
 #include "engine/data/survey-json.h"
 #include "engine/survey-qemu.h"
 #include "engine/data/vgpu-json.h"

@@ -16,8 +16,8 @@
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/util/hook.h"
-#include "engine/net.h"
-#include "engine/peer.h"
+#include "engine/control/net.h"
+#include "engine/control/peer.h"
 #include "engine/util/scoped-context.h"
 #include "qmp/await.h"
 

@@ -4,7 +4,7 @@
 #include <gio/gio.h>
 
 #include "engine/channel-set.h"
-#include "engine/control-conn.h"
+#include "engine/control/control-conn.h"
 #include "engine/gw-survey.h"
 #include "engine/gw-vm.h"
 #include "engine/journal.h"

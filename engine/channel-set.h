@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/control.h"
+#include "engine/control/control.h"
 
 /* How many connections carry a stream of @channels: QEMU's main one has company from two on (multifd). */
 static inline guint

@@ -23,7 +23,7 @@
 
 #include "engine/util/rate-limit.h"
 #include "engine/gw-error.h"
-#include "engine/net.h"
+#include "engine/control/net.h"
 #include "engine/tls/tls.h"
 
 #define MAX_UNDECIDED	  128

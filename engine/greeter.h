@@ -3,7 +3,7 @@
 
 #include <gio/gio.h>
 
-#include "engine/control.h"
+#include "engine/control/control.h"
 #include "engine/tls/tls-pump.h"
 
 /* New connections, until it is clear what they are. */

@@ -15,7 +15,7 @@
 #include "engine/gw-recover.h"
 #include "engine/gw-session.h"
 #include "engine/greeter.h"
-#include "engine/net.h"
+#include "engine/control/net.h"
 #include "engine/recover.h"
 
 #define LISTEN_BACKLOG	  1024 /* a full one makes the kernel drop who calls next, whoever that is */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/net.h"
+#include "engine/control/net.h"
 #include "engine/tls/openssl.h"
 #include "engine/source-run.h"
 

@@ -3,7 +3,7 @@
 
 #include "engine/gw-recover.h"
 #include "engine/journal.h"
-#include "engine/peer.h"
+#include "engine/control/peer.h"
 
 /* What to do about a journal whose owner has died. Needs a private context on the thread. */
 

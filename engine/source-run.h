@@ -7,7 +7,7 @@
 #include "engine/gw-plan.h"
 #include "engine/gw-survey.h"
 #include "engine/journal.h"
-#include "engine/peer.h"
+#include "engine/control/peer.h"
 #include "engine/pending.h"
 #include "engine/qemu.h"
 #include "engine/recorder.h"

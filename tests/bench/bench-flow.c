@@ -13,7 +13,7 @@
 
 #include <glib-unix.h>
 
-#include "engine/net.h"
+#include "engine/control/net.h"
 
 #define PIECE_BYTES  (256 * 1024)
 #define UNSENT_BYTES (128 * 1024)

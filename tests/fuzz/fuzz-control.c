@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "engine/control.h"
+#include "engine/control/control.h"
 #include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/survey-json.h"

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/control-conn.h"
+#include "engine/control/control-conn.h"
 #include "engine/greeter.h"
 #include "engine/gw-pki.h"
 

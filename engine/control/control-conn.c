@@ -5,7 +5,7 @@
  * while whoever owns us waits for something else: every wait turns the same loop), and notices silence.
  * A connection is good until its error is set, and then it is lost for ever.
  */
-#include "engine/control-conn.h"
+#include "engine/control/control-conn.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #include <CUnit/CUnit.h>
 #include <string.h>
 
-#include "engine/control.h"
+#include "engine/control/control.h"
 #include "engine/gw-error.h"
 #include "qmp/json-frame.h"
 #include "qmp/qmp-error.h"

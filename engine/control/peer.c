@@ -4,7 +4,7 @@
  * The agent seen from the source: the greeting, and the questions that a source asks when it comes back
  * after a break. Those use a connection of their own, since the session's is lost by then.
  */
-#include "engine/peer.h"
+#include "engine/control/peer.h"
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"

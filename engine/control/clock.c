@@ -6,7 +6,7 @@
  * grows with time since the clocks drift, but 100 ppm over a minute's migration is 6 ms only where NTP is
  * broken, so the best round trip of the whole run is kept.
  */
-#include "engine/clock.h"
+#include "engine/control/clock.h"
 
 /* The year 11000 or so. The peer may name any instant: within this no sum of a few can overflow. */
 #define MAX_INSTANT_US (G_GINT64_CONSTANT(1) << 58)

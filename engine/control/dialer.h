@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/control.h"
-#include "engine/net.h"
+#include "engine/control/control.h"
+#include "engine/control/net.h"
 #include "engine/tls/tls.h"
 
 /* Where an agent is, and on what terms it is spoken with. */

@@ -4,7 +4,7 @@
  */
 #include <CUnit/CUnit.h>
 
-#include "engine/clock.h"
+#include "engine/control/clock.h"
 #include "tests/rig/test-util.h"
 
 static void

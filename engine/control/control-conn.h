@@ -3,8 +3,8 @@
 
 #include <gio/gio.h>
 
-#include "engine/clock.h"
-#include "engine/control.h"
+#include "engine/control/clock.h"
+#include "engine/control/control.h"
 
 /* One control connection, on either side. Lives in the thread-default main context. */
 typedef struct ControlConn ControlConn;

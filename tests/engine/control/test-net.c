@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
-#include "engine/net.h"
+#include "engine/control/net.h"
 #include "tests/rig/tcp-pair.h"
 #include "tests/rig/test-util.h"
 

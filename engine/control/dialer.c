@@ -4,7 +4,7 @@
  * The way to an agent. Whoever needs a connection, for messages or for QEMU's stream, gets it here and sees
  * only a stream.
  */
-#include "engine/dial.h"
+#include "engine/control/dialer.h"
 
 #include <fcntl.h>
 #include <unistd.h>

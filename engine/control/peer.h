@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/control-conn.h"
-#include "engine/dial.h"
+#include "engine/control/control-conn.h"
+#include "engine/control/dialer.h"
 
 /* The agent as the source speaks with it. */
 

@@ -26,7 +26,7 @@
  * A data connection to the same port begins with 28 bytes: "gwdata" 0x00 0x01 (magic and version), the 16
  * bytes of the session's token, the channel's index as 32 bits, big end first. What follows is QEMU's.
  */
-#include "engine/control.h"
+#include "engine/control/control.h"
 
 #include <string.h>
 

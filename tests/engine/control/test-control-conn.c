@@ -6,7 +6,7 @@
 #include <CUnit/CUnit.h>
 #include <string.h>
 
-#include "engine/control-conn.h"
+#include "engine/control/control-conn.h"
 #include "engine/gw-error.h"
 #include "qmp/await.h"
 #include "tests/rig/tcp-pair.h"

@@ -8,7 +8,7 @@
  * closed receive window against it (tcp_probe_timer), and a destination QEMU that loads a large device state
  * reads nothing for as long as that takes, so the option would cut a healthy stream.
  */
-#include "engine/net.h"
+#include "engine/control/net.h"
 
 #include <errno.h>
 #include <fcntl.h>
