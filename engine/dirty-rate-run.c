@@ -9,7 +9,7 @@
  */
 #include "engine/data/dirty-rate-json.h"
 #include "engine/gw-error.h"
-#include "engine/learning-file.h"
+#include "engine/record/learning-file.h"
 #include "engine/util/scoped-context.h"
 #include "engine/probe.h"
 #include "engine/ram-rate.h"

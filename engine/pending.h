@@ -3,7 +3,7 @@
 
 #include "engine/forecast/account.h"
 #include "engine/gw-vgpu.h"
-#include "engine/journal.h"
+#include "engine/record/journal.h"
 #include "engine/qemu.h"
 
 /*

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/gw-recover.h"
-#include "engine/journal.h"
+#include "engine/record/journal.h"
 #include "engine/control/peer.h"
 
 /* What to do about a journal whose owner has died. Needs a private context on the thread. */

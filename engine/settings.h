@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/journal.h"
+#include "engine/record/journal.h"
 #include "engine/data/plan-json.h"
 #include "engine/qemu.h"
 

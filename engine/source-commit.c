@@ -12,7 +12,7 @@
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
-#include "engine/learning-file.h"
+#include "engine/record/learning-file.h"
 #include "engine/data/report-json.h"
 #include "engine/vgpu-host.h"
 #include "qmp/await.h"

@@ -6,11 +6,11 @@
 #include "engine/forecast/converge.h"
 #include "engine/gw-plan.h"
 #include "engine/gw-survey.h"
-#include "engine/journal.h"
+#include "engine/record/journal.h"
 #include "engine/control/peer.h"
 #include "engine/pending.h"
 #include "engine/qemu.h"
-#include "engine/recorder.h"
+#include "engine/record/recorder.h"
 #include "engine/settings.h"
 #include "engine/transport.h"
 

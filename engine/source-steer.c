@@ -6,7 +6,7 @@
  */
 #include "engine/source-run.h"
 
-#include "engine/learning-file.h"
+#include "engine/record/learning-file.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/report-json.h"
 #include "engine/vgpu-host.h"

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
-#include "engine/journal.h"
+#include "engine/record/journal.h"
 #include "engine/util/scoped-context.h"
 #include "engine/recover.h"
 #include "tests/rig/test-util.h"

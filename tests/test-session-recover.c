@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "engine/gw-recover.h"
-#include "engine/journal.h"
+#include "engine/record/journal.h"
 #include "qmp/await.h"
 #include "tests/rig/session-rig.h"
 #include "tests/rig/test-util.h"

@@ -11,7 +11,7 @@
 
 #include "engine/data/dirty-rate-json.h"
 #include "engine/gw-error.h"
-#include "engine/learning-file.h"
+#include "engine/record/learning-file.h"
 #include "engine/data/prediction-json.h"
 #include "engine/data/report-json.h"
 #include "tests/rig/test-util.h"

@@ -6,7 +6,7 @@
  * second is kept, and of a kind of event that comes by the thousand (a stuck migration's MIGRATION_PASS)
  * one in 100 ms stays. An event that finds no room is told to the listener and not kept.
  */
-#include "engine/recorder.h"
+#include "engine/record/recorder.h"
 
 #include <string.h>
 

@@ -11,7 +11,7 @@
 #include <utime.h>
 
 #include "engine/gw-error.h"
-#include "engine/journal.h"
+#include "engine/record/journal.h"
 #include "tests/rig/test-util.h"
 
 #define SESSION "0b9d7e42-7b0c-4f2a-9a57-0123456789ab"

@@ -4,7 +4,7 @@
  * to it holds flock(2) on its folder, since the file itself is another one each time: of migrations that end together
  * none overwrites what another has added.
  */
-#include "engine/learning-file.h"
+#include "engine/record/learning-file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -13,7 +13,7 @@
  *
  * The owner holds flock(2) on the file. A dead owner is one whose lock can be taken.
  */
-#include "engine/journal.h"
+#include "engine/record/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>

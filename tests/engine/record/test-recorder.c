@@ -6,7 +6,7 @@
 #include <CUnit/CUnit.h>
 #include <string.h>
 
-#include "engine/recorder.h"
+#include "engine/record/recorder.h"
 #include "tests/rig/test-util.h"
 
 typedef struct {
