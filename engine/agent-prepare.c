@@ -14,10 +14,10 @@
 #include "engine/plan/negotiate.h"
 #include "engine/control/net.h"
 #include "engine/data/survey-json.h"
-#include "engine/survey-qemu.h"
+#include "engine/host/survey-qemu.h"
 #include "engine/data/vgpu-json.h"
-#include "engine/vgpu-host.h"
-#include "engine/vgpu-vendor.h"
+#include "engine/host/vgpu-host.h"
+#include "engine/host/vgpu-vendor.h"
 #include "qmp/await.h"
 
 #define SURVEY_MAX_BYTES   (CONTROL_MAX_BYTES - 64 * 1024) /* the rest is the message's */

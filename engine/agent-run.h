@@ -9,10 +9,10 @@
 #include "engine/gw-vm.h"
 #include "engine/record/journal.h"
 #include "engine/data/plan-json.h"
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 #include "engine/record/recorder.h"
-#include "engine/vgpu-watch.h"
-#include "engine/settings.h"
+#include "engine/host/vgpu-watch.h"
+#include "engine/host/settings.h"
 #include "engine/transport.h"
 
 /* One control connection, seen from the agent: the private side of GwAgent. Runs in a thread of its own

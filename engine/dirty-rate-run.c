@@ -13,8 +13,8 @@
 #include "engine/util/scoped-context.h"
 #include "engine/probe.h"
 #include "engine/ram-rate.h"
-#include "engine/survey-qemu.h"
-#include "engine/vgpu-host.h"
+#include "engine/host/survey-qemu.h"
+#include "engine/host/vgpu-host.h"
 #include "vfio/vfio-feature.h"
 
 #define ASK_DEVICES_US G_USEC_PER_SEC /* some drivers pass it on to the board */

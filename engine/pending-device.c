@@ -7,7 +7,7 @@
  */
 #include "engine/pending.h"
 
-#include "engine/vgpu-host.h"
+#include "engine/host/vgpu-host.h"
 #include "vfio/vfio-feature.h"
 
 #define LEAST_PAUSE_US (G_USEC_PER_SEC / 10) /* a sample */

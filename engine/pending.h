@@ -4,7 +4,7 @@
 #include "engine/forecast/account.h"
 #include "engine/gw-vgpu.h"
 #include "engine/record/journal.h"
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 
 /*
  * Asks how much is left of the vGPUs while a migration goes on, where QEMU's own answer and the stream do not tell: see

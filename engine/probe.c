@@ -18,7 +18,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/data/plan-json.h"
-#include "engine/settings.h"
+#include "engine/host/settings.h"
 #include "engine/sink.h"
 #include "qmp/await.h"
 

@@ -3,7 +3,7 @@
 
 #include "engine/gw-survey.h"
 #include "engine/probe-rate.h"
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 
 /* A dry pre-copy: see probe.c. */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 #include "qmp/qmp-dirty-rate.h"
 
 /* How fast the guest writes to its RAM, by QEMU's calc-dirty-rate. */

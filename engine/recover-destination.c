@@ -19,9 +19,9 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
-#include "engine/settings.h"
+#include "engine/host/settings.h"
 #include "engine/transport.h"
-#include "engine/vgpu-host.h"
+#include "engine/host/vgpu-host.h"
 
 #define RUN_TIMEOUT_MS	10000
 #define KILL_TIMEOUT_MS 5000

@@ -11,7 +11,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/pending.h"
-#include "engine/settings.h"
+#include "engine/host/settings.h"
 #include "engine/transport.h"
 
 #define RUN_TIMEOUT_MS 10000

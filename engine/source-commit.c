@@ -14,7 +14,7 @@
 #include "engine/gw-error.h"
 #include "engine/record/learning-file.h"
 #include "engine/data/report-json.h"
-#include "engine/vgpu-host.h"
+#include "engine/host/vgpu-host.h"
 #include "qmp/await.h"
 
 #define COMMIT_TIMEOUT_MS 40000

@@ -9,7 +9,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/transport.h"
-#include "engine/vgpu-watch.h"
+#include "engine/host/vgpu-watch.h"
 #include "qmp/await.h"
 
 #define LAST_WORDS_TIMEOUT_MS 2000

@@ -9,9 +9,9 @@
 #include "engine/record/journal.h"
 #include "engine/control/peer.h"
 #include "engine/pending.h"
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 #include "engine/record/recorder.h"
-#include "engine/settings.h"
+#include "engine/host/settings.h"
 #include "engine/transport.h"
 
 /* One migration, seen from the source: the private side of GwSession. Runs in a thread of its own with a

@@ -9,7 +9,7 @@
 #include "engine/record/learning-file.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/report-json.h"
-#include "engine/vgpu-host.h"
+#include "engine/host/vgpu-host.h"
 #include "qmp/qmp-parameters.h"
 
 #define MOST_THROTTLE_STEP 99

@@ -12,9 +12,9 @@
 #include "engine/data/plan-json.h"
 #include "engine/data/report-json.h"
 #include "engine/data/survey-json.h"
-#include "engine/survey-qemu.h"
+#include "engine/host/survey-qemu.h"
 #include "engine/data/vgpu-json.h"
-#include "engine/vgpu-host.h"
+#include "engine/host/vgpu-host.h"
 #include "qmp/await.h"
 
 #define QEMU_SILENCE_MS \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/qemu.h"
-#include "engine/socket-folder.h"
+#include "engine/host/qemu.h"
+#include "engine/host/private-dir.h"
 
 /* Where the lines of QEMU's trace points can be read, and put back as it was. See trace-log.c. */
 typedef enum {

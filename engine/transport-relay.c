@@ -23,7 +23,7 @@
 
 #include "engine/channel-set.h"
 #include "engine/gw-error.h"
-#include "engine/socket-folder.h"
+#include "engine/host/private-dir.h"
 
 #define FIRST_OF_MAIN	 'Q'  /* QEMU_VM_FILE_MAGIC, 0x5145564d */
 #define FIRST_OF_MULTIFD 0x11 /* MULTIFD_MAGIC, 0x11223344 */

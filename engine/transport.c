@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 #include "engine/channel-set.h"
-#include "engine/socket-folder.h"
+#include "engine/host/private-dir.h"
 
 #define X(word) extern const TransportOps transport_##word;
 ENGINE_TRANSPORTS(X)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 #include "engine/relay.h"
 
 /* How the data channels of one run, which are descriptors by now, get to QEMU. A way to do it is one file

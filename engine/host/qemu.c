@@ -8,7 +8,7 @@
  * by a thread of its own, and what answers nothing at all is a frozen process. So the heartbeat goes out of
  * band, and a command's time-out alone proves nothing.
  */
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * Where QEMU and a relay meet: a socket in a folder of mode 0700 that belongs to QEMU's user. Nobody else
  * can connect, so whoever does is QEMU. The folder is made anew for each run and is gone once all have met.
  */
-#include "engine/socket-folder.h"
+#include "engine/host/private-dir.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /*
  * What a plan changes of a QEMU, and how it comes back: at once, and out of a journal.
  */
-#include "engine/settings.h"
+#include "engine/host/settings.h"
 #include "qmp/qmp-parameters.h"
 #include "tests/rig/qmp-probe.h"
 #include "tests/rig/test-util.h"

@@ -3,7 +3,7 @@
  * The command line that a VM file gives: split as a shell does, ${qmp} and the ${NAME}s of vGPUs replaced,
  * and looked through for what Godwit must say itself. No other expansion, and no shell, ever.
  */
-#include "engine/vm-argv.h"
+#include "engine/host/vm-argv.h"
 
 #include <string.h>
 

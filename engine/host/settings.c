@@ -9,7 +9,7 @@
  *   {"capabilities": {NAME: true or false}, "parameters": {NAME: VALUE},
  *    "properties": [{"path", "name", "value"}]}
  */
-#include "engine/settings.h"
+#include "engine/host/settings.h"
 
 #include "engine/util/json-fields.h"
 #include "qmp/qmp-devices.h"

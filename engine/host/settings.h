@@ -3,7 +3,7 @@
 
 #include "engine/record/journal.h"
 #include "engine/data/plan-json.h"
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 
 /* What a plan changes of a QEMU's settings, as it was before. See settings.c. */
 typedef struct Settings Settings;

@@ -3,7 +3,7 @@
  * What this host is, and what it knows of a QEMU on it, as its kernel tells it. Asks no QEMU and no device; a
  * thing that cannot be read is left out and never an error.
  */
-#include "engine/survey-host.h"
+#include "engine/host/survey-host.h"
 
 #include <string.h>
 #include <sys/stat.h>

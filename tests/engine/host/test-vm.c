@@ -15,7 +15,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-vm.h"
-#include "engine/vm-argv.h"
+#include "engine/host/vm-argv.h"
 #include "tests/rig/test-util.h"
 
 /* (transfer full): the error that this file gives; fails the test if it gives none. */

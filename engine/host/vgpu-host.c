@@ -3,13 +3,13 @@
  * This host's vGPUs, described for the survey and removed at the end. Which vGPUs a running VM has is asked
  * of its QEMU, not read from its VM file: a QEMU that somebody else started has none.
  */
-#include "engine/vgpu-host.h"
+#include "engine/host/vgpu-host.h"
 
 #include <string.h>
 
 #include "engine/gw-error.h"
-#include "engine/vgpu-vendor.h"
-#include "engine/vm-argv.h"
+#include "engine/host/vgpu-vendor.h"
+#include "engine/host/vm-argv.h"
 #include "qmp/await.h"
 #include "qmp/qmp-pci.h"
 #include "vfio/vfio-device.h"

@@ -9,7 +9,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/data/survey-json.h"
-#include "engine/survey-host.h"
+#include "engine/host/survey-host.h"
 
 static const char survey_text[] =
 	"{\"qemu_version\":\"7.2.22\",\"target\":\"x86_64\",\"machine_type\":\"pc-q35-7.2\","

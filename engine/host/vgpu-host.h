@@ -3,7 +3,7 @@
 
 #include "engine/gw-vgpu.h"
 #include "engine/gw-vm.h"
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 #include "vfio/vfio-host.h"
 
 /* The meeting point of vfio/ and the engine: this host's vGPUs as GwVgpu. */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/gw-survey.h"
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 
 /* Asks an attached QEMU all that the plan needs; changes nothing. %GW_ERROR_MONITOR_LOST. */
 GwSurvey *survey_take(Qemu *qemu, GError **error);

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/qemu-words.h"
-#include "engine/vgpu-watch.h"
+#include "engine/host/qemu-stderr.h"
+#include "engine/host/vgpu-watch.h"
 #include "tests/rig/test-util.h"
 
 #define UUID "6b0d0d3c-6f0a-4b57-9a8e-0d7e5a1c2b3d"

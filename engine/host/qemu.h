@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/util/process.h"
-#include "engine/qemu-words.h"
+#include "engine/host/qemu-stderr.h"
 #include "qmp/qmp-machine.h"
 #include "qmp/qmp-migration.h"
 

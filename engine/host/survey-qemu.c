@@ -4,14 +4,14 @@
  * The survey of one QEMU: what it says of itself (qmp/qmp-facts.c asks), what the host knows of it, and its
  * vGPUs. Nothing is changed.
  */
-#include "engine/survey-qemu.h"
+#include "engine/host/survey-qemu.h"
 
 #include "engine/gw-error.h"
 #include "engine/util/scoped-context.h"
 #include "engine/data/property-list.h"
-#include "engine/survey-host.h"
+#include "engine/host/survey-host.h"
 #include "engine/data/survey-lists.h"
-#include "engine/vgpu-host.h"
+#include "engine/host/vgpu-host.h"
 #include "qmp/qmp-facts.h"
 
 static int

@@ -10,9 +10,9 @@
 #include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/vgpu-json.h"
-#include "engine/vgpu-host.h"
+#include "engine/host/vgpu-host.h"
 #include "engine/data/vgpu-pair.h"
-#include "engine/vgpu-vendor.h"
+#include "engine/host/vgpu-vendor.h"
 #include "tests/rig/fake-sysfs.h"
 #include "tests/rig/test-util.h"
 

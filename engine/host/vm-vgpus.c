@@ -6,7 +6,7 @@
 #include "engine/gw-error.h"
 #include "engine/gw-vm.h"
 #include "engine/util/scoped-context.h"
-#include "engine/vgpu-host.h"
+#include "engine/host/vgpu-host.h"
 #include "vfio/vfio-create.h"
 #include "vfio/vfio-error.h"
 

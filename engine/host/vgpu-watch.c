@@ -6,7 +6,7 @@
  * only the second step fails, both events come, and one without P2P has a single step: there nothing but QEMU's
  * standard error tells.
  */
-#include "engine/vgpu-watch.h"
+#include "engine/host/vgpu-watch.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * chose it, and a file can be read beside QEMU without taking anything away. A pipe, a socket or a terminal
  * has a reader of its own and is left alone.
  */
-#include "engine/qemu-words.h"
+#include "engine/host/qemu-stderr.h"
 
 #include <fcntl.h>
 #include <string.h>

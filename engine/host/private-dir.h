@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/qemu.h"
+#include "engine/host/qemu.h"
 
 /* A folder that only one QEMU and we can enter, and in it the UNIX socket over which we meet. */
 typedef struct {

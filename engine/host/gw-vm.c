@@ -14,7 +14,7 @@
 #include <sys/un.h>
 
 #include "engine/gw-error.h"
-#include "engine/vm-argv.h"
+#include "engine/host/vm-argv.h"
 
 #define MAX_FILE_BYTES	(1024 * 1024)
 #define VGPU_PREFIX	"vgpu "

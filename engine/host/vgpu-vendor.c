@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "engine/vgpu-vendor.h"
+#include "engine/host/vgpu-vendor.h"
 
 #include <string.h>
 
