@@ -3,7 +3,7 @@
 
 #include <gio/gio.h>
 
-#include "engine/channel-set.h"
+#include "engine/channel/channel-set.h"
 #include "engine/control/control-conn.h"
 #include "engine/gw-survey.h"
 #include "engine/gw-vm.h"
@@ -13,7 +13,7 @@
 #include "engine/record/recorder.h"
 #include "engine/host/vgpu-watch.h"
 #include "engine/host/settings.h"
-#include "engine/transport.h"
+#include "engine/channel/transport.h"
 
 /* One control connection, seen from the agent: the private side of GwAgent. Runs in a thread of its own
  * with a main context of its own. */

@@ -20,7 +20,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/host/settings.h"
-#include "engine/transport.h"
+#include "engine/channel/transport.h"
 #include "engine/host/vgpu-host.h"
 
 #define RUN_TIMEOUT_MS	10000

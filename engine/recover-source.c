@@ -12,7 +12,7 @@
 #include "engine/gw-error.h"
 #include "engine/pending.h"
 #include "engine/host/settings.h"
-#include "engine/transport.h"
+#include "engine/channel/transport.h"
 
 #define RUN_TIMEOUT_MS 10000
 

@@ -10,7 +10,7 @@
 
 #include <glib-unix.h>
 
-#include "engine/channel-set.h"
+#include "engine/channel/channel-set.h"
 #include "engine/gw-error.h"
 #include "engine/data/report-json.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
-#include "engine/transport.h"
+#include "engine/channel/transport.h"
 #include "engine/host/vgpu-watch.h"
 #include "qmp/await.h"
 

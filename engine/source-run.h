@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/forecast/account.h"
-#include "engine/channel-watch.h"
+#include "engine/channel/channel-watch.h"
 #include "engine/forecast/converge.h"
 #include "engine/gw-plan.h"
 #include "engine/gw-survey.h"
@@ -12,7 +12,7 @@
 #include "engine/host/qemu.h"
 #include "engine/record/recorder.h"
 #include "engine/host/settings.h"
-#include "engine/transport.h"
+#include "engine/channel/transport.h"
 
 /* One migration, seen from the source: the private side of GwSession. Runs in a thread of its own with a
  * main context of its own. */

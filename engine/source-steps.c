@@ -5,7 +5,7 @@
  */
 #include "engine/source-run.h"
 
-#include "engine/channel-set.h"
+#include "engine/channel/channel-set.h"
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/plan/negotiate.h"

@@ -12,7 +12,7 @@
 #include "engine/plan/capability.h"
 #include "engine/gw-error.h"
 #include "engine/plan/parameter.h"
-#include "engine/transport.h"
+#include "engine/channel/transport.h"
 #include "engine/data/vgpu-json.h"
 
 #define MAX_ISSUES 512 /* whoever has mended these sees the others */

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/relay.h"
+#include "engine/channel/relay.h"
 #include "engine/stream/stream.h"
 #include "tests/bench/bench-flow.h"
 #include "tests/rig/stream-forge.h"

@@ -13,7 +13,7 @@
  *   destination   we connect to QEMU: index 0 first, for a QEMU before 8.0 takes the first for the main one,
  *                 and each only when it has bytes, for QEMU waits for them with everything else
  */
-#include "engine/transport.h"
+#include "engine/channel/transport.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/channel-set.h"
+#include "engine/channel/channel-set.h"
 #include "engine/gw-error.h"
 #include "engine/host/private-dir.h"
 

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/tcp-look.h"
+#include "engine/channel/tcp-info.h"
 #include "tests/rig/tcp-pair.h"
 #include "tests/rig/test-util.h"
 
@@ -137,7 +137,7 @@ other_descriptors_are_told_apart(void)
 	close(pair[1]);
 }
 
-CU_TestInfo suite_tcp_look[] = {
+CU_TestInfo suite_tcp_info[] = {
 	{ "a stream that is acknowledged owes nothing",
 	  a_stream_that_is_acknowledged_owes_nothing },
 	{ "silence counts from the last answer", silence_counts_from_the_last_answer },

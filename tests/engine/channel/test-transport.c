@@ -12,8 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "engine/channel-set.h"
-#include "engine/transport.h"
+#include "engine/channel/channel-set.h"
+#include "engine/channel/transport.h"
 #include "tests/rig/session-rig.h"
 #include "tests/rig/test-util.h"
 

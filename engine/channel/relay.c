@@ -24,7 +24,7 @@
  *   splice             0.45     0.36     0.37                   0.89     0.55     0.56
  *     with a tap                0.41     0.45                            0.80     0.72
  */
-#include "engine/relay.h"
+#include "engine/channel/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>

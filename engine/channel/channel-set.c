@@ -5,7 +5,7 @@
  * the plan asks for, each index once, until they are taken. A second one with the same index, an index
  * beyond the last, one that comes late: all are as strange as one with another token.
  */
-#include "engine/channel-set.h"
+#include "engine/channel/channel-set.h"
 
 #include <sys/random.h>
 #include <unistd.h>

@@ -7,12 +7,12 @@
  * peer would wait for bytes that never come. So whoever sees QEMU end says transport_let_go(). Where the
  * bytes pass through us QEMU's end shows by itself, after the last of them.
  */
-#include "engine/transport.h"
+#include "engine/channel/transport.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
-#include "engine/channel-set.h"
+#include "engine/channel/channel-set.h"
 #include "engine/host/private-dir.h"
 
 #define X(word) extern const TransportOps transport_##word;

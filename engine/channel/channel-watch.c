@@ -4,11 +4,11 @@
  * The channels of one run, each with its last look and what that says of the peer. The control connection
  * has a heartbeat; a channel that takes another way through the network may be dead while that one lives.
  */
-#include "engine/channel-watch.h"
+#include "engine/channel/channel-watch.h"
 
 #include "engine/gw-error.h"
 #include "engine/data/sample-json.h"
-#include "engine/tcp-look.h"
+#include "engine/channel/tcp-info.h"
 
 typedef struct {
 	TcpLook look;

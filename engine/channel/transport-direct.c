@@ -4,7 +4,7 @@
  * The socket itself becomes QEMU's: no copy, no thread, no process of ours in the stream's way, and it
  * goes on when we die. QEMU takes one such socket only ("fd:"), so there is one channel.
  */
-#include "engine/transport.h"
+#include "engine/channel/transport.h"
 
 #define FD_NAME "godwit"
 

@@ -7,7 +7,7 @@
  * (tcp_probe_timer), however often the peer answers that it has no room yet. So we look ourselves. A peer
  * that lives acknowledges data within the retransmission timeout, and with a closed window each probe.
  */
-#include "engine/tcp-look.h"
+#include "engine/channel/tcp-info.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/channel-set.h"
+#include "engine/channel/channel-set.h"
 #include "tests/rig/test-util.h"
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChannelSet, channel_set_clear)

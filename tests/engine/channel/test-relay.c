@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/relay.h"
+#include "engine/channel/relay.h"
 #include "tests/rig/session-rig.h"
 #include "tests/rig/tcp-pair.h"
 #include "tests/rig/test-util.h"

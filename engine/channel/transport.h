@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/host/qemu.h"
-#include "engine/relay.h"
+#include "engine/channel/relay.h"
 
 /* How the data channels of one run, which are descriptors by now, get to QEMU. A way to do it is one file
  * transport-<word>.c and the word in engine/meson.build. */
