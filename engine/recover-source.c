@@ -10,7 +10,7 @@
 #include "engine/recover.h"
 
 #include "engine/gw-error.h"
-#include "engine/pending.h"
+#include "engine/measure/vgpu-pending.h"
 #include "engine/host/settings.h"
 #include "engine/channel/transport.h"
 

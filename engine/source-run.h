@@ -8,7 +8,7 @@
 #include "engine/gw-survey.h"
 #include "engine/record/journal.h"
 #include "engine/control/peer.h"
-#include "engine/pending.h"
+#include "engine/measure/vgpu-pending.h"
 #include "engine/host/qemu.h"
 #include "engine/record/recorder.h"
 #include "engine/host/settings.h"

@@ -5,7 +5,7 @@
  * and some drivers pass it on to the board: so in a thread, only if the user wants it, and the less often the longer the
  * answer takes.
  */
-#include "engine/pending.h"
+#include "engine/measure/vgpu-pending.h"
 
 #include "engine/host/vgpu-host.h"
 #include "vfio/vfio-feature.h"

@@ -11,7 +11,7 @@
  * QEMU waits when a FIFO is full. So it is read every few milliseconds while trace points are on, and they are on for a
  * moment only; when we die it has no reader any more and QEMU's lines are lost, which it does not mind.
  */
-#include "engine/trace-log.h"
+#include "engine/measure/trace-log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * A socket pair with a thread at one end. The thread writes nothing, ever: on the return path of a migration that waits
  * for an acknowledgement of the switchover (QEMU's capability switchover-ack) silence keeps the guest where it is.
  */
-#include "engine/sink.h"
+#include "engine/measure/sink.h"
 
 #include <errno.h>
 #include <sys/socket.h>

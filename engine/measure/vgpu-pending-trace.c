@@ -8,11 +8,11 @@
  * KiB have come, and then off for a second; for longer when so much came that it would be more than some KiB a second:
  * it may be somebody's log. Who has switched them on himself is left alone.
  */
-#include "engine/pending.h"
+#include "engine/measure/vgpu-pending.h"
 
 #include <string.h>
 
-#include "engine/trace-log.h"
+#include "engine/measure/trace-log.h"
 #include "qmp/qmp-trace.h"
 #include "qmp/trace-line.h"
 

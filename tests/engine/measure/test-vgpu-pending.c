@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/pending.h"
-#include "engine/trace-log.h"
+#include "engine/measure/vgpu-pending.h"
+#include "engine/measure/trace-log.h"
 #include "qmp/qmp-trace.h"
 #include "qmp/trace-line.h"
 #include "tests/rig/model-qemu.h"
@@ -348,7 +348,7 @@ a_slow_driver_is_asked_seldom(void)
 		CU_ASSERT_EQUAL(pending_device_pause_us(rows[i][0]), rows[i][1]);
 }
 
-CU_TestInfo suite_pending[] = {
+CU_TestInfo suite_vgpu_pending[] = {
 	{ "a slow driver is asked seldom", a_slow_driver_is_asked_seldom },
 	{ "trace points are read in a file", test_read_in_place },
 	{ "trace points are read by a FIFO", test_read_by_fifo },

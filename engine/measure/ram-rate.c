@@ -7,7 +7,7 @@
  * The pages that are sampled are drawn anew each time, so short ones are repeated. The mode goes by who runs the guest:
  * the dirty bitmap is KVM's, and asking for it without KVM kills QEMU 7.2.
  */
-#include "engine/ram-rate.h"
+#include "engine/measure/ram-rate.h"
 
 #include <string.h>
 

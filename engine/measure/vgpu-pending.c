@@ -6,7 +6,7 @@
  *
  * One is begun when it is needed first, and what that changes of QEMU is in the journal before.
  */
-#include "engine/pending.h"
+#include "engine/measure/vgpu-pending.h"
 
 #define X(word) extern const PendingOps pending_##word;
 PENDING_ASKERS(X)

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/gw-survey.h"
-#include "engine/probe-rate.h"
+#include "engine/measure/probe-rate.h"
 #include "engine/host/qemu.h"
 
 /* A dry pre-copy: see probe.c. */

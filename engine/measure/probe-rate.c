@@ -12,7 +12,7 @@
  * that is more was written since. That makes a lower bound, (bytes - vRAM) / time, which comes near the rate at which
  * it is read as time goes by.
  */
-#include "engine/probe-rate.h"
+#include "engine/measure/probe-rate.h"
 
 #define LEAST_US   (G_USEC_PER_SEC / 2) /* between two moments, to make a rate */
 #define SETTLED_US (3 * G_USEC_PER_SEC) /* looks are 100 ms apart: 3 % at either end */

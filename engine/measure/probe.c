@@ -12,14 +12,14 @@
  * The capability "events" is off: with all sent and no leave to switch over QEMU looks at its dirty bitmap tens of
  * thousands of times a second, and would tell of each.
  */
-#include "engine/probe.h"
+#include "engine/measure/probe.h"
 
 #include <string.h>
 
 #include "engine/gw-error.h"
 #include "engine/data/plan-json.h"
 #include "engine/host/settings.h"
-#include "engine/sink.h"
+#include "engine/measure/sink.h"
 #include "qmp/await.h"
 
 #define FD_NAME		   "godwit-probe"
