@@ -12,7 +12,7 @@
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
-#include "engine/recover.h"
+#include "engine/recover/recover.h"
 #include "qmp/await.h"
 
 #define FRESH_MS	     3000

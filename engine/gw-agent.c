@@ -16,7 +16,7 @@
 #include "engine/gw-session.h"
 #include "engine/greeter.h"
 #include "engine/control/net.h"
-#include "engine/recover.h"
+#include "engine/recover/recover.h"
 
 #define LISTEN_BACKLOG	  1024 /* a full one makes the kernel drop who calls next, whoever that is */
 #define ACCEPT_AT_ONCE	  32

@@ -12,7 +12,7 @@
  *
  * "Gone" lets the source resume, so it is never guessed.
  */
-#include "engine/recover.h"
+#include "engine/recover/recover.h"
 
 #include <time.h>
 

@@ -9,7 +9,7 @@
 #include "engine/gw-error.h"
 #include "engine/gw-session.h"
 #include "engine/util/scoped-context.h"
-#include "engine/recover.h"
+#include "engine/recover/recover.h"
 
 #define RECORD_KEPT_S (7 * 24 * 3600)
 

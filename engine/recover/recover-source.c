@@ -7,7 +7,7 @@
  * whether one may have gone out: with any other status the guest is still ours, and what goes on is
  * cancelled and the guest runs again. With it the agent is asked, and until it has answered nothing is done.
  */
-#include "engine/recover.h"
+#include "engine/recover/recover.h"
 
 #include "engine/gw-error.h"
 #include "engine/measure/vgpu-pending.h"
