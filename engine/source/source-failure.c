@@ -3,7 +3,7 @@
  * What goes into the report of what went wrong. Why a migration that QEMU failed has failed: what both QEMUs say, on their monitors and on their standard
  * error, what is known of the channel, and which vGPU all this is about.
  */
-#include "engine/source-run.h"
+#include "engine/source/source-run.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  *
  * In the switchover every instruction is downtime: one round trip to the agent, then on.
  */
-#include "engine/source-run.h"
+#include "engine/source/source-run.h"
 
 #include "engine/gw-error.h"
 #include "qmp/await.h"

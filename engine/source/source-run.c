@@ -8,7 +8,7 @@
  * - %GW_ERROR_UNKNOWN walks nothing: when nobody can know, nobody acts, and the journal stays;
  * - a commit that was refused is an ordinary failure: the destination has proven that it runs nothing.
  */
-#include "engine/source-run.h"
+#include "engine/source/source-run.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
  * answer is asked for again, on a new connection, and if it cannot be had the run ends as unknown with its
  * journal in place, for `godwit recover`.
  */
-#include "engine/source-run.h"
+#include "engine/source/source-run.h"
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"

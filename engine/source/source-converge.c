@@ -4,7 +4,7 @@
  * Between the controller (converge.c) and QEMU: each sample goes to the one, what it wants is told to the other. A
  * command that QEMU does not take costs nothing but what it was for: the next sample brings another.
  */
-#include "engine/source-run.h"
+#include "engine/source/source-run.h"
 
 #include "engine/record/learning-file.h"
 #include "engine/data/plan-json.h"

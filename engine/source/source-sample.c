@@ -3,7 +3,7 @@
  * The source's samples: what QEMU says, what passes through us where the user wants the stream accounted, and what the
  * devices' own events tell, joined by the run's Account.
  */
-#include "engine/source-run.h"
+#include "engine/source/source-run.h"
 
 #include <string.h>
 

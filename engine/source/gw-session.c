@@ -11,7 +11,7 @@
 
 #include "engine/control/net.h"
 #include "engine/tls/openssl.h"
-#include "engine/source-run.h"
+#include "engine/source/source-run.h"
 
 #define DEFAULT_UNSENT_BYTES (128 * 1024)
 

@@ -3,7 +3,7 @@
 /*
  * The source's data channels: a connection each, to the agent's one port, and each says first whose it is.
  */
-#include "engine/source-run.h"
+#include "engine/source/source-run.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 /*
  * The source's steps up to the one where the stream begins: connect, survey, plan, prepare, setup.
  */
-#include "engine/source-run.h"
+#include "engine/source/source-run.h"
 
 #include "engine/channel/channel-set.h"
 #include "engine/util/json-fields.h"
