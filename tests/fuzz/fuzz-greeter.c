@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "engine/control/control-conn.h"
-#include "engine/greeter.h"
+#include "engine/agent/acceptor.h"
 #include "engine/gw-pki.h"
 
 #define MAX_BYTES 16384

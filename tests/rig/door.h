@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/greeter.h"
+#include "engine/agent/acceptor.h"
 
 /* A greeter with one stranger before it, and what it decided about him. */
 typedef struct {

@@ -6,7 +6,7 @@
  * Only COMMIT lets the guest run here. "gone" is answered only when the QEMU is proven dead, since the
  * source resumes on that word; when that cannot be proven the answer is "unknown" and the journal stays.
  */
-#include "engine/agent-run.h"
+#include "engine/agent/agent-run.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * context. One whose guest was taken over lingers for a while after its connection has ended, so that a
  * source whose answer was lost finds somebody to ask.
  */
-#include "engine/agent-slots.h"
+#include "engine/agent/agent-connections.h"
 
 #include "engine/gw-error.h"
 #include "qmp/await.h"

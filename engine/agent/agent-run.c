@@ -8,7 +8,7 @@
  * When the connection ends before a commit, for whatever reason, all is undone: the source is the truth.
  * After the commit nothing is undone, and the journal stays until the source knows.
  */
-#include "engine/agent-run.h"
+#include "engine/agent/agent-run.h"
 
 #include <string.h>
 #include <unistd.h>

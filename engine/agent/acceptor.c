@@ -11,7 +11,7 @@
  * - what is dear, a handshake or a thread for a control connection, is given to each address only so often;
  * - none of this holds for the data channel of a session that is under way, which shows by its pass or its token.
  */
-#include "engine/greeter.h"
+#include "engine/agent/acceptor.h"
 
 #include <errno.h>
 #include <fcntl.h>

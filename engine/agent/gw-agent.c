@@ -9,12 +9,12 @@
  */
 #include "engine/gw-agent.h"
 
-#include "engine/agent-slots.h"
+#include "engine/agent/agent-connections.h"
 #include "engine/util/rate-limit.h"
 #include "engine/gw-error.h"
 #include "engine/gw-recover.h"
 #include "engine/gw-session.h"
-#include "engine/greeter.h"
+#include "engine/agent/acceptor.h"
 #include "engine/control/net.h"
 #include "engine/recover/recover.h"
 

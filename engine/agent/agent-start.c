@@ -7,7 +7,7 @@
  * of this host. vGPUs are made only if the source's could become them; before any is made the journal says
  * which.
  */
-#include "engine/agent-run.h"
+#include "engine/agent/agent-run.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * The agent's answers up to the stream: survey (a QEMU is found, or started by agent-start.c), prepare (the
  * plan is looked at again and written down), setup (the channel is given to QEMU, which begins to load).
  */
-#include "engine/agent-run.h"
+#include "engine/agent/agent-run.h"
 
 #include <string.h>
 

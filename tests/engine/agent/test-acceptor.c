@@ -241,7 +241,7 @@ who_says_nothing_is_turned_away_in_time(void)
 	check_shown_out(door.dialled, door.rejected);
 }
 
-CU_TestInfo suite_greeter[] = {
+CU_TestInfo suite_acceptor[] = {
 	{ "control is known without a byte read", control_is_known_without_a_byte_read },
 	{ "a channel is known and its stream left alone",
 	  a_channel_is_known_and_its_stream_left_alone },

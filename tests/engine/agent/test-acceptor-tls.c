@@ -252,7 +252,7 @@ a_channel_of_a_session_gets_through_a_flood(void)
 	end(&door);
 }
 
-CU_TestInfo suite_greeter_tls[] = {
+CU_TestInfo suite_acceptor_tls[] = {
 	{ "a control connection is known inside", a_control_connection_is_known_inside },
 	{ "a channel is known inside and its stream left alone",
 	  a_channel_is_known_inside_and_its_stream_left_alone },
