@@ -31,7 +31,7 @@ typedef struct {
 	gint64 migration_flags;	  /* GW_VGPU_…; 0: it cannot migrate; -1: not known */
 	gint64 stop_copy_bytes;	  /* what would have to be copied with the guest stopped */
 	gboolean lacks_data_size; /* it does not tell that: QEMU takes 100 GiB for granted */
-	gboolean is_unwatched;	  /* nothing would tell if its driver refused what it was sent */
+	gboolean cannot_verify;	  /* nothing would tell if its driver refused what it was sent */
 	char *taken_type;	  /* the type of the vGPU that has this one's UUID there already */
 	char *metadata; /* what the vendor's library says of it to that of another host, base64 */
 	char *refusal;	/* why the vendor's library does not let it come to this host */

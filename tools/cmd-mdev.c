@@ -8,7 +8,7 @@
 
 #include "engine/gw-mdev.h"
 #include "tools/cmd.h"
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 #include "tools/units.h"
 
 #define TIMEOUT "10s"
@@ -34,7 +34,7 @@ table_add(Table *self, gint64 vram_bytes, const char *const cells[COLUMNS])
 	for (guint i = 0; i < COLUMNS; i++) {
 		g_autofree char *size = units_format_bytes(vram_bytes);
 		const char *text = cells[i] == NULL ? size : cells[i];
-		char *cell = harmless(g_strdup(text[0] != '\0' ? text : "-"));
+		char *cell = terminal_sanitize(g_strdup(text[0] != '\0' ? text : "-"));
 		g_ptr_array_add(self->cells, g_strdelimit(cell, "\n\t", ' '));
 	}
 }

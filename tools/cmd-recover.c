@@ -7,7 +7,7 @@
 
 #include "engine/gw-recover.h"
 #include "tools/cmd.h"
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 #include "tools/json-text.h"
 
 typedef struct {
@@ -40,7 +40,7 @@ state_of(const GwRecovered *item)
 static void
 print_item(const GwRecovered *item)
 {
-	g_autofree char *text = harmless(g_strdup(item->text));
+	g_autofree char *text = terminal_sanitize(g_strdup(item->text));
 	printf("%s: %s (%s, session %s): %s\n", state_of(item),
 	       item->vm_name != NULL ? item->vm_name : "a VM", item->role, item->session, text);
 }

@@ -11,7 +11,7 @@
 
 #include "engine/gw-stream.h"
 #include "tools/cmd.h"
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 #include "tools/stream-text.h"
 
 #define PIECE_BYTES (256 * 1024)
@@ -111,8 +111,9 @@ judge(const GwStreamAccount *account)
 	for (guint i = 0; i < account->channels->len; i++) {
 		const GwStreamChannel *channel = g_ptr_array_index(account->channels, i);
 		if (channel->error != NULL)
-			fprintf(stderr, "%s: '%s': %s\n", g_get_prgname(), harmless(channel->name),
-				harmless(channel->error));
+			fprintf(stderr, "%s: '%s': %s\n", g_get_prgname(),
+				terminal_sanitize(channel->name),
+				terminal_sanitize(channel->error));
 	}
 	return gw_stream_account_is_complete(account) ? 0 : EXIT_FAILURE;
 }

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 
 const CmdOption *
 cmd_option(const Cmd *self, guint index)
@@ -106,7 +106,7 @@ cmd_usage(const char *format, ...)
 int
 cmd_fail(int exit_code, GError *error)
 {
-	fprintf(stderr, "%s: %s\n", g_get_prgname(), harmless(error->message));
+	fprintf(stderr, "%s: %s\n", g_get_prgname(), terminal_sanitize(error->message));
 	g_error_free(error);
 	return exit_code;
 }

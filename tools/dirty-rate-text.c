@@ -5,7 +5,7 @@
  */
 #include "tools/dirty-rate-text.h"
 
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 #include "tools/prediction-text.h"
 #include "tools/units.h"
 
@@ -73,5 +73,5 @@ dirty_rate_text(const GwDirtyRate *rate)
 		add_total(out, rate);
 	if (rate->prediction != NULL)
 		prediction_text_add(out, rate->prediction);
-	return harmless(g_string_free(out, FALSE));
+	return terminal_sanitize(g_string_free(out, FALSE));
 }

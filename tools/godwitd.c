@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "tools/agent-cli.h"
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 
 typedef struct {
 	AgentOptions agent;
@@ -21,7 +21,7 @@ typedef struct {
 static void
 log_line(char *line)
 {
-	fprintf(stderr, "%s\n", harmless(line));
+	fprintf(stderr, "%s\n", terminal_sanitize(line));
 	g_free(line);
 }
 

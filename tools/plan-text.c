@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 #include "tools/prediction-text.h"
 #include "tools/units.h"
 
@@ -52,7 +52,7 @@ plan_text_flags_for(int fd)
 static void
 add_coloured(GString *out, PlanTextFlags flags, Colour colour, int columns, const char *text)
 {
-	g_autofree char *safe = harmless(g_strdup(text));
+	g_autofree char *safe = terminal_sanitize(g_strdup(text));
 	int padding = columns - (int)g_utf8_strlen(safe, -1);
 	if (flags & PLAN_TEXT_COLOURS)
 		g_string_append_printf(out, "%s%s\033[0m", colours[colour], safe);
@@ -64,7 +64,7 @@ add_coloured(GString *out, PlanTextFlags flags, Colour colour, int columns, cons
 static void
 add_safe(GString *out, const char *text)
 {
-	g_autofree char *safe = harmless(g_strdup(text));
+	g_autofree char *safe = terminal_sanitize(g_strdup(text));
 	/* One line, whatever QEMU has put into it. */
 	g_strdelimit(safe, "\n", ' ');
 	g_string_append(out, safe);
@@ -178,7 +178,7 @@ add_decision(GString *out, PlanTextFlags flags, const char *hosts, const char *w
 	     const char *reason)
 {
 	g_string_append_printf(out, "  %-*s ", LABEL_COLUMNS, hosts);
-	g_autofree char *safe = harmless(g_strdup(what));
+	g_autofree char *safe = terminal_sanitize(g_strdup(what));
 	g_string_append_printf(out, "%-*s ", NAME_COLUMNS, safe);
 	add_coloured(out, flags, COLOUR_FAINT, 0, reason != NULL ? reason : "");
 	g_string_append_c(out, '\n');
@@ -232,7 +232,7 @@ add_prediction(GString *out, const GwPlan *plan)
 		return;
 	GString *text = g_string_new(NULL);
 	prediction_text_add(text, plan->prediction);
-	g_autofree char *safe = harmless(g_string_free(text, FALSE));
+	g_autofree char *safe = terminal_sanitize(g_string_free(text, FALSE));
 	g_string_append(out, safe);
 }
 

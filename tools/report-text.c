@@ -6,7 +6,7 @@
 #include "tools/report-text.h"
 
 #include "tools/advice.h"
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 #include "tools/plan-text.h"
 #include "tools/units.h"
 
@@ -246,7 +246,7 @@ report_text_summary(const GwReport *report)
 {
 	GString *out = g_string_new(NULL);
 	add_summary(out, report);
-	return harmless(g_string_free(out, FALSE));
+	return terminal_sanitize(g_string_free(out, FALSE));
 }
 
 static void
@@ -339,5 +339,5 @@ report_text_full(const GwReport *report)
 		g_autofree char *plan = plan_text(report->plan, PLAN_TEXT_ALL);
 		g_string_append_printf(out, "\n%s", plan);
 	}
-	return harmless(g_string_free(out, FALSE));
+	return terminal_sanitize(g_string_free(out, FALSE));
 }

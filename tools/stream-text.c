@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 
 #define N_COLUMNS     4 /* the phases and the sum of them */
 #define LABEL_COLUMNS 34
@@ -55,9 +55,10 @@ add_ram(GString *out, const char *label, const GwStreamRam *ram, gsize offset)
 static void
 add_device(GString *out, const GwStreamDevice *device)
 {
-	g_autofree char *data = g_strdup_printf("%s data", harmless(device->id));
-	g_autofree char *config = g_strdup_printf("%s configuration", harmless(device->id));
-	g_autofree char *framing = g_strdup_printf("%s framing", harmless(device->id));
+	g_autofree char *data = g_strdup_printf("%s data", terminal_sanitize(device->id));
+	g_autofree char *config =
+		g_strdup_printf("%s configuration", terminal_sanitize(device->id));
+	g_autofree char *framing = g_strdup_printf("%s framing", terminal_sanitize(device->id));
 	const gint64 columns[N_COLUMNS] = { NOT_TOLD, device->precopy_bytes,
 					    device->stop_copy_bytes,
 					    device->precopy_bytes + device->stop_copy_bytes };
@@ -87,7 +88,7 @@ static void
 add_head(GString *out, const GwStreamAccount *account)
 {
 	if (account->machine != NULL)
-		g_string_append_printf(out, "machine %s\n\n", harmless(account->machine));
+		g_string_append_printf(out, "machine %s\n\n", terminal_sanitize(account->machine));
 	g_string_append_printf(out, "%-*s%15s%15s%15s%15s\n", LABEL_COLUMNS, "bytes of", "setup",
 			       "pre-copy", "switchover", "all");
 }
@@ -99,7 +100,8 @@ add_channels(GString *out, const GPtrArray *channels)
 	for (guint i = 0; i < channels->len; i++) {
 		const GwStreamChannel *channel = g_ptr_array_index(channels, i);
 		g_autofree char *label =
-			g_strdup_printf("  %s (%s)", harmless(channel->name), channel->kind);
+			g_strdup_printf("  %s (%s)", terminal_sanitize(channel->name),
+					channel->kind);
 		g_string_append_printf(out, "%-*s%15" G_GINT64_FORMAT "  %s\n", LABEL_COLUMNS + 45,
 				       label, channel->bytes.total_bytes,
 				       channel->is_complete ? "complete" : "not complete");

@@ -31,27 +31,27 @@
 #define FIRST_BYTE_OF_TLS 0x16
 
 /* A handshake is some 0.3 ms of a processor, a control connection a thread. */
-static const GreeterLimits usual_limits = {
+static const AcceptorLimits usual_limits = {
 	.decide_ms = 5000,
-	.dear_per_s = 32,
-	.dear_burst = 96,
+	.costly_per_s = 32,
+	.costly_burst = 96,
 	.total_per_s = 128,
 	.total_burst = 256,
 };
 
-struct GreeterSet {
-	const GreeterListener *listener;
-	GreeterTerms terms;
-	GreeterLimits limits;
-	TlsDoor door;
+struct AcceptorSet {
+	const AcceptorListener *listener;
+	AcceptorConfig terms;
+	AcceptorLimits limits;
+	TlsServerPolicy door;
 	gpointer data;
 	GPtrArray *greeters; /* the oldest first */
-	Budget *each;
-	Budget *total;
+	RateLimiter *each;
+	RateLimiter *total;
 };
 
 typedef struct {
-	GreeterSet *set;
+	AcceptorSet *set;
 	char *peer;		 /* "192.0.2.7:49160" */
 	char *group;		 /* who shares its limits */
 	GSocket *wire;		 /* as it was accepted */
@@ -63,7 +63,7 @@ typedef struct {
 	GSource *timeout;
 	guint8 preamble[CONTROL_PREAMBLE_BYTES];
 	gsize have;
-} Greeter;
+} Acceptor;
 
 static void
 end_source(GSource **source)
@@ -74,9 +74,9 @@ end_source(GSource **source)
 }
 
 static void
-greeter_free(gpointer data)
+acceptor_free(gpointer data)
 {
-	Greeter *self = data;
+	Acceptor *self = data;
 	end_source(&self->watch);
 	end_source(&self->timeout);
 	tls_handshake_free(self->handshake);
@@ -88,14 +88,14 @@ greeter_free(gpointer data)
 }
 
 static void
-forget(Greeter *self)
+forget(Acceptor *self)
 {
 	g_ptr_array_remove(self->set->greeters, self);
 }
 
 /* What it speaks is not known yet, or is plain text: it may read why. Inside TLS too. */
 static void
-reject(Greeter *self, const GError *error)
+reject(Acceptor *self, const GError *error)
 {
 	self->set->listener->rejected(self->peer, error, self->set->data);
 	GSocket *socket = self->inner != NULL ? self->inner : self->wire;
@@ -110,7 +110,7 @@ reject(Greeter *self, const GError *error)
 }
 
 static void
-reject_for(Greeter *self, GwError code, const char *text)
+reject_for(Acceptor *self, GwError code, const char *text)
 {
 	g_autoptr(GError) error = g_error_new_literal(GW_ERROR, (gint)code, text);
 	reject(self, error);
@@ -119,7 +119,7 @@ reject_for(Greeter *self, GwError code, const char *text)
 static gboolean
 on_timeout(gpointer data)
 {
-	Greeter *self = data;
+	Acceptor *self = data;
 	reject_for(self, GW_ERROR_PROTOCOL,
 		   self->handshake != NULL ? "did not finish the handshake in time"
 					   : "said neither hello nor whose channel it is in time");
@@ -128,17 +128,17 @@ on_timeout(gpointer data)
 
 /* May it have what is dear? */
 static gboolean
-afford(Greeter *self)
+charge(Acceptor *self)
 {
 	gint64 now_us = g_get_monotonic_time();
-	return self->is_vouched || (budget_take(self->set->each, self->group, now_us) &&
-				    budget_take(self->set->total, "", now_us));
+	return self->is_vouched || (rate_limiter_take(self->set->each, self->group, now_us) &&
+				    rate_limiter_take(self->set->total, "", now_us));
 }
 
 static gboolean on_ready(GSocket *socket, GIOCondition condition, gpointer data);
 
 static void
-watch(Greeter *self, GSocket *socket, GIOCondition condition)
+watch(Acceptor *self, GSocket *socket, GIOCondition condition)
 {
 	if (self->watch != NULL && self->condition == condition)
 		return;
@@ -150,10 +150,10 @@ watch(Greeter *self, GSocket *socket, GIOCondition condition)
 }
 
 static void
-take_control(Greeter *self)
+take_control(Acceptor *self)
 {
 	gboolean is_plain = self->inner == self->wire;
-	if (is_plain && !afford(self)) {
+	if (is_plain && !charge(self)) {
 		reject_for(self, GW_ERROR_BUSY, "too many connections: try again");
 		return;
 	}
@@ -165,7 +165,7 @@ take_control(Greeter *self)
 }
 
 static void
-take_channel(Greeter *self)
+take_channel(Acceptor *self)
 {
 	ControlPreamble preamble;
 	g_autoptr(GError) error = NULL;
@@ -199,7 +199,7 @@ peek_byte(GSocket *socket)
 
 /* Reads what is said in plain. */
 static void
-hear(Greeter *self)
+read_preamble(Acceptor *self)
 {
 	int first = self->have == 0 ? peek_byte(self->inner) : 'g';
 	if (first == '{') {
@@ -227,13 +227,14 @@ hear(Greeter *self)
 static gboolean
 admit(const char *pass, gpointer data)
 {
-	Greeter *self = data;
-	self->is_vouched = pass != NULL && self->set->listener->expects(pass, self->set->data);
-	return afford(self);
+	Acceptor *self = data;
+	self->is_vouched =
+		pass != NULL && self->set->listener->expects_proof(pass, self->set->data);
+	return charge(self);
 }
 
 static void
-begin_handshake(Greeter *self)
+begin_handshake(Acceptor *self)
 {
 	int fd = fcntl(g_socket_get_fd(self->wire), F_DUPFD_CLOEXEC, 3);
 	if (fd < 0) {
@@ -245,7 +246,7 @@ begin_handshake(Greeter *self)
 }
 
 static void
-finish_handshake(Greeter *self)
+finish_handshake(Acceptor *self)
 {
 	g_autoptr(GError) error = NULL;
 	int fd = tls_handshake_finish(self->handshake, NULL, &error);
@@ -261,7 +262,7 @@ finish_handshake(Greeter *self)
 }
 
 static void
-shake_hands(Greeter *self)
+shake_hands(Acceptor *self)
 {
 	g_autoptr(GError) error = NULL;
 	TlsStep step = tls_handshake_step(self->handshake, &error);
@@ -275,9 +276,9 @@ shake_hands(Greeter *self)
 
 /* By its first byte. */
 static void
-meet(Greeter *self)
+sniff(Acceptor *self)
 {
-	const GreeterTerms *terms = &self->set->terms;
+	const AcceptorConfig *terms = &self->set->terms;
 	int first = peek_byte(self->wire);
 	if (first == FIRST_BYTE_OF_TLS && terms->tls != NULL)
 		begin_handshake(self);
@@ -295,17 +296,17 @@ meet(Greeter *self)
 
 /* As far as it goes; @self may be gone then. */
 static void
-advance(Greeter *self)
+advance(Acceptor *self)
 {
 	GPtrArray *greeters = self->set->greeters;
 	if (self->handshake == NULL && self->inner == NULL)
-		meet(self);
+		sniff(self);
 	if (!g_ptr_array_find(greeters, self, NULL))
 		return;
 	if (self->handshake != NULL)
 		shake_hands(self);
 	else if (self->inner != NULL)
-		hear(self);
+		read_preamble(self);
 }
 
 static gboolean
@@ -315,39 +316,41 @@ on_ready(GSocket *socket, GIOCondition condition, gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-GreeterSet *
-greeter_set_new(const GreeterListener *listener, const GreeterTerms *terms, gpointer data)
+AcceptorSet *
+acceptor_set_new(const AcceptorListener *listener, const AcceptorConfig *terms, gpointer data)
 {
-	GreeterSet *self = g_new0(GreeterSet, 1);
+	AcceptorSet *self = g_new0(AcceptorSet, 1);
 	self->listener = listener;
 	self->terms = *terms;
-	self->door = (TlsDoor){ .pumps = terms->pumps, .admit = admit, .allowed = terms->allowed };
+	self->door = (TlsServerPolicy){ .pumps = terms->pumps,
+					.admit = admit,
+					.allowed = terms->allowed };
 	self->data = data;
-	self->greeters = g_ptr_array_new_with_free_func(greeter_free);
+	self->greeters = g_ptr_array_new_with_free_func(acceptor_free);
 	self->limits = terms->limits != NULL ? *terms->limits : usual_limits;
-	self->each = budget_new(self->limits.dear_per_s, self->limits.dear_burst);
-	self->total = budget_new(self->limits.total_per_s, self->limits.total_burst);
+	self->each = rate_limiter_new(self->limits.costly_per_s, self->limits.costly_burst);
+	self->total = rate_limiter_new(self->limits.total_per_s, self->limits.total_burst);
 	return self;
 }
 
 void
-greeter_set_free(GreeterSet *self)
+acceptor_set_free(AcceptorSet *self)
 {
 	if (self == NULL)
 		return;
 	g_ptr_array_unref(self->greeters);
-	budget_free(self->each);
-	budget_free(self->total);
+	rate_limiter_free(self->each);
+	rate_limiter_free(self->total);
 	g_free(self);
 }
 
 /* How many there are of @group, and the oldest of them; whom a session waits for does not count. */
 static guint
-count_group(GreeterSet *self, const char *group, Greeter **ret_oldest)
+count_group(AcceptorSet *self, const char *group, Acceptor **ret_oldest)
 {
 	guint n = 0;
 	for (guint i = self->greeters->len; i > 0; i--) {
-		Greeter *greeter = g_ptr_array_index(self->greeters, i - 1);
+		Acceptor *greeter = g_ptr_array_index(self->greeters, i - 1);
 		if (greeter->is_vouched || !g_str_equal(greeter->group, group))
 			continue;
 		*ret_oldest = greeter;
@@ -357,13 +360,13 @@ count_group(GreeterSet *self, const char *group, Greeter **ret_oldest)
 }
 
 /* The oldest of the address that has the most; NULL when sessions wait for all of them. */
-static Greeter *
-find_crowd(GreeterSet *self)
+static Acceptor *
+find_crowd(AcceptorSet *self)
 {
 	guint most = 0;
-	Greeter *found = NULL;
+	Acceptor *found = NULL;
 	for (guint i = 0; i < self->greeters->len; i++) {
-		Greeter *greeter = g_ptr_array_index(self->greeters, i), *oldest = NULL;
+		Acceptor *greeter = g_ptr_array_index(self->greeters, i), *oldest = NULL;
 		guint n = count_group(self, greeter->group, &oldest);
 		if (n > most)
 			found = oldest;
@@ -373,9 +376,9 @@ find_crowd(GreeterSet *self)
 }
 
 static void
-make_room(GreeterSet *self, const char *group)
+make_room(AcceptorSet *self, const char *group)
 {
-	Greeter *oldest = NULL;
+	Acceptor *oldest = NULL;
 	if (count_group(self, group, &oldest) < MAX_OF_ONE)
 		oldest = self->greeters->len >= MAX_UNDECIDED ? find_crowd(self) : NULL;
 	if (oldest != NULL)
@@ -383,11 +386,11 @@ make_room(GreeterSet *self, const char *group)
 }
 
 void
-greeter_set_add(GreeterSet *self, GSocket *socket)
+acceptor_set_add(AcceptorSet *self, GSocket *socket)
 {
 	g_autofree char *group = net_peer_group(socket);
 	make_room(self, group);
-	Greeter *greeter = g_new0(Greeter, 1);
+	Acceptor *greeter = g_new0(Acceptor, 1);
 	greeter->set = self;
 	greeter->peer = net_peer_to_string(socket);
 	greeter->group = g_steal_pointer(&group);

@@ -7,24 +7,24 @@
 #include "engine/tls/tls-pump.h"
 
 /* New connections, until it is clear what they are. */
-typedef struct GreeterSet GreeterSet;
+typedef struct AcceptorSet AcceptorSet;
 
 typedef struct {
 	/* A control connection; nothing was read from it. @peer: its address. %FALSE when there is no room. */
 	gboolean (*control)(GSocket *socket, const char *peer, gpointer data);
 	/* A data channel: takes over @fd and says %TRUE, or leaves it and says %FALSE. */
 	gboolean (*channel)(const ControlPreamble *preamble, int fd, gpointer data);
-	/* Does a session wait for a channel with this pass? See control_pass(). */
-	gboolean (*expects)(const char *pass, gpointer data);
+	/* Does a session wait for a channel with this pass? See control_token_proof(). */
+	gboolean (*expects_proof)(const char *pass, gpointer data);
 	void (*rejected)(const char *peer, const GError *error, gpointer data);
-} GreeterListener;
+} AcceptorListener;
 
 /* How much it puts up with. */
 typedef struct {
-	guint decide_ms;		/* until a stranger must have said what it is */
-	guint dear_per_s, dear_burst;	/* what is dear, for one address */
-	guint total_per_s, total_burst; /* and for all together */
-} GreeterLimits;
+	guint decide_ms;		  /* until a stranger must have said what it is */
+	guint costly_per_s, costly_burst; /* what is dear, for one address */
+	guint total_per_s, total_burst;	  /* and for all together */
+} AcceptorLimits;
 
 /* Whom it lets in. */
 typedef struct {
@@ -33,14 +33,14 @@ typedef struct {
 	const char *const
 		*allowed;  /* (nullable): subjects that may come; NULL: all of the authority */
 	gboolean insecure; /* plain text will do, from anywhere */
-	const GreeterLimits *limits; /* (nullable): the usual ones */
-} GreeterTerms;
+	const AcceptorLimits *limits; /* (nullable): the usual ones */
+} AcceptorConfig;
 
 /* Lives in the thread-default main context. @terms: copied but for what it points to. */
-GreeterSet *
-greeter_set_new(const GreeterListener *listener, const GreeterTerms *terms, gpointer data);
-void greeter_set_free(GreeterSet *self);
+AcceptorSet *
+acceptor_set_new(const AcceptorListener *listener, const AcceptorConfig *terms, gpointer data);
+void acceptor_set_free(AcceptorSet *self);
 
 /* Looks after a connection that was just accepted. When there are too many, the oldest of those who have the most
  * has to go. */
-void greeter_set_add(GreeterSet *self, GSocket *socket);
+void acceptor_set_add(AcceptorSet *self, GSocket *socket);

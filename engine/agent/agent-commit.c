@@ -28,9 +28,9 @@ agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **e
 	if (!agent_run_hook(self, "switchover", error) || !qemu_check(self->qemu, FRESH_MS, error))
 		return FALSE;
 	if (self->error == NULL && self->qemu->status != QMP_MIGRATE_FAILED) {
-		if (!self->standstill_told)
-			self->owner->standstill(self->owner_data);
-		self->standstill_told = TRUE;
+		if (!self->guest_stopped_told)
+			self->owner->guest_stopped(self->owner_data);
+		self->guest_stopped_told = TRUE;
 		return TRUE;
 	}
 	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "%s",
@@ -62,7 +62,7 @@ static gboolean
 check_vgpus(AgentRun *self, GError **error)
 {
 	const GPtrArray *vgpus = self->survey->vgpus;
-	g_autofree char *line = qemu_words_find(&self->qemu->words, "Failed setting device state");
+	g_autofree char *line = qemu_stderr_find(&self->qemu->words, "Failed setting device state");
 	const GwVgpu *blank = vgpu_watch_find_blank(&self->watch, vgpus);
 	if (vgpus == NULL || (line == NULL && blank == NULL))
 		return TRUE;
@@ -102,7 +102,7 @@ take_over(AgentRun *self, GError **error)
 	    !journal_append(self->journal, "committed", NULL, error))
 		return FALSE;
 	self->is_committed = TRUE;
-	qemu_words_mark(&self->qemu->words);
+	qemu_stderr_mark(&self->qemu->words);
 	vgpu_watch_begin(&self->watch);
 	return (self->plan->paused || resume_guest(self, error)) &&
 	       agent_run_hook(self, "running", error) && check_guest(self, error) &&
@@ -124,7 +124,7 @@ static void
 answer_refusal(AgentRun *self, JsonObject *reply, const GError *why)
 {
 	g_autoptr(GError) error = NULL;
-	g_autofree char *words = qemu_words_last(&self->qemu->words);
+	g_autofree char *words = qemu_stderr_tail(&self->qemu->words);
 	gboolean gone = prove_gone(self, &error);
 	gboolean is_news = words != NULL && strstr(why->message, words) == NULL;
 	g_autofree char *text =

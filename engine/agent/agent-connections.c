@@ -15,41 +15,41 @@
 #define END_POLL_MS    50
 #define LINGER_MS      15000 /* a source whose answer was lost asks again for so long */
 
-struct AgentSlots {
+struct AgentConnections {
 	GObject *owner; /* (borrowed): it owns us */
 	const AgentConfig *config;
-	const AgentSlotsListener *listener;
+	const AgentConnectionsListener *listener;
 	GMainContext *context;
 	GMutex lock;	  /* of @runs and @n_ending, which the threads change */
-	GPtrArray *runs;  /* of Slot, under way */
+	GPtrArray *runs;  /* of AgentConnection, under way */
 	guint n_ending;	  /* threads that are done, of which on_run_ended() has not told yet */
-	GPtrArray *ended; /* of Slot: the source has not said that it knows yet */
+	GPtrArray *ended; /* of AgentConnection: the source has not said that it knows yet */
 	gboolean stopping;
 };
 
 /* One control connection and its thread. */
 typedef struct {
-	AgentSlots *set;
+	AgentConnections *set;
 	GObject *owner; /* keeps @set alive */
 	AgentRun *run;
 	GThread *thread;
 	GwReport *report; /* (nullable): once it has ended */
 	GSource *linger;  /* (nullable) */
 	char *peer;
-} Slot;
+} AgentConnection;
 
 /* An event on its way to the agent's context. */
 typedef struct {
-	AgentSlots *set;
+	AgentConnections *set;
 	GObject *owner; /* keeps @set alive */
 	char *vm_name;
 	GwEvent *event;
-} Emission;
+} EventNotice;
 
 static void
 emission_free(gpointer data)
 {
-	Emission *self = data;
+	EventNotice *self = data;
 	g_object_unref(self->owner);
 	g_free(self->vm_name);
 	gw_event_free(self->event);
@@ -59,15 +59,15 @@ emission_free(gpointer data)
 static gboolean
 emit_event(gpointer data)
 {
-	Emission *self = data;
+	EventNotice *self = data;
 	self->set->listener->event(self->vm_name, self->event, self->owner);
 	return G_SOURCE_REMOVE;
 }
 
 static void
-send_event(AgentSlots *self, const char *vm_name, const GwEvent *event)
+send_event(AgentConnections *self, const char *vm_name, const GwEvent *event)
 {
-	Emission *emission = g_new0(Emission, 1);
+	EventNotice *emission = g_new0(EventNotice, 1);
 	emission->set = self;
 	emission->owner = g_object_ref(self->owner);
 	emission->vm_name = g_strdup(vm_name != NULL ? vm_name : "");
@@ -77,8 +77,8 @@ send_event(AgentSlots *self, const char *vm_name, const GwEvent *event)
 }
 
 void
-agent_slots_tell(AgentSlots *self, const char *vm_name, const char *name, const char *key,
-		 const char *value)
+agent_connections_tell(AgentConnections *self, const char *vm_name, const char *name,
+		       const char *key, const char *value)
 {
 	g_autoptr(JsonObject) data = json_object_new();
 	json_object_set_string_member(data, key, value);
@@ -91,8 +91,8 @@ agent_slots_tell(AgentSlots *self, const char *vm_name, const char *name, const 
 static void
 on_run_phase(const char *name, gpointer data)
 {
-	Slot *slot = data;
-	agent_slots_tell(slot->set, slot->run->vm_name, "phase", "phase", name);
+	AgentConnection *slot = data;
+	agent_connections_tell(slot->set, slot->run->vm_name, "phase", "phase", name);
 }
 
 static void
@@ -103,14 +103,14 @@ on_run_sample(const GwSample *sample, gpointer data)
 static void
 on_run_event(const GwEvent *event, gpointer data)
 {
-	Slot *slot = data;
+	AgentConnection *slot = data;
 	send_event(slot->set, slot->run->vm_name, event);
 }
 
 static const RecorderListener listener = { on_run_phase, on_run_sample, on_run_event };
 
 static void
-slot_free(Slot *slot)
+slot_free(AgentConnection *slot)
 {
 	if (slot->linger != NULL)
 		g_source_destroy(slot->linger);
@@ -123,22 +123,22 @@ slot_free(Slot *slot)
 }
 
 gboolean
-agent_slots_is_idle(AgentSlots *self)
+agent_connections_is_idle(AgentConnections *self)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	return self->runs->len == 0 && self->n_ending == 0 && self->ended->len == 0;
 }
 
 static void
-tell_ended(Slot *slot)
+tell_ended(AgentConnection *slot)
 {
-	AgentSlots *self = slot->set;
+	AgentConnections *self = slot->set;
 	g_autoptr(GObject) owner = g_object_ref(slot->owner);
 	g_ptr_array_remove(self->ended, slot);
 	if (slot->report != NULL)
 		self->listener->ended(slot->run->vm_name, slot->report, owner);
 	slot_free(slot);
-	if (self->stopping && agent_slots_is_idle(self))
+	if (self->stopping && agent_connections_is_idle(self))
 		self->listener->idle(owner);
 }
 
@@ -150,7 +150,7 @@ on_linger_over(gpointer data)
 }
 
 static void
-linger(Slot *slot)
+linger(AgentConnection *slot)
 {
 	slot->linger = g_timeout_source_new(LINGER_MS);
 	g_source_set_callback(slot->linger, on_linger_over, slot, NULL);
@@ -166,7 +166,7 @@ on_guest_exited(GPid pid, gint wait_status, gpointer data)
 /* The guest that was handed to us is our child, and may live longer than anything else here: when it ends,
  * somebody has to take note, or it stays a zombie. */
 static void
-watch_guest(Slot *slot)
+watch_guest(AgentConnection *slot)
 {
 	if (!slot->run->is_running || !process_is_known(&slot->run->launched))
 		return;
@@ -179,8 +179,8 @@ watch_guest(Slot *slot)
 static gboolean
 on_run_ended(gpointer data)
 {
-	Slot *slot = data;
-	AgentSlots *self = slot->set;
+	AgentConnection *slot = data;
+	AgentConnections *self = slot->set;
 	g_thread_join(slot->thread);
 	g_ptr_array_add(self->ended, slot);
 	g_mutex_lock(&self->lock);
@@ -189,8 +189,8 @@ on_run_ended(gpointer data)
 	watch_guest(slot);
 	if (slot->run->session == NULL &&
 	    g_error_matches(slot->run->error, GW_ERROR, GW_ERROR_PROTOCOL))
-		agent_slots_tell(self, slot->run->vm_name, "rejected", slot->peer,
-				 slot->run->error->message);
+		agent_connections_tell(self, slot->run->vm_name, "rejected", slot->peer,
+				       slot->run->error->message);
 	/* The guest is here and the source may not know yet: it will ask, so stay to answer. */
 	gboolean source_knows = !slot->run->is_running || slot->run->state == CONTROL_STATE_ENDED;
 	if (source_knows || self->stopping)
@@ -203,7 +203,7 @@ on_run_ended(gpointer data)
 static gpointer
 thread_main(gpointer data)
 {
-	Slot *slot = data;
+	AgentConnection *slot = data;
 	slot->report = agent_run_serve(slot->run);
 	g_mutex_lock(&slot->set->lock);
 	g_ptr_array_remove(slot->set->runs, slot);
@@ -218,11 +218,11 @@ thread_main(gpointer data)
 	return NULL;
 }
 
-static Slot *
-find_session(AgentSlots *self, const char *session, AgentRun *except)
+static AgentConnection *
+find_session(AgentConnections *self, const char *session, AgentRun *except)
 {
 	for (guint i = 0; i < self->runs->len; i++) {
-		Slot *slot = g_ptr_array_index(self->runs, i);
+		AgentConnection *slot = g_ptr_array_index(self->runs, i);
 		if (slot->run != except && agent_run_has_session(slot->run, session))
 			return slot;
 	}
@@ -230,10 +230,10 @@ find_session(AgentSlots *self, const char *session, AgentRun *except)
 }
 
 static gboolean
-cancel_session(AgentSlots *self, const char *session, AgentRun *except)
+cancel_session(AgentConnections *self, const char *session, AgentRun *except)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	Slot *slot = find_session(self, session, except);
+	AgentConnection *slot = find_session(self, session, except);
 	if (slot != NULL)
 		g_cancellable_cancel(slot->run->stop);
 	return slot != NULL;
@@ -242,7 +242,7 @@ cancel_session(AgentSlots *self, const char *session, AgentRun *except)
 static gboolean
 end_session(const char *session, AgentRun *except, gpointer data)
 {
-	Slot *asking = data;
+	AgentConnection *asking = data;
 	gint64 deadline_us = g_get_monotonic_time() + (gint64)END_TIMEOUT_MS * 1000;
 	while (cancel_session(asking->set, session, except)) {
 		if (g_get_monotonic_time() > deadline_us)
@@ -254,24 +254,24 @@ end_session(const char *session, AgentRun *except, gpointer data)
 
 /* What a thread says to the agent's context. */
 typedef struct {
-	AgentSlots *set;
+	AgentConnections *set;
 	GObject *owner; /* keeps @set alive */
 	char *session;	/* (nullable) */
-} Word;
+} SessionNotice;
 
 static void
 word_free(gpointer data)
 {
-	Word *self = data;
+	SessionNotice *self = data;
 	g_object_unref(self->owner);
 	g_free(self->session);
 	g_free(self);
 }
 
 static void
-send_word(Slot *slot, GSourceFunc func, const char *session)
+send_notice(AgentConnection *slot, GSourceFunc func, const char *session)
 {
-	Word *word = g_new0(Word, 1);
+	SessionNotice *word = g_new0(SessionNotice, 1);
 	word->set = slot->set;
 	word->owner = g_object_ref(slot->owner);
 	word->session = g_strdup(session);
@@ -281,9 +281,9 @@ send_word(Slot *slot, GSourceFunc func, const char *session)
 static gboolean
 on_session_done(gpointer data)
 {
-	Word *word = data;
+	SessionNotice *word = data;
 	for (guint i = 0; i < word->set->ended->len; i++) {
-		Slot *slot = g_ptr_array_index(word->set->ended, i);
+		AgentConnection *slot = g_ptr_array_index(word->set->ended, i);
 		if (!agent_run_has_session(slot->run, word->session))
 			continue;
 		tell_ended(slot);
@@ -296,30 +296,30 @@ on_session_done(gpointer data)
 static void
 session_done(const char *session, gpointer data)
 {
-	send_word(data, on_session_done, session);
+	send_notice(data, on_session_done, session);
 }
 
 static gboolean
-on_standstill(gpointer data)
+on_guest_stopped(gpointer data)
 {
-	Word *word = data;
-	word->set->listener->standstill(word->owner);
+	SessionNotice *word = data;
+	word->set->listener->guest_stopped(word->owner);
 	return G_SOURCE_REMOVE;
 }
 
 static void
-standstill(gpointer data)
+guest_stopped(gpointer data)
 {
-	send_word(data, on_standstill, NULL);
+	send_notice(data, on_guest_stopped, NULL);
 }
 
-static const AgentRunOwner owner = { end_session, session_done, standstill };
+static const AgentRunOwner owner = { end_session, session_done, guest_stopped };
 
-AgentSlots *
-agent_slots_new(GObject *owner_object, const AgentConfig *config,
-		const AgentSlotsListener *observer)
+AgentConnections *
+agent_connections_new(GObject *owner_object, const AgentConfig *config,
+		      const AgentConnectionsListener *observer)
 {
-	AgentSlots *self = g_new0(AgentSlots, 1);
+	AgentConnections *self = g_new0(AgentConnections, 1);
 	self->owner = owner_object;
 	self->config = config;
 	self->listener = observer;
@@ -331,7 +331,7 @@ agent_slots_new(GObject *owner_object, const AgentConfig *config,
 }
 
 void
-agent_slots_free(AgentSlots *self)
+agent_connections_free(AgentConnections *self)
 {
 	if (self == NULL)
 		return;
@@ -343,16 +343,16 @@ agent_slots_free(AgentSlots *self)
 }
 
 gboolean
-agent_slots_is_full(AgentSlots *self)
+agent_connections_is_full(AgentConnections *self)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	return self->runs->len >= MAX_RUNS;
 }
 
 void
-agent_slots_add(AgentSlots *self, GSocket *socket, const char *peer)
+agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer)
 {
-	Slot *slot = g_new0(Slot, 1);
+	AgentConnection *slot = g_new0(AgentConnection, 1);
 	slot->set = self;
 	slot->owner = g_object_ref(self->owner);
 	slot->peer = g_strdup(peer);
@@ -364,21 +364,22 @@ agent_slots_add(AgentSlots *self, GSocket *socket, const char *peer)
 }
 
 gboolean
-agent_slots_expect(AgentSlots *self, const char *pass)
+agent_connections_expect_proof(AgentConnections *self, const char *pass)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	for (guint i = 0; i < self->runs->len; i++)
-		if (agent_run_expects(((Slot *)g_ptr_array_index(self->runs, i))->run, pass))
+		if (agent_run_expects_proof(
+			    ((AgentConnection *)g_ptr_array_index(self->runs, i))->run, pass))
 			return TRUE;
 	return FALSE;
 }
 
 gboolean
-agent_slots_give_channel(AgentSlots *self, const ControlPreamble *preamble, int fd)
+agent_connections_give_channel(AgentConnections *self, const ControlPreamble *preamble, int fd)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	for (guint i = 0; i < self->runs->len; i++) {
-		Slot *slot = g_ptr_array_index(self->runs, i);
+		AgentConnection *slot = g_ptr_array_index(self->runs, i);
 		if (agent_run_take_channel(slot->run, preamble, fd))
 			return TRUE;
 	}
@@ -386,12 +387,13 @@ agent_slots_give_channel(AgentSlots *self, const ControlPreamble *preamble, int 
 }
 
 void
-agent_slots_stop(AgentSlots *self)
+agent_connections_stop(AgentConnections *self)
 {
 	self->stopping = TRUE;
 	g_mutex_lock(&self->lock);
 	for (guint i = 0; i < self->runs->len; i++)
-		g_cancellable_cancel(((Slot *)g_ptr_array_index(self->runs, i))->run->stop);
+		g_cancellable_cancel(
+			((AgentConnection *)g_ptr_array_index(self->runs, i))->run->stop);
 	g_mutex_unlock(&self->lock);
 	while (self->ended->len > 0)
 		tell_ended(g_ptr_array_index(self->ended, 0));

@@ -99,7 +99,7 @@ agent_run_has_session(AgentRun *self, const char *session)
 }
 
 gboolean
-agent_run_expects(AgentRun *self, const char *pass)
+agent_run_expects_proof(AgentRun *self, const char *pass)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	return channel_set_expects(&self->channels, pass);
@@ -203,7 +203,7 @@ tell_failure(AgentRun *self, const GError *error)
 		return;
 	self->failure_told = TRUE;
 	process_await_gone(&self->qemu->process, 500); /* let it finish what it has to say */
-	g_autofree char *words = qemu_words_last(&self->qemu->words);
+	g_autofree char *words = qemu_stderr_tail(&self->qemu->words);
 	g_autoptr(GError) whole = g_error_copy(error);
 	if (words != NULL) {
 		g_free(whole->message);
@@ -271,7 +271,7 @@ has_work(gpointer data)
 }
 
 static gboolean
-is_rude(AgentRun *self)
+hello_timed_out(AgentRun *self)
 {
 	if (self->state != CONTROL_STATE_NEW ||
 	    recorder_now_us(self->recorder) < (gint64)HELLO_TIMEOUT_MS * 1000)
@@ -285,7 +285,7 @@ is_rude(AgentRun *self)
 static void
 serve_until_over(AgentRun *self)
 {
-	while (self->state != CONTROL_STATE_ENDED && !is_rude(self)) {
+	while (self->state != CONTROL_STATE_ENDED && !hello_timed_out(self)) {
 		g_autoptr(GError) error = NULL;
 		if (!await_until(has_work, self, WATCH_MS, self->stop, &error) &&
 		    g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {

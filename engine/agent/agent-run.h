@@ -38,7 +38,7 @@ typedef struct {
 	/* The source needs the record of @session no more. */
 	void (*session_done)(const char *session, gpointer data);
 	/* The guest stands still from now on, until it runs here or there. */
-	void (*standstill)(gpointer data);
+	void (*guest_stopped)(gpointer data);
 } AgentRunOwner;
 
 struct AgentRun {
@@ -74,7 +74,7 @@ struct AgentRun {
 	Transport *transport;	   /* (nullable): once the data channels are QEMU's */
 	gboolean is_check;
 	gboolean incoming_sent;
-	gboolean standstill_told;
+	gboolean guest_stopped_told;
 	gboolean is_committed; /* COMMIT has come, and the journal says so */
 	gboolean is_running;   /* the guest is ours */
 	gboolean is_clean;     /* nothing of ours is left but what is committed */
@@ -95,7 +95,7 @@ GwReport *agent_run_serve(AgentRun *self);
 /* For the listener's thread. */
 gboolean agent_run_has_session(AgentRun *self, const char *session);
 /* Does this run wait for a channel with this pass? */
-gboolean agent_run_expects(AgentRun *self, const char *pass);
+gboolean agent_run_expects_proof(AgentRun *self, const char *pass);
 /* Takes over @fd if it is a channel that this run waits for. */
 gboolean agent_run_take_channel(AgentRun *self, const ControlPreamble *preamble, int fd);
 

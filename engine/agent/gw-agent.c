@@ -42,11 +42,11 @@ struct _GwAgent {
 	GStrv allowed; /* (nullable) */
 	TlsCreds *tls; /* (nullable) */
 	TlsPumps *pumps;
-	GreeterSet *greeters;
-	Budget *notices;
+	AcceptorSet *greeters;
+	RateLimiter *notices;
 	guint n_untold;
 
-	AgentSlots *slots;
+	AgentConnections *slots;
 	GTask *stopping; /* (nullable) */
 };
 
@@ -76,13 +76,13 @@ gw_agent_finalize(GObject *object)
 	end_source(&self->holder);
 	end_source(&self->recoverer);
 	g_clear_object(&self->socket);
-	greeter_set_free(self->greeters);
-	budget_free(self->notices);
+	acceptor_set_free(self->greeters);
+	rate_limiter_free(self->notices);
 	tls_pumps_free(self->pumps);
 	tls_creds_unref(self->tls);
 	g_strfreev(self->allowed);
 	g_free(self->tls_dir);
-	agent_slots_free(self->slots);
+	agent_connections_free(self->slots);
 	g_free(self->config.vm_dir);
 	g_free(self->config.vm_file);
 	g_free(self->config.qmp_path);
@@ -113,7 +113,7 @@ gw_agent_init(GwAgent *self)
 	self->config.state_dir = gw_default_state_dir();
 	self->listen = g_strdup("127.0.0.1");
 	self->pumps = tls_pumps_new();
-	self->notices = budget_new(NOTICES_PER_S, NOTICES_BURST);
+	self->notices = rate_limiter_new(NOTICES_PER_S, NOTICES_BURST);
 }
 
 GwAgent *
@@ -199,7 +199,7 @@ gw_agent_get_address(GwAgent *self)
 static void
 finish_stop_if_idle(GwAgent *self)
 {
-	if (self->stopping == NULL || self->recovering || !agent_slots_is_idle(self->slots))
+	if (self->stopping == NULL || self->recovering || !agent_connections_is_idle(self->slots))
 		return;
 	g_autoptr(GTask) task = g_steal_pointer(&self->stopping);
 	g_task_return_boolean(task, TRUE);
@@ -223,31 +223,31 @@ on_slots_idle(gpointer data)
 	finish_stop_if_idle(data);
 }
 
-static void hold_door(gpointer data);
+static void pause_accepting(gpointer data);
 
-static const AgentSlotsListener slots_listener = { on_slot_event, on_slot_ended, hold_door,
-						   on_slots_idle };
+static const AgentConnectionsListener slots_listener = { on_slot_event, on_slot_ended,
+							 pause_accepting, on_slots_idle };
 
 static gboolean
 take_control(GSocket *socket, const char *peer, gpointer data)
 {
-	AgentSlots *slots = GW_AGENT(data)->slots;
-	if (agent_slots_is_full(slots))
+	AgentConnections *slots = GW_AGENT(data)->slots;
+	if (agent_connections_is_full(slots))
 		return FALSE;
-	agent_slots_add(slots, socket, peer);
+	agent_connections_add(slots, socket, peer);
 	return TRUE;
 }
 
 static gboolean
 take_channel(const ControlPreamble *preamble, int fd, gpointer data)
 {
-	return agent_slots_give_channel(GW_AGENT(data)->slots, preamble, fd);
+	return agent_connections_give_channel(GW_AGENT(data)->slots, preamble, fd);
 }
 
 static gboolean
 expects_channel(const char *pass, gpointer data)
 {
-	return agent_slots_expect(GW_AGENT(data)->slots, pass);
+	return agent_connections_expect_proof(GW_AGENT(data)->slots, pass);
 }
 
 /* A flood of strangers must not become one of words: some are told of, and the next one says how many were not. */
@@ -255,7 +255,7 @@ static void
 reject(const char *peer, const GError *error, gpointer data)
 {
 	GwAgent *self = data;
-	if (!budget_take(self->notices, "", g_get_monotonic_time())) {
+	if (!rate_limiter_take(self->notices, "", g_get_monotonic_time())) {
 		self->n_untold++;
 		return;
 	}
@@ -263,11 +263,11 @@ reject(const char *peer, const GError *error, gpointer data)
 		self->n_untold > 0 ? g_strdup_printf(" (and %u more)", self->n_untold) : NULL;
 	g_autofree char *text = g_strconcat(error->message, more, NULL);
 	self->n_untold = 0;
-	agent_slots_tell(self->slots, NULL, "rejected", peer, text);
+	agent_connections_tell(self->slots, NULL, "rejected", peer, text);
 }
 
-static const GreeterListener greeter_listener = { take_control, take_channel, expects_channel,
-						  reject };
+static const AcceptorListener acceptor_listener = { take_control, take_channel, expects_channel,
+						    reject };
 
 static gboolean
 on_connection(GSocket *listening, GIOCondition condition, gpointer data)
@@ -277,7 +277,7 @@ on_connection(GSocket *listening, GIOCondition condition, gpointer data)
 		g_autoptr(GSocket) socket = g_socket_accept(listening, NULL, NULL);
 		if (socket == NULL)
 			break;
-		greeter_set_add(self->greeters, socket);
+		acceptor_set_add(self->greeters, socket);
 	}
 	return G_SOURCE_CONTINUE;
 }
@@ -304,7 +304,7 @@ on_hold_over(gpointer data)
  * nothing. Not for longer than that queue holds a thousand a second, or others could be kept out.
  */
 static void
-hold_door(gpointer data)
+pause_accepting(gpointer data)
 {
 	GwAgent *self = data;
 	if (self->acceptor == NULL)
@@ -376,8 +376,8 @@ on_recovered(GObject *object, GAsyncResult *result, gpointer data)
 	for (guint i = 0; results != NULL && i < results->len; i++) {
 		const GwRecovered *found = g_ptr_array_index(results, i);
 		if (found->acted && found->vm_name != NULL)
-			agent_slots_tell(self->slots, found->vm_name, "recovered", found->session,
-					 found->text);
+			agent_connections_tell(self->slots, found->vm_name, "recovered",
+					       found->session, found->text);
 	}
 	finish_stop_if_idle(self);
 }
@@ -397,18 +397,18 @@ on_recover(gpointer data)
 
 /* Whom the greeters let in. */
 static gboolean
-open_door(GwAgent *self, GError **error)
+init_acceptor(GwAgent *self, GError **error)
 {
 	if (self->tls_dir != NULL) {
 		self->tls = tls_creds_load(self->tls_dir, TLS_SERVER, error);
 		if (self->tls == NULL)
 			return FALSE;
 	}
-	const GreeterTerms terms = { .tls = self->tls,
-				     .pumps = self->pumps,
-				     .allowed = (const char *const *)self->allowed,
-				     .insecure = self->config.insecure };
-	self->greeters = greeter_set_new(&greeter_listener, &terms, self);
+	const AcceptorConfig terms = { .tls = self->tls,
+				       .pumps = self->pumps,
+				       .allowed = (const char *const *)self->allowed,
+				       .insecure = self->config.insecure };
+	self->greeters = acceptor_set_new(&acceptor_listener, &terms, self);
 	return TRUE;
 }
 
@@ -420,8 +420,8 @@ gw_agent_start(GwAgent *self, GError **error)
 	self->config.agent_id = recover_agent_id(self->config.state_dir, error);
 	if (self->config.agent_id == NULL)
 		return FALSE;
-	self->slots = agent_slots_new(G_OBJECT(self), &self->config, &slots_listener);
-	if (!open_door(self, error) || !open_port(self, error))
+	self->slots = agent_connections_new(G_OBJECT(self), &self->config, &slots_listener);
+	if (!init_acceptor(self, error) || !open_port(self, error))
 		return FALSE;
 	if (!self->recover)
 		return TRUE;
@@ -444,8 +444,8 @@ gw_agent_stop_async(GwAgent *self, GAsyncReadyCallback callback, gpointer data)
 	if (self->socket != NULL)
 		g_socket_close(self->socket, NULL);
 
-	g_clear_pointer(&self->greeters, greeter_set_free);
-	agent_slots_stop(self->slots);
+	g_clear_pointer(&self->greeters, acceptor_set_free);
+	agent_connections_stop(self->slots);
 	finish_stop_if_idle(self);
 }
 

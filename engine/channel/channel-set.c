@@ -67,7 +67,7 @@ channel_set_expects(const ChannelSet *self, const char *pass)
 {
 	if (!self->is_open || self->n_missing == 0)
 		return FALSE;
-	g_autofree char *wanted = control_pass(self->token);
+	g_autofree char *wanted = control_token_proof(self->token);
 	return g_str_equal(wanted, pass);
 }
 

@@ -11,7 +11,7 @@
 #include "engine/channel/tcp-info.h"
 
 typedef struct {
-	TcpLook look;
+	TcpInfo look;
 	TcpWatch watch;
 	gboolean is_seen;
 } Channel;
@@ -40,15 +40,16 @@ channel_watch_look(ChannelWatch *self, gint64 limit_us, GError **error)
 {
 	for (guint i = 0; i < self->fds->len; i++) {
 		Channel *channel = &self->channels[i];
-		channel->is_seen = tcp_look(g_array_index(self->fds, int, i), &channel->look);
+		channel->is_seen = tcp_info_read(g_array_index(self->fds, int, i), &channel->look);
 		if (!channel->is_seen)
 			continue;
-		gint64 owed_us = tcp_watch(&channel->watch, &channel->look, g_get_monotonic_time());
-		if (owed_us <= limit_us)
+		gint64 unacked_us =
+			tcp_watch(&channel->watch, &channel->look, g_get_monotonic_time());
+		if (unacked_us <= limit_us)
 			continue;
 		g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST,
 			    "data channel %u: the peer's host acknowledges nothing for %.1f s", i,
-			    (double)owed_us / 1e6);
+			    (double)unacked_us / 1e6);
 		return FALSE;
 	}
 	return TRUE;

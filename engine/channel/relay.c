@@ -38,7 +38,7 @@
 #include <glib-unix.h>
 
 #define BUFFER_BYTES (256 * 1024)
-#define LEAST_BYTES  (32 * 1024)
+#define MIN_BYTES    (32 * 1024)
 #define AHEAD_US     1000
 #define WINDOW_US    20000
 
@@ -54,10 +54,10 @@ typedef struct {
 	gboolean has_ended;  /* no more comes in */
 	gboolean is_over;    /* and all has gone out */
 	atomic_llong n_sent; /* bytes */
-} Flow;
+} CaseSource;
 
 struct Relay {
-	Flow flows[RELAY_N_DIRECTIONS];
+	CaseSource flows[RELAY_N_DIRECTIONS];
 	RelayTap tap;
 	gpointer tap_data;
 	GThread *thread;
@@ -86,7 +86,7 @@ is_no_failure(ssize_t n)
 /* The functions below say %FALSE when the channel has failed. */
 
 static void
-measure(Flow *flow)
+measure(CaseSource *flow)
 {
 	gint64 now_us = g_get_monotonic_time();
 	gint64 sent_bytes = atomic_load_explicit(&flow->n_sent, memory_order_relaxed);
@@ -94,13 +94,13 @@ measure(Flow *flow)
 	if (lasted_us < WINDOW_US)
 		return;
 	gint64 ahead_bytes = (sent_bytes - flow->window_bytes) * AHEAD_US / lasted_us;
-	flow->most_bytes = (gsize)CLAMP(ahead_bytes, LEAST_BYTES, BUFFER_BYTES);
+	flow->most_bytes = (gsize)CLAMP(ahead_bytes, MIN_BYTES, BUFFER_BYTES);
 	flow->window_us = now_us;
 	flow->window_bytes = sent_bytes;
 }
 
 static ssize_t
-take_in(Flow *flow)
+take_in(CaseSource *flow)
 {
 	measure(flow);
 	if (flow->buffer != NULL)
@@ -109,7 +109,7 @@ take_in(Flow *flow)
 }
 
 static ssize_t
-give_out(Flow *flow)
+give_out(CaseSource *flow)
 {
 	gsize n_bytes = flow->end - flow->begin;
 	if (flow->buffer != NULL)
@@ -119,7 +119,7 @@ give_out(Flow *flow)
 }
 
 static gboolean
-fill(Relay *self, Flow *flow)
+fill(Relay *self, CaseSource *flow)
 {
 	ssize_t n = take_in(flow);
 	if (!is_no_failure(n)) {
@@ -138,7 +138,7 @@ fill(Relay *self, Flow *flow)
 }
 
 static gboolean
-drain(Relay *self, Flow *flow)
+drain(Relay *self, CaseSource *flow)
 {
 	ssize_t n = give_out(flow);
 	if (!is_no_failure(n)) {
@@ -153,13 +153,13 @@ drain(Relay *self, Flow *flow)
 }
 
 static gboolean
-is_empty(const Flow *flow)
+is_empty(const CaseSource *flow)
 {
 	return flow->begin == flow->end;
 }
 
 static gboolean
-turn(Relay *self, Flow *flow)
+turn(Relay *self, CaseSource *flow)
 {
 	if (flow->is_over)
 		return TRUE;
@@ -176,7 +176,7 @@ turn(Relay *self, Flow *flow)
 
 /* What a direction waits for: room where it has something to send, else something to send. */
 static struct pollfd
-wanted(const Flow *flow)
+wanted(const CaseSource *flow)
 {
 	if (flow->is_over)
 		return (struct pollfd){ .fd = -1 };
@@ -188,7 +188,7 @@ wanted(const Flow *flow)
 static gboolean
 carry_on(Relay *self)
 {
-	Flow *flows = self->flows;
+	CaseSource *flows = self->flows;
 	struct pollfd fds[] = { wanted(&flows[RELAY_TO_PEER]), wanted(&flows[RELAY_TO_QEMU]) };
 	if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
 		return TRUE; /* a signal */
@@ -220,7 +220,7 @@ static gpointer
 thread_main(gpointer data)
 {
 	Relay *self = data;
-	Flow *flows = self->flows;
+	CaseSource *flows = self->flows;
 	block_sigpipe();
 	while (!flows[RELAY_TO_PEER].is_over || !flows[RELAY_TO_QEMU].is_over)
 		if (!carry_on(self))
@@ -231,12 +231,12 @@ thread_main(gpointer data)
 }
 
 static void
-flow_init(Flow *flow, RelayDirection direction, int from, int to, gboolean is_seen)
+flow_init(CaseSource *flow, RelayDirection direction, int from, int to, gboolean is_seen)
 {
 	flow->direction = direction;
 	flow->from = from;
 	flow->to = to;
-	flow->most_bytes = LEAST_BYTES;
+	flow->most_bytes = MIN_BYTES;
 	flow->window_us = g_get_monotonic_time();
 	if (is_seen || pipe2(flow->pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
 		flow->pipe[0] = flow->pipe[1] = -1;
@@ -247,7 +247,7 @@ flow_init(Flow *flow, RelayDirection direction, int from, int to, gboolean is_se
 }
 
 static void
-flow_clear(Flow *flow)
+flow_clear(CaseSource *flow)
 {
 	g_free(flow->buffer);
 	for (guint i = 0; i < G_N_ELEMENTS(flow->pipe); i++)

@@ -21,7 +21,7 @@
 	((len) >= offsetof(struct tcp_info, member) + sizeof(((struct tcp_info *)NULL)->member))
 
 gboolean
-tcp_look(int fd, TcpLook *ret_look)
+tcp_info_read(int fd, TcpInfo *ret_look)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof info;
@@ -29,7 +29,7 @@ tcp_look(int fd, TcpLook *ret_look)
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
 	    !IS_TOLD(len, tcpi_total_retrans))
 		return FALSE;
-	*ret_look = (TcpLook){
+	*ret_look = (TcpInfo){
 		.acked_bytes = IS_TOLD(len, tcpi_bytes_acked) ? (gint64)info.tcpi_bytes_acked : -1,
 		.unsent_bytes =
 			IS_TOLD(len, tcpi_notsent_bytes) ? (gint64)info.tcpi_notsent_bytes : -1,
@@ -45,7 +45,7 @@ tcp_look(int fd, TcpLook *ret_look)
 }
 
 gint64
-tcp_watch(TcpWatch *self, const TcpLook *look, gint64 now_us)
+tcp_watch(TcpWatch *self, const TcpInfo *look, gint64 now_us)
 {
 	if (!look->is_waiting) {
 		self->since_us = 0;

@@ -14,10 +14,10 @@ typedef struct {
 	gboolean
 		is_waiting; /* the peer owes us an answer: to data, or to whether it has room again */
 	gint64 silent_us;   /* since it acknowledged anything last */
-} TcpLook;
+} TcpInfo;
 
 /* %FALSE when @fd is no TCP socket. */
-gboolean tcp_look(int fd, TcpLook *ret_look);
+gboolean tcp_info_read(int fd, TcpInfo *ret_look);
 
 /* Begins zeroed. */
 typedef struct {
@@ -34,4 +34,4 @@ typedef struct {
  *
  * Returns: for how many microseconds the peer has owed an answer
  */
-gint64 tcp_watch(TcpWatch *self, const TcpLook *look, gint64 now_us);
+gint64 tcp_watch(TcpWatch *self, const TcpInfo *look, gint64 now_us);

@@ -31,7 +31,7 @@
 
 typedef struct {
 	Transport base;
-	SocketFolder folder;
+	PrivateDir folder;
 	int listener; /* at the source; -1 */
 	int stop;     /* eventfd */
 	GThread *door;
@@ -178,7 +178,7 @@ static int
 connect_to_qemu(RelayTransport *self, guint index)
 {
 	int fd;
-	while ((fd = socket_folder_connect(&self->folder)) < 0 && errno == EAGAIN)
+	while ((fd = private_dir_connect(&self->folder)) < 0 && errno == EAGAIN)
 		if (!wait_for(self, -1, QUEUE_FULL_MS))
 			return -1;
 	if (fd < 0)
@@ -225,7 +225,7 @@ keep_door(gpointer data)
 	else
 		keep_destination_door(self);
 	/* All are in, or none will be: nobody needs to find us any more. */
-	socket_folder_clear(&self->folder);
+	private_dir_clear(&self->folder);
 	if (self->listener >= 0)
 		close(self->listener);
 	self->listener = -1;
@@ -252,10 +252,10 @@ attach(Transport *base, Qemu *qemu, GError **error)
 		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no descriptor for the relay");
 		return FALSE;
 	}
-	if (!socket_folder_make(&self->folder, qemu, base->name, error))
+	if (!private_dir_make(&self->folder, qemu, base->name, error))
 		return FALSE;
 	if (base->end == TRANSPORT_SOURCE)
-		self->listener = socket_folder_listen(&self->folder, (int)base->fds->len, error);
+		self->listener = private_dir_listen(&self->folder, (int)base->fds->len, error);
 	if (base->end == TRANSPORT_SOURCE && self->listener < 0)
 		return FALSE;
 	base->uri = g_strconcat("unix:", self->folder.socket_path, NULL);
@@ -293,7 +293,7 @@ clear(Transport *base)
 		eventfd_write(self->stop, 1);
 		g_thread_join(self->door);
 	}
-	socket_folder_clear(&self->folder);
+	private_dir_clear(&self->folder);
 	if (self->listener >= 0)
 		close(self->listener);
 	g_ptr_array_unref(self->relays);

@@ -4,7 +4,7 @@
  * What all transports have in common: they are found by name, and they own the channels' descriptors.
  *
  * A socket that is kept here to look at, while QEMU has it too, keeps the connection open when QEMU dies: the
- * peer would wait for bytes that never come. So whoever sees QEMU end says transport_let_go(). Where the
+ * peer would wait for bytes that never come. So whoever sees QEMU end says transport_release(). Where the
  * bytes pass through us QEMU's end shows by itself, after the last of them.
  */
 #include "engine/channel/transport.h"
@@ -61,7 +61,7 @@ void
 transport_remove_left(TransportEnd end, const char *qmp_path, const char *session)
 {
 	g_autofree char *name = make_name(end, session);
-	socket_folder_remove(qmp_path, name);
+	private_dir_remove(qmp_path, name);
 }
 
 void
@@ -100,7 +100,7 @@ shut(Transport *self)
 }
 
 void
-transport_let_go(Transport *self)
+transport_release(Transport *self)
 {
 	if (self != NULL && !self->ops->sees_bytes)
 		shut(self);

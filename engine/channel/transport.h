@@ -72,7 +72,7 @@ void transport_start(Transport *self);
 /* QEMU was never told to begin: takes everything back. */
 void transport_detach(Transport *self, Qemu *qemu);
 /* QEMU has broken off, or died: it closes its sockets, and what is kept here must not hold them open. */
-void transport_let_go(Transport *self);
+void transport_release(Transport *self);
 /* Ends all channels at once, for both ends. */
 void transport_sever(Transport *self);
 /* (transfer full) (nullable): what has broken in here, if anything has by itself. @self: (nullable) */

@@ -66,7 +66,7 @@ lose(ControlConn *self, GError *error)
 /* A peer that speaks nonsense is told so before the door shuts. What it has sent and nobody will read is
  * taken off the socket first: with that in the way the kernel would throw our last word away. */
 static void
-lose_with_word(ControlConn *self, GError *error)
+reject_and_close(ControlConn *self, GError *error)
 {
 	char waste[READ_BYTES];
 	JsonObject *fields = json_object_new();
@@ -202,15 +202,15 @@ take_bytes(ControlConn *self, const char *bytes, gsize n_bytes)
 		gsize len = 0;
 		g_autoptr(GError) error = NULL;
 		if (!json_frame_next(self->frame, &text, &len, &error)) {
-			lose_with_word(self, g_error_new(GW_ERROR, GW_ERROR_PROTOCOL,
-							 "control message: %s", error->message));
+			reject_and_close(self, g_error_new(GW_ERROR, GW_ERROR_PROTOCOL,
+							   "control message: %s", error->message));
 			return;
 		}
 		if (text == NULL)
 			return;
 		g_autoptr(ControlMessage) message = control_parse(text, len, &error);
 		if (message == NULL)
-			lose_with_word(self, g_steal_pointer(&error));
+			reject_and_close(self, g_steal_pointer(&error));
 		else
 			take_message(self, message);
 	}

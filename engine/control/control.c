@@ -271,7 +271,7 @@ control_preamble_parse(const guint8 *data, gsize len, ControlPreamble *ret_pream
 }
 
 char *
-control_pass(const guint8 token[CONTROL_TOKEN_BYTES])
+control_token_proof(const guint8 token[CONTROL_TOKEN_BYTES])
 {
 	g_autofree char *digest =
 		g_compute_hmac_for_string(G_CHECKSUM_SHA256, token, CONTROL_TOKEN_BYTES,

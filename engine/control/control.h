@@ -95,7 +95,7 @@ gboolean control_preamble_parse(const guint8 *data, gsize len, ControlPreamble *
 /* (transfer full): what shows, to whoever knows @token, that one knows it, and tells it to nobody else: 32
  * hexadecimal digits. Said in the clear, it lets an agent under load tell a channel that it waits for from
  * strangers; it opens nothing. */
-char *control_pass(const guint8 token[CONTROL_TOKEN_BYTES]);
+char *control_token_proof(const guint8 token[CONTROL_TOKEN_BYTES]);
 
 /* 32 hexadecimal digits and back. */
 char *control_token_to_string(const guint8 token[CONTROL_TOKEN_BYTES]);

@@ -100,8 +100,8 @@ encrypt(Dialer *self, int fd, NetUse use, const guint8 *token, GCancellable *can
 	GError **error)
 {
 	const PeerAddress *address = &self->address;
-	g_autofree char *pass = token != NULL ? control_pass(token) : NULL;
-	const TlsWish wish = {
+	g_autofree char *pass = token != NULL ? control_token_proof(token) : NULL;
+	const TlsClientOptions wish = {
 		.pumps = self->pumps,
 		.host = address->tls_hostname != NULL ? address->tls_hostname : address->host,
 		.pass = pass,

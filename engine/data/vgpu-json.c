@@ -89,7 +89,7 @@ to_object(const GwVgpu *self)
 	fields_add_known(object, "stop_copy_bytes", self->stop_copy_bytes);
 	if (self->lacks_data_size)
 		json_object_set_boolean_member(object, "lacks_data_size", TRUE);
-	if (self->is_unwatched)
+	if (self->cannot_verify)
 		json_object_set_boolean_member(object, "is_unwatched", TRUE);
 	return object;
 }
@@ -142,7 +142,7 @@ from_node(JsonNode *node, GError **error)
 	self->migration_flags = read_flags(&f);
 	self->stop_copy_bytes = fields_count(&f, "stop_copy_bytes", FIELDS_OPTIONAL);
 	self->lacks_data_size = fields_boolean(&f, "lacks_data_size", FIELDS_OPTIONAL);
-	self->is_unwatched = fields_boolean(&f, "is_unwatched", FIELDS_OPTIONAL);
+	self->cannot_verify = fields_boolean(&f, "is_unwatched", FIELDS_OPTIONAL);
 	return fields_end(&f, error) ? g_steal_pointer(&self) : NULL;
 }
 
@@ -253,7 +253,7 @@ warn_of_unwatched(const GPtrArray *destination, GPtrArray *issues)
 {
 	for (guint i = 0; i < destination->len; i++) {
 		const GwVgpu *vgpu = g_ptr_array_index(destination, i);
-		if (vgpu->is_unwatched)
+		if (vgpu->cannot_verify)
 			g_ptr_array_add(
 				issues,
 				gw_issue_new(

@@ -32,8 +32,9 @@
 #define BLOCK_BYTES   (1 << 20) /* that QEMU has read from the driver, and not sent yet */
 #define SURE	      8		/* times what it may be off: measured */
 #define FAIR	      3		/* an estimate; less is a lower bound */
-#define MUCH	      10 /* of the vRAM one part in so many: much of what is written is dirty already */
-#define MAX_VRAMS     2
+#define MUCH_OF_VRAM \
+	10 /* of the vRAM one part in so many: much of what is written is dirty already */
+#define MAX_VRAMS 2
 
 /* From the best to the worst. */
 static const GwNumberSource readers[] = { GW_SOURCE_QEMU, GW_SOURCE_TRACE, GW_SOURCE_DEVICE };
@@ -141,7 +142,7 @@ account_vgpu_keep(AccountVgpu *self, GwNumberSource source, const AccountReading
 static gboolean
 is_much(const AccountVgpu *self, gint64 left_bytes)
 {
-	return self->vram_bytes < 0 || left_bytes > self->vram_bytes / MUCH;
+	return self->vram_bytes < 0 || left_bytes > self->vram_bytes / MUCH_OF_VRAM;
 }
 
 /* The number of the oldest that is kept; the newest is n_points - 1. */

@@ -31,8 +31,8 @@
 #include "engine/forecast/streak.h"
 #include "engine/forecast/vram-plateau.h"
 
-#define LEAST_LIMIT_US 30000
-#define MOST_LIMIT_US  (2000 * G_USEC_PER_SEC) /* QEMU's own maximum */
+#define MIN_LIMIT_US   30000
+#define MAX_LIMIT_US   (2000 * G_USEC_PER_SEC) /* QEMU's own maximum */
 #define US_PER_MS      1000
 #define SURE_SAMPLES   3
 #define SURE_PASSES    3
@@ -40,8 +40,8 @@
 #define STANDING_PART  0.85 /* of what passes leave: QEMU need not wait for their end */
 #define STUCK_PASSES   6
 #define STUCK_US       (10 * G_USEC_PER_SEC)
-#define CLIMB	       1.25
-#define SPARE	       1.05 /* over what is needed: a bandwidth is never quite what it was */
+#define CLIMB_FACTOR   1.25
+#define HEADROOM       1.05 /* over what is needed: a bandwidth is never quite what it was */
 #define SHOWN_OFF      0.1  /* how far off what passes left is */
 #define STEADY	       0.05 /* a bandwidth that differs by less is the same */
 #define HIGHER	       1.01
@@ -50,13 +50,13 @@
 #define THROTTLE_FIRST 20
 #define THROTTLE_STEP  10
 #define THROTTLE_MOST  99
-#define LESS	       0.98 /* of what was left is progress */
-#define VAGUE	       1.5  /* times what the looks have found: the rate is a guess */
+#define PROGRESS_RATIO 0.98 /* of what was left is progress */
+#define GUESS_RATIO    1.5  /* times what the looks have found: the rate is a guess */
 #define MANY_LOOKS     3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
 
 struct Converge {
 	ConvergePolicy policy;
-	Dirty dirty;
+	Estimate dirty;
 	gint64 cap_us;	 /* the most that QEMU may be told */
 	gint64 limit_us; /* what it is told */
 	gint64 climb_us; /* where the climb has got to */
@@ -70,15 +70,15 @@ struct Converge {
 	guint n_sources;
 	GwPrediction *prediction; /* (nullable) */
 	GwPrediction *least;	  /* (nullable): what is not known counts for nothing */
-	const char *holdup;	  /* (nullable): "ram", or an id of @sample */
+	const char *bottleneck;	  /* (nullable): "ram", or an id of @sample */
 
 	double least_bytes;    /* that were left in any sample so far */
 	guint idle_samples;    /* in a row: no less than that */
 	guint fitting_samples; /* in a row: all that is known to be left fits, and QEMU went on */
 	guint capped_samples;  /* in a row: and no higher limit is allowed */
-	Spell hopeless;
-	Spell stuck;
-	Standing standing;
+	Streak hopeless;
+	Streak stuck;
+	VramPlateau standing;
 	double least_dirty_bytes; /* that any pass left, with the limit that is highest now */
 };
 
@@ -91,8 +91,8 @@ fixed_us(const PredictTerms *terms)
 gint64
 converge_first_limit_us(gint64 max_downtime_us, gboolean guest_runs)
 {
-	gint64 most_us = CLAMP(max_downtime_us, US_PER_MS, MOST_LIMIT_US);
-	return guest_runs ? MIN(most_us, LEAST_LIMIT_US) : most_us;
+	gint64 most_us = CLAMP(max_downtime_us, US_PER_MS, MAX_LIMIT_US);
+	return guest_runs ? MIN(most_us, MIN_LIMIT_US) : most_us;
 }
 
 Converge *
@@ -101,14 +101,14 @@ converge_new(const ConvergePolicy *policy)
 	Converge *self = g_new0(Converge, 1);
 	self->policy = *policy;
 	self->switchover_bytes_per_s = -1;
-	dirty_init(&self->dirty);
+	estimate_init(&self->dirty);
 	/* Fixed costs are guesses until they have been learned: they never take more than half. */
 	gint64 most_us = policy->max_downtime_us;
 	self->cap_us = MAX(most_us - fixed_us(&policy->terms), most_us / 2);
-	self->cap_us = CLAMP(self->cap_us, US_PER_MS, MOST_LIMIT_US);
+	self->cap_us = CLAMP(self->cap_us, US_PER_MS, MAX_LIMIT_US);
 	self->limit_us = converge_first_limit_us(most_us, policy->guest_runs);
-	self->climb_us = MIN(LEAST_LIMIT_US, self->cap_us);
-	self->rest_us = LEAST_LIMIT_US / SPARE;
+	self->climb_us = MIN(MIN_LIMIT_US, self->cap_us);
+	self->rest_us = MIN_LIMIT_US / HEADROOM;
 	return self;
 }
 
@@ -136,9 +136,9 @@ converge_get_prediction(const Converge *self)
 }
 
 const char *
-converge_get_holdup(const Converge *self)
+converge_get_bottleneck(const Converge *self)
 {
-	return self->holdup;
+	return self->bottleneck;
 }
 
 /* ---- what is left ---- */
@@ -147,7 +147,7 @@ converge_get_holdup(const Converge *self)
 static double
 bandwidth(const Converge *self)
 {
-	return (double)dirty_get_bandwidth(&self->dirty).likely;
+	return (double)estimate_get_bandwidth(&self->dirty).likely;
 }
 
 /* What the link gives when the guest has stopped: as the user says, or as it does now. */
@@ -168,7 +168,7 @@ threshold_bytes(const Converge *self)
 static double
 left_bytes(const Converge *self)
 {
-	return rest_of_all_bytes(self->sources, self->n_sources);
+	return remaining_sum_bytes(self->sources, self->n_sources);
 }
 
 static gboolean
@@ -181,9 +181,9 @@ rest_fits(const Converge *self)
 static gboolean
 is_debt_too_big(const Converge *self)
 {
-	GwRange rate = dirty_get_bandwidth(&self->dirty);
+	GwRange rate = estimate_get_bandwidth(&self->dirty);
 	double best = MAX((double)MAX(rate.likely, rate.high), switch_bandwidth(self));
-	double debt_bytes = (double)rest_debt_bytes(self->sources, self->n_sources).low;
+	double debt_bytes = (double)remaining_stop_copy_bytes(self->sources, self->n_sources).low;
 	return debt_bytes > best * (double)self->cap_us / G_USEC_PER_SEC;
 }
 
@@ -192,7 +192,7 @@ static gboolean
 is_storm(Converge *self, gint64 looks)
 {
 	double bytes = left_bytes(self);
-	gboolean is_less = bytes < self->least_bytes * LESS;
+	gboolean is_less = bytes < self->least_bytes * PROGRESS_RATIO;
 	self->idle_samples = is_less ? 0 : self->idle_samples + 1;
 	if (is_less || self->least_bytes == 0)
 		self->least_bytes = bytes;
@@ -207,17 +207,18 @@ name_of(const Converge *self, guint i)
 
 /* Which one is it that keeps the guest here? During the first pass there is no telling, but of what can never go. */
 static const char *
-find_holdup(const Converge *self)
+find_bottleneck(const Converge *self)
 {
 	if (bandwidth(self) <= 0)
 		return NULL;
 	if (is_debt_too_big(self))
-		return name_of(self, rest_find_debtor(self->sources, self->n_sources));
+		return name_of(self,
+			       remaining_find_largest_stop_copy(self->sources, self->n_sources));
 	if (rest_fits(self)) {
-		guint dark = rest_find_dark(self->sources, self->n_sources);
+		guint dark = remaining_find_unknown(self->sources, self->n_sources);
 		return dark > 0 ? name_of(self, dark) : NULL;
 	}
-	guint most = rest_find_most(self->sources, self->n_sources);
+	guint most = remaining_find_largest(self->sources, self->n_sources);
 	gboolean is_first_pass = self->dirty.n_passes == 0 && self->sample->passes <= 1;
 	return most == 0 && is_first_pass ? NULL : name_of(self, most);
 }
@@ -228,7 +229,7 @@ static GwPrediction *
 predict_with(const Converge *self, const PredictSource *sources, gint64 limit_us)
 {
 	PredictTerms terms = self->policy.terms;
-	terms.bandwidth_bytes_per_s = dirty_get_bandwidth(&self->dirty);
+	terms.bandwidth_bytes_per_s = estimate_get_bandwidth(&self->dirty);
 	terms.max_downtime_us = -1;
 	terms.limit_us = limit_us;
 	return predict(&terms, sources, self->n_sources);
@@ -280,7 +281,7 @@ climb(Converge *self)
 	if (self->fitting_samples < SURE_SAMPLES)
 		return;
 	self->capped_samples = is_capped ? self->capped_samples + 1 : 0;
-	self->climb_us = MIN((gint64)((double)self->limit_us * CLIMB) + 1, self->cap_us);
+	self->climb_us = MIN((gint64)((double)self->limit_us * CLIMB_FACTOR) + 1, self->cap_us);
 	if (!is_capped)
 		self->fitting_samples = 0;
 }
@@ -289,7 +290,7 @@ climb(Converge *self)
 static double
 debt_us(const Converge *self)
 {
-	double bytes = (double)rest_debt_bytes(self->sources, self->n_sources).likely;
+	double bytes = (double)remaining_stop_copy_bytes(self->sources, self->n_sources).likely;
 	return bandwidth(self) > 0 ? bytes / switch_bandwidth(self) * G_USEC_PER_SEC : 0;
 }
 
@@ -297,7 +298,7 @@ debt_us(const Converge *self)
 static double
 standing_us(const Converge *self)
 {
-	if (self->dirty.n_groups < 2 || dirty_is_shrinking(&self->dirty) || bandwidth(self) <= 0)
+	if (self->dirty.n_groups < 2 || estimate_is_shrinking(&self->dirty) || bandwidth(self) <= 0)
 		return 0;
 	return self->dirty.dirty_bytes * STANDING_PART / switch_bandwidth(self) * G_USEC_PER_SEC;
 }
@@ -308,7 +309,7 @@ static double
 needed_rest_us(const Converge *self)
 {
 	double needed_us = (double)self->least->needed_downtime_limit_us.likely - debt_us(self);
-	return MAX(MAX(needed_us, standing_us(self)), LEAST_LIMIT_US);
+	return MAX(MAX(needed_us, standing_us(self)), MIN_LIMIT_US);
 }
 
 /* The part of the limit for that is an estimate from a few passes: with each new one it at most doubles, and it falls only
@@ -322,7 +323,7 @@ rest_us(Converge *self)
 	self->seen_groups = self->dirty.n_groups;
 	if (needed_us > self->rest_us)
 		self->rest_us = MIN(needed_us, self->rest_us * 2);
-	else if (dirty_is_shrinking(&self->dirty))
+	else if (estimate_is_shrinking(&self->dirty))
 		self->rest_us = needed_us;
 	return self->rest_us;
 }
@@ -340,9 +341,9 @@ choose_limit(Converge *self)
 {
 	double rest = rest_us(self), vgpus_us = vgpus_standing_us(self);
 	if (vgpus_us > 0) /* beside them RAM stands too, if they take all of the link */
-		rest = MAX(rest, vgpus_us + MAX(standing_us(self), LEAST_LIMIT_US));
-	double needed_us = (debt_us(self) + rest) * SPARE;
-	gint64 wanted_us = MAX((gint64)MIN(needed_us, (double)MOST_LIMIT_US), self->climb_us);
+		rest = MAX(rest, vgpus_us + MAX(standing_us(self), MIN_LIMIT_US));
+	double needed_us = (debt_us(self) + rest) * HEADROOM;
+	gint64 wanted_us = MAX((gint64)MIN(needed_us, (double)MAX_LIMIT_US), self->climb_us);
 	wanted_us = MIN(wanted_us, self->cap_us);
 	if (!self->policy.guest_runs)
 		wanted_us = MAX(self->policy.max_downtime_us, self->cap_us);
@@ -364,11 +365,12 @@ is_stuck(Converge *self)
 	double now_us = (double)self->sample->time_us, passes = self->dirty.n_passes;
 	double bytes = self->dirty.dirty_bytes;
 	gboolean is_capped = self->limit_us >= self->cap_us * LOWER;
-	gboolean is_less = self->least_dirty_bytes == 0 || bytes < self->least_dirty_bytes * LESS;
-	spell_go_on(&self->stuck, is_capped && !is_less, now_us, passes);
+	gboolean is_less =
+		self->least_dirty_bytes == 0 || bytes < self->least_dirty_bytes * PROGRESS_RATIO;
+	streak_update(&self->stuck, is_capped && !is_less, now_us, passes);
 	if (is_less || !is_capped)
 		self->least_dirty_bytes = bytes;
-	return spell_lasts(&self->stuck, now_us, passes, STUCK_US, STUCK_PASSES);
+	return streak_lasted(&self->stuck, now_us, passes, STUCK_US, STUCK_PASSES);
 }
 
 /* Is it certain that it cannot end as things are? */
@@ -380,7 +382,7 @@ is_hopeless(Converge *self)
 		(self->least != NULL && self->least->needed_downtime_limit_us.low > self->cap_us) ||
 		vgpus_standing_us(self) > (double)self->cap_us;
 	gboolean stuck = is_stuck(self);
-	spell_go_on(&self->hopeless, is_needed, now_us, passes);
+	streak_update(&self->hopeless, is_needed, now_us, passes);
 	if (!self->policy.guest_runs)
 		return FALSE;
 	/* Without a vGPU nobody can have more left than is known: then it is the peer that is slow, and others see to that. */
@@ -388,11 +390,11 @@ is_hopeless(Converge *self)
 		return TRUE;
 	return is_debt_too_big(self)
 		       ? self->hopeless.n_samples >= SURE_SAMPLES
-		       : spell_lasts(&self->hopeless, now_us, passes, SURE_US, SURE_PASSES);
+		       : streak_lasted(&self->hopeless, now_us, passes, SURE_US, SURE_PASSES);
 }
 
 static void
-hope_again(Converge *self)
+reset_stall(Converge *self)
 {
 	self->hopeless.n_samples = self->stuck.n_samples = self->capped_samples = 0;
 }
@@ -404,10 +406,10 @@ extend(Converge *self)
 	if (self->least != NULL)
 		needed_us = MAX(needed_us, (double)self->least->needed_downtime_limit_us.likely);
 	double cap_us = MAX(needed_us, (double)self->cap_us) * EXTENSION;
-	if (self->cap_us >= MOST_LIMIT_US)
+	if (self->cap_us >= MAX_LIMIT_US)
 		return FALSE;
-	self->cap_us = (gint64)MIN(cap_us, (double)MOST_LIMIT_US);
-	hope_again(self);
+	self->cap_us = (gint64)MIN(cap_us, (double)MAX_LIMIT_US);
+	reset_stall(self);
 	return TRUE;
 }
 
@@ -430,14 +432,14 @@ throttle(Converge *self)
 	if (without != NULL && without->needed_downtime_limit_us.low > self->cap_us)
 		return FALSE; /* it is not RAM that is in the way */
 	self->throttle_percent = MIN(percent, THROTTLE_MOST);
-	dirty_forget_passes(&self->dirty);
-	hope_again(self);
+	estimate_forget_passes(&self->dirty);
+	reset_stall(self);
 	return TRUE;
 }
 
 /* Returns: whether to give up */
 static gboolean
-act(Converge *self)
+apply_stall_policy(Converge *self)
 {
 	switch (self->policy.on_stall) {
 	case GW_ON_STALL_WAIT:
@@ -453,17 +455,17 @@ act(Converge *self)
 }
 
 static void
-look(Converge *self, const GwSample *sample)
+observe(Converge *self, const GwSample *sample)
 {
-	gboolean busy = sample_step_is_busy(self->sample, sample, bandwidth(self));
-	gint64 looks = sample_step_looks(self->sample, sample);
+	gboolean busy = sample_delta_is_busy(self->sample, sample, bandwidth(self));
+	gint64 looks = sample_delta_syncs(self->sample, sample);
 	gw_sample_free(self->sample);
 	self->sample = gw_sample_copy(sample);
-	dirty_add(&self->dirty, self->sample);
-	self->n_sources = dirty_get_sources(&self->dirty, self->sample, self->sources);
+	estimate_add(&self->dirty, self->sample);
+	self->n_sources = estimate_get_sources(&self->dirty, self->sample, self->sources);
 	gw_prediction_free(self->least);
 	self->least = predict_least(self, 1);
-	standing_add(&self->standing, self->sample, bandwidth(self));
+	vram_plateau_add(&self->standing, self->sample, bandwidth(self));
 	gboolean storm = is_storm(self, looks);
 	gboolean fits = rest_fits(self) || storm;
 	self->fitting_samples = fits && !busy ? self->fitting_samples + 1 : 0;
@@ -480,7 +482,7 @@ shown_us(const Converge *self)
 
 /* The model saw an end, and the passes have shown that there is none. */
 static void
-refute(const Converge *self, GwPrediction *prediction)
+mark_not_converging(const Converge *self, GwPrediction *prediction)
 {
 	GwRange shown = predict_about((gint64)shown_us(self), SHOWN_OFF);
 	GwRange *needed = &prediction->needed_downtime_limit_us;
@@ -496,9 +498,9 @@ converge_step(Converge *self, const GwSample *sample, ConvergeAdvice *ret_advice
 {
 	gint64 throttle_percent = self->throttle_percent;
 	*ret_advice = (ConvergeAdvice){ -1, -1, -1, FALSE };
-	look(self, sample);
+	observe(self, sample);
 	climb(self);
-	gboolean give_up = is_hopeless(self) && act(self);
+	gboolean give_up = is_hopeless(self) && apply_stall_policy(self);
 	if (choose_limit(self))
 		ret_advice->downtime_limit_us = self->limit_us;
 	if (choose_bandwidth(self))
@@ -510,8 +512,8 @@ converge_step(Converge *self, const GwSample *sample, ConvergeAdvice *ret_advice
 	if (self->prediction != NULL)
 		self->prediction->time_us = sample->time_us;
 	if (give_up && self->prediction != NULL)
-		refute(self, self->prediction);
-	self->holdup = find_holdup(self);
+		mark_not_converging(self, self->prediction);
+	self->bottleneck = find_bottleneck(self);
 	ret_advice->give_up = give_up;
 }
 
@@ -529,8 +531,8 @@ static void
 add_rate(GString *text, const Converge *self, guint i)
 {
 	GwRange rate = self->sources[i].dirty_bytes_per_s;
-	gint64 least = i == 0 ? dirty_get_found(&self->dirty) : -1;
-	gboolean is_vague = least > 0 && rate.likely > VAGUE * least;
+	gint64 least = i == 0 ? estimate_min_dirty_rate(&self->dirty) : -1;
+	gboolean is_vague = least > 0 && rate.likely > GUESS_RATIO * least;
 	g_string_append(text, is_vague || rate.high < 0 ? " and at least " : " and ");
 	add_mib(text, (double)(is_vague ? least : rate.likely), "/s are written to it");
 }
@@ -543,10 +545,10 @@ add_source(GString *text, const Converge *self, guint i)
 		g_string_append(text, "; RAM");
 	else
 		g_string_append_printf(text, "; vGPU '%s'", source->id);
-	g_string_append(text,
-			rest_is_dark(source) ? " does not tell how much it has left" : " has ");
-	if (!rest_is_dark(source))
-		add_mib(text, rest_bytes(source), " left");
+	g_string_append(text, remaining_is_unknown(source) ? " does not tell how much it has left"
+							   : " has ");
+	if (!remaining_is_unknown(source))
+		add_mib(text, remaining_bytes_of(source), " left");
 	if (source->stop_bytes.likely > 0)
 		g_string_append(text, ", which can go only when the guest has stopped");
 	if (source->dirty_bytes_per_s.likely > 0)

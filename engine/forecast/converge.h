@@ -41,6 +41,6 @@ void converge_step(Converge *self, const GwSample *sample, ConvergeAdvice *ret_a
 /* (transfer none) (nullable): made from the last sample; NULL while a number that it takes is not known. */
 const GwPrediction *converge_get_prediction(const Converge *self);
 /* (transfer none) (nullable): "ram", or the vGPU without which the migration could end now; NULL: none yet. */
-const char *converge_get_holdup(const Converge *self);
+const char *converge_get_bottleneck(const Converge *self);
 /* (transfer full): with the numbers, for people; what stands in the way of an end. */
 char *converge_get_reason(const Converge *self);

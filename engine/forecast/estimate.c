@@ -38,13 +38,13 @@
 #define ONE_PASS_OFF  0.5
 
 void
-dirty_init(Dirty *self)
+estimate_init(Estimate *self)
 {
-	*self = (Dirty){ .began_us = -1 };
+	*self = (Estimate){ .began_us = -1 };
 }
 
 void
-dirty_forget_passes(Dirty *self)
+estimate_forget_passes(Estimate *self)
 {
 	self->n_groups = 0;
 	self->n_passes = 0;
@@ -87,7 +87,7 @@ sent_bytes_of(const GwSample *sample)
 
 /* 0: there is no sample before, or it had fewer channels, as the first ones have, and what was sent is another sum. */
 static double
-seconds_since(const Dirty *self, const GwSample *sample)
+seconds_since(const Estimate *self, const GwSample *sample)
 {
 	if (self->n_samples == 0 || sample->channels->len != self->n_channels)
 		return 0;
@@ -95,7 +95,7 @@ seconds_since(const Dirty *self, const GwSample *sample)
 }
 
 static void
-add_step(Dirty *self, const GwSample *sample, double left_bytes, double sent_bytes)
+add_step(Estimate *self, const GwSample *sample, double left_bytes, double sent_bytes)
 {
 	double seconds = seconds_since(self, sample), sent = sent_bytes - self->sent_bytes;
 	double least = MIN(left_bytes, self->left_bytes);
@@ -113,7 +113,7 @@ add_step(Dirty *self, const GwSample *sample, double left_bytes, double sent_byt
 
 /* A guest that is small, or all of whose memory goes when it has stopped, never keeps the link busy for a step. */
 static void
-note_most(Dirty *self, const GwSample *sample, double sent_bytes)
+note_most(Estimate *self, const GwSample *sample, double sent_bytes)
 {
 	double seconds = seconds_since(self, sample);
 	double rate = seconds >= WINDOW_S / 2 ? (sent_bytes - self->sent_bytes) / seconds : 0;
@@ -123,9 +123,9 @@ note_most(Dirty *self, const GwSample *sample, double sent_bytes)
 
 /* The longest shows how big the hot set is: passes that are all alike cannot tell its size from its rate. */
 static void
-keep_pass(Dirty *self, PredictPass pass)
+keep_pass(Estimate *self, PredictPass pass)
 {
-	PredictPass *newest = &self->passes[1 + (self->n_groups - 1) % (DIRTY_PASSES - 1)];
+	PredictPass *newest = &self->passes[1 + (self->n_groups - 1) % (ESTIMATE_PASSES - 1)];
 	PredictPass *longest = &self->passes[0];
 	if (self->n_groups == 0) {
 		*longest = pass;
@@ -139,7 +139,7 @@ keep_pass(Dirty *self, PredictPass pass)
 }
 
 static void
-end_group(Dirty *self, const GwSample *sample)
+end_group(Estimate *self, const GwSample *sample)
 {
 	double count = MAX((double)sample->passes - (double)self->began_count, 1);
 	double seconds = ((double)sample->time_us - (double)self->began_us) / US_PER_S;
@@ -155,7 +155,7 @@ end_group(Dirty *self, const GwSample *sample)
 
 /* A group begins with a look, or with the very first sample. */
 static void
-add_looks(Dirty *self, const GwSample *sample)
+add_looks(Estimate *self, const GwSample *sample)
 {
 	gboolean is_first = self->n_samples == 0 && sample->passes <= 1;
 	gboolean has_looked = self->n_samples > 0 && sample->passes > self->pass_count;
@@ -179,7 +179,7 @@ add_looks(Dirty *self, const GwSample *sample)
 }
 
 void
-dirty_add(Dirty *self, const GwSample *sample)
+estimate_add(Estimate *self, const GwSample *sample)
 {
 	double left_bytes = sendable_bytes(sample), sent_bytes = sent_bytes_of(sample);
 	note_most(self, sample, sent_bytes);
@@ -193,13 +193,13 @@ dirty_add(Dirty *self, const GwSample *sample)
 }
 
 gboolean
-dirty_is_shrinking(const Dirty *self)
+estimate_is_shrinking(const Estimate *self)
 {
 	return self->n_groups > 1 && self->dirty_bytes < SHRUNK * self->dirty_before_bytes;
 }
 
 GwRange
-dirty_get_bandwidth(const Dirty *self)
+estimate_get_bandwidth(const Estimate *self)
 {
 	if (self->n_steps >= FEW && self->bytes_per_s >= 1)
 		return predict_about((gint64)self->bytes_per_s, BANDWIDTH_OFF);
@@ -208,10 +208,10 @@ dirty_get_bandwidth(const Dirty *self)
 }
 
 gint64
-dirty_get_found(const Dirty *self)
+estimate_min_dirty_rate(const Estimate *self)
 {
 	double most = -1;
-	for (guint i = 0; i < MIN(self->n_groups, DIRTY_PASSES); i++) {
+	for (guint i = 0; i < MIN(self->n_groups, ESTIMATE_PASSES); i++) {
 		const PredictPass *pass = &self->passes[i];
 		if (pass->seconds > 0)
 			most = MAX(most, pass->found_bytes / pass->seconds);
@@ -220,12 +220,12 @@ dirty_get_found(const Dirty *self)
 }
 
 static void
-set_ram(const Dirty *self, const GwSample *sample, PredictSource *ram)
+set_ram(const Estimate *self, const GwSample *sample, PredictSource *ram)
 {
 	ram->pending_bytes = predict_about(sample->ram_remaining_bytes, RAM_LEFT_OFF);
 	ram->stop_bytes = predict_exactly(0);
 	ram->confidence = GW_CONFIDENCE_ESTIMATED;
-	guint n = MIN(self->n_groups, DIRTY_PASSES);
+	guint n = MIN(self->n_groups, ESTIMATE_PASSES);
 	double hot_bytes = -1, bytes_per_s = -1;
 	if (n > 0)
 		predict_fit(self->passes, n, (double)MAX(sample->ram_total_bytes, 1), &hot_bytes,
@@ -253,7 +253,7 @@ range_of(GwNumber number)
 }
 
 static GwRange
-vgpu_rate(const Dirty *self, const GwVgpuSample *vgpu)
+vgpu_rate(const Estimate *self, const GwVgpuSample *vgpu)
 {
 	if (gw_number_is_known(vgpu->dirty_bytes_per_s))
 		return range_of(vgpu->dirty_bytes_per_s);
@@ -261,7 +261,7 @@ vgpu_rate(const Dirty *self, const GwVgpuSample *vgpu)
 }
 
 static void
-set_vgpu(const Dirty *self, const GwVgpuSample *vgpu, PredictSource *source)
+set_vgpu(const Estimate *self, const GwVgpuSample *vgpu, PredictSource *source)
 {
 	GwRange left = range_of(vgpu->remaining_bytes);
 	gboolean has_rate = gw_number_is_known(vgpu->dirty_bytes_per_s);
@@ -280,7 +280,7 @@ set_vgpu(const Dirty *self, const GwVgpuSample *vgpu, PredictSource *source)
 }
 
 guint
-dirty_get_sources(const Dirty *self, const GwSample *sample, PredictSource *sources)
+estimate_get_sources(const Estimate *self, const GwSample *sample, PredictSource *sources)
 {
 	guint n = MIN(sample->vgpus->len, VGPU_MAX);
 	for (guint i = 0; i <= n; i++)

@@ -6,7 +6,7 @@
 
 /* From samples to the numbers of the model: how fast the link is, how fast and on how much memory the guest writes. Pure. */
 
-#define DIRTY_PASSES 4
+#define ESTIMATE_PASSES 4
 
 typedef struct {
 	double bytes_per_s;	   /* of the link while it was busy; 0: not known yet */
@@ -14,9 +14,10 @@ typedef struct {
 	double busy_bytes, busy_s; /* in them, the older ones faded */
 	double most_bytes_per_s;   /* that were ever seen, busy or not */
 	guint n_samples;
-	PredictPass passes[DIRTY_PASSES]; /* the longest, and the newest; of brief ones the mean */
-	guint n_groups;			  /* that were ever put there */
-	double n_passes;		  /* that are in them, all together */
+	PredictPass
+		passes[ESTIMATE_PASSES]; /* the longest, and the newest; of brief ones the mean */
+	guint n_groups;			 /* that were ever put there */
+	double n_passes;		 /* that are in them, all together */
 	double dirty_bytes,
 		dirty_before_bytes; /* after the looks of the newest group, and of the one before */
 
@@ -30,25 +31,25 @@ typedef struct {
 	guint n_channels;
 	double left_bytes, sent_bytes; /* RAM and vGPUs; the next two: RAM's */
 	double ram_left_bytes, ram_sent_bytes;
-} Dirty;
+} Estimate;
 
-void dirty_init(Dirty *self);
+void estimate_init(Estimate *self);
 /* The samples of one migration in their order. */
-void dirty_add(Dirty *self, const GwSample *sample);
+void estimate_add(Estimate *self, const GwSample *sample);
 /* The guest writes at another rate from now on: it has been throttled. */
-void dirty_forget_passes(Dirty *self);
+void estimate_forget_passes(Estimate *self);
 
 /* Was clearly less dirty after the newest pass than after the one before? */
-gboolean dirty_is_shrinking(const Dirty *self);
+gboolean estimate_is_shrinking(const Estimate *self);
 
 /* Not known (-1) until a few samples have been seen. */
-GwRange dirty_get_bandwidth(const Dirty *self);
+GwRange estimate_get_bandwidth(const Estimate *self);
 
 /* What the looks have found, bytes a second, by the pass that found most: the guest writes no less to RAM. -1: no look. */
-gint64 dirty_get_found(const Dirty *self);
+gint64 estimate_min_dirty_rate(const Estimate *self);
 
 /**
- * dirty_get_sources:
+ * estimate_get_sources:
  * @sample: the newest; the ids in @sources are its
  * @sources: (out): of PREDICT_SOURCES_MAX; RAM first
  *
@@ -56,4 +57,4 @@ gint64 dirty_get_found(const Dirty *self);
  *
  * Returns: how many
  */
-guint dirty_get_sources(const Dirty *self, const GwSample *sample, PredictSource *sources);
+guint estimate_get_sources(const Estimate *self, const GwSample *sample, PredictSource *sources);

@@ -23,14 +23,14 @@
 #include "engine/gw-error.h"
 #include "engine/util/json-parse.h"
 
-#define SURE_SEEN  3
-#define HELD_UP	   0.7 /* of the link's bandwidth: a driver that is slower holds it up */
-#define SHOWN	   0.2 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
-#define MUCH	   8 /* of the vRAM one part in so many: less says nothing of a driver's speed */
-#define MOST_VALUE (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
-#define MAX_BYTES  (256 * 1024)
-#define MAX_DEPTH  8
-#define PER_MILLE  1000
+#define SURE_SEEN	   3
+#define DRIVER_BOUND_RATIO 0.7 /* of the link's bandwidth: a driver that is slower holds it up */
+#define SHOWN		   0.2 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
+#define MUCH_OF_VRAM	   8 /* of the vRAM one part in so many: less says nothing of a driver's speed */
+#define MAX_VALUE	   (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
+#define MAX_BYTES	   (256 * 1024)
+#define MAX_DEPTH	   8
+#define PER_MILLE	   1000
 
 static const GwRange unknown = { -1, -1, -1 };
 
@@ -39,10 +39,10 @@ static const struct {
 	gsize offset;
 	gint64 most;
 } kinds[] = {
-	{ "stop_us", G_STRUCT_OFFSET(LearnedType, stop_us), MOST_VALUE },
-	{ "start_us", G_STRUCT_OFFSET(LearnedType, start_us), MOST_VALUE },
-	{ "load_us", G_STRUCT_OFFSET(LearnedType, load_us), MOST_VALUE },
-	{ "device_bytes_per_s", G_STRUCT_OFFSET(LearnedType, device_bytes_per_s), MOST_VALUE },
+	{ "stop_us", G_STRUCT_OFFSET(LearnedType, stop_us), MAX_VALUE },
+	{ "start_us", G_STRUCT_OFFSET(LearnedType, start_us), MAX_VALUE },
+	{ "load_us", G_STRUCT_OFFSET(LearnedType, load_us), MAX_VALUE },
+	{ "device_bytes_per_s", G_STRUCT_OFFSET(LearnedType, device_bytes_per_s), MAX_VALUE },
 	{ "sent_per_mille", G_STRUCT_OFFSET(LearnedType, sent_per_mille), PER_MILLE },
 };
 
@@ -98,7 +98,7 @@ typedef struct {
 	gint64 start_us;
 	gint64 load_us;
 	gint64 device_bytes_per_s;
-} Lesson;
+} Observation;
 
 static gint64
 find_part(const GwReport *report, const char *name)
@@ -150,7 +150,7 @@ vram_bytes(const GwReport *report)
 
 /* Of the transfer. A driver that once seemed slow, and is faster, is told too; @before: what was known. */
 static void
-read_transfer(const GwReport *report, const Learned *before, Lesson *lesson)
+read_transfer(const GwReport *report, const Learned *before, Observation *lesson)
 {
 	double us = (double)find_part(report, "transfer"), bytes = stop_copy_bytes(report);
 	double link =
@@ -162,10 +162,10 @@ read_transfer(const GwReport *report, const Learned *before, Lesson *lesson)
 	double slowest = (double)before->terms.device_bytes_per_s.likely;
 	double rate = bytes * G_USEC_PER_SEC / MAX(us - known_us, 1);
 	double link_us = bytes * G_USEC_PER_SEC / link;
-	gboolean is_much = bytes > 0 && bytes >= vram_bytes(report) / MUCH;
-	gboolean is_held_up = is_much && rate < HELD_UP * link;
+	gboolean is_much = bytes > 0 && bytes >= vram_bytes(report) / MUCH_OF_VRAM;
+	gboolean is_held_up = is_much && rate < DRIVER_BOUND_RATIO * link;
 	if (is_held_up || (is_much && slowest > 0 && rate >= slowest))
-		lesson->device_bytes_per_s = (gint64)MIN(rate, (double)MOST_VALUE);
+		lesson->device_bytes_per_s = (gint64)MIN(rate, (double)MAX_VALUE);
 	if (!is_held_up && us - link_us > SHOWN * link_us)
 		lesson->load_us = (gint64)(us - link_us);
 }
@@ -189,7 +189,7 @@ keep(LearnedValues *self, gint64 value)
 		return;
 	self->n = MIN(self->n + 1, LEARNING_KEPT);
 	memmove(&self->values[1], &self->values[0], (self->n - 1) * sizeof self->values[0]);
-	self->values[0] = MIN(value, MOST_VALUE);
+	self->values[0] = MIN(value, MAX_VALUE);
 }
 
 /* It comes first then; the one that was not seen for longest is forgotten. */
@@ -235,7 +235,8 @@ is_first_of_type(const GPtrArray *vgpus, guint at)
 }
 
 static void
-take_lesson(LearnedType *self, const Lesson *lesson, const GwReportVgpu *vgpu, guint n_vgpus)
+add_observation(LearnedType *self, const Observation *lesson, const GwReportVgpu *vgpu,
+		guint n_vgpus)
 {
 	keep(&self->stop_us, share(lesson->stop_us, n_vgpus));
 	keep(&self->start_us, share(lesson->start_us, n_vgpus));
@@ -248,7 +249,7 @@ gboolean
 learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 {
 	guint n = vgpus != NULL ? vgpus->len : 0;
-	Lesson lesson = { find_part(report, "go"), find_part(report, "commit"), -1, -1 };
+	Observation lesson = { find_part(report, "go"), find_part(report, "commit"), -1, -1 };
 	Learned before;
 	if (n == 0 || n != report->vgpus->len || lesson.stop_us < 0 || lesson.start_us < 0)
 		return FALSE;
@@ -260,9 +261,9 @@ learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 		if (!can_be_named(vgpu))
 			continue;
 		LearnedType *known = find_or_add(self, vgpu);
-		known->seen = MIN(known->seen + 1, MOST_VALUE);
+		known->seen = MIN(known->seen + 1, MAX_VALUE);
 		if (is_first_of_type(vgpus, i))
-			take_lesson(known, &lesson, g_ptr_array_index(report->vgpus, i), n);
+			add_observation(known, &lesson, g_ptr_array_index(report->vgpus, i), n);
 		is_taken = TRUE;
 	}
 	return is_taken;
@@ -433,7 +434,7 @@ read_type(GPtrArray *self, JsonNode *node, const char *path, GError **error)
 	LearnedType *known = learned_type_new(type, version);
 	g_ptr_array_add(self, known);
 	known->seen = fields_count(&fields, "seen", FIELDS_REQUIRED);
-	if (known->seen < 1 || known->seen > MOST_VALUE)
+	if (known->seen < 1 || known->seen > MAX_VALUE)
 		fields_fail(&fields, "seen", "is out of range");
 	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
 		read_values(&fields, kinds[i].name, kinds[i].most,

@@ -33,20 +33,20 @@
 
 #include "engine/data/prediction-json.h"
 
-#define US_PER_S      1e6
-#define SYNC_S	      0.002 /* a look at the dirty bitmap */
-#define GRANULE_S     0.05  /* QEMU's turn for RAM between two looks at its limit */
-#define MARGIN	      1.25  /* the plateau is a mean: passes are above and below */
-#define LEAST_LIMIT_S 0.03  /* below one granule a limit is met by luck only */
-#define MAX_PASSES    2000
-#define SAME	      0.995 /* a pass that leaves so much of what it found gains nothing */
-#define BISECTIONS    50
-#define SAME_BYTES    1.0
-#define FIT_ROUNDS    4
-#define MOST_SHAPE    5.0 /* D T / W: all but 1 % of the set is dirty, more cannot be told */
-#define SATURATED     0.99
-#define MOST_VALUE    4e18		  /* that fits */
-#define MAX_SECONDS   (400.0 * 24 * 3600) /* whatever takes longer does not end */
+#define US_PER_S	  1e6
+#define SYNC_S		  0.002 /* a look at the dirty bitmap */
+#define GRANULE_S	  0.05	/* QEMU's turn for RAM between two looks at its limit */
+#define MARGIN		  1.25	/* the plateau is a mean: passes are above and below */
+#define MIN_LIMIT_S	  0.03	/* below one granule a limit is met by luck only */
+#define MAX_PASSES	  2000
+#define NO_PROGRESS_RATIO 0.995 /* a pass that leaves so much of what it found gains nothing */
+#define BISECTIONS	  50
+#define NO_PROGRESS_BYTES 1.0
+#define FIT_ROUNDS	  4
+#define MAX_SHAPE	  5.0 /* D T / W: all but 1 % of the set is dirty, more cannot be told */
+#define SATURATED	  0.99
+#define MAX_VALUE	  4e18		      /* that fits */
+#define MAX_SECONDS	  (400.0 * 24 * 3600) /* whatever takes longer does not end */
 
 typedef enum {
 	BEST,
@@ -59,10 +59,10 @@ typedef enum {
 typedef struct {
 	const char *id;
 	double pending, rate, hot, stop, device_rate;
-} Flow;
+} CaseSource;
 
 typedef struct {
-	Flow flows[PREDICT_SOURCES_MAX];
+	CaseSource parts[PREDICT_SOURCES_MAX];
 	guint n_flows;
 	double bandwidth;	 /* while the guest runs */
 	double switch_bandwidth; /* when it has stopped */
@@ -70,7 +70,7 @@ typedef struct {
 	double granule_s, least_s;
 	double margin; /* of the plateau; 0: none of it need fit */
 	double stop_s, in_flight, device_state, load_s, start_s;
-} Scene;
+} CaseInput;
 
 typedef struct {
 	gboolean converges;
@@ -79,7 +79,7 @@ typedef struct {
 	double needed_s;
 	double rest
 		[PREDICT_SOURCES_MAX]; /* of each source, when the guest stops: the stop-copy too */
-} Course;
+} CaseResult;
 
 GwRange
 predict_exactly(gint64 value)
@@ -93,8 +93,8 @@ predict_about(gint64 value, double part)
 	if (value < 0)
 		return predict_exactly(-1);
 	double off = (double)value * part;
-	double most = MIN((double)value + off, MOST_VALUE);
-	return (GwRange){ MAX(value - (gint64)MIN(off, MOST_VALUE), 0), value, (gint64)most };
+	double most = MIN((double)value + off, MAX_VALUE);
+	return (GwRange){ MAX(value - (gint64)MIN(off, MAX_VALUE), 0), value, (gint64)most };
 }
 
 GwRange
@@ -139,32 +139,32 @@ predict_growth(double hot, double rate, double seconds)
 	return hot <= 0 || rate <= 0 ? 0 : -hot * expm1(-rate * seconds / hot);
 }
 
-/* Of all flows. */
+/* Of all parts. */
 static double
-growth(const Scene *scene, double seconds)
+growth(const CaseInput *input, double seconds)
 {
 	double bytes = 0;
-	for (guint i = 0; i < scene->n_flows; i++)
-		bytes += predict_growth(scene->flows[i].hot, scene->flows[i].rate, seconds);
+	for (guint i = 0; i < input->n_flows; i++)
+		bytes += predict_growth(input->parts[i].hot, input->parts[i].rate, seconds);
 	return bytes;
 }
 
 static double
-pass_seconds(const Scene *scene, double bytes)
+pass_seconds(const CaseInput *input, double bytes)
 {
-	return bytes / scene->bandwidth + SYNC_S;
+	return bytes / input->bandwidth + SYNC_S;
 }
 
 /* What a pass leaves, less what it found, falls from above 0 to below it just once: growth() is concave. */
 static double
-plateau(const Scene *scene)
+plateau(const CaseInput *input)
 {
 	double low = 0, high = 0;
-	for (guint i = 0; i < scene->n_flows; i++)
-		high += scene->flows[i].hot;
-	for (guint i = 0; i < BISECTIONS && high - low > SAME_BYTES; i++) {
+	for (guint i = 0; i < input->n_flows; i++)
+		high += input->parts[i].hot;
+	for (guint i = 0; i < BISECTIONS && high - low > NO_PROGRESS_BYTES; i++) {
 		double bytes = (low + high) / 2;
-		if (growth(scene, MAX(pass_seconds(scene, bytes), scene->granule_s)) > bytes)
+		if (growth(input, MAX(pass_seconds(input, bytes), input->granule_s)) > bytes)
 			low = bytes;
 		else
 			high = bytes;
@@ -173,15 +173,15 @@ plateau(const Scene *scene)
 }
 
 static double
-stop_bytes(const Scene *scene)
+stop_bytes(const CaseInput *input)
 {
 	double bytes = 0;
-	for (guint i = 0; i < scene->n_flows; i++)
-		bytes += scene->flows[i].stop;
+	for (guint i = 0; i < input->n_flows; i++)
+		bytes += input->parts[i].stop;
 	return bytes;
 }
 
-/* ---- the course of one case ---- */
+/* ---- the result of one case ---- */
 
 /*
  * What is dirty at any instant when the link is busy for ever with what is: a byte that was sent stays clean until it is
@@ -189,123 +189,123 @@ stop_bytes(const Scene *scene)
  * they keep most clean.
  */
 static double
-least_dirty(const Scene *scene)
+least_dirty(const CaseInput *input)
 {
-	double bandwidth = scene->bandwidth, bytes = 0;
+	double bandwidth = input->bandwidth, bytes = 0;
 	gboolean done[PREDICT_SOURCES_MAX] = { FALSE };
-	for (guint round = 0; round < scene->n_flows; round++) {
-		const Flow *best = NULL;
-		for (guint i = 0; i < scene->n_flows; i++) {
-			const Flow *flow = &scene->flows[i];
-			if (!done[i] && flow->rate > 0 &&
-			    (best == NULL || flow->hot * best->rate > best->hot * flow->rate))
-				best = flow;
+	for (guint round = 0; round < input->n_flows; round++) {
+		const CaseSource *best = NULL;
+		for (guint i = 0; i < input->n_flows; i++) {
+			const CaseSource *part = &input->parts[i];
+			if (!done[i] && part->rate > 0 &&
+			    (best == NULL || part->hot * best->rate > best->hot * part->rate))
+				best = part;
 		}
 		if (best == NULL)
 			break;
 		double given = MIN(bandwidth, best->rate);
 		bandwidth -= given;
 		bytes += best->hot * (1 - given / best->rate);
-		done[best - scene->flows] = TRUE;
+		done[best - input->parts] = TRUE;
 	}
 	return bytes;
 }
 
 /* What the limit has to hold, besides what goes at the stop only. */
 static double
-floor_bytes(const Scene *scene)
+floor_bytes(const CaseInput *input)
 {
-	double least = least_dirty(scene);
-	return scene->margin > 0 ? MAX(scene->margin * plateau(scene), least) : least;
+	double least = least_dirty(input);
+	return input->margin > 0 ? MAX(input->margin * plateau(input), least) : least;
 }
 
 /* Passes until what is left fits into @threshold, or it gets no less. Returns what that is. */
 static double
-run_passes(const Scene *scene, double threshold, double stop, Course *course)
+run_passes(const CaseInput *input, double threshold, double stop, CaseResult *result)
 {
-	double bytes = 0, enough = MAX(threshold - stop, plateau(scene) * 1.02);
-	for (guint i = 0; i < scene->n_flows; i++)
-		bytes += scene->flows[i].pending;
-	while (bytes > enough && course->passes < MAX_PASSES) {
-		double seconds = pass_seconds(scene, bytes);
-		bytes = growth(scene, MAX(seconds, scene->granule_s));
-		course->seconds += seconds;
-		course->passes++;
+	double bytes = 0, enough = MAX(threshold - stop, plateau(input) * 1.02);
+	for (guint i = 0; i < input->n_flows; i++)
+		bytes += input->parts[i].pending;
+	while (bytes > enough && result->passes < MAX_PASSES) {
+		double seconds = pass_seconds(input, bytes);
+		bytes = growth(input, MAX(seconds, input->granule_s));
+		result->seconds += seconds;
+		result->passes++;
 	}
-	course->converges = bytes <= enough && course->seconds < MAX_SECONDS;
+	result->converges = bytes <= enough && result->seconds < MAX_SECONDS;
 	return bytes;
 }
 
 /* What can be left of it at all. */
 static double
-most_left(const Flow *flow)
+most_left(const CaseSource *part)
 {
-	return MAX(flow->pending, flow->hot);
+	return MAX(part->pending, part->hot);
 }
 
 /* Of @used bytes: before a pass by what each source has, since that is what it is; then by what each writes, as far as is
  * known. */
 static void
-share_out(const Scene *scene, double used, double pending, gboolean is_now, double rest[])
+share_out(const CaseInput *input, double used, double pending, gboolean is_now, double rest[])
 {
-	double floor = is_now && pending > 0 ? 0 : growth(scene, GRANULE_S);
-	for (guint i = 0; i < scene->n_flows; i++) {
-		const Flow *flow = &scene->flows[i];
+	double floor = is_now && pending > 0 ? 0 : growth(input, GRANULE_S);
+	for (guint i = 0; i < input->n_flows; i++) {
+		const CaseSource *part = &input->parts[i];
 		double share = i == 0; /* of nothing */
 		if (floor > 0)
-			share = predict_growth(flow->hot, flow->rate, GRANULE_S) / floor;
+			share = predict_growth(part->hot, part->rate, GRANULE_S) / floor;
 		else if (pending > 0)
-			share = flow->pending / pending;
+			share = part->pending / pending;
 		rest[i] = used * share;
 	}
 }
 
 /* More than a source has is another's, as far as they have any: a rate may not be known. */
 static void
-level_out(const Scene *scene, double rest[])
+level_out(const CaseInput *input, double rest[])
 {
 	double surplus = 0, room = 0;
-	for (guint i = 0; i < scene->n_flows; i++) {
-		double most = most_left(&scene->flows[i]);
+	for (guint i = 0; i < input->n_flows; i++) {
+		double most = most_left(&input->parts[i]);
 		surplus += MAX(rest[i] - most, 0);
 		room += MAX(most - rest[i], 0);
 	}
 	double moved = MIN(surplus, room);
-	for (guint i = 0; i < scene->n_flows && moved > 0; i++) {
-		double over = rest[i] - most_left(&scene->flows[i]);
+	for (guint i = 0; i < input->n_flows && moved > 0; i++) {
+		double over = rest[i] - most_left(&input->parts[i]);
 		rest[i] -= over > 0 ? moved * over / surplus : moved * over / room;
 	}
 }
 
 /* @left is what the last pass left; QEMU did not wait for it to be so little. */
 static void
-split_rest(const Scene *scene, double left, double threshold, double stop, Course *course)
+split_rest(const CaseInput *input, double left, double threshold, double stop, CaseResult *result)
 {
-	double granule = MIN(GRANULE_S * scene->bandwidth, threshold);
+	double granule = MIN(GRANULE_S * input->bandwidth, threshold);
 	double used = MAX(threshold - stop - granule / 2, MIN(left, threshold - stop));
 	double pending = 0;
-	for (guint i = 0; i < scene->n_flows; i++)
-		pending += scene->flows[i].pending;
-	used = MAX(course->passes == 0 ? MIN(used, pending) : used, 0);
-	share_out(scene, used, pending, course->passes == 0, course->rest);
-	level_out(scene, course->rest);
-	for (guint i = 0; i < scene->n_flows; i++)
-		course->rest[i] += scene->flows[i].stop;
+	for (guint i = 0; i < input->n_flows; i++)
+		pending += input->parts[i].pending;
+	used = MAX(result->passes == 0 ? MIN(used, pending) : used, 0);
+	share_out(input, used, pending, result->passes == 0, result->rest);
+	level_out(input, result->rest);
+	for (guint i = 0; i < input->n_flows; i++)
+		result->rest[i] += input->parts[i].stop;
 }
 
-static Course
-run_course(const Scene *scene)
+static CaseResult
+run_course(const CaseInput *input)
 {
-	Course course = { .passes = 0 };
-	double stop = stop_bytes(scene);
-	double needed_s = (floor_bytes(scene) + stop) / scene->switch_bandwidth;
-	course.needed_s = MAX(needed_s, scene->least_s);
-	double limit_s = scene->limit_s >= 0 ? scene->limit_s : course.needed_s;
-	double threshold = limit_s * scene->switch_bandwidth;
-	double left = run_passes(scene, threshold, stop, &course);
-	split_rest(scene, left, threshold, stop, &course);
-	course.converges = course.converges && needed_s <= limit_s * (1 + 1e-9);
-	return course;
+	CaseResult result = { .passes = 0 };
+	double stop = stop_bytes(input);
+	double needed_s = (floor_bytes(input) + stop) / input->switch_bandwidth;
+	result.needed_s = MAX(needed_s, input->least_s);
+	double limit_s = input->limit_s >= 0 ? input->limit_s : result.needed_s;
+	double threshold = limit_s * input->switch_bandwidth;
+	double left = run_passes(input, threshold, stop, &result);
+	split_rest(input, left, threshold, stop, &result);
+	result.converges = result.converges && needed_s <= limit_s * (1 + 1e-9);
+	return result;
 }
 
 /* ---- from ranges to cases and back ---- */
@@ -330,48 +330,48 @@ gain(GwRange range, Case which)
 }
 
 static void
-set_flow(Flow *flow, const PredictSource *source, Case which)
+set_part(CaseSource *part, const PredictSource *source, Case which)
 {
-	flow->id = source->id;
-	flow->pending = cost(source->pending_bytes, which);
-	flow->rate = cost(source->dirty_bytes_per_s, which);
-	flow->hot = cost(source->hot_bytes, which);
-	flow->stop = cost(source->stop_bytes, which);
-	flow->device_rate = gain(source->device_bytes_per_s, which);
+	part->id = source->id;
+	part->pending = cost(source->pending_bytes, which);
+	part->rate = cost(source->dirty_bytes_per_s, which);
+	part->hot = cost(source->hot_bytes, which);
+	part->stop = cost(source->stop_bytes, which);
+	part->device_rate = gain(source->device_bytes_per_s, which);
 }
 
 /* The drivers' speed where the source has none of its own. */
 static void
-set_device_rate(Flow *flow, const PredictTerms *terms, Case which)
+set_device_rate(CaseSource *part, const PredictTerms *terms, Case which)
 {
-	if (flow->id != NULL && flow->device_rate <= 0)
-		flow->device_rate = gain(terms->device_bytes_per_s, which);
+	if (part->id != NULL && part->device_rate <= 0)
+		part->device_rate = gain(terms->device_bytes_per_s, which);
 }
 
 static void
-set_scene(Scene *scene, const PredictTerms *terms, const PredictSource *sources, guint n_sources,
-	  Case which)
+set_scene(CaseInput *input, const PredictTerms *terms, const PredictSource *sources,
+	  guint n_sources, Case which)
 {
 	static const double margins[] = { [BEST] = 0, [LIKELY] = 0.85, [WORST] = 1.25 };
-	scene->n_flows = n_sources;
+	input->n_flows = n_sources;
 	for (guint i = 0; i < n_sources; i++) {
-		set_flow(&scene->flows[i], &sources[i], which);
-		set_device_rate(&scene->flows[i], terms, which);
+		set_part(&input->parts[i], &sources[i], which);
+		set_device_rate(&input->parts[i], terms, which);
 	}
-	scene->bandwidth = MAX(gain(terms->bandwidth_bytes_per_s, which), 1);
-	scene->switch_bandwidth = terms->switchover_bytes_per_s.likely > 0
+	input->bandwidth = MAX(gain(terms->bandwidth_bytes_per_s, which), 1);
+	input->switch_bandwidth = terms->switchover_bytes_per_s.likely > 0
 					  ? MAX(gain(terms->switchover_bytes_per_s, which), 1)
-					  : scene->bandwidth;
+					  : input->bandwidth;
 	/* With luck QEMU looks at its limit just when there is least. */
-	scene->granule_s = which == BEST ? 0 : GRANULE_S;
-	scene->margin = margins[which];
-	scene->least_s = which == BEST ? 0 : LEAST_LIMIT_S;
-	scene->limit_s = terms->limit_us < 0 ? -1 : (double)terms->limit_us / US_PER_S;
-	scene->stop_s = cost(terms->stop_us, which) / US_PER_S;
-	scene->in_flight = cost(terms->in_flight_bytes, which);
-	scene->device_state = cost(terms->device_state_bytes, which);
-	scene->load_s = cost(terms->load_us, which) / US_PER_S;
-	scene->start_s = cost(terms->start_us, which) / US_PER_S;
+	input->granule_s = which == BEST ? 0 : GRANULE_S;
+	input->margin = margins[which];
+	input->least_s = which == BEST ? 0 : MIN_LIMIT_S;
+	input->limit_s = terms->limit_us < 0 ? -1 : (double)terms->limit_us / US_PER_S;
+	input->stop_s = cost(terms->stop_us, which) / US_PER_S;
+	input->in_flight = cost(terms->in_flight_bytes, which);
+	input->device_state = cost(terms->device_state_bytes, which);
+	input->load_s = cost(terms->load_us, which) / US_PER_S;
+	input->start_s = cost(terms->start_us, which) / US_PER_S;
 }
 
 static gint64
@@ -380,14 +380,14 @@ to_us(double seconds)
 	return (gint64)(MIN(seconds, MAX_SECONDS) * US_PER_S);
 }
 
-/* How long the rest of flow @i takes in one case. */
+/* How long the rest of part @i takes in one case. */
 static double
-rest_seconds(const Scene *scene, const Course *course, guint i)
+rest_seconds(const CaseInput *input, const CaseResult *result, guint i)
 {
-	double device_rate = scene->flows[i].device_rate;
-	double link = scene->switch_bandwidth;
+	double device_rate = input->parts[i].device_rate;
+	double link = input->switch_bandwidth;
 	double rate = device_rate > 0 ? MIN(device_rate, link) : link;
-	return course->rest[i] / rate;
+	return result->rest[i] / rate;
 }
 
 static GwRange
@@ -400,25 +400,25 @@ range_of(const double values[N_CASES])
 
 /* The parts in their order, and their sum. */
 static void
-add_parts(GwPrediction *self, const Scene scenes[N_CASES], const Course courses[N_CASES])
+add_parts(GwPrediction *self, const CaseInput inputs[N_CASES], const CaseResult results[N_CASES])
 {
-	const Scene *likely = &scenes[LIKELY];
+	const CaseInput *likely = &inputs[LIKELY];
 	double seconds[PREDICT_SOURCES_MAX + 5][N_CASES];
 	guint n_flows = likely->n_flows, n_parts = n_flows + 5;
 	for (Case c = BEST; c < N_CASES; c++) {
-		const Scene *scene = &scenes[c];
-		seconds[0][c] = scene->stop_s;
+		const CaseInput *input = &inputs[c];
+		seconds[0][c] = input->stop_s;
 		for (guint i = 0; i < n_flows; i++)
-			seconds[1 + i][c] = rest_seconds(scene, &courses[c], i);
-		seconds[n_flows + 1][c] = scene->in_flight / scene->switch_bandwidth;
-		seconds[n_flows + 2][c] = scene->device_state / scene->switch_bandwidth;
-		seconds[n_flows + 3][c] = scene->load_s;
-		seconds[n_flows + 4][c] = scene->start_s;
+			seconds[1 + i][c] = rest_seconds(input, &results[c], i);
+		seconds[n_flows + 1][c] = input->in_flight / input->switch_bandwidth;
+		seconds[n_flows + 2][c] = input->device_state / input->switch_bandwidth;
+		seconds[n_flows + 3][c] = input->load_s;
+		seconds[n_flows + 4][c] = input->start_s;
 	}
 	static const char *const last[] = { "in-flight", "device-state", "load", "start" };
 	self->downtime_us = predict_exactly(0);
 	for (guint i = 0; i < n_parts; i++) {
-		const char *id = i > 0 && i <= n_flows ? likely->flows[i - 1].id : NULL;
+		const char *id = i > 0 && i <= n_flows ? likely->parts[i - 1].id : NULL;
 		const char *name = i == 0	  ? "stop"
 				   : i <= n_flows ? (id != NULL ? "vgpu" : "ram")
 						  : last[i - n_flows - 1];
@@ -432,10 +432,11 @@ add_parts(GwPrediction *self, const Scene scenes[N_CASES], const Course courses[
 
 /* -1 where a case does not end. */
 static void
-add_totals(GwPrediction *self, const Course courses[N_CASES])
+add_totals(GwPrediction *self, const CaseResult results[N_CASES])
 {
 	const GwRange *downtime = &self->downtime_us;
-	const Course *best = &courses[BEST], *likely = &courses[LIKELY], *worst = &courses[WORST];
+	const CaseResult *best = &results[BEST], *likely = &results[LIKELY],
+			 *worst = &results[WORST];
 	self->converges = likely->converges;
 	self->passes.low = best->converges ? best->passes : -1;
 	self->passes.likely = likely->converges ? likely->passes : -1;
@@ -453,13 +454,13 @@ add_totals(GwPrediction *self, const Course courses[N_CASES])
 
 /* What takes most of the downtime, if it is a vGPU. */
 static const char *
-find_holdup(const Scene *scene, const Course *course)
+find_bottleneck(const CaseInput *input, const CaseResult *result)
 {
 	guint most = 0;
-	for (guint i = 1; i < scene->n_flows; i++)
-		if (rest_seconds(scene, course, i) > rest_seconds(scene, course, most))
+	for (guint i = 1; i < input->n_flows; i++)
+		if (rest_seconds(input, result, i) > rest_seconds(input, result, most))
 			most = i;
-	return scene->flows[most].id;
+	return input->parts[most].id;
 }
 
 static gboolean
@@ -483,35 +484,35 @@ predict(const PredictTerms *terms, const PredictSource *sources, guint n_sources
 		}
 		self->confidence = MAX(self->confidence, sources[i].confidence);
 	}
-	Scene scenes[N_CASES];
-	Course courses[N_CASES];
+	CaseInput inputs[N_CASES];
+	CaseResult results[N_CASES];
 	for (Case c = BEST; c < N_CASES; c++) {
-		set_scene(&scenes[c], terms, sources, n_sources, c);
-		courses[c] = run_course(&scenes[c]);
+		set_scene(&inputs[c], terms, sources, n_sources, c);
+		results[c] = run_course(&inputs[c]);
 	}
 	self->bandwidth_bytes_per_s = terms->bandwidth_bytes_per_s.likely;
-	const double needed_s[] = { courses[BEST].needed_s, courses[LIKELY].needed_s,
-				    courses[WORST].needed_s };
+	const double needed_s[] = { results[BEST].needed_s, results[LIKELY].needed_s,
+				    results[WORST].needed_s };
 	self->needed_downtime_limit_us = range_of(needed_s);
 	self->downtime_limit_us =
 		terms->limit_us >= 0 ? terms->limit_us : self->needed_downtime_limit_us.likely;
-	add_parts(self, scenes, courses);
-	add_totals(self, courses);
+	add_parts(self, inputs, results);
+	add_totals(self, results);
 	if (terms->max_downtime_us >= 0 && self->downtime_limit_us > terms->max_downtime_us)
 		self->converges = FALSE;
-	self->held_up_by = g_strdup(find_holdup(&scenes[LIKELY], &courses[LIKELY]));
+	self->held_up_by = g_strdup(find_bottleneck(&inputs[LIKELY], &results[LIKELY]));
 	return self;
 }
 
 double
 predict_plateau(const PredictSource *sources, guint n_sources, double bytes_per_s)
 {
-	Scene scene = { .n_flows = n_sources,
-			.bandwidth = MAX(bytes_per_s, 1),
-			.granule_s = GRANULE_S };
+	CaseInput input = { .n_flows = n_sources,
+			    .bandwidth = MAX(bytes_per_s, 1),
+			    .granule_s = GRANULE_S };
 	for (guint i = 0; i < n_sources; i++)
-		set_flow(&scene.flows[i], &sources[i], LIKELY);
-	return plateau(&scene);
+		set_part(&input.parts[i], &sources[i], LIKELY);
+	return plateau(&input);
 }
 
 /* ---- the hot set behind some passes ---- */
@@ -520,7 +521,7 @@ predict_plateau(const PredictSource *sources, guint n_sources, double bytes_per_
 static double
 solve_shape(double ratio, double k)
 {
-	double low = 1e-9, high = MOST_SHAPE;
+	double low = 1e-9, high = MAX_SHAPE;
 	for (guint i = 0; i < BISECTIONS; i++) {
 		double a = (low + high) / 2;
 		if (expm1(-a) / expm1(-k * a) < ratio)
@@ -549,7 +550,7 @@ fit_once(const PredictPass *brief, const PredictPass *slow, double most, double 
 	*rate = few / MAX(brief->seconds, 1e-6);
 	if (k < 1.1 || ratio <= 1.05 / k)
 		return; /* nothing is written twice, as far as this shows */
-	double a = ratio < SATURATED ? solve_shape(ratio, k) : MOST_SHAPE;
+	double a = ratio < SATURATED ? solve_shape(ratio, k) : MAX_SHAPE;
 	double set = many / -expm1(-k * a);
 	if (set >= most)
 		return;

@@ -6,36 +6,36 @@
 #include "engine/forecast/remaining.h"
 
 gboolean
-rest_is_dark(const PredictSource *source)
+remaining_is_unknown(const PredictSource *source)
 {
 	return source->pending_bytes.likely < 0 || source->stop_bytes.likely < 0 ||
 	       source->confidence == GW_CONFIDENCE_BOUND;
 }
 
 double
-rest_bytes(const PredictSource *source)
+remaining_bytes_of(const PredictSource *source)
 {
-	if (rest_is_dark(source))
+	if (remaining_is_unknown(source))
 		return 0;
 	return (double)source->pending_bytes.likely + (double)source->stop_bytes.likely;
 }
 
 double
-rest_of_all_bytes(const PredictSource *sources, guint n_sources)
+remaining_sum_bytes(const PredictSource *sources, guint n_sources)
 {
 	double bytes = 0;
 	for (guint i = 0; i < n_sources; i++)
-		bytes += rest_bytes(&sources[i]);
+		bytes += remaining_bytes_of(&sources[i]);
 	return bytes;
 }
 
 GwRange
-rest_debt_bytes(const PredictSource *sources, guint n_sources)
+remaining_stop_copy_bytes(const PredictSource *sources, guint n_sources)
 {
 	GwRange debt = predict_exactly(0);
 	for (guint i = 1; i < n_sources; i++) {
 		const GwRange *bytes = &sources[i].stop_bytes;
-		if (rest_is_dark(&sources[i]))
+		if (remaining_is_unknown(&sources[i]))
 			continue;
 		debt.low += bytes->low;
 		debt.likely += bytes->likely;
@@ -45,31 +45,31 @@ rest_debt_bytes(const PredictSource *sources, guint n_sources)
 }
 
 guint
-rest_find_most(const PredictSource *sources, guint n_sources)
+remaining_find_largest(const PredictSource *sources, guint n_sources)
 {
 	guint most = 0;
 	for (guint i = 1; i < n_sources; i++)
-		if (rest_bytes(&sources[i]) > rest_bytes(&sources[most]))
+		if (remaining_bytes_of(&sources[i]) > remaining_bytes_of(&sources[most]))
 			most = i;
 	return most;
 }
 
 guint
-rest_find_debtor(const PredictSource *sources, guint n_sources)
+remaining_find_largest_stop_copy(const PredictSource *sources, guint n_sources)
 {
 	guint most = 0;
 	for (guint i = 1; i < n_sources; i++)
-		if (!rest_is_dark(&sources[i]) &&
+		if (!remaining_is_unknown(&sources[i]) &&
 		    (most == 0 || sources[i].stop_bytes.likely > sources[most].stop_bytes.likely))
 			most = i;
 	return most;
 }
 
 guint
-rest_find_dark(const PredictSource *sources, guint n_sources)
+remaining_find_unknown(const PredictSource *sources, guint n_sources)
 {
 	for (guint i = 1; i < n_sources; i++)
-		if (rest_is_dark(&sources[i]))
+		if (remaining_is_unknown(&sources[i]))
 			return i;
 	return 0;
 }

@@ -8,7 +8,7 @@
 #define BUSY 0.1 /* of the link */
 
 gint64
-sample_step_looks(const GwSample *before, const GwSample *now)
+sample_delta_syncs(const GwSample *before, const GwSample *now)
 {
 	if (before == NULL || before->passes < 0 || now->passes < 0)
 		return 0;
@@ -16,7 +16,7 @@ sample_step_looks(const GwSample *before, const GwSample *now)
 }
 
 gboolean
-sample_step_is_busy(const GwSample *before, const GwSample *now, double bytes_per_s)
+sample_delta_is_busy(const GwSample *before, const GwSample *now, double bytes_per_s)
 {
 	double vram_bytes = 0;
 	for (guint i = 0; i < now->vgpus->len; i++) {

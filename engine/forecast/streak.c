@@ -6,7 +6,7 @@
 #include "engine/forecast/streak.h"
 
 void
-spell_go_on(Spell *self, gboolean holds, double now_us, double passes)
+streak_update(Streak *self, gboolean holds, double now_us, double passes)
 {
 	if (self->n_samples == 0 || !holds) {
 		self->since_us = now_us;
@@ -16,7 +16,7 @@ spell_go_on(Spell *self, gboolean holds, double now_us, double passes)
 }
 
 gboolean
-spell_lasts(const Spell *self, double now_us, double now_passes, double us, double passes)
+streak_lasted(const Streak *self, double now_us, double now_passes, double us, double passes)
 {
 	return self->n_samples > 0 && now_us - self->since_us >= us &&
 	       now_passes - self->since_passes >= passes;

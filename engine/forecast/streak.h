@@ -8,10 +8,11 @@ typedef struct {
 	guint n_samples;
 	double since_us;
 	double since_passes;
-} Spell;
+} Streak;
 
 /* Counts on while it @holds, and begins anew otherwise. @now_us and @passes are the sample's. */
-void spell_go_on(Spell *self, gboolean holds, double now_us, double passes);
+void streak_update(Streak *self, gboolean holds, double now_us, double passes);
 
 /* Returns: whether it holds, for @us and @passes at least. */
-gboolean spell_lasts(const Spell *self, double now_us, double now_passes, double us, double passes);
+gboolean
+streak_lasted(const Streak *self, double now_us, double now_passes, double us, double passes);

@@ -12,8 +12,8 @@
  */
 #include "engine/forecast/vram-plateau.h"
 
-#define LEAST_WINDOW_US (2 * G_USEC_PER_SEC)
-#define LESS		0.9
+#define MIN_WINDOW_US  (2 * G_USEC_PER_SEC)
+#define PROGRESS_RATIO 0.9
 
 /* Of all that have pre-copy; -1: not known, or they are not through their memory once. */
 static double
@@ -34,7 +34,7 @@ left_bytes(const GwSample *sample)
 }
 
 static void
-begin(Standing *self, gint64 now_us, double bytes, double before_bytes)
+begin(VramPlateau *self, gint64 now_us, double bytes, double before_bytes)
 {
 	self->began_us = now_us;
 	self->least_bytes = bytes;
@@ -42,11 +42,11 @@ begin(Standing *self, gint64 now_us, double bytes, double before_bytes)
 }
 
 void
-standing_add(Standing *self, const GwSample *sample, double bytes_per_s)
+vram_plateau_add(VramPlateau *self, const GwSample *sample, double bytes_per_s)
 {
 	double bytes = left_bytes(sample), now_us = (double)sample->time_us;
 	if (bytes < 0 || bytes_per_s <= 0 || sample->time_us <= 0) {
-		*self = (Standing){ .began_us = 0 };
+		*self = (VramPlateau){ .began_us = 0 };
 		return;
 	}
 	if (self->began_us == 0) {
@@ -54,10 +54,11 @@ standing_add(Standing *self, const GwSample *sample, double bytes_per_s)
 		return;
 	}
 	self->least_bytes = MIN(self->least_bytes, bytes);
-	double window_us = MAX(LEAST_WINDOW_US, bytes / bytes_per_s * G_USEC_PER_SEC);
+	double window_us = MAX(MIN_WINDOW_US, bytes / bytes_per_s * G_USEC_PER_SEC);
 	if (now_us - (double)self->began_us < window_us)
 		return;
-	gboolean stands = self->before_bytes > 0 && self->least_bytes >= LESS * self->before_bytes;
+	gboolean stands =
+		self->before_bytes > 0 && self->least_bytes >= PROGRESS_RATIO * self->before_bytes;
 	self->bytes = stands || self->bytes > 0 ? self->least_bytes : 0;
 	begin(self, sample->time_us, bytes, self->least_bytes);
 }

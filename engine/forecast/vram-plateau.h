@@ -9,7 +9,7 @@ typedef struct {
 	double least_bytes;
 	double before_bytes; /* the least of the window before; 0: there was none */
 	double bytes;	     /* what stands; 0: none, or it still gets less */
-} Standing;
+} VramPlateau;
 
 /* The samples of one migration in their order. @bytes_per_s: what the link carries; not above 0: not known. */
-void standing_add(Standing *self, const GwSample *sample, double bytes_per_s);
+void vram_plateau_add(VramPlateau *self, const GwSample *sample, double bytes_per_s);

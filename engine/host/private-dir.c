@@ -46,7 +46,7 @@ make_path(const char *qmp_path, const char *name)
 }
 
 gboolean
-socket_folder_make(SocketFolder *self, const Qemu *qemu, const char *name, GError **error)
+private_dir_make(PrivateDir *self, const Qemu *qemu, const char *name, GError **error)
 {
 	const gsize max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
 	g_autofree char *path = make_path(qemu->qmp_path, name);
@@ -60,7 +60,7 @@ socket_folder_make(SocketFolder *self, const Qemu *qemu, const char *name, GErro
 }
 
 void
-socket_folder_clear(SocketFolder *self)
+private_dir_clear(PrivateDir *self)
 {
 	if (self->path != NULL) {
 		g_unlink(self->socket_path);
@@ -71,9 +71,9 @@ socket_folder_clear(SocketFolder *self)
 }
 
 void
-socket_folder_remove(const char *qmp_path, const char *name)
+private_dir_remove(const char *qmp_path, const char *name)
 {
-	g_auto(SocketFolder) left = { 0 };
+	g_auto(PrivateDir) left = { 0 };
 	if (qmp_path == NULL)
 		return;
 	left.path = make_path(qmp_path, name);
@@ -81,7 +81,7 @@ socket_folder_remove(const char *qmp_path, const char *name)
 }
 
 static struct sockaddr_un
-address_of(const SocketFolder *self)
+address_of(const PrivateDir *self)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	g_strlcpy(address.sun_path, self->socket_path, sizeof address.sun_path);
@@ -89,7 +89,7 @@ address_of(const SocketFolder *self)
 }
 
 int
-socket_folder_listen(const SocketFolder *self, int backlog, GError **error)
+private_dir_listen(const PrivateDir *self, int backlog, GError **error)
 {
 	struct sockaddr_un address = address_of(self);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -104,7 +104,7 @@ socket_folder_listen(const SocketFolder *self, int backlog, GError **error)
 }
 
 int
-socket_folder_connect(const SocketFolder *self)
+private_dir_connect(const PrivateDir *self)
 {
 	struct sockaddr_un address = address_of(self);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

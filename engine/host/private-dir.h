@@ -7,19 +7,19 @@
 typedef struct {
 	char *path;	   /* (nullable) */
 	char *socket_path; /* (nullable) */
-} SocketFolder;
+} PrivateDir;
 
 /* Makes it beside @qemu's monitor, the one place where both surely get to. @name: no other on this host has it.
  * %GW_ERROR_FAILED naming the path. */
-gboolean socket_folder_make(SocketFolder *self, const Qemu *qemu, const char *name, GError **error);
+gboolean private_dir_make(PrivateDir *self, const Qemu *qemu, const char *name, GError **error);
 /* Removes what one of that name has left, whose maker has died. @qmp_path: (nullable) */
-void socket_folder_remove(const char *qmp_path, const char *name);
+void private_dir_remove(const char *qmp_path, const char *name);
 /* Removes the folder and the socket; who has connected stays connected. */
-void socket_folder_clear(SocketFolder *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SocketFolder, socket_folder_clear)
+void private_dir_clear(PrivateDir *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PrivateDir, private_dir_clear)
 
 /* Listens there for QEMU, which may run as another user. Returns: the descriptor, or -1 with %GW_ERROR_FAILED */
-int socket_folder_listen(const SocketFolder *self, int backlog, GError **error);
+int private_dir_listen(const PrivateDir *self, int backlog, GError **error);
 /* Connects to a QEMU that listens there; never waits. Returns: the descriptor, or -1 with errno set: EAGAIN while
  * its queue is full */
-int socket_folder_connect(const SocketFolder *self);
+int private_dir_connect(const PrivateDir *self);

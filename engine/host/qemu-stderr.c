@@ -17,27 +17,27 @@
 #define SEARCH_BYTES (16 * 1024 * 1024)
 
 void
-qemu_words_open(QemuWords *self, pid_t qemu)
+qemu_stderr_open(QemuStderr *self, pid_t qemu)
 {
-	qemu_words_clear(self);
+	qemu_stderr_clear(self);
 	g_autofree char *path = g_strdup_printf("/proc/%d/fd/2", (int)qemu);
 	struct stat status;
 	if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
 		return;
 	self->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	qemu_words_mark(self);
+	qemu_stderr_mark(self);
 }
 
 void
-qemu_words_clear(QemuWords *self)
+qemu_stderr_clear(QemuStderr *self)
 {
 	if (self->fd >= 0)
 		close(self->fd);
-	*self = (QemuWords)QEMU_WORDS_INIT;
+	*self = (QemuStderr)QEMU_STDERR_INIT;
 }
 
 void
-qemu_words_mark(QemuWords *self)
+qemu_stderr_mark(QemuStderr *self)
 {
 	struct stat status;
 	if (self->fd >= 0 && fstat(self->fd, &status) == 0)
@@ -45,7 +45,7 @@ qemu_words_mark(QemuWords *self)
 }
 
 gboolean
-qemu_words_can_be_read(const QemuWords *self)
+qemu_stderr_is_readable(const QemuStderr *self)
 {
 	return self->fd >= 0;
 }
@@ -53,7 +53,7 @@ qemu_words_can_be_read(const QemuWords *self)
 /* (transfer full) (nullable): what came since the mark, or the end of it where it is very much, without the lines of
  * our own trace points. A file that is shorter than it was has been emptied. */
 static char *
-read_news(const QemuWords *self)
+read_news(const QemuStderr *self)
 {
 	struct stat status;
 	if (self->fd < 0 || fstat(self->fd, &status) != 0)
@@ -68,7 +68,7 @@ read_news(const QemuWords *self)
 }
 
 char *
-qemu_words_last(const QemuWords *self)
+qemu_stderr_tail(const QemuStderr *self)
 {
 	g_autofree char *words = read_news(self);
 	if (words == NULL)
@@ -82,7 +82,7 @@ qemu_words_last(const QemuWords *self)
 }
 
 char *
-qemu_words_find(const QemuWords *self, const char *text)
+qemu_stderr_find(const QemuStderr *self, const char *text)
 {
 	g_autofree char *words = read_news(self);
 	const char *found = words != NULL ? strstr(words, text) : NULL;

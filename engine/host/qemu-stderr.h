@@ -8,22 +8,22 @@
 typedef struct {
 	int fd; /* -1: it cannot be read */
 	gint64 mark_bytes;
-} QemuWords;
+} QemuStderr;
 
-#define QEMU_WORDS_INIT \
-	{               \
-		-1, 0   \
+#define QEMU_STDERR_INIT \
+	{                \
+		-1, 0    \
 	}
 
 /* What was said before does not count. */
-void qemu_words_open(QemuWords *self, pid_t qemu);
-void qemu_words_clear(QemuWords *self);
+void qemu_stderr_open(QemuStderr *self, pid_t qemu);
+void qemu_stderr_clear(QemuStderr *self);
 /* From now on only what comes after counts. */
-void qemu_words_mark(QemuWords *self);
+void qemu_stderr_mark(QemuStderr *self);
 
-gboolean qemu_words_can_be_read(const QemuWords *self);
+gboolean qemu_stderr_is_readable(const QemuStderr *self);
 /* (transfer full) (nullable): the last that was said since the mark, some 2 KiB of it, in lines; also of a QEMU
  * that is gone. */
-char *qemu_words_last(const QemuWords *self);
+char *qemu_stderr_tail(const QemuStderr *self);
 /* (transfer full) (nullable): the first line since the mark that has @text in it. */
-char *qemu_words_find(const QemuWords *self, const char *text);
+char *qemu_stderr_find(const QemuStderr *self, const char *text);

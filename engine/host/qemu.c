@@ -85,11 +85,11 @@ qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, G
 	self->qmp_path = g_strdup(qmp_path);
 	self->qmp = qmp;
 	self->process = (Process)PROCESS_INIT;
-	self->words = (QemuWords)QEMU_WORDS_INIT;
+	self->words = (QemuStderr)QEMU_STDERR_INIT;
 	self->heard_us = g_get_monotonic_time();
 	qmp_migrate_info_init(&self->info);
 	process_open(&self->process, qmp_client_get_peer_pid(qmp));
-	qemu_words_open(&self->words, qmp_client_get_peer_pid(qmp));
+	qemu_stderr_open(&self->words, qmp_client_get_peer_pid(qmp));
 	g_signal_connect(qmp, "event", G_CALLBACK(on_event), self);
 	g_signal_connect(qmp, "closed", G_CALLBACK(on_closed), self);
 	return self;
@@ -110,7 +110,7 @@ qemu_free(Qemu *self)
 	g_signal_handlers_disconnect_by_data(self->qmp, self);
 	g_object_unref(self->qmp);
 	process_clear(&self->process);
-	qemu_words_clear(&self->words);
+	qemu_stderr_clear(&self->words);
 	qmp_migrate_info_clear(&self->info);
 	g_clear_error(&self->closed);
 	g_free(self->qmp_path);
@@ -311,7 +311,7 @@ qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data, G
 }
 
 void
-qemu_wake_failed(Qemu *self)
+qemu_release_failed(Qemu *self)
 {
 	QmpStatus status;
 	g_autoptr(GError) error = NULL;
@@ -335,7 +335,7 @@ look_for_rest(Qemu *self, gboolean *ret_has, GError **error)
 }
 
 gboolean
-qemu_wait_tidy(Qemu *self, GError **error)
+qemu_wait_cleaned_up(Qemu *self, GError **error)
 {
 	gint64 deadline_us = g_get_monotonic_time() + TIDY_TIMEOUT_MS * 1000;
 	gboolean has_rest;

@@ -19,7 +19,7 @@ struct Qemu {
 	char *qmp_path;
 	QmpClient *qmp;
 	Process process;
-	QemuWords words;
+	QemuStderr words;
 
 	QmpMigrateStatus status; /* by the last event, or by a query where none came */
 	gint64 stop_us;		 /* QEMU's wall clock at the last STOP; 0: none yet */
@@ -85,16 +85,16 @@ gboolean qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointe
 			       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /**
- * qemu_wake_failed:
+ * qemu_release_failed:
  *
  * A defect of QEMU's (7.2 to 10.1 by their source; 10.0 was seen): when a channel of multifd breaks in pre-switchover, the
  * migration is "failed" and waits for "migrate-continue" nevertheless, with the guest at a stand; a cancel finds nothing
  * to cancel. The command takes the state that is meant, and so can be told "failed". Where nobody waits it is forgotten.
  */
-void qemu_wake_failed(Qemu *self);
+void qemu_release_failed(Qemu *self);
 
 /**
- * qemu_wait_tidy:
+ * qemu_wait_cleaned_up:
  *
  * Waits until QEMU has put away what its last migration has used, which is later than its final word: a thread of
  * multifd says "failed" while all channels are still there, and by the capability QEMU decides whether there are any
@@ -103,7 +103,7 @@ void qemu_wake_failed(Qemu *self);
  *
  * Returns: %FALSE with %GW_ERROR_MIGRATION after some seconds, or what QEMU said
  */
-gboolean qemu_wait_tidy(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean qemu_wait_cleaned_up(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Makes the vCPUs run if they do not, and waits until they do. */
 gboolean qemu_ensure_running(Qemu *self, int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -223,7 +223,7 @@ gboolean
 settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, PlanHost host,
 	       GError **error)
 {
-	if (!qemu_wait_tidy(qemu, error))
+	if (!qemu_wait_cleaned_up(qemu, error))
 		return FALSE;
 	g_auto(GStrv) on = plan_list_capabilities(plan, host);
 	g_autoptr(QmpParameters) wanted = wanted_parameters(plan, host);
@@ -237,7 +237,7 @@ settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, PlanHost 
 gboolean
 settings_restore(const Settings *self, Qemu *qemu, GError **error)
 {
-	if (!qemu_wait_tidy(qemu, error))
+	if (!qemu_wait_cleaned_up(qemu, error))
 		return FALSE;
 	GError *errors[3] = { NULL };
 	gboolean is_back = qmp_migrate_set_capabilities(qemu->qmp, self->capabilities, &errors[0]);

@@ -17,7 +17,7 @@ Settings *settings_from_journal(Journal *journal);
 void settings_free(Settings *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
 
-/* Makes the settings the plan's, when QEMU has put away a migration before this one: see qemu_wait_tidy(). A failure may
+/* Makes the settings the plan's, when QEMU has put away a migration before this one: see qemu_wait_cleaned_up(). A failure may
  * have changed some: settings_restore() is right then too. */
 gboolean settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, PlanHost host,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -172,12 +172,12 @@ static gboolean
 ask_watched(Qemu *qemu, const QmpDevice *device, GwVgpu *vgpu, GError **error)
 {
 	gboolean has_events = FALSE;
-	if (qemu_words_can_be_read(&qemu->words))
+	if (qemu_stderr_is_readable(&qemu->words))
 		return TRUE;
 	if (!qmp_device_get_boolean(qemu->qmp, device, "migration-events", &has_events, error))
 		return FALSE;
 	gboolean has_p2p = vgpu->migration_flags > 0 && (vgpu->migration_flags & GW_VGPU_P2P) != 0;
-	vgpu->is_unwatched = !has_events || !has_p2p || vgpu->name == NULL;
+	vgpu->cannot_verify = !has_events || !has_p2p || vgpu->name == NULL;
 	return TRUE;
 }
 
@@ -245,7 +245,7 @@ take_open(GwVgpu *vgpu, const GwVgpu *open)
 	vgpu->migration_flags = open->migration_flags;
 	vgpu->stop_copy_bytes = open->stop_copy_bytes;
 	vgpu->lacks_data_size = open->lacks_data_size;
-	vgpu->is_unwatched = open->is_unwatched;
+	vgpu->cannot_verify = open->cannot_verify;
 }
 
 void

@@ -14,7 +14,7 @@
  */
 #include "engine/measure/probe-rate.h"
 
-#define LEAST_US   (G_USEC_PER_SEC / 2) /* between two moments, to make a rate */
+#define MIN_US	   (G_USEC_PER_SEC / 2) /* between two moments, to make a rate */
 #define SETTLED_US (3 * G_USEC_PER_SEC) /* looks are 100 ms apart: 3 % at either end */
 
 void
@@ -60,10 +60,10 @@ GwNumber
 probe_rate_get(const ProbeRate *self, gint64 vram_bytes)
 {
 	gint64 lasted_us = self->last_us - self->first_us;
-	if (span_us(self) >= LEAST_US)
+	if (span_us(self) >= MIN_US)
 		return gw_number(rate(self->end_bytes - self->start_bytes, span_us(self)),
 				 GW_SOURCE_STREAM, GW_CONFIDENCE_MEASURED);
-	if (vram_bytes < 0 || lasted_us < LEAST_US || self->bytes <= (guint64)vram_bytes)
+	if (vram_bytes < 0 || lasted_us < MIN_US || self->bytes <= (guint64)vram_bytes)
 		return GW_NUMBER_UNKNOWN;
 	return gw_number(rate(self->bytes - (guint64)vram_bytes, lasted_us), GW_SOURCE_STREAM,
 			 GW_CONFIDENCE_LOWER_BOUND);

@@ -25,7 +25,7 @@
 #define FD_NAME		   "godwit-probe"
 #define LOOK_MS		   100
 #define SILENCE_MS	   6000
-#define LEAST_US	   (3 * G_USEC_PER_SEC)
+#define MIN_US		   (3 * G_USEC_PER_SEC)
 #define CANCEL_GRACE_MS	   3000
 #define FINAL_TIMEOUT_MS   10000
 #define RUNNING_TIMEOUT_MS 10000
@@ -195,7 +195,7 @@ is_settled(const Probe *self, gint64 now_us)
 		if (can_send && !probe_rate_is_settled(rate))
 			return FALSE;
 	}
-	return now_us >= LEAST_US;
+	return now_us >= MIN_US;
 }
 
 static gboolean

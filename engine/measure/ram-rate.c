@@ -21,7 +21,7 @@
 #define MAX_S	      60 /* QEMU's */
 #define BRIEF_S	      1
 #define N_BRIEF	      3
-#define LEAST_LONG_S  3
+#define MIN_LONG_S    3
 #define SAMPLED_PAGES 4096
 #define MIN_SAMPLES   128 /* of a GiB: QEMU's limits */
 #define MAX_SAMPLES   16384
@@ -56,7 +56,7 @@ fail(GError *cause, GError **error)
 
 /* One look's wait. */
 static gboolean
-wait_a_while(Measurement *self, GError **error)
+wait_interval(Measurement *self, GError **error)
 {
 	g_autoptr(GError) wait_error = NULL;
 	if (self->idle != NULL)
@@ -76,7 +76,7 @@ measure_once(Measurement *self, guint seconds, gint64 *ret_bytes_per_s, GError *
 	if (!qmp_calc_dirty_rate(self->qemu->qmp, seconds, self->mode, self->sample_pages, &cause))
 		return fail(cause, error);
 	do {
-		if (!wait_a_while(self, error))
+		if (!wait_interval(self, error))
 			return FALSE;
 		if (!qmp_query_dirty_rate(self->qemu->qmp, ret_bytes_per_s, &cause))
 			return fail(cause, error);
@@ -128,7 +128,7 @@ ram_rate_measure(Qemu *qemu, gint64 time_us, guint64 ram_bytes, RamRateIdle idle
 		return FALSE;
 	gint64 seconds = MAX(time_us / G_USEC_PER_SEC, 1);
 	gint64 long_s = MIN(seconds - N_BRIEF * BRIEF_S, MAX_S);
-	gboolean is_long = long_s >= LEAST_LONG_S;
+	gboolean is_long = long_s >= MIN_LONG_S;
 	PredictPass passes[2];
 	guint n_brief = is_long ? N_BRIEF : (guint)MIN(seconds, N_BRIEF);
 	if (!measure(&self, n_brief, BRIEF_S, &passes[0], error) ||

@@ -110,7 +110,7 @@ open_file(TraceLog *self, const Qemu *qemu, GError **error)
 static gboolean
 make_fifo(TraceLog *self, const Qemu *qemu, const char *name, GError **error)
 {
-	if (!socket_folder_make(&self->folder, qemu, name, error))
+	if (!private_dir_make(&self->folder, qemu, name, error))
 		return FALSE;
 	const char *path = self->folder.socket_path;
 	/* The folder keeps everybody else away. */
@@ -129,7 +129,7 @@ clear(TraceLog *self)
 {
 	if (self->fd >= 0)
 		close(self->fd);
-	socket_folder_clear(&self->folder);
+	private_dir_clear(&self->folder);
 	if (self->part != NULL)
 		g_string_free(self->part, TRUE);
 	*self = (TraceLog){ .fd = -1 };
@@ -175,7 +175,7 @@ trace_log_put_back(Qemu *qemu, const char *word, const char *name, GError **erro
 	gboolean is_back = qmp_trace_set(qemu->qmp, TRACE_LINE_EVENTS, FALSE, error);
 	if (g_str_equal(word, kind_words[TRACE_LOG_FIFO])) {
 		is_back = is_back && give_back_stderr(qemu, error);
-		socket_folder_remove(qemu->qmp_path, name);
+		private_dir_remove(qemu->qmp_path, name);
 	}
 	return is_back;
 }

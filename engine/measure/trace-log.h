@@ -13,9 +13,9 @@ typedef enum {
 
 typedef struct {
 	TraceLogKind kind;
-	int fd;		     /* -1 */
-	SocketFolder folder; /* of the FIFO */
-	GString *part;	     /* a line that has not come as a whole */
+	int fd;		   /* -1 */
+	PrivateDir folder; /* of the FIFO */
+	GString *part;	   /* a line that has not come as a whole */
 } TraceLog;
 
 typedef void (*TraceLogTake)(const char *line, gsize len, gpointer data);

@@ -10,9 +10,9 @@
 #include "engine/host/vgpu-host.h"
 #include "vfio/vfio-feature.h"
 
-#define LEAST_PAUSE_US (G_USEC_PER_SEC / 10) /* a sample */
-#define MOST_PAUSE_US  G_USEC_PER_SEC
-#define PAUSE	       4 /* times what the answer took */
+#define MIN_PAUSE_US (G_USEC_PER_SEC / 10) /* a sample */
+#define MAX_PAUSE_US G_USEC_PER_SEC
+#define PAUSE	     4 /* times what the answer took */
 
 typedef struct {
 	gint ref_count;
@@ -23,7 +23,7 @@ typedef struct {
 } Question;
 
 typedef struct {
-	PendingAsker base;
+	VgpuPendingSource base;
 	gint64 asked_us, next_us;
 	GCancellable *cancellable; /* when it ends, an answer is for nobody */
 	gboolean is_asking;
@@ -42,14 +42,14 @@ question_unref(Question *self)
 }
 
 static gboolean
-is_possible(const PendingContext *context, const char **ret_why)
+is_possible(const VgpuPendingContext *context, const char **ret_why)
 {
 	*ret_why = "the process of its QEMU is not known";
 	return context->qemu->process.pid > 0;
 }
 
-static PendingAsker *
-begin(const PendingContext *context, GError **error)
+static VgpuPendingSource *
+begin(const VgpuPendingContext *context, GError **error)
 {
 	VfioHost *host = vgpu_host_open(error);
 	if (host == NULL)
@@ -71,9 +71,9 @@ begin(const PendingContext *context, GError **error)
 }
 
 gint64
-pending_device_pause_us(gint64 took_us)
+vgpu_pending_device_pause_us(gint64 took_us)
 {
-	return CLAMP(took_us, LEAST_PAUSE_US / PAUSE, MOST_PAUSE_US / PAUSE) * PAUSE;
+	return CLAMP(took_us, MIN_PAUSE_US / PAUSE, MAX_PAUSE_US / PAUSE) * PAUSE;
 }
 
 /* In a thread of its own. */
@@ -97,19 +97,19 @@ on_answered(GObject *source, GAsyncResult *result, gpointer data)
 	if (!g_task_propagate_boolean(G_TASK(result), NULL))
 		return; /* it has ended: there is no self any more */
 	Device *self = data;
-	const PendingContext *context = &self->base.context;
+	const VgpuPendingContext *context = &self->base.context;
 	gint64 now_us = context->now_us(context->now_data);
 	self->is_asking = FALSE;
-	self->next_us = now_us + pending_device_pause_us(now_us - self->asked_us);
+	self->next_us = now_us + vgpu_pending_device_pause_us(now_us - self->asked_us);
 	for (guint i = 0; i < context->vgpus->len; i++) {
 		AccountReading reading = { -1, -1, self->question->stop_bytes[i], TRUE };
 		if (reading.stop_bytes >= 0)
-			pending_take(context, i, GW_SOURCE_DEVICE, &reading);
+			vgpu_pending_take(context, i, GW_SOURCE_DEVICE, &reading);
 	}
 }
 
 static void
-poll(PendingAsker *base, gint64 now_us)
+poll(VgpuPendingSource *base, gint64 now_us)
 {
 	Device *self = (Device *)base;
 	if (self->is_asking || now_us < self->next_us)
@@ -125,7 +125,7 @@ poll(PendingAsker *base, gint64 now_us)
 }
 
 static gboolean
-end(PendingAsker *base, GError **error)
+end(VgpuPendingSource *base, GError **error)
 {
 	Device *self = (Device *)base;
 	g_cancellable_cancel(self->cancellable);
@@ -135,7 +135,7 @@ end(PendingAsker *base, GError **error)
 	return TRUE;
 }
 
-const PendingOps pending_device = {
+const VgpuPendingOps vgpu_pending_device = {
 	.name = "device",
 	.source = GW_SOURCE_DEVICE,
 	.by_request = TRUE,

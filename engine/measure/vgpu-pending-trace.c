@@ -27,7 +27,7 @@
 #define FACT_NAME	"trace_log_name"
 
 typedef struct {
-	PendingAsker base;
+	VgpuPendingSource base;
 	TraceLog log;
 	GSource *reader; /* (nullable): while they are on, and until all is read */
 	gboolean is_on;
@@ -46,7 +46,7 @@ log_name(const char *run_name)
 }
 
 static gboolean
-is_possible(const PendingContext *context, const char **ret_why)
+is_possible(const VgpuPendingContext *context, const char **ret_why)
 {
 	QmpTraceState state = QMP_TRACE_ABSENT;
 	g_autoptr(GError) error = NULL;
@@ -61,7 +61,7 @@ is_possible(const PendingContext *context, const char **ret_why)
 }
 
 static void
-add_facts(const PendingContext *context, JsonObject *facts)
+add_facts(const VgpuPendingContext *context, JsonObject *facts)
 {
 	const char *why;
 	g_autofree char *name = log_name(context->name);
@@ -71,8 +71,8 @@ add_facts(const PendingContext *context, JsonObject *facts)
 	json_object_set_string_member(facts, FACT_NAME, name);
 }
 
-static PendingAsker *
-begin(const PendingContext *context, GError **error)
+static VgpuPendingSource *
+begin(const VgpuPendingContext *context, GError **error)
 {
 	const char *why;
 	g_autofree char *name = log_name(context->name);
@@ -82,7 +82,7 @@ begin(const PendingContext *context, GError **error)
 		return NULL;
 	self->base.context = *context;
 	self->seen = g_new0(gboolean, context->vgpus->len);
-	return (PendingAsker *)g_steal_pointer(&self);
+	return (VgpuPendingSource *)g_steal_pointer(&self);
 }
 
 /* ---- while they are on ---- */
@@ -103,7 +103,7 @@ static void
 take_line(const char *text, gsize len, gpointer data)
 {
 	Trace *self = data;
-	const PendingContext *context = &self->base.context;
+	const VgpuPendingContext *context = &self->base.context;
 	TraceLine line;
 	gint vgpu =
 		trace_line_parse(text, len, &line) ? find_vgpu(context->vgpus, line.device) : -1;
@@ -113,7 +113,7 @@ take_line(const char *text, gsize len, gpointer data)
 				   line.is_exact };
 	if (self->seen[vgpu])
 		return; /* in a storm there are thousands of them */
-	pending_take(context, (guint)vgpu, GW_SOURCE_TRACE, &reading);
+	vgpu_pending_take(context, (guint)vgpu, GW_SOURCE_TRACE, &reading);
 	self->seen[vgpu] = line.is_exact;
 }
 
@@ -171,7 +171,7 @@ static gboolean
 on_read(gpointer data)
 {
 	Trace *self = data;
-	const PendingContext *context = &self->base.context;
+	const VgpuPendingContext *context = &self->base.context;
 	gint64 now_us = context->now_us(context->now_data);
 	gsize n = trace_log_read(&self->log, take_line, self);
 	self->window_bytes += n;
@@ -184,7 +184,7 @@ on_read(gpointer data)
 }
 
 static void
-poll(PendingAsker *base, gint64 now_us)
+poll(VgpuPendingSource *base, gint64 now_us)
 {
 	Trace *self = (Trace *)base;
 	if (self->reader != NULL || now_us < self->next_us)
@@ -202,7 +202,7 @@ poll(PendingAsker *base, gint64 now_us)
 /* ---- the end ---- */
 
 static gboolean
-end(PendingAsker *base, GError **error)
+end(VgpuPendingSource *base, GError **error)
 {
 	Trace *self = (Trace *)base;
 	Qemu *qemu = base->context.qemu;
@@ -230,7 +230,7 @@ put_back(Qemu *qemu, Journal *journal, GError **error)
 	return kind == NULL || name == NULL || trace_log_put_back(qemu, kind, name, error);
 }
 
-const PendingOps pending_trace = {
+const VgpuPendingOps vgpu_pending_trace = {
 	.name = "trace",
 	.source = GW_SOURCE_TRACE,
 	.is_possible = is_possible,

@@ -8,29 +8,29 @@
  */
 #include "engine/measure/vgpu-pending.h"
 
-#define X(word) extern const PendingOps pending_##word;
-PENDING_ASKERS(X)
+#define X(word) extern const VgpuPendingOps vgpu_pending_##word;
+VGPU_PENDING_SOURCES(X)
 #undef X
 
-#define X(word) &pending_##word,
-static const PendingOps *const all[] = { PENDING_ASKERS(X) };
+#define X(word) &vgpu_pending_##word,
+static const VgpuPendingOps *const all[] = { VGPU_PENDING_SOURCES(X) };
 #undef X
 
 #define N_ASKERS G_N_ELEMENTS(all)
 
-struct Pending {
-	PendingContext context;
+struct VgpuPending {
+	VgpuPendingContext context;
 	Journal *journal;
 	gboolean by_request;
-	PendingAsker *askers[N_ASKERS]; /* NULL: not begun */
-	gboolean is_out[N_ASKERS];	/* it cannot be asked here */
-	char *refusals[N_ASKERS];	/* (nullable): not told yet */
+	VgpuPendingSource *askers[N_ASKERS]; /* NULL: not begun */
+	gboolean is_out[N_ASKERS];	     /* it cannot be asked here */
+	char *refusals[N_ASKERS];	     /* (nullable): not told yet */
 };
 
-Pending *
-pending_new(const PendingContext *context, Journal *journal, gboolean by_request)
+VgpuPending *
+vgpu_pending_new(const VgpuPendingContext *context, Journal *journal, gboolean by_request)
 {
-	Pending *self = g_new0(Pending, 1);
+	VgpuPending *self = g_new0(VgpuPending, 1);
 	self->context = *context;
 	self->journal = journal;
 	self->by_request = by_request;
@@ -40,8 +40,8 @@ pending_new(const PendingContext *context, Journal *journal, gboolean by_request
 }
 
 void
-pending_take(const PendingContext *context, guint vgpu, GwNumberSource source,
-	     const AccountReading *reading)
+vgpu_pending_take(const VgpuPendingContext *context, guint vgpu, GwNumberSource source,
+		  const AccountReading *reading)
 {
 	/* What is left goes with what was sent until then. */
 	if (reading->is_fresh && context->count_sent != NULL)
@@ -51,7 +51,7 @@ pending_take(const PendingContext *context, guint vgpu, GwNumberSource source,
 }
 
 static void
-refuse(Pending *self, guint i, const char *why)
+refuse(VgpuPending *self, guint i, const char *why)
 {
 	self->is_out[i] = TRUE;
 	self->refusals[i] = g_strdup_printf("what is left of the vGPUs cannot be asked by '%s': %s",
@@ -59,7 +59,7 @@ refuse(Pending *self, guint i, const char *why)
 }
 
 static gboolean
-note(Pending *self, guint i, GError **error)
+note(VgpuPending *self, guint i, GError **error)
 {
 	if (all[i]->add_facts == NULL)
 		return TRUE;
@@ -69,7 +69,7 @@ note(Pending *self, guint i, GError **error)
 }
 
 static void
-begin(Pending *self, guint i)
+begin(VgpuPending *self, guint i)
 {
 	const char *why = NULL;
 	g_autoptr(GError) error = NULL;
@@ -84,7 +84,7 @@ begin(Pending *self, guint i)
 }
 
 void
-pending_poll(Pending *self)
+vgpu_pending_poll(VgpuPending *self)
 {
 	gint64 now_us = self->context.now_us(self->context.now_data);
 	for (guint i = 0; i < N_ASKERS; i++) {
@@ -99,7 +99,7 @@ pending_poll(Pending *self)
 }
 
 char *
-pending_next_refusal(Pending *self)
+vgpu_pending_next_refusal(VgpuPending *self)
 {
 	for (guint i = 0; i < N_ASKERS; i++)
 		if (self->refusals[i] != NULL)
@@ -108,11 +108,11 @@ pending_next_refusal(Pending *self)
 }
 
 gboolean
-pending_end(Pending *self, GError **error)
+vgpu_pending_end(VgpuPending *self, GError **error)
 {
 	gboolean is_back = TRUE;
 	for (guint i = 0; i < N_ASKERS; i++) {
-		PendingAsker *asker = g_steal_pointer(&self->askers[i]);
+		VgpuPendingSource *asker = g_steal_pointer(&self->askers[i]);
 		self->is_out[i] = TRUE;
 		if (asker != NULL && !all[i]->end(asker, is_back ? error : NULL))
 			is_back = FALSE;
@@ -121,12 +121,12 @@ pending_end(Pending *self, GError **error)
 }
 
 void
-pending_free(Pending *self)
+vgpu_pending_free(VgpuPending *self)
 {
 	g_autoptr(GError) error = NULL;
 	if (self == NULL)
 		return;
-	if (!pending_end(self, &error))
+	if (!vgpu_pending_end(self, &error))
 		g_debug("%s", error->message);
 	for (guint i = 0; i < N_ASKERS; i++)
 		g_free(self->refusals[i]);
@@ -134,7 +134,7 @@ pending_free(Pending *self)
 }
 
 gboolean
-pending_put_back(Qemu *qemu, Journal *journal, GError **error)
+vgpu_pending_put_back(Qemu *qemu, Journal *journal, GError **error)
 {
 	gboolean is_back = TRUE;
 	for (guint i = 0; i < N_ASKERS; i++)

@@ -62,7 +62,7 @@ restore(SourceRecovery *self)
 	g_autoptr(Settings) former = settings_from_journal(self->journal);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GError) log_error = NULL;
-	if (!pending_put_back(self->qemu, self->journal, &log_error))
+	if (!vgpu_pending_put_back(self->qemu, self->journal, &log_error))
 		g_debug("recover: %s", log_error->message);
 	if (former != NULL && !settings_restore(former, self->qemu, &error))
 		g_debug("recover: %s", error->message);
@@ -78,7 +78,7 @@ resume_here(SourceRecovery *self, const char *text)
 		journal_remove(self->journal);
 		return;
 	}
-	qemu_wake_failed(self->qemu);
+	qemu_release_failed(self->qemu);
 	if (journal_get_boolean(self->journal, "was_running") &&
 	    !qemu_ensure_running(self->qemu, RUN_TIMEOUT_MS, &error)) {
 		leave(self, GW_PLACE_UNKNOWN, "the guest should run here, but", error->message);

@@ -36,7 +36,7 @@ static guint signals[N_SIGNALS];
 static void
 way_free(gpointer data)
 {
-	SourceWay *way = data;
+	DataPath *way = data;
 	g_free(way->local);
 	g_free(way->host);
 	g_free(way);
@@ -194,7 +194,7 @@ gw_session_add_bind(GwSession *self, const char *local, const char *host, GError
 {
 	if (!net_check_local(local, error))
 		return FALSE;
-	SourceWay *way = g_new0(SourceWay, 1);
+	DataPath *way = g_new0(DataPath, 1);
 	way->local = g_strdup(local);
 	way->host = g_strdup(host);
 	g_ptr_array_add(self->options.ways, way);
@@ -274,12 +274,12 @@ typedef struct {
 	char *phase;
 	GwSample *sample;
 	GwEvent *event;
-} Emission;
+} EventNotice;
 
 static void
 emission_free(gpointer data)
 {
-	Emission *self = data;
+	EventNotice *self = data;
 	g_object_unref(self->session);
 	g_free(self->phase);
 	gw_sample_free(self->sample);
@@ -290,7 +290,7 @@ emission_free(gpointer data)
 static gboolean
 emit(gpointer data)
 {
-	Emission *self = data;
+	EventNotice *self = data;
 	gpointer payload = self->phase != NULL	  ? (gpointer)self->phase
 			   : self->sample != NULL ? (gpointer)self->sample
 						  : (gpointer)self->event;
@@ -298,17 +298,17 @@ emit(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static Emission *
+static EventNotice *
 emission_new(gpointer session, guint signal)
 {
-	Emission *self = g_new0(Emission, 1);
+	EventNotice *self = g_new0(EventNotice, 1);
 	self->session = g_object_ref(session);
 	self->signal = signal;
 	return self;
 }
 
 static void
-send_emission(Emission *self)
+send_emission(EventNotice *self)
 {
 	g_main_context_invoke_full(self->session->context, G_PRIORITY_DEFAULT, emit, self,
 				   emission_free);
@@ -317,7 +317,7 @@ send_emission(Emission *self)
 static void
 on_phase(const char *name, gpointer data)
 {
-	Emission *emission = emission_new(data, SIGNAL_PHASE);
+	EventNotice *emission = emission_new(data, SIGNAL_PHASE);
 	emission->phase = g_strdup(name);
 	send_emission(emission);
 }
@@ -325,7 +325,7 @@ on_phase(const char *name, gpointer data)
 static void
 on_sample(const GwSample *sample, gpointer data)
 {
-	Emission *emission = emission_new(data, SIGNAL_SAMPLE);
+	EventNotice *emission = emission_new(data, SIGNAL_SAMPLE);
 	emission->sample = gw_sample_copy(sample);
 	send_emission(emission);
 }
@@ -333,7 +333,7 @@ on_sample(const GwSample *sample, gpointer data)
 static void
 on_event(const GwEvent *event, gpointer data)
 {
-	Emission *emission = emission_new(data, SIGNAL_EVENT);
+	EventNotice *emission = emission_new(data, SIGNAL_EVENT);
 	emission->event = gw_event_copy(event);
 	send_emission(emission);
 }

@@ -24,7 +24,7 @@ tuning_of(const SourceOptions *options, guint index)
 		tuning.congestion = options->congestion;
 	if (options->ways == NULL || options->ways->len == 0)
 		return tuning;
-	const SourceWay *way = g_ptr_array_index(options->ways, index % options->ways->len);
+	const DataPath *way = g_ptr_array_index(options->ways, index % options->ways->len);
 	tuning.local = way->local;
 	tuning.host = way->host;
 	return tuning;
@@ -56,7 +56,7 @@ open_one(SourceRun *run, const guint8 token[CONTROL_TOKEN_BYTES], guint index, G
 }
 
 void
-source_note_connection(SourceRun *run, const char *name)
+source_report_connection(SourceRun *run, const char *name)
 {
 	const TlsInfo *info = dialer_get_info(run->peer->dialer);
 	report_add_connection(recorder_get_report(run->recorder), name, info->here, info->there,
@@ -76,14 +76,14 @@ source_open_channels(SourceRun *run, GArray *fds, GArray *tcps, GError **error)
 	for (guint i = 0; i < n; i++) {
 		int fd = open_one(run, token, i, error);
 		if (fd < 0) {
-			source_name_host(error, "destination");
+			source_prefix_host(error, "destination");
 			return FALSE;
 		}
 		int tcp = dialer_take_tcp(run->peer->dialer);
 		g_array_append_val(fds, fd);
 		g_array_append_val(tcps, tcp);
 		g_autofree char *name = g_strdup_printf("channel %u", i);
-		source_note_connection(run, name);
+		source_report_connection(run, name);
 	}
 	return TRUE;
 }

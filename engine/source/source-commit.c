@@ -44,7 +44,7 @@ static gboolean
 take_answer(SourceRun *run, PeerOutcome outcome, const char *reason, GError **error)
 {
 	if (outcome == PEER_OUTCOME_RUNNING) {
-		run->guest_is_theirs = TRUE;
+		run->is_committed = TRUE;
 		return TRUE;
 	}
 	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED,
@@ -83,7 +83,7 @@ source_commit(SourceRun *run, GError **error)
 	if (outcome != PEER_OUTCOME_UNKNOWN)
 		return take_answer(run, outcome, text, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s", text);
-	source_name_host(error, "destination");
+	source_prefix_host(error, "destination");
 	return FALSE;
 }
 
@@ -167,7 +167,7 @@ end_source(SourceRun *run, GError **error)
 }
 
 static gboolean
-let_go(SourceRun *run, GError **error)
+end_or_keep_qemu(SourceRun *run, GError **error)
 {
 	if (!run->options->keep_source)
 		return end_source(run, error);
@@ -192,7 +192,7 @@ source_cleanup(SourceRun *run, GError **error)
 	if (journal_append(run->journal, "running", NULL, &local_error) &&
 	    journal_sync(run->journal, &local_error))
 		told = tell_done(run);
-	gboolean ended = let_go(run, local_error == NULL ? &local_error : NULL);
+	gboolean ended = end_or_keep_qemu(run, local_error == NULL ? &local_error : NULL);
 	learn(run);
 	if (told && ended)
 		journal_remove(run->journal);

@@ -12,7 +12,7 @@
 #include "engine/host/vgpu-host.h"
 #include "qmp/qmp-parameters.h"
 
-#define MOST_THROTTLE_STEP 99
+#define MAX_THROTTLE_STEP 99
 
 static gboolean
 has_parameter(SourceRun *run, const char *name)
@@ -50,7 +50,7 @@ static void
 add_throttle(QmpParameters *parameters, gint64 percent)
 {
 	qmp_parameters_set_int(parameters, "cpu-throttle-initial", percent);
-	qmp_parameters_set_int(parameters, "cpu-throttle-increment", MOST_THROTTLE_STEP);
+	qmp_parameters_set_int(parameters, "cpu-throttle-increment", MAX_THROTTLE_STEP);
 	qmp_parameters_set_int(parameters, "max-cpu-throttle", percent);
 	qmp_parameters_set_int(parameters, "throttle-trigger-threshold", 1);
 }
@@ -80,7 +80,7 @@ source_steer(SourceRun *run, GwSample *sample)
 	const GwPrediction *prediction = converge_get_prediction(run->converge);
 	report_take_prediction(recorder_get_report(run->recorder), prediction);
 	sample->downtime_limit_us = converge_get_limit_us(run->converge);
-	sample->held_up_by = g_strdup(converge_get_holdup(run->converge));
+	sample->held_up_by = g_strdup(converge_get_bottleneck(run->converge));
 	if (prediction != NULL) {
 		sample->predicted_downtime_us = gw_number(prediction->downtime_us.likely,
 							  GW_SOURCE_MODEL, prediction->confidence);

@@ -40,7 +40,7 @@ own_words(SourceRun *run)
 	qmp_migrate_info_init(&info);
 	if (run->qemu->closed != NULL || !qmp_query_migrate(run->qemu->qmp, &info, &ignored))
 		qmp_migrate_info_clear(&info);
-	g_autofree char *log = qemu_words_last(&run->qemu->words);
+	g_autofree char *log = qemu_stderr_tail(&run->qemu->words);
 	if (info.error_desc == NULL || log == NULL)
 		return g_strdup(info.error_desc != NULL ? info.error_desc : log);
 	return g_strdup_printf("%s: %s", info.error_desc, log);
@@ -84,7 +84,7 @@ source_describe_reset(SourceRun *run)
 	for (guint i = 0; i < G_N_ELEMENTS(states); i++) {
 		g_autofree char *words =
 			g_strconcat("Failed setting device state to ", states[i], NULL);
-		g_autofree char *line = qemu_words_find(&run->qemu->words, words);
+		g_autofree char *line = qemu_stderr_find(&run->qemu->words, words);
 		if (line == NULL)
 			continue;
 		g_autofree char *names =

@@ -54,13 +54,13 @@ look_at_channels(SourceRun *run, GError **error)
 	gint64 limit_us = (gint64)peer_timeout_ms(&run->options->peer) * 900;
 	if (channel_watch_look(run->watch, limit_us, error))
 		return TRUE;
-	source_name_host(error, "destination");
+	source_prefix_host(error, "destination");
 	return FALSE;
 }
 
 /* One interval: TRUE when it has passed without harm. */
 static gboolean
-wait_a_while(SourceRun *run, StatusWait *wait, GError **error)
+wait_interval(SourceRun *run, StatusWait *wait, GError **error)
 {
 	g_autoptr(GError) cancelled = NULL;
 	g_autoptr(GError) silence = NULL;
@@ -70,7 +70,7 @@ wait_a_while(SourceRun *run, StatusWait *wait, GError **error)
 	gboolean is_silent = !look_at_channels(run, &silence);
 	source_sample_take(run);
 	if (has_broken_off(run))
-		transport_let_go(run->transport);
+		transport_release(run->transport);
 	if (!has_come && g_error_matches(cancelled, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
 		g_propagate_error(error, g_steal_pointer(&cancelled));
 		return FALSE;
@@ -132,7 +132,7 @@ source_precopy(SourceRun *run, GError **error)
 	if (!journal_append(run->journal, "precopy", NULL, error) ||
 	    !journal_sync(run->journal, error))
 		return FALSE;
-	qemu_words_mark(&run->qemu->words);
+	qemu_stderr_mark(&run->qemu->words);
 	source_steer_begin(run);
 	run->migrate_sent = TRUE;
 	transport_start(run->transport);
@@ -144,7 +144,7 @@ source_precopy(SourceRun *run, GError **error)
 	}
 	StatusWait wait = { run, has_stopped_or_ended };
 	while (!has_stopped_or_ended(run->qemu->status))
-		if (!wait_a_while(run, &wait, error) || !check_key(run, error) ||
+		if (!wait_interval(run, &wait, error) || !check_key(run, error) ||
 		    (!has_stopped_or_ended(run->qemu->status) && !check_convergence(run, error)))
 			return FALSE;
 	if (run->qemu->status == QMP_MIGRATE_PRE_SWITCHOVER)
@@ -165,7 +165,7 @@ sever_stream(gpointer data)
  * the next migration of this QEMU.
  */
 static gboolean
-hangs_harmlessly(SourceRun *run)
+is_stuck_cancelling(SourceRun *run)
 {
 	QmpStatus status;
 	g_autoptr(GError) error = NULL;
@@ -193,11 +193,11 @@ source_precopy_undo(SourceRun *run, GError **error)
 	}
 	if (!qmp_migrate_status_is_final(run->qemu->status) &&
 	    !qemu_cancel_migration(run->qemu, sever_stream, run->transport, &stuck) &&
-	    !hangs_harmlessly(run)) {
+	    !is_stuck_cancelling(run)) {
 		g_propagate_error(error, g_steal_pointer(&stuck));
 		return FALSE;
 	}
-	qemu_wake_failed(run->qemu);
+	qemu_release_failed(run->qemu);
 	return !run->source->running || qemu_ensure_running(run->qemu, SETTLE_TIMEOUT_MS, error);
 }
 
@@ -208,7 +208,7 @@ ask_go(SourceRun *run, GError **error)
 	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_SWITCHOVER, NULL,
 							timeout_ms, run->cancellable, error);
 	if (reply == NULL)
-		source_name_host(error, "destination");
+		source_prefix_host(error, "destination");
 	return reply != NULL;
 }
 
@@ -224,7 +224,7 @@ destination_has_decided(gpointer data)
  * everything, then there is one copy of the guest and it is theirs: better run than lost.
  */
 static gboolean
-outlive_source(SourceRun *run, GError **error)
+accept_dead_source(SourceRun *run, GError **error)
 {
 	g_autoptr(GError) why = g_error_copy(run->qemu->closed);
 	gboolean is_theirs =
@@ -243,8 +243,8 @@ wait_completed(SourceRun *run, GError **error)
 	StatusWait wait = { run, qmp_migrate_status_is_final };
 	while (!qmp_migrate_status_is_final(run->qemu->status)) {
 		if (run->qemu->closed != NULL)
-			return outlive_source(run, error);
-		if (!wait_a_while(run, &wait, error) && run->qemu->closed == NULL)
+			return accept_dead_source(run, error);
+		if (!wait_interval(run, &wait, error) && run->qemu->closed == NULL)
 			return FALSE;
 		if (run->qemu->closed != NULL)
 			g_clear_error(error);

@@ -38,7 +38,7 @@ source_check(SourceRun *run, GError **error)
 }
 
 void
-source_name_host(GError **error, const char *host)
+source_prefix_host(GError **error, const char *host)
 {
 	const char *message = (*error)->message;
 	if (!g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
@@ -51,7 +51,7 @@ finish_call(SourceRun *run, ControlCall *call, int timeout_ms, GError **error)
 {
 	JsonObject *reply = control_call_finish(call, timeout_ms, run->cancellable, error);
 	if (reply == NULL)
-		source_name_host(error, "destination");
+		source_prefix_host(error, "destination");
 	return reply;
 }
 
@@ -99,7 +99,7 @@ on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
 	} else if (message->type == CONTROL_FAILED && run->peer_failure == NULL) {
 		run->peer_failure = control_error_from_object(
 			json_object_get_object_member(message->body, "error"));
-		source_name_host(&run->peer_failure, "destination");
+		source_prefix_host(&run->peer_failure, "destination");
 	}
 }
 
@@ -117,10 +117,10 @@ source_connect(SourceRun *run, GError **error)
 			g_clear_error(error);
 			g_propagate_error(error, g_error_copy(run->peer_failure));
 		}
-		source_name_host(error, "destination");
+		source_prefix_host(error, "destination");
 		return FALSE;
 	}
-	source_note_connection(run, "control");
+	source_report_connection(run, "control");
 	run->agent_id = g_strdup(run->peer->agent_id);
 	peer_watch(run->peer->conn, peer_timeout_ms(&run->options->peer));
 	qemu_start_heartbeat(run->qemu);
@@ -341,7 +341,7 @@ gboolean
 source_setup(SourceRun *run, GError **error)
 {
 	if (!apply_settings(run, error) || !attach_channels(run, error)) {
-		source_name_host(error, "source");
+		source_prefix_host(error, "source");
 		return FALSE;
 	}
 	g_autoptr(JsonObject) reply = call(run, CONTROL_SETUP, NULL, CALL_TIMEOUT_MS, error);

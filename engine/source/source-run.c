@@ -32,12 +32,6 @@ static const SourceStep steps[] = {
 };
 #define CHECK_STEPS 3 /* as far as the plan */
 
-static gboolean
-is_committed(SourceRun *run)
-{
-	return run->guest_is_theirs;
-}
-
 /* After the commit nothing can be taken back: a cancel, and a hook's no, come too late. */
 static gboolean
 run_step_after_commit(SourceRun *run, const SourceStep *step, GError **error)
@@ -53,7 +47,7 @@ static gboolean
 run_step(SourceRun *run, const SourceStep *step, GError **error)
 {
 	recorder_phase(run->recorder, step->phase);
-	if (is_committed(run))
+	if (run->is_committed)
 		return run_step_after_commit(run, step, error);
 	return !g_cancellable_set_error_if_cancelled(run->cancellable, error) &&
 	       hook_run(run->options->hook, step->phase, run->vm_name, "source", HOOK_TIMEOUT_MS,
@@ -126,7 +120,7 @@ report_error(SourceRun *run, const char *phase, const GError *error, const GErro
 	if (run->qemu != NULL && report->error_qemu_source == NULL)
 		report->error_qemu_source = run->qemu->info.error_desc != NULL
 						    ? g_strdup(run->qemu->info.error_desc)
-						    : qemu_words_last(&run->qemu->words);
+						    : qemu_stderr_tail(&run->qemu->words);
 	if (run->peer_failure != NULL && report->error_qemu_destination == NULL)
 		report->error_qemu_destination = g_strdup(run->peer_failure->message);
 }
@@ -196,7 +190,7 @@ run_steps(SourceRun *run, guint n_steps)
 	}
 	GwReport *report = recorder_get_report(run->recorder);
 	report->outcome = GW_OUTCOME_COMPLETED;
-	report->vm_runs_on = is_committed(run) ? GW_PLACE_DESTINATION : GW_PLACE_SOURCE;
+	report->vm_runs_on = run->is_committed ? GW_PLACE_DESTINATION : GW_PLACE_SOURCE;
 }
 
 /* A check changes nothing, so what the agent did for it goes away in any case. */

@@ -21,7 +21,7 @@
 typedef struct {
 	char *local; /* an address of ours */
 	char *host;  /* (nullable): the agent's address there; as for the control connection */
-} SourceWay;
+} DataPath;
 
 typedef struct {
 	char *qmp_path;
@@ -36,8 +36,8 @@ typedef struct {
 	const char *transport; /* (nullable): the plan's choice */
 	guint channels;	       /* 0: the plan's choice */
 	gboolean account;      /* look at the stream */
-	GPtrArray *ways; /* (nullable): of SourceWay: channel i takes number i modulo their count */
-	char *congestion;    /* (nullable): as the system has it */
+	GPtrArray *ways;  /* (nullable): of DataPath: channel i takes number i modulo their count */
+	char *congestion; /* (nullable): as the system has it */
 	gint64 unsent_bytes; /* that may wait in a channel's socket; 0: as many as it holds */
 	GwOnStall on_stall;
 	gboolean ask_devices; /* the vGPUs' drivers too, while they are migrated */
@@ -70,14 +70,14 @@ typedef struct {
 	Settings *former_settings; /* (nullable): until we begin to change them */
 	Transport *transport;	   /* (nullable): once the data channels are QEMU's */
 	Account *account;	   /* (nullable): from the setup on */
-	Pending *pending;	   /* (nullable): likewise */
+	VgpuPending *pending;	   /* (nullable): likewise */
 	GwStreamReader *stream;	   /* (nullable): where it is looked at */
 	SourceTap *taps;	   /* (nullable): of the transport's channels, by index */
 	ChannelWatch *watch;	   /* (nullable): of those */
 	Converge *converge;	   /* (nullable): before pre-copy */
 	gboolean given_up;	   /* by it */
 	gboolean migrate_sent;
-	gboolean guest_is_theirs; /* the agent said RUNNING */
+	gboolean is_committed; /* the agent said RUNNING */
 
 	/* Written down by callbacks. */
 	GError *peer_failure;		/* the agent's notice that its side has failed */
@@ -113,7 +113,7 @@ gboolean source_cleanup(SourceRun *run, GError **error);
  * -1 where there is none. */
 gboolean source_open_channels(SourceRun *run, GArray *fds, GArray *tcps, GError **error);
 /* Writes down how the connection that was made last is encrypted. */
-void source_note_connection(SourceRun *run, const char *name);
+void source_report_connection(SourceRun *run, const char *name);
 
 /* source-sample.c: begin once the channels are there, clear once they are gone. */
 void source_sample_begin(SourceRun *run);
@@ -131,7 +131,7 @@ gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Tells that something was left at @host that nobody will take away but `godwit recover` there. */
 void source_report_left_over(SourceRun *run, const char *host, const GError *error);
 /* Puts "@host: " before *@error unless it names a host already, or is a cancel. */
-void source_name_host(GError **error, const char *host);
+void source_prefix_host(GError **error, const char *host);
 /* source-steer.c: for a run whose plan is made. */
 void source_steer_begin(SourceRun *run);
 /* Shows the controller a sample of a guest that still runs, tells QEMU what it wants, and completes the sample. */

@@ -70,7 +70,7 @@ now_us(gpointer data)
 static void
 begin_asking(SourceRun *run)
 {
-	const PendingContext context = {
+	const VgpuPendingContext context = {
 		.qemu = run->qemu,
 		.vgpus = run->source->vgpus,
 		.name = run->session,
@@ -80,7 +80,7 @@ begin_asking(SourceRun *run)
 		.count_sent = count_sent,
 	};
 	if (run->source->vgpus != NULL && run->source->vgpus->len > 0)
-		run->pending = pending_new(&context, run->journal, run->options->ask_devices);
+		run->pending = vgpu_pending_new(&context, run->journal, run->options->ask_devices);
 }
 
 void
@@ -95,13 +95,13 @@ source_sample_begin(SourceRun *run)
 gboolean
 source_sample_end(SourceRun *run, GError **error)
 {
-	return run->pending == NULL || pending_end(run->pending, error);
+	return run->pending == NULL || vgpu_pending_end(run->pending, error);
 }
 
 void
 source_sample_clear(SourceRun *run)
 {
-	g_clear_pointer(&run->pending, pending_free);
+	g_clear_pointer(&run->pending, vgpu_pending_free);
 	g_clear_pointer(&run->account, account_free);
 	g_clear_pointer(&run->stream, gw_stream_reader_free);
 	g_clear_pointer(&run->taps, g_free);
@@ -133,7 +133,7 @@ tell_doubts(SourceRun *run)
 	char *text;
 	while ((text = account_next_doubt(run->account)) != NULL)
 		tell(run, "doubt", text);
-	while (run->pending != NULL && (text = pending_next_refusal(run->pending)) != NULL)
+	while (run->pending != NULL && (text = vgpu_pending_next_refusal(run->pending)) != NULL)
 		tell(run, "not asked", text);
 }
 
@@ -142,7 +142,7 @@ static void
 ask(SourceRun *run)
 {
 	if (run->pending != NULL && run->qemu->status == QMP_MIGRATE_ACTIVE)
-		pending_poll(run->pending);
+		vgpu_pending_poll(run->pending);
 }
 
 /* Before its second look at the bitmap QEMU says 0 for the dirty rate, and its own limit for the downtime. */

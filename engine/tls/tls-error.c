@@ -103,7 +103,7 @@ tls_set_error(TlsHandshake *self, GError **error)
 {
 	unsigned long code = ERR_peek_error();
 	int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
-	if (self->is_turned_away)
+	if (self->is_rejected)
 		g_set_error(error, GW_ERROR, GW_ERROR_BUSY, "too many handshakes");
 	else if (self->verify_error != X509_V_OK)
 		set_verify_error(self, error);

@@ -14,13 +14,13 @@ struct TlsHandshake {
 	gboolean rekey; /* agreed on */
 
 	/* The server's. */
-	const TlsDoor *door; /* (nullable) */
+	const TlsServerPolicy *door; /* (nullable) */
 	gpointer door_data;
-	gboolean is_turned_away; /* by @door's admit() */
+	gboolean is_rejected; /* by @door's admit() */
 	char *refusal; /* (nullable): why a peer that is known is not taken, for it to read */
 
 	/* The client's. */
-	const TlsWish *wish; /* (nullable) */
+	const TlsClientOptions *wish; /* (nullable) */
 	char heard[TLS_REFUSAL_BYTES + 1];
 	gsize n_heard;
 

@@ -25,7 +25,7 @@ G_STATIC_ASSERT(sizeof PROTOCOL == 0x08 + 1 && sizeof PROTOCOL_REKEY == 0x0e + 1
 static gboolean
 prepare_client(TlsHandshake *self)
 {
-	const TlsWish *wish = self->wish;
+	const TlsClientOptions *wish = self->wish;
 	const guint8 *protocol = wish->rekey ? wire_rekey : wire_plain;
 	guint len = (guint)(wish->rekey ? sizeof wire_rekey : sizeof wire_plain) - 1;
 	int kernel_version = tls_creds_get_kernel_version(self->creds);
@@ -80,9 +80,8 @@ on_hello(SSL *ssl, int *ret_alert, void *data)
 	TlsHandshake *self = SSL_get_app_data(ssl);
 	int kernel_version = tls_creds_get_kernel_version(self->creds);
 	g_autofree char *pass = read_pass(ssl);
-	self->is_turned_away =
-		self->door->admit != NULL && !self->door->admit(pass, self->door_data);
-	if (self->is_turned_away) {
+	self->is_rejected = self->door->admit != NULL && !self->door->admit(pass, self->door_data);
+	if (self->is_rejected) {
 		*ret_alert = SSL_AD_INTERNAL_ERROR;
 		return SSL_CLIENT_HELLO_ERROR;
 	}

@@ -84,7 +84,7 @@ tls_handshake_free(TlsHandshake *self)
 }
 
 TlsHandshake *
-tls_handshake_new_server(TlsCreds *creds, int fd, const TlsDoor *door, gpointer data)
+tls_handshake_new_server(TlsCreds *creds, int fd, const TlsServerPolicy *door, gpointer data)
 {
 	TlsHandshake *self = handshake_new(creds, fd);
 	self->door = door;
@@ -137,7 +137,7 @@ own_end(TlsHandshake *self)
 
 /* A new record of a few bytes goes whole or not at all. */
 static TlsStep
-say_word(TlsHandshake *self, GError **error)
+write_verdict(TlsHandshake *self, GError **error)
 {
 	size_t n = 0;
 	char word = own_end(self)[0] == 'k' ? WORD_KERNEL : WORD_PROCESS;
@@ -163,7 +163,7 @@ take_refusal(TlsHandshake *self, GError **error)
 }
 
 static TlsStep
-hear_word(TlsHandshake *self, GError **error)
+read_verdict(TlsHandshake *self, GError **error)
 {
 	size_t n = 0;
 	/* One byte: what may follow the word is not ours to read. A refusal is one record, and ends it all. */
@@ -198,7 +198,7 @@ tls_handshake_step(TlsHandshake *self, GError **error)
 				g_strdup_printf("%c'%s' is not among the subjects that it takes",
 						WORD_REFUSED, self->subject);
 	}
-	return self->wish != NULL ? hear_word(self, error) : say_word(self, error);
+	return self->wish != NULL ? read_verdict(self, error) : write_verdict(self, error);
 }
 
 static void
@@ -255,8 +255,8 @@ wait_for(TlsHandshake *self, TlsStep step, gint64 deadline_us, GCancellable *can
 }
 
 int
-tls_connect(TlsCreds *creds, int fd, const TlsWish *wish, int timeout_ms, TlsInfo *ret_info,
-	    GCancellable *cancellable, GError **error)
+tls_connect(TlsCreds *creds, int fd, const TlsClientOptions *wish, int timeout_ms,
+	    TlsInfo *ret_info, GCancellable *cancellable, GError **error)
 {
 	gint64 deadline_us = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
 	g_autoptr(TlsHandshake) self = handshake_new(creds, fd);

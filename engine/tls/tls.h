@@ -24,10 +24,10 @@ typedef struct {
 	TlsPumps *pumps;  /* where a process's end of it will be */
 	const char *host; /* must be in the agent's certificate: a name or an IP address */
 	const char *
-		pass; /* (nullable): control_pass(): lets an agent under load tell it from strangers */
+		pass; /* (nullable): control_token_proof(): lets an agent under load tell it from strangers */
 	gboolean rekey;		     /* too much will flow for one key: no kernel, on either side */
 	const TlsPumpLimits *limits; /* (nullable): the usual ones; tests have others */
-} TlsWish;
+} TlsClientOptions;
 
 /**
  * tls_connect:
@@ -38,8 +38,8 @@ typedef struct {
  *
  * Returns: a descriptor that is the caller's; -1 with %GW_ERROR_TLS, %GW_ERROR_BUSY or %G_IO_ERROR_CANCELLED
  */
-int tls_connect(TlsCreds *creds, int fd, const TlsWish *wish, int timeout_ms, TlsInfo *ret_info,
-		GCancellable *cancellable, GError **error);
+int tls_connect(TlsCreds *creds, int fd, const TlsClientOptions *wish, int timeout_ms,
+		TlsInfo *ret_info, GCancellable *cancellable, GError **error);
 
 typedef enum {
 	TLS_WANTS_READ,
@@ -53,16 +53,17 @@ typedef struct TlsHandshake TlsHandshake;
 
 /* What an agent asks of those who come. */
 typedef struct {
-	TlsPumps *pumps; /* as in TlsWish */
+	TlsPumps *pumps; /* as in TlsClientOptions */
 	/* Is this handshake, which costs us much more than it costs a stranger, worth its time? Called once, when
 	 * the peer has said hello and nothing was computed yet. @pass: (nullable) */
 	gboolean (*admit)(const char *pass, gpointer data);
 	/* (nullable): of "CN=a" patterns with * and ?; NULL: whoever the authority has signed */
 	const char *const *allowed;
-} TlsDoor;
+} TlsServerPolicy;
 
 /* Takes over @fd, which must not block. @door lives as long as the handshake. */
-TlsHandshake *tls_handshake_new_server(TlsCreds *creds, int fd, const TlsDoor *door, gpointer data);
+TlsHandshake *
+tls_handshake_new_server(TlsCreds *creds, int fd, const TlsServerPolicy *door, gpointer data);
 /* Closes its descriptor, unless tls_handshake_finish() was called. */
 void tls_handshake_free(TlsHandshake *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsHandshake, tls_handshake_free)

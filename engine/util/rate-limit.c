@@ -7,26 +7,26 @@
  */
 #include "engine/util/rate-limit.h"
 
-#define MAX_NAMES 1024
-#define SWEEP_US  100000 /* between two looks through all of them */
-#define STRANGERS ""	 /* whom all the names past the bound share */
+#define MAX_NAMES     1024
+#define SWEEP_US      100000 /* between two looks through all of them */
+#define OVERFLOW_NAME ""     /* whom all the names past the bound share */
 
 typedef struct {
 	double left;
 	gint64 seen_us;
 } Bucket;
 
-struct Budget {
+struct RateLimiter {
 	double per_us;
 	double burst;
 	GHashTable *buckets; /* name -> Bucket */
 	gint64 sweep_us;     /* when it is worth while to look for full ones again */
 };
 
-Budget *
-budget_new(guint per_s, guint burst)
+RateLimiter *
+rate_limiter_new(guint per_s, guint burst)
 {
-	Budget *self = g_new0(Budget, 1);
+	RateLimiter *self = g_new0(RateLimiter, 1);
 	self->per_us = per_s / (double)G_USEC_PER_SEC;
 	self->burst = burst;
 	self->buckets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -34,7 +34,7 @@ budget_new(guint per_s, guint burst)
 }
 
 void
-budget_free(Budget *self)
+rate_limiter_free(RateLimiter *self)
 {
 	if (self == NULL)
 		return;
@@ -43,14 +43,14 @@ budget_free(Budget *self)
 }
 
 static double
-level(const Budget *self, const Bucket *bucket, gint64 now_us)
+level(const RateLimiter *self, const Bucket *bucket, gint64 now_us)
 {
 	double grown = (double)(now_us - bucket->seen_us) * self->per_us;
 	return MIN(bucket->left + grown, self->burst);
 }
 
 static void
-forget_full_ones(Budget *self, gint64 now_us)
+forget_full_ones(RateLimiter *self, gint64 now_us)
 {
 	GHashTableIter iter;
 	gpointer bucket;
@@ -64,14 +64,14 @@ forget_full_ones(Budget *self, gint64 now_us)
 }
 
 static Bucket *
-find(Budget *self, const char *who, gint64 now_us)
+find(RateLimiter *self, const char *who, gint64 now_us)
 {
 	Bucket *bucket = g_hash_table_lookup(self->buckets, who);
 	if (bucket != NULL)
 		return bucket;
 	if (g_hash_table_size(self->buckets) >= MAX_NAMES)
 		forget_full_ones(self, now_us);
-	const char *name = g_hash_table_size(self->buckets) < MAX_NAMES ? who : STRANGERS;
+	const char *name = g_hash_table_size(self->buckets) < MAX_NAMES ? who : OVERFLOW_NAME;
 	bucket = g_hash_table_lookup(self->buckets, name);
 	if (bucket != NULL)
 		return bucket;
@@ -83,7 +83,7 @@ find(Budget *self, const char *who, gint64 now_us)
 }
 
 gboolean
-budget_take(Budget *self, const char *who, gint64 now_us)
+rate_limiter_take(RateLimiter *self, const char *who, gint64 now_us)
 {
 	Bucket *bucket = find(self, who, now_us);
 	bucket->left = level(self, bucket, now_us);

@@ -5,15 +5,15 @@
 
 /* How often somebody may ask for something that is dear: a bucket for each, which fills up again with time. Pure:
  * the clock is the caller's. */
-typedef struct Budget Budget;
+typedef struct RateLimiter RateLimiter;
 
 /**
- * budget_new:
+ * rate_limiter_new:
  * @per_s: how many a second, in the long run
  * @burst: how many at once after a pause
  */
-Budget *budget_new(guint per_s, guint burst);
-void budget_free(Budget *self);
+RateLimiter *rate_limiter_new(guint per_s, guint burst);
+void rate_limiter_free(RateLimiter *self);
 
 /* May @who have one more? @now_us never goes back. */
-gboolean budget_take(Budget *self, const char *who, gint64 now_us);
+gboolean rate_limiter_take(RateLimiter *self, const char *who, gint64 now_us);

@@ -36,8 +36,8 @@ close_nothing(BenchFlow *flow)
 static void
 shake_hands(BenchFlow *flow, const Both *both, gboolean rekey, TlsInfo *ret_info)
 {
-	const TlsDoor door = { .pumps = tls_rig_pumps() };
-	const TlsWish wish = { .pumps = tls_rig_pumps(), .host = "b", .rekey = rekey };
+	const TlsServerPolicy door = { .pumps = tls_rig_pumps() };
+	const TlsClientOptions wish = { .pumps = tls_rig_pumps(), .host = "b", .rekey = rekey };
 	int dialled, accepted;
 	g_autoptr(GError) error = NULL;
 	TlsRigServed served;

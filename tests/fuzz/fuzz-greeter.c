@@ -71,7 +71,7 @@ on_rejected(const char *peer, const GError *error, gpointer data)
 	((Door *)data)->over = TRUE;
 }
 
-static const GreeterListener listener = { on_control, on_channel, on_expects, on_rejected };
+static const AcceptorListener listener = { on_control, on_channel, on_expects, on_rejected };
 
 static TlsCreds *
 make_creds(void)
@@ -97,25 +97,25 @@ make_creds(void)
 
 /* Until the stranger, who has hung up, is dealt with. */
 static void
-greet(GSocket *socket, const GreeterTerms *terms)
+greet(GSocket *socket, const AcceptorConfig *terms)
 {
 	Door door = { 0 };
-	GreeterSet *set = greeter_set_new(&listener, terms, &door);
+	AcceptorSet *set = acceptor_set_new(&listener, terms, &door);
 
-	greeter_set_add(set, socket);
+	acceptor_set_add(set, socket);
 	for (guint i = 0; i < MAX_TURNS; i++)
 		if (!g_main_context_iteration(NULL, FALSE) && door.over)
 			break;
 	if (door.conn != NULL)
 		g_assert(door.n_messages > 0 || control_conn_get_error(door.conn) != NULL);
 	control_conn_free(door.conn);
-	greeter_set_free(set);
+	acceptor_set_free(set);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static GreeterTerms terms = { .insecure = TRUE };
+	static AcceptorConfig terms = { .insecure = TRUE };
 	int ends[2];
 
 	g_log_set_always_fatal(G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING | G_LOG_FATAL_MASK);

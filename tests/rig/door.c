@@ -10,17 +10,19 @@
 #include "tests/rig/tcp-pair.h"
 #include "tests/rig/tls-rig.h"
 
-static const GreeterLimits usual = { .decide_ms = 60000,
-				     .dear_per_s = 32,
-				     .dear_burst = 96,
-				     .total_per_s = 128,
-				     .total_burst = 256 };
-const GreeterLimits door_narrow = {
-	.decide_ms = 60000, .dear_per_s = 0, .dear_burst = 3, .total_per_s = 0, .total_burst = 4
+static const AcceptorLimits usual = { .decide_ms = 60000,
+				      .costly_per_s = 32,
+				      .costly_burst = 96,
+				      .total_per_s = 128,
+				      .total_burst = 256 };
+const AcceptorLimits door_narrow = {
+	.decide_ms = 60000, .costly_per_s = 0, .costly_burst = 3, .total_per_s = 0, .total_burst = 4
 };
-const GreeterLimits door_hasty = {
-	.decide_ms = 300, .dear_per_s = 32, .dear_burst = 96, .total_per_s = 128, .total_burst = 256
-};
+const AcceptorLimits door_hasty = { .decide_ms = 300,
+				    .costly_per_s = 32,
+				    .costly_burst = 96,
+				    .total_per_s = 128,
+				    .total_burst = 256 };
 
 static gboolean
 on_control(GSocket *socket, const char *peer, gpointer data)
@@ -69,7 +71,7 @@ on_rejected(const char *peer, const GError *error, gpointer data)
 	door->decided = TRUE;
 }
 
-static const GreeterListener listener = { on_control, on_channel, on_expects, on_rejected };
+static const AcceptorListener listener = { on_control, on_channel, on_expects, on_rejected };
 
 void
 door_open(Door *self)
@@ -80,9 +82,9 @@ door_open(Door *self)
 	self->terms.pumps = tls_rig_pumps();
 	if (self->terms.limits == NULL)
 		self->terms.limits = &usual;
-	self->set = greeter_set_new(&listener, &self->terms, self);
+	self->set = acceptor_set_new(&listener, &self->terms, self);
 	tcp_pair(&self->dialled, &accepted);
-	greeter_set_add(self->set, accepted);
+	acceptor_set_add(self->set, accepted);
 }
 
 GSocket *
@@ -92,14 +94,14 @@ door_dial(Door *self, GSocket *listening)
 	g_autoptr(GSocket) accepted = g_socket_accept(listening, NULL, NULL);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(accepted);
-	greeter_set_add(self->set, accepted);
+	acceptor_set_add(self->set, accepted);
 	return dialled;
 }
 
 void
 door_clear(Door *self)
 {
-	greeter_set_free(self->set);
+	acceptor_set_free(self->set);
 	g_clear_object(&self->dialled);
 	g_clear_object(&self->control);
 	if (self->set != NULL && self->channel_fd >= 0)

@@ -9,9 +9,9 @@ typedef struct {
 	gboolean waits_for_channel;
 	gboolean is_full;
 	const char *pass; /* (nullable): that a session waits for */
-	GreeterTerms terms;
+	AcceptorConfig terms;
 
-	GreeterSet *set;
+	AcceptorSet *set;
 	GSocket *dialled; /* what the stranger holds */
 	GSocket *control;
 	char *peer;
@@ -25,9 +25,9 @@ typedef struct {
 } Door;
 
 /* Three dear things, however slow or fast the machine is. */
-extern const GreeterLimits door_narrow;
+extern const AcceptorLimits door_narrow;
 /* No patience; all else is as usual, with the patience that a slow machine needs, where nothing is set. */
-extern const GreeterLimits door_hasty;
+extern const AcceptorLimits door_hasty;
 
 void door_open(Door *self);
 /* One more stranger. (transfer full): what he holds. */

@@ -159,10 +159,10 @@ note(LoopEnd *end, const Loop *loop, const Converge *converge)
 {
 	end->most_limit_s = MAX(end->most_limit_s, loop->limit_s);
 	end->least_limit_s = MIN(end->least_limit_s, loop->limit_s);
-	if (converge_get_holdup(converge) == NULL)
+	if (converge_get_bottleneck(converge) == NULL)
 		return;
-	g_free(end->holdup);
-	end->holdup = g_strdup(converge_get_holdup(converge));
+	g_free(end->bottleneck);
+	end->bottleneck = g_strdup(converge_get_bottleneck(converge));
 }
 
 /* Returns: whether it is given up */
@@ -215,6 +215,6 @@ loop_run(const LoopGuest *guest, const ConvergePolicy *policy, LoopEnd *ret_end)
 void
 loop_end_clear(LoopEnd *self)
 {
-	g_clear_pointer(&self->holdup, g_free);
+	g_clear_pointer(&self->bottleneck, g_free);
 	g_clear_pointer(&self->reason, g_free);
 }

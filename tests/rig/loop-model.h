@@ -40,8 +40,8 @@ typedef struct {
 	double most_limit_s, least_limit_s; /* that were told */
 	gint64 throttle_percent;
 	guint n_commands;
-	char *holdup; /* the last that was named */
-	char *reason; /* for giving up */
+	char *bottleneck; /* the last that was named */
+	char *reason;	  /* for giving up */
 } LoopEnd;
 
 void loop_run(const LoopGuest *guest, const ConvergePolicy *policy, LoopEnd *ret_end);

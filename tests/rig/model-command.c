@@ -351,9 +351,9 @@ set_parameter(Model *self, const char *name, gint64 value, Reply *reply)
 	if (slot == NULL)
 		refuse(reply, "Parameter '%s' is unexpected", name);
 	else if (g_str_equal(name, "downtime-limit") && value > 2000000)
-		refuse(reply,
-		       "Parameter 'downtime-limit' expects an integer in the range of 0 to 2000 "
-		       "seconds");
+		refuse(reply, "Parameter 'downtime-limit' expects_proof an integer in the range of "
+			      "0 to 2000 "
+			      "seconds");
 	else
 		*slot = value;
 }

@@ -191,7 +191,7 @@ serve(gpointer data)
 }
 
 TlsRigServer *
-tls_rig_serve(TlsCreds *creds, int fd, const TlsDoor *door, gpointer data)
+tls_rig_serve(TlsCreds *creds, int fd, const TlsServerPolicy *door, gpointer data)
 {
 	TlsRigServer *self = g_new0(TlsRigServer, 1);
 

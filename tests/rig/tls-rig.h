@@ -30,7 +30,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsRigServed, tls_rig_served_clear)
 
 /* Begins to shake hands on @fd, for a minute at most. */
 typedef struct TlsRigServer TlsRigServer;
-TlsRigServer *tls_rig_serve(TlsCreds *creds, int fd, const TlsDoor *door, gpointer data);
+TlsRigServer *tls_rig_serve(TlsCreds *creds, int fd, const TlsServerPolicy *door, gpointer data);
 /* Waits for its end. */
 void tls_rig_finish(TlsRigServer *self, TlsRigServed *ret_served);
 

@@ -36,7 +36,7 @@ static gpointer
 dial(gpointer data)
 {
 	Source *self = data;
-	const TlsWish wish = { .pumps = tls_rig_pumps(), .host = "b", .pass = self->pass };
+	const TlsClientOptions wish = { .pumps = tls_rig_pumps(), .host = "b", .pass = self->pass };
 
 	self->fd = tls_connect(self->creds, self->wire, &wish, WAIT_MS, NULL, NULL, &self->error);
 	g_atomic_int_set(&self->done, TRUE);
@@ -88,7 +88,7 @@ meet(Door *door, Source *source, const char *folder)
 static void
 end(Door *door)
 {
-	g_clear_pointer(&door->set, greeter_set_free);
+	g_clear_pointer(&door->set, acceptor_set_free);
 	g_clear_object(&door->control);
 	if (door->channel_fd >= 0)
 		close(door->channel_fd);
@@ -228,7 +228,7 @@ a_channel_of_a_session_gets_through_a_flood(void)
 {
 	g_auto(Folder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
-	g_autofree char *pass = control_pass(token);
+	g_autofree char *pass = control_token_proof(token);
 	g_autoptr(GSocket) listening = tcp_listen("127.0.0.1");
 	g_auto(Door)
 		door = { .waits_for_channel = TRUE, .pass = pass, .terms.limits = &door_narrow };
@@ -237,11 +237,11 @@ a_channel_of_a_session_gets_through_a_flood(void)
 	door.terms.tls = tls_creds_load(host, TLS_SERVER, NULL);
 	source.creds = tls_creds_load(host, TLS_CLIENT, NULL);
 	door_open(&door);
-	for (guint i = 0; i < door_narrow.dear_burst + 2; i++) {
+	for (guint i = 0; i < door_narrow.costly_burst + 2; i++) {
 		g_autoptr(GSocket) stranger = door_dial(&door, listening);
 		source_again(&source, stranger);
 		gboolean is_busy = g_error_matches(source.error, GW_ERROR, GW_ERROR_BUSY);
-		CU_ASSERT_EQUAL(is_busy, i >= door_narrow.dear_burst);
+		CU_ASSERT_EQUAL(is_busy, i >= door_narrow.costly_burst);
 		CU_ASSERT_EQUAL(source.fd >= 0, !is_busy);
 	}
 	g_autoptr(GSocket) dialled = door_dial(&door, listening);

@@ -199,7 +199,7 @@ control_connections_are_given_out_by_and_by(void)
 	g_autoptr(GPtrArray) strangers = g_ptr_array_new_with_free_func(g_object_unref);
 
 	door_open(&door);
-	for (guint i = 0; i < door_narrow.dear_burst + 2; i++) {
+	for (guint i = 0; i < door_narrow.costly_burst + 2; i++) {
 		g_ptr_array_add(strangers, door_dial(&door, listening));
 		tcp_send(g_ptr_array_index(strangers, i), "{", 1);
 		door.decided = FALSE;

@@ -26,7 +26,7 @@ watch(const Step *steps, gsize n_steps)
 {
 	TcpWatch self = { 0 };
 	for (gsize i = 0; i < n_steps; i++) {
-		TcpLook look = { .is_waiting = steps[i].is_waiting,
+		TcpInfo look = { .is_waiting = steps[i].is_waiting,
 				 .silent_us = steps[i].silent_s * S };
 		gint64 now_us = (1000 + (gint64)i) * S;
 		CU_ASSERT_EQUAL(tcp_watch(&self, &look, now_us), steps[i].owed_s * S);
@@ -83,11 +83,11 @@ a_connection_is_told_of(void)
 	g_autoptr(GSocket) dialled = NULL;
 	g_autoptr(GSocket) accepted = NULL;
 	g_autofree char *bytes = g_malloc0(200000);
-	TcpLook look;
+	TcpInfo look;
 	tcp_pair(&dialled, &accepted);
 	tcp_send(dialled, bytes, 200000);
 	for (guint i = 0; i < 1000; i++) {
-		CU_ASSERT_TRUE_FATAL(tcp_look(g_socket_get_fd(dialled), &look));
+		CU_ASSERT_TRUE_FATAL(tcp_info_read(g_socket_get_fd(dialled), &look));
 		if (look.acked_bytes >= 200000)
 			break;
 		g_socket_receive(accepted, bytes, 200000, NULL, NULL);
@@ -110,14 +110,14 @@ a_peer_that_does_not_read_is_there(void)
 	g_autoptr(GSocket) accepted = NULL;
 	static const char bytes[65536];
 	TcpWatch self = { 0 };
-	TcpLook look = { 0 };
+	TcpInfo look = { 0 };
 	gint64 longest_us = 0;
 	tcp_pair(&dialled, &accepted);
 	g_socket_set_blocking(dialled, FALSE);
 	for (guint i = 0; i < 100; i++) {
 		while (g_socket_send(dialled, bytes, sizeof bytes, NULL, NULL) > 0)
 			continue;
-		CU_ASSERT_TRUE_FATAL(tcp_look(g_socket_get_fd(dialled), &look));
+		CU_ASSERT_TRUE_FATAL(tcp_info_read(g_socket_get_fd(dialled), &look));
 		longest_us = MAX(longest_us, tcp_watch(&self, &look, g_get_monotonic_time()));
 		g_usleep(10000);
 	}
@@ -128,11 +128,11 @@ a_peer_that_does_not_read_is_there(void)
 static void
 other_descriptors_are_told_apart(void)
 {
-	TcpLook look;
+	TcpInfo look;
 	int pair[2];
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	CU_ASSERT_FALSE(tcp_look(pair[0], &look));
-	CU_ASSERT_FALSE(tcp_look(-1, &look));
+	CU_ASSERT_FALSE(tcp_info_read(pair[0], &look));
+	CU_ASSERT_FALSE(tcp_info_read(-1, &look));
 	close(pair[0]);
 	close(pair[1]);
 }

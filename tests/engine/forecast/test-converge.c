@@ -92,7 +92,7 @@ hopeless_ram_is_given_up_with_the_numbers(void)
 	loop_run(&guest, &policy, &end);
 	CU_ASSERT_TRUE(end.gave_up);
 	CU_ASSERT_TRUE(end.seconds < 70);
-	TEST_STRING(end.holdup, "ram");
+	TEST_STRING(end.bottleneck, "ram");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(end.reason);
 	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "a downtime of 1050 ms is allowed, about 2"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "115 MiB/s go out; RAM has "));
@@ -186,7 +186,7 @@ throttle_does_not_slow_a_gpu(void)
 	loop_run(&guest, &policy, &end);
 	CU_ASSERT_TRUE(end.gave_up);
 	CU_ASSERT_EQUAL(end.throttle_percent, 0);
-	TEST_STRING(end.holdup, "gpu0");
+	TEST_STRING(end.bottleneck, "gpu0");
 	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "vGPU 'gpu0' has "));
 }
 
@@ -219,7 +219,7 @@ debt_beyond_the_maximum_is_told_at_once(void)
 	loop_run(&guest, &policy, &end);
 	CU_ASSERT_TRUE(end.gave_up);
 	CU_ASSERT_TRUE(end.seconds < 1.2);
-	TEST_STRING(end.holdup, "gpu1");
+	TEST_STRING(end.bottleneck, "gpu1");
 	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "vGPU 'gpu1' has 400 MiB left, which can go "
 						  "only when the guest has stopped"));
 }
@@ -240,7 +240,7 @@ limit_climbs_where_nobody_tells(void)
 		CU_ASSERT_TRUE(end.ended);
 		CU_ASSERT_TRUE(end.most_limit_s < 100 * MIB / LINK * 1.27);
 		CU_ASSERT_TRUE(end.seconds < 8);
-		TEST_STRING(end.holdup, "gpu0");
+		TEST_STRING(end.bottleneck, "gpu0");
 	}
 }
 
@@ -272,7 +272,7 @@ vram_that_does_not_converge_is_named(void)
 	loop_run(&guest, &policy, &end);
 	CU_ASSERT_TRUE(end.ended);
 	CU_ASSERT_TRUE(end.downtime_s <= 2);
-	TEST_STRING(end.holdup, "gpu0");
+	TEST_STRING(end.bottleneck, "gpu0");
 }
 
 /* Its rate is hidden by what is dirty already: what stays dirty shows, and sets the limit within seconds, or ends it. */

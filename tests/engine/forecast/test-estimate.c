@@ -16,21 +16,21 @@
 
 /* A guest whose memory goes over the link; the test says what each look finds. */
 typedef struct {
-	Dirty dirty;
+	Estimate dirty;
 	gint64 time_us, passes, left, sent;
 	PredictSource sources[PREDICT_SOURCES_MAX];
-} Scene;
+} CaseInput;
 
 static void
-scene_init(Scene *self, gint64 left)
+scene_init(CaseInput *self, gint64 left)
 {
-	*self = (Scene){ .passes = 1, .left = left };
-	dirty_init(&self->dirty);
+	*self = (CaseInput){ .passes = 1, .left = left };
+	estimate_init(&self->dirty);
 }
 
 /* (transfer full) */
 static GwSample *
-sample_of(const Scene *self, gint64 bytes_per_s)
+sample_of(const CaseInput *self, gint64 bytes_per_s)
 {
 	GwSample *sample = gw_sample_new();
 	sample->time_us = self->time_us;
@@ -43,11 +43,11 @@ sample_of(const Scene *self, gint64 bytes_per_s)
 }
 
 static void
-step(Scene *self, gint64 sent, gint64 zeros, gint64 found, gint64 looks)
+step(CaseInput *self, gint64 sent, gint64 zeros, gint64 found, gint64 looks)
 {
 	g_autoptr(GwSample) sample = sample_of(self, sent * G_USEC_PER_SEC / STEP_US);
-	dirty_add(&self->dirty, sample);
-	dirty_get_sources(&self->dirty, sample, self->sources);
+	estimate_add(&self->dirty, sample);
+	estimate_get_sources(&self->dirty, sample, self->sources);
 	self->time_us += STEP_US;
 	self->left += found - sent - zeros;
 	self->sent += sent;
@@ -68,28 +68,28 @@ is_about(GwRange range, gint64 expected)
 static void
 link_is_measured_only_while_it_is_busy(void)
 {
-	Scene scene;
+	CaseInput scene;
 	scene_init(&scene, 1000 * MIB);
-	CU_ASSERT_EQUAL(dirty_get_bandwidth(&scene.dirty).likely, -1);
+	CU_ASSERT_EQUAL(estimate_get_bandwidth(&scene.dirty).likely, -1);
 	for (guint i = 0; i < 50; i++)
 		step(&scene, LINK / 10, 0, 0, 0);
-	CU_ASSERT_TRUE(is_about(dirty_get_bandwidth(&scene.dirty), LINK));
+	CU_ASSERT_TRUE(is_about(estimate_get_bandwidth(&scene.dirty), LINK));
 	scene.left = MIB;
 	for (guint i = 0; i < 50; i++)
 		step(&scene, 1000, 0, 1000, 5000);
-	CU_ASSERT_TRUE(is_about(dirty_get_bandwidth(&scene.dirty), LINK));
+	CU_ASSERT_TRUE(is_about(estimate_get_bandwidth(&scene.dirty), LINK));
 }
 
 /* Lumps, as on a slow link: what QEMU says of its last window is anything from a tenth to twice the truth. */
 static void
 lumps_are_taken_together(void)
 {
-	Scene scene;
+	CaseInput scene;
 	scene_init(&scene, 1000 * MIB);
 	static const gint64 lumps[] = { 1, 3, 20, 0, 26, 10, 2, 18, 17, 3 };
 	for (guint i = 0; i < 40; i++) {
 		step(&scene, lumps[i % G_N_ELEMENTS(lumps)] * MIB, 0, 0, 0);
-		double off = (double)dirty_get_bandwidth(&scene.dirty).likely - LINK;
+		double off = (double)estimate_get_bandwidth(&scene.dirty).likely - LINK;
 		CU_ASSERT_TRUE(i < 15 || fabs(off) < 0.15 * LINK);
 	}
 }
@@ -98,7 +98,7 @@ lumps_are_taken_together(void)
 static void
 what_is_acknowledged_is_what_counts(void)
 {
-	Scene scene;
+	CaseInput scene;
 	scene_init(&scene, 1000 * MIB);
 	for (guint i = 0; i < 60; i++) {
 		g_autoptr(GwSample) sample = sample_of(&scene, LINK / 2);
@@ -107,8 +107,8 @@ what_is_acknowledged_is_what_counts(void)
 		for (guint k = 0; k < n_channels; k++)
 			sample_add_channel(sample, k)->acked_bytes =
 				(i + 1) * LINK / 10 / n_channels;
-		dirty_add(&scene.dirty, sample);
-		gint64 told = dirty_get_bandwidth(&scene.dirty).likely;
+		estimate_add(&scene.dirty, sample);
+		gint64 told = estimate_get_bandwidth(&scene.dirty).likely;
 		CU_ASSERT_TRUE(i < 5 || (told > LINK * 0.99 && told < LINK * 1.01));
 		scene.time_us += STEP_US;
 		gint64 sent = i % 5 == 4 ? LINK / 2 : 0;
@@ -121,26 +121,26 @@ what_is_acknowledged_is_what_counts(void)
 static void
 zeroes_do_not_slow_the_link(void)
 {
-	Scene scene;
+	CaseInput scene;
 	scene_init(&scene, 4000 * MIB);
 	for (guint i = 0; i < 20; i++)
 		step(&scene, LINK / 10, 0, 0, 0);
 	for (guint i = 0; i < 10; i++)
 		step(&scene, MIB, 200 * MIB, 0, 0);
-	CU_ASSERT_TRUE(is_about(dirty_get_bandwidth(&scene.dirty), LINK));
+	CU_ASSERT_TRUE(is_about(estimate_get_bandwidth(&scene.dirty), LINK));
 }
 
 /* The link has become slower: known in some seconds. */
 static void
 a_slower_link_is_seen(void)
 {
-	Scene scene;
+	CaseInput scene;
 	scene_init(&scene, 4000 * MIB);
 	for (guint i = 0; i < 50; i++)
 		step(&scene, LINK / 10, 0, 0, 0);
 	for (guint i = 0; i < 80; i++)
 		step(&scene, LINK / 100, 0, 0, 0);
-	CU_ASSERT_TRUE(fabs((double)dirty_get_bandwidth(&scene.dirty).likely - LINK / 10.0) <
+	CU_ASSERT_TRUE(fabs((double)estimate_get_bandwidth(&scene.dirty).likely - LINK / 10.0) <
 		       LINK / 20.0);
 }
 
@@ -148,13 +148,13 @@ a_slower_link_is_seen(void)
 static void
 small_guest_shows_what_was_seen(void)
 {
-	Scene scene;
+	CaseInput scene;
 	scene_init(&scene, 20 * MIB);
 	step(&scene, 8 * MIB, 0, 0, 0);
 	step(&scene, 8 * MIB, 0, 0, 0);
 	for (guint i = 0; i < 5; i++)
 		step(&scene, 100, 0, 100, 1);
-	GwRange range = dirty_get_bandwidth(&scene.dirty);
+	GwRange range = estimate_get_bandwidth(&scene.dirty);
 	CU_ASSERT_EQUAL(range.likely, 80 * MIB);
 	CU_ASSERT_EQUAL(range.high, -1);
 }
@@ -163,7 +163,7 @@ small_guest_shows_what_was_seen(void)
 static void
 passes_tell_the_rate(void)
 {
-	Scene scene;
+	CaseInput scene;
 	scene_init(&scene, 700 * MIB);
 	for (guint i = 0; i < 20; i++)
 		step(&scene, LINK / 10, 25 * MIB, 0, 0);
@@ -171,7 +171,7 @@ passes_tell_the_rate(void)
 	gint64 left = 80 * MIB;
 	step(&scene, 0, 0, left, 1);
 	CU_ASSERT_EQUAL(scene.sources[0].dirty_bytes_per_s.likely, -1);
-	CU_ASSERT_EQUAL(dirty_get_found(&scene.dirty), -1);
+	CU_ASSERT_EQUAL(estimate_min_dirty_rate(&scene.dirty), -1);
 	for (guint pass = 0; pass < 6; pass++) {
 		guint steps = (guint)(left / (LINK / 10));
 		for (guint i = 0; i < steps; i++)
@@ -181,14 +181,15 @@ passes_tell_the_rate(void)
 	}
 	step(&scene, 0, 0, 0, 0);
 	CU_ASSERT_TRUE(is_about(scene.sources[0].dirty_bytes_per_s, 40 * MIB));
-	CU_ASSERT_TRUE(is_about(predict_about(dirty_get_found(&scene.dirty), 0.1), 40 * MIB));
+	CU_ASSERT_TRUE(
+		is_about(predict_about(estimate_min_dirty_rate(&scene.dirty), 0.1), 40 * MIB));
 }
 
 /* Thousands of looks a second, each finding next to nothing: what they find together counts. */
 static void
 storm_of_looks_tells_the_rate(void)
 {
-	Scene scene;
+	CaseInput scene;
 	scene_init(&scene, 5 * MIB);
 	for (guint i = 0; i < 40; i++)
 		step(&scene, 2 * MIB, 0, 2 * MIB, 3000);
@@ -199,11 +200,11 @@ storm_of_looks_tells_the_rate(void)
 static void
 forgotten_passes_count_no_more(void)
 {
-	Scene scene;
+	CaseInput scene;
 	scene_init(&scene, 5 * MIB);
 	for (guint i = 0; i < 40; i++)
 		step(&scene, 2 * MIB, 0, 2 * MIB, 3000);
-	dirty_forget_passes(&scene.dirty);
+	estimate_forget_passes(&scene.dirty);
 	step(&scene, MIB, 0, MIB, 3000);
 	CU_ASSERT_EQUAL(scene.sources[0].dirty_bytes_per_s.likely, -1);
 	for (guint i = 0; i < 40; i++)
@@ -258,15 +259,15 @@ static void
 vgpus_are_what_their_numbers_are(void)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(vgpu_rows); i++) {
-		Scene scene;
+		CaseInput scene;
 		scene_init(&scene, MIB);
 		g_autoptr(GwSample) sample = sample_of(&scene, 0);
 		GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", 2000);
 		vgpu->has_precopy = vgpu_rows[i].has_precopy;
 		vgpu->remaining_bytes = vgpu_rows[i].left;
 		vgpu->dirty_bytes_per_s = vgpu_rows[i].rate;
-		dirty_add(&scene.dirty, sample);
-		CU_ASSERT_EQUAL(dirty_get_sources(&scene.dirty, sample, scene.sources), 2);
+		estimate_add(&scene.dirty, sample);
+		CU_ASSERT_EQUAL(estimate_get_sources(&scene.dirty, sample, scene.sources), 2);
 		const PredictSource *source = &scene.sources[1];
 		TEST_STRING(source->id, "gpu0");
 		CU_ASSERT_EQUAL(memcmp(&source->pending_bytes, &vgpu_rows[i].pending,

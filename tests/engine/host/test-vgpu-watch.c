@@ -175,28 +175,28 @@ append(const char *path, const char *text)
 }
 
 static void
-expect_last(const QemuWords *words, const char *expected)
+expect_last(const QemuStderr *words, const char *expected)
 {
-	g_autofree char *last = qemu_words_last(words);
+	g_autofree char *last = qemu_stderr_tail(words);
 	TEST_STRING(last, expected);
 }
 
 static void
-read_along(QemuWords *words, const char *path)
+read_along(QemuStderr *words, const char *path)
 {
 	expect_last(words, NULL);
 	append(path, "one\ntwo \xff\n");
 	expect_last(words, "one\ntwo \xef\xbf\xbd");
-	g_autofree char *line = qemu_words_find(words, "wo");
+	g_autofree char *line = qemu_stderr_find(words, "wo");
 	TEST_STRING(line, "two \xef\xbf\xbd");
-	CU_ASSERT_PTR_NULL(qemu_words_find(words, "before"));
-	qemu_words_mark(words);
+	CU_ASSERT_PTR_NULL(qemu_stderr_find(words, "before"));
+	qemu_stderr_mark(words);
 	expect_last(words, NULL);
 	append(path, "is 7@1.000002:vfio_state_pending  (a) stopcopy size 1\nso\n");
 	expect_last(words, "is so");
 	g_autofree char *many = g_strnfill(10000, 'x');
 	append(path, many);
-	g_autofree char *last = qemu_words_last(words);
+	g_autofree char *last = qemu_stderr_tail(words);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(last);
 	CU_ASSERT_EQUAL(strlen(last), 2048);
 	/* Emptied by whoever keeps it. */
@@ -211,19 +211,19 @@ words_are_read_beside_the_process(void)
 {
 	g_autofree char *folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "log", NULL);
-	QemuWords words = QEMU_WORDS_INIT;
+	QemuStderr words = QEMU_STDERR_INIT;
 	int input;
 	append(path, "before\n");
 	GPid pid = start_child(path, &input);
 	await_stderr(pid, path);
-	qemu_words_open(&words, pid);
-	CU_ASSERT_TRUE_FATAL(qemu_words_can_be_read(&words));
+	qemu_stderr_open(&words, pid);
+	CU_ASSERT_TRUE_FATAL(qemu_stderr_is_readable(&words));
 	read_along(&words, path);
 	unlink(path);
 	close(input);
 	g_usleep(50000);
 	expect_last(&words, "anew");
-	qemu_words_clear(&words);
+	qemu_stderr_clear(&words);
 	expect_last(&words, NULL);
 	test_folder_free(g_steal_pointer(&folder));
 }
@@ -231,19 +231,19 @@ words_are_read_beside_the_process(void)
 static void
 what_is_no_file_is_left_alone(void)
 {
-	QemuWords words = QEMU_WORDS_INIT;
+	QemuStderr words = QEMU_STDERR_INIT;
 	int ends[2];
 	CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
 	int former = dup(2);
 	dup2(ends[1], 2);
-	qemu_words_open(&words, getpid());
+	qemu_stderr_open(&words, getpid());
 	dup2(former, 2);
 	close(former);
 	close(ends[0]);
 	close(ends[1]);
-	CU_ASSERT_FALSE(qemu_words_can_be_read(&words));
-	qemu_words_open(&words, 0);
-	CU_ASSERT_FALSE(qemu_words_can_be_read(&words));
+	CU_ASSERT_FALSE(qemu_stderr_is_readable(&words));
+	qemu_stderr_open(&words, 0);
+	CU_ASSERT_FALSE(qemu_stderr_is_readable(&words));
 	expect_last(&words, NULL);
 }
 

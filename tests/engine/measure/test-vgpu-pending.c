@@ -28,7 +28,7 @@ typedef struct {
 	Account *account;
 	char *state_dir;
 	Journal *journal;
-	Pending *pending;
+	VgpuPending *pending;
 } Rig;
 
 static gint64
@@ -74,14 +74,15 @@ rig_start(Rig *rig, const char *const *options, guint n_vgpus)
 	rig->state_dir = test_folder_new();
 	rig->journal = journal_create(rig->state_dir, "session", JOURNAL_SOURCE, NULL, &error);
 	TEST_NO_ERROR(error);
-	const PendingContext context = { rig->qemu, rig->vgpus, "run", rig->account, now_us, NULL };
-	rig->pending = pending_new(&context, rig->journal, FALSE);
+	const VgpuPendingContext context = { rig->qemu,	   rig->vgpus, "run",
+					     rig->account, now_us,     NULL };
+	rig->pending = vgpu_pending_new(&context, rig->journal, FALSE);
 }
 
 static void
 rig_clear(Rig *rig)
 {
-	pending_free(rig->pending);
+	vgpu_pending_free(rig->pending);
 	journal_free(rig->journal);
 	qemu_free(rig->qemu);
 	account_free(rig->account);
@@ -104,7 +105,7 @@ static void
 poll_until_known(Rig *rig, guint vgpu)
 {
 	for (guint i = 0; i < 100 && left_of(rig, vgpu).source != GW_SOURCE_TRACE; i++) {
-		pending_poll(rig->pending);
+		vgpu_pending_poll(rig->pending);
 		test_turn(20);
 	}
 }
@@ -137,11 +138,11 @@ expect_refusal(Rig *rig, const char *why)
 {
 	g_autofree char *expected =
 		g_strconcat("what is left of the vGPUs cannot be asked by 'trace': ", why, NULL);
-	pending_poll(rig->pending);
-	pending_poll(rig->pending);
-	g_autofree char *text = pending_next_refusal(rig->pending);
+	vgpu_pending_poll(rig->pending);
+	vgpu_pending_poll(rig->pending);
+	g_autofree char *text = vgpu_pending_next_refusal(rig->pending);
 	TEST_STRING(text, expected);
-	g_autofree char *again = pending_next_refusal(rig->pending);
+	g_autofree char *again = vgpu_pending_next_refusal(rig->pending);
 	TEST_STRING(again, NULL);
 	CU_ASSERT_EQUAL(left_of(rig, 0).confidence, GW_CONFIDENCE_BOUND);
 }
@@ -167,16 +168,16 @@ check_readings(const char *const *options, const char *kind)
 	CU_ASSERT_EQUAL(has_fifo(&rig), g_str_equal(kind, "fifo"));
 
 	/* Nothing is done twice a second. */
-	pending_poll(rig.pending);
+	vgpu_pending_poll(rig.pending);
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_OFF);
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_TRUE(pending_end(rig.pending, &error));
+	CU_ASSERT_TRUE(vgpu_pending_end(rig.pending, &error));
 	TEST_NO_ERROR(error);
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_OFF);
 	CU_ASSERT_FALSE(has_fifo(&rig));
 	/* Who has ended does not begin again. */
 	g_usleep(1100 * 1000);
-	pending_poll(rig.pending);
+	vgpu_pending_poll(rig.pending);
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_OFF);
 }
 
@@ -224,11 +225,11 @@ test_end_while_on(void)
 		return;
 	g_auto(Rig) rig;
 	rig_start(&rig, options, 1);
-	pending_poll(rig.pending);
+	vgpu_pending_poll(rig.pending);
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_ON);
 	CU_ASSERT_TRUE(has_fifo(&rig));
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_TRUE(pending_end(rig.pending, &error));
+	CU_ASSERT_TRUE(vgpu_pending_end(rig.pending, &error));
 	TEST_NO_ERROR(error);
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_OFF);
 	CU_ASSERT_FALSE(has_fifo(&rig));
@@ -243,16 +244,16 @@ test_put_back(void)
 		return;
 	g_auto(Rig) rig;
 	rig_start(&rig, options, 1);
-	pending_poll(rig.pending);
+	vgpu_pending_poll(rig.pending);
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_ON);
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_TRUE(pending_put_back(rig.qemu, rig.journal, &error));
+	CU_ASSERT_TRUE(vgpu_pending_put_back(rig.qemu, rig.journal, &error));
 	TEST_NO_ERROR(error);
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_OFF);
 	CU_ASSERT_FALSE(has_fifo(&rig));
 	g_autoptr(Journal) none =
 		journal_create(rig.state_dir, "other", JOURNAL_SOURCE, NULL, NULL);
-	CU_ASSERT_TRUE(pending_put_back(rig.qemu, none, &error));
+	CU_ASSERT_TRUE(vgpu_pending_put_back(rig.qemu, none, &error));
 }
 
 static void
@@ -263,14 +264,14 @@ test_qemu_dies(void)
 		return;
 	g_auto(Rig) rig;
 	rig_start(&rig, options, 1);
-	pending_poll(rig.pending);
+	vgpu_pending_poll(rig.pending);
 	CU_ASSERT_TRUE(has_fifo(&rig));
 	kill(model_qemu_get_pid(rig.model), SIGKILL);
 	for (guint i = 0; i < 200 && rig.qemu->closed == NULL; i++)
 		test_turn(10);
 	CU_ASSERT_PTR_NOT_NULL(rig.qemu->closed);
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_TRUE(pending_end(rig.pending, &error));
+	CU_ASSERT_TRUE(vgpu_pending_end(rig.pending, &error));
 	CU_ASSERT_FALSE(has_fifo(&rig));
 }
 
@@ -328,7 +329,7 @@ test_not_wanted(void)
 	info.remaining_bytes = 700;
 	info.ram_remaining_bytes = 200;
 	account_take_info(rig.account, &info, g_get_monotonic_time());
-	pending_poll(rig.pending);
+	vgpu_pending_poll(rig.pending);
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_OFF);
 	CU_ASSERT_EQUAL(left_of(&rig, 0).value, 500);
 	CU_ASSERT_EQUAL(left_of(&rig, 0).source, GW_SOURCE_QEMU);
@@ -345,7 +346,7 @@ a_slow_driver_is_asked_seldom(void)
 					  { 9000000, 1000000 }
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
-		CU_ASSERT_EQUAL(pending_device_pause_us(rows[i][0]), rows[i][1]);
+		CU_ASSERT_EQUAL(vgpu_pending_device_pause_us(rows[i][0]), rows[i][1]);
 }
 
 CU_TestInfo suite_vgpu_pending[] = {

@@ -31,13 +31,13 @@ typedef struct {
 static void
 line_open(Line *self, const TlsPumpLimits *limits)
 {
-	const TlsDoor door = { .pumps = tls_rig_pumps() };
+	const TlsServerPolicy door = { .pumps = tls_rig_pumps() };
 	self->folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(self->folder, "ca", NULL);
 	g_autoptr(TlsCreds) server = tls_creds_load(host, TLS_SERVER, NULL);
 	g_autoptr(TlsCreds) client = tls_creds_load(host, TLS_CLIENT, NULL);
 	/* With rekey there is a process at both ends whatever this host's kernel can do. */
-	const TlsWish wish = {
+	const TlsClientOptions wish = {
 		.pumps = tls_rig_pumps(), .host = "b", .rekey = TRUE, .limits = limits
 	};
 	int dialled = -1, accepted = -1;

@@ -50,11 +50,11 @@ load(const char *folder, TlsRole role)
 }
 
 static void
-meet(Meeting *self, const char *client, const char *server, const TlsWish *wish,
-     const TlsDoor *asked, gpointer data)
+meet(Meeting *self, const char *client, const char *server, const TlsClientOptions *wish,
+     const TlsServerPolicy *asked, gpointer data)
 {
-	TlsWish wanted = *wish;
-	TlsDoor door = *asked;
+	TlsClientOptions wanted = *wish;
+	TlsServerPolicy door = *asked;
 	g_autoptr(TlsCreds) theirs = load(server, TLS_SERVER);
 	g_autoptr(TlsCreds) ours = load(client, TLS_CLIENT);
 	int dialled = -1, accepted = -1;
@@ -67,8 +67,8 @@ meet(Meeting *self, const char *client, const char *server, const TlsWish *wish,
 	tls_rig_finish(served, &self->served);
 }
 
-static const TlsDoor open_door = { NULL };
-static const TlsWish to_b = { .host = "b" };
+static const TlsServerPolicy init_acceptor = { NULL };
+static const TlsClientOptions to_b = { .host = "b" };
 
 static void
 check_talk(int one, int other)
@@ -91,7 +91,7 @@ both_sides_talk_in_plain(void)
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_auto(Meeting) met;
 
-	meet(&met, host, host, &to_b, &open_door, NULL);
+	meet(&met, host, host, &to_b, &init_acceptor, NULL);
 	TEST_NO_ERROR(met.error);
 	TEST_NO_ERROR(met.served.error);
 	check_talk(met.fd, met.served.fd);
@@ -106,10 +106,10 @@ new_keys_are_for_processes_and_tls_1_3(void)
 {
 	g_auto(Folder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
-	const TlsWish wish = { .host = "127.0.0.1", .rekey = TRUE };
+	const TlsClientOptions wish = { .host = "127.0.0.1", .rekey = TRUE };
 	g_auto(Meeting) met;
 
-	meet(&met, host, host, &wish, &open_door, NULL);
+	meet(&met, host, host, &wish, &init_acceptor, NULL);
 	check_talk(met.fd, met.served.fd);
 	TEST_STRING(met.info.here, "tls");
 	TEST_STRING(met.info.there, "tls");
@@ -165,7 +165,7 @@ whoever_is_not_right_is_refused(void)
 		g_autofree char *server =
 			tls_rig_folder(folder, row->server_authority, &row->server);
 		g_auto(Meeting) met;
-		meet(&met, client, server, &to_b, &open_door, NULL);
+		meet(&met, client, server, &to_b, &init_acceptor, NULL);
 		TEST_ERROR(met.error, GW_ERROR, GW_ERROR_TLS, row->client_says);
 		TEST_ERROR(met.served.error, GW_ERROR, GW_ERROR_TLS, row->server_says);
 		CU_ASSERT_EQUAL(met.fd, -1);
@@ -187,7 +187,7 @@ a_client_of_another_authority_is_refused(void)
 
 	CU_ASSERT_TRUE(g_file_get_contents(from, &text, NULL, NULL));
 	CU_ASSERT_TRUE(g_file_set_contents(to, text, -1, NULL));
-	meet(&met, client, server, &to_b, &open_door, NULL);
+	meet(&met, client, server, &to_b, &init_acceptor, NULL);
 	TEST_ERROR(met.error, GW_ERROR, GW_ERROR_TLS,
 		   "the agent refuses the handshake: our certificate is signed by an authority "
 		   "that is not its own");
@@ -212,7 +212,7 @@ a_certificate_that_expires_later_is_refused_then(void)
 
 	g_usleep(3200000);
 	tls_rig_pair(&dialled, &accepted);
-	TlsRigServer *server = tls_rig_serve(theirs, accepted, &open_door, NULL);
+	TlsRigServer *server = tls_rig_serve(theirs, accepted, &init_acceptor, NULL);
 	CU_ASSERT_EQUAL(tls_connect(ours, dialled, &to_b, TIMEOUT_MS, NULL, NULL, &error), -1);
 	tls_rig_finish(server, &served);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_TLS,
@@ -235,13 +235,13 @@ what_was_revoked_is_refused(void)
 
 	/* The server has a list, on which nobody is, and then its client. */
 	tls_rig_revoke(folder, "ca", server, FALSE);
-	meet(&unlisted, client, server, &to_b, &open_door, NULL);
+	meet(&unlisted, client, server, &to_b, &init_acceptor, NULL);
 	check_talk(unlisted.fd, unlisted.served.fd);
 	tls_rig_revoke(folder, "ca", client, TRUE);
 	g_autofree char *from = g_build_filename(client, "ca-crl.pem", NULL);
 	g_autofree char *to = g_build_filename(server, "ca-crl.pem", NULL);
 	CU_ASSERT_EQUAL(g_rename(from, to), 0);
-	meet(&met, client, server, &to_b, &open_door, NULL);
+	meet(&met, client, server, &to_b, &init_acceptor, NULL);
 	TEST_ERROR(met.error, GW_ERROR, GW_ERROR_TLS,
 		   "the agent refuses the handshake: our certificate has been revoked");
 	TEST_ERROR(met.served.error, GW_ERROR, GW_ERROR_TLS,
@@ -263,7 +263,7 @@ only_allowed_subjects_are_taken(void)
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-		const TlsDoor door = { .allowed = rows[i].allowed };
+		const TlsServerPolicy door = { .allowed = rows[i].allowed };
 		g_auto(Meeting) met;
 		meet(&met, host, host, &to_b, &door, NULL);
 		if (rows[i].taken) {
@@ -298,8 +298,8 @@ an_agent_may_turn_away_before_any_work(void)
 {
 	g_auto(Folder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
-	const TlsDoor door = { .admit = admit };
-	const TlsWish wish = { .host = "b", .pass = "0123456789abcdef0123456789abcdef" };
+	const TlsServerPolicy door = { .admit = admit };
+	const TlsClientOptions wish = { .host = "b", .pass = "0123456789abcdef0123456789abcdef" };
 	Admission no = { .answer = FALSE }, yes = { .answer = TRUE };
 	g_auto(Meeting) refused;
 	g_auto(Meeting) admitted;

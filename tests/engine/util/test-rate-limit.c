@@ -9,19 +9,19 @@
 
 /* How many of @n at one instant are granted. */
 static guint
-take(Budget *budget, const char *who, guint n, gint64 now_us)
+take(RateLimiter *budget, const char *who, guint n, gint64 now_us)
 {
 	guint granted = 0;
 
 	for (guint i = 0; i < n; i++)
-		granted += budget_take(budget, who, now_us) ? 1 : 0;
+		granted += rate_limiter_take(budget, who, now_us) ? 1 : 0;
 	return granted;
 }
 
 static void
 a_burst_and_then_so_many_a_second(void)
 {
-	Budget *budget = budget_new(10, 5);
+	RateLimiter *budget = rate_limiter_new(10, 5);
 
 	CU_ASSERT_EQUAL(take(budget, "a", 100, 0), 5);
 	CU_ASSERT_EQUAL(take(budget, "a", 100, 99999), 0);
@@ -29,35 +29,35 @@ a_burst_and_then_so_many_a_second(void)
 	CU_ASSERT_EQUAL(take(budget, "a", 100, 400000), 3);
 	/* A pause fills it up to the burst and no further. */
 	CU_ASSERT_EQUAL(take(budget, "a", 100, 3600 * (gint64)G_USEC_PER_SEC), 5);
-	budget_free(budget);
+	rate_limiter_free(budget);
 }
 
 static void
 in_the_long_run_the_rate_is_kept(void)
 {
-	Budget *budget = budget_new(50, 100);
+	RateLimiter *budget = rate_limiter_new(50, 100);
 	guint granted = 0;
 
 	for (gint64 now_us = 0; now_us < 60 * G_USEC_PER_SEC; now_us += 1000)
 		granted += take(budget, "a", 1, now_us);
 	CU_ASSERT_TRUE(granted >= 100 + 50 * 59 && granted <= 100 + 50 * 60);
-	budget_free(budget);
+	rate_limiter_free(budget);
 }
 
 static void
 nobody_pays_for_another(void)
 {
-	Budget *budget = budget_new(1, 3);
+	RateLimiter *budget = rate_limiter_new(1, 3);
 
 	CU_ASSERT_EQUAL(take(budget, "flood", 1000, 0), 3);
 	CU_ASSERT_EQUAL(take(budget, "b", 2, 0), 2);
-	budget_free(budget);
+	rate_limiter_free(budget);
 }
 
 static void
 many_names_are_no_way_around(void)
 {
-	Budget *budget = budget_new(1, 3);
+	RateLimiter *budget = rate_limiter_new(1, 3);
 	guint granted = 0;
 
 	for (guint i = 0; i < 10000; i++) {
@@ -67,7 +67,7 @@ many_names_are_no_way_around(void)
 	CU_ASSERT_TRUE(granted <= 3 * 1030);
 	/* Who was known before still has his own. */
 	CU_ASSERT_EQUAL(take(budget, "0", 3, 10 * G_USEC_PER_SEC), 3);
-	budget_free(budget);
+	rate_limiter_free(budget);
 }
 
 CU_TestInfo suite_rate_limit[] = {

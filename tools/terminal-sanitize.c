@@ -3,7 +3,7 @@
  * Words that came from a peer, a guest or a file, made fit for a terminal: an escape sequence there could
  * rewrite what the user has just read. JSON needs none of this, it escapes by itself.
  */
-#include "tools/harmless.h"
+#include "tools/terminal-sanitize.h"
 
 #include <glib.h>
 
@@ -14,7 +14,7 @@ is_control(guchar c)
 }
 
 char *
-harmless(char *text)
+terminal_sanitize(char *text)
 {
 	for (guchar *c = (guchar *)text; *c != '\0'; c++) {
 		gboolean c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F */

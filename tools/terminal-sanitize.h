@@ -3,4 +3,4 @@
 
 /* Takes from @text, in place, what a terminal would obey: control characters but for line feed and tab.
  * Words of a peer or a guest must go through here before people see them. Returns @text. */
-char *harmless(char *text);
+char *terminal_sanitize(char *text);
