@@ -141,7 +141,7 @@ prepare_foreign(AgentRun *self, GError **error)
 {
 	JsonObject *facts = json_object_new();
 	json_object_set_boolean_member(facts, "owned", FALSE);
-	self->journal = journal_create(self->config->state_dir, self->session, JOURNAL_DESTINATION,
+	self->journal = journal_create(self->config->state_dir, self->session, SIDE_DESTINATION,
 				       facts, error);
 	return self->journal != NULL && qmp_stop(self->qemu->qmp, error);
 }
@@ -150,13 +150,13 @@ prepare_foreign(AgentRun *self, GError **error)
 static gboolean
 apply_settings(AgentRun *self, GError **error)
 {
-	self->former_settings = settings_save(self->qemu, self->plan, PLAN_DESTINATION, error);
+	self->former_settings = settings_save(self->qemu, self->plan, SIDE_DESTINATION, error);
 	if (self->former_settings == NULL)
 		return FALSE;
 	JsonObject *facts = qemu_facts(self);
 	settings_add_facts(self->former_settings, facts);
 	return journal_append(self->journal, "prepare", facts, error) &&
-	       settings_apply(self->former_settings, self->qemu, self->plan, PLAN_DESTINATION,
+	       settings_apply(self->former_settings, self->qemu, self->plan, SIDE_DESTINATION,
 			      error);
 }
 
@@ -221,8 +221,8 @@ attach_channels(AgentRun *self, GError **error)
 	GArray *fds = take_channels(self, error);
 	if (fds == NULL)
 		return FALSE;
-	self->transport = transport_attach(ops, TRANSPORT_DESTINATION, self->qemu, self->session,
-					   fds, NULL, error);
+	self->transport = transport_attach(ops, SIDE_DESTINATION, self->qemu, self->session, fds,
+					   NULL, error);
 	return self->transport != NULL;
 }
 

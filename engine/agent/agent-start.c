@@ -227,7 +227,7 @@ open_journal(AgentRun *self, GError **error)
 	json_object_set_string_member(facts, "qmp", self->vm->qmp_path);
 	json_object_set_string_member(facts, "log", self->log_path);
 	json_object_set_boolean_member(facts, "owned", TRUE);
-	self->journal = journal_create(self->config->state_dir, self->session, JOURNAL_DESTINATION,
+	self->journal = journal_create(self->config->state_dir, self->session, SIDE_DESTINATION,
 				       facts, error);
 	return self->journal != NULL;
 }

@@ -220,7 +220,7 @@ static gpointer
 keep_door(gpointer data)
 {
 	RelayTransport *self = data;
-	if (self->base.end == TRANSPORT_SOURCE)
+	if (self->base.end == SIDE_SOURCE)
 		keep_source_door(self);
 	else
 		keep_destination_door(self);
@@ -254,9 +254,9 @@ attach(Transport *base, Qemu *qemu, GError **error)
 	}
 	if (!private_dir_make(&self->folder, qemu, base->name, error))
 		return FALSE;
-	if (base->end == TRANSPORT_SOURCE)
+	if (base->end == SIDE_SOURCE)
 		self->listener = private_dir_listen(&self->folder, (int)base->fds->len, error);
-	if (base->end == TRANSPORT_SOURCE && self->listener < 0)
+	if (base->end == SIDE_SOURCE && self->listener < 0)
 		return FALSE;
 	base->uri = g_strconcat("unix:", self->folder.socket_path, NULL);
 	return TRUE;

@@ -36,14 +36,14 @@ transport_find(const char *name)
 
 /* Both ends may be on one host, and their monitors in one folder. */
 static char *
-make_name(TransportEnd end, const char *session)
+make_name(Side end, const char *session)
 {
-	return g_strdup_printf("%.8s-%s", session, end == TRANSPORT_SOURCE ? "out" : "in");
+	return g_strdup_printf("%.8s-%s", session, end == SIDE_SOURCE ? "out" : "in");
 }
 
 Transport *
-transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu, const char *session,
-		 GArray *fds, GArray *tcps, GError **error)
+transport_attach(const TransportOps *ops, Side end, Qemu *qemu, const char *session, GArray *fds,
+		 GArray *tcps, GError **error)
 {
 	g_return_val_if_fail(fds->len == 1 || (fds->len > 1 && ops->carries_many), NULL);
 	g_autoptr(Transport) self = g_malloc0(ops->size);
@@ -58,7 +58,7 @@ transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu, const ch
 }
 
 void
-transport_remove_left(TransportEnd end, const char *qmp_path, const char *session)
+transport_remove_left(Side end, const char *qmp_path, const char *session)
 {
 	g_autofree char *name = make_name(end, session);
 	private_dir_remove(qmp_path, name);

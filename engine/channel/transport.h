@@ -3,14 +3,10 @@
 
 #include "engine/host/qemu.h"
 #include "engine/channel/relay.h"
+#include "engine/util/side.h"
 
 /* How the data channels of one run, which are descriptors by now, get to QEMU. A way to do it is one file
  * transport-<word>.c and the word in engine/meson.build. */
-
-typedef enum {
-	TRANSPORT_SOURCE,
-	TRANSPORT_DESTINATION,
-} TransportEnd;
 
 typedef struct Transport Transport;
 
@@ -39,7 +35,7 @@ typedef struct {
 
 struct Transport {
 	const TransportOps *ops;
-	TransportEnd end;
+	Side end;
 	char *name;   /* (owned) */
 	GArray *fds;  /* of int, by index: what is not QEMU's own yet; (owned) */
 	GArray *tcps; /* of int, by index: the TCP sockets under the channels, to look at; (owned) */
@@ -61,10 +57,10 @@ const TransportOps *transport_find(const char *name);
  *
  * Returns: (transfer full): NULL with %GW_ERROR_FAILED or what QEMU said
  */
-Transport *transport_attach(const TransportOps *ops, TransportEnd end, Qemu *qemu,
-			    const char *session, GArray *fds, GArray *tcps, GError **error);
+Transport *transport_attach(const TransportOps *ops, Side end, Qemu *qemu, const char *session,
+			    GArray *fds, GArray *tcps, GError **error);
 /* Removes what the transport of @session left beside the monitor when its process died. */
-void transport_remove_left(TransportEnd end, const char *qmp_path, const char *session);
+void transport_remove_left(Side end, const char *qmp_path, const char *session);
 /* Who looks at channel @index from now on; before transport_start(), where the transport sees bytes at all. */
 void transport_set_tap(Transport *self, guint index, RelayTap tap, gpointer data);
 /* At the source before migrate, at the destination after migrate-incoming. */

@@ -176,12 +176,12 @@ plan_find_capability(const GwPlan *self, const char *name)
 }
 
 GStrv
-plan_list_capabilities(const GwPlan *self, PlanHost host)
+plan_list_capabilities(const GwPlan *self, Side host)
 {
 	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
 	for (guint i = 0; i < self->capabilities->len; i++) {
 		const GwPlanCapability *capability = g_ptr_array_index(self->capabilities, i);
-		if (host == PLAN_SOURCE ? capability->at_source : capability->at_destination)
+		if (host == SIDE_SOURCE ? capability->at_source : capability->at_destination)
 			g_strv_builder_add(names, capability->name);
 	}
 	return g_strv_builder_end(names);

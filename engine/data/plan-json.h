@@ -4,14 +4,9 @@
 #include <json-glib/json-glib.h>
 
 #include "engine/gw-plan.h"
+#include "engine/util/side.h"
 
 /* The private side of GwPlan: how it is made and asked (gw-plan.c), and how it goes to the peer. */
-
-typedef enum {
-	PLAN_SOURCE,
-	PLAN_DESTINATION,
-	PLAN_N_HOSTS,
-} PlanHost;
 
 /* Empty: one channel, nothing decided, no issues. */
 GwPlan *gw_plan_new(void);
@@ -28,7 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlanParameter, gw_plan_parameter_free)
 /* (transfer none): NULL when nothing was decided about it. */
 const GwPlanCapability *plan_find_capability(const GwPlan *self, const char *name);
 /* (transfer full): those that are switched on at @host. */
-GStrv plan_list_capabilities(const GwPlan *self, PlanHost host);
+GStrv plan_list_capabilities(const GwPlan *self, Side host);
 
 JsonNode *gw_plan_to_json_node(const GwPlan *self);
 /* (transfer full): %GW_ERROR_PROTOCOL, naming the field. The peer is not trusted: @node may be anything. */

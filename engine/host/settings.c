@@ -49,9 +49,9 @@ add_property(GPtrArray *list, const char *path, const char *name, const char *va
 }
 
 static gboolean
-is_of_host(const GwPlanParameter *parameter, PlanHost host)
+is_of_host(const GwPlanParameter *parameter, Side host)
 {
-	return host == PLAN_SOURCE ? parameter->at_source : parameter->at_destination;
+	return host == SIDE_SOURCE ? parameter->at_source : parameter->at_destination;
 }
 
 /* Adds what @parameter makes of @devices, or what they have now where @current says so. */
@@ -75,7 +75,7 @@ list_property(Qemu *qemu, const GwPlanParameter *parameter, const GPtrArray *dev
 
 /* (transfer full): of Property: those that @plan sets, to its values or with those that they have now. */
 static GPtrArray *
-list_properties(Qemu *qemu, const GwPlan *plan, PlanHost host, gboolean current, GError **error)
+list_properties(Qemu *qemu, const GwPlan *plan, Side host, gboolean current, GError **error)
 {
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(property_free);
 	g_autoptr(GPtrArray) devices = NULL;
@@ -105,7 +105,7 @@ set_properties(Qemu *qemu, const GPtrArray *list, GError **error)
 }
 
 static QmpParameters *
-wanted_parameters(const GwPlan *plan, PlanHost host)
+wanted_parameters(const GwPlan *plan, Side host)
 {
 	QmpParameters *wanted = qmp_parameters_new();
 	for (guint i = 0; i < plan->parameters->len; i++) {
@@ -132,7 +132,7 @@ settings_new(GHashTable *capabilities, QmpParameters *parameters, GPtrArray *pro
 }
 
 Settings *
-settings_save(Qemu *qemu, const GwPlan *plan, PlanHost host, GError **error)
+settings_save(Qemu *qemu, const GwPlan *plan, Side host, GError **error)
 {
 	g_autoptr(GHashTable) capabilities = qmp_query_migrate_capabilities(qemu->qmp, error);
 	if (capabilities == NULL)
@@ -220,8 +220,7 @@ settings_from_journal(Journal *journal)
 }
 
 gboolean
-settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, PlanHost host,
-	       GError **error)
+settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, Side host, GError **error)
 {
 	if (!qemu_wait_cleaned_up(qemu, error))
 		return FALSE;

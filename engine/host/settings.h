@@ -9,7 +9,7 @@
 typedef struct Settings Settings;
 
 /* (transfer full): asks; changes nothing. NULL with %QMP_ERROR. */
-Settings *settings_save(Qemu *qemu, const GwPlan *plan, PlanHost host, GError **error);
+Settings *settings_save(Qemu *qemu, const GwPlan *plan, Side host, GError **error);
 /* Into the facts of the journal's line that is written before settings_apply(), and out of a journal: NULL where
  * there are none. (transfer full) */
 void settings_add_facts(const Settings *self, JsonObject *facts);
@@ -19,7 +19,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
 
 /* Makes the settings the plan's, when QEMU has put away a migration before this one: see qemu_wait_cleaned_up(). A failure may
  * have changed some: settings_restore() is right then too. */
-gboolean settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, PlanHost host,
+gboolean settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, Side host,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Puts them back as they were; all are tried, the first error is kept. None is, where QEMU does not let go of a
  * migration that has ended, likewise. */

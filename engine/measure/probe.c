@@ -127,11 +127,10 @@ begin(Probe *self, const char *state_dir, GError **error)
 {
 	g_autoptr(GwPlan) plan = make_plan(self->survey);
 	g_autofree char *session = g_uuid_string_random();
-	self->journal =
-		journal_create(state_dir, session, JOURNAL_SOURCE, journal_facts(self), error);
+	self->journal = journal_create(state_dir, session, SIDE_SOURCE, journal_facts(self), error);
 	if (self->journal == NULL)
 		return FALSE;
-	g_autoptr(Settings) former = settings_save(self->qemu, plan, PLAN_SOURCE, error);
+	g_autoptr(Settings) former = settings_save(self->qemu, plan, SIDE_SOURCE, error);
 	if (former == NULL)
 		return FALSE;
 	JsonObject *facts = json_object_new();
@@ -142,7 +141,7 @@ begin(Probe *self, const char *state_dir, GError **error)
 	self->former = g_steal_pointer(&former);
 	self->sink = sink_new(error);
 	if (self->sink == NULL ||
-	    !settings_apply(self->former, self->qemu, plan, PLAN_SOURCE, error) ||
+	    !settings_apply(self->former, self->qemu, plan, SIDE_SOURCE, error) ||
 	    !qmp_getfd(self->qemu->qmp, FD_NAME, sink_get_fd(self->sink), error))
 		return FALSE;
 	sink_let_go(self->sink);

@@ -30,7 +30,7 @@ typedef enum {
 typedef struct {
 	const char *name;
 	Kind kind;
-	Hosts hosts;
+	Sides hosts;
 	/* Of KIND_CHOSEN: gives the reason for either answer. UNWANTED although it was asked for is an issue. */
 	Wish (*choose)(const Negotiation *self, const char **ret_reason);
 	const char *reason; /* of the other kinds */
@@ -64,8 +64,8 @@ is_multifd(const Negotiation *self)
 static Wish
 choose_validate_uuid(const Negotiation *self, const char **ret_reason)
 {
-	const char *ours = self->surveys[PLAN_SOURCE]->uuid;
-	const char *theirs = self->surveys[PLAN_DESTINATION]->uuid;
+	const char *ours = self->surveys[SIDE_SOURCE]->uuid;
+	const char *theirs = self->surveys[SIDE_DESTINATION]->uuid;
 	if (ours == NULL || theirs == NULL)
 		return answer(UNWANTED, "a side has no UUID", ret_reason);
 	if (strcmp(ours, theirs) != 0)
@@ -138,21 +138,21 @@ choose_dirty_bitmaps(const Negotiation *self, const char **ret_reason)
 #define POSTCOPY "post-copy would leave the guest in two halves when a host or the network fails"
 
 static const Capability table[] = {
-	{ "events", KIND_NEEDED, HOSTS_BOTH, NULL, "QEMU tells of each change by itself" },
-	{ "return-path", KIND_NEEDED, HOSTS_BOTH, NULL,
+	{ "events", KIND_NEEDED, SIDES_BOTH, NULL, "QEMU tells of each change by itself" },
+	{ "return-path", KIND_NEEDED, SIDES_BOTH, NULL,
 	  "the destination's QEMU can tell the source's that it failed" },
-	{ "pause-before-switchover", KIND_NEEDED, HOSTS_SOURCE, NULL,
+	{ "pause-before-switchover", KIND_NEEDED, SIDES_SOURCE, NULL,
 	  "the agent is asked once more when the guest has stopped" },
-	{ "late-block-activate", KIND_NEEDED, HOSTS_DESTINATION, NULL,
+	{ "late-block-activate", KIND_NEEDED, SIDES_DESTINATION, NULL,
 	  "the disks are left alone until the guest runs there" },
-	{ "validate-uuid", KIND_CHOSEN, HOSTS_BOTH, choose_validate_uuid, NULL },
-	{ "switchover-ack", KIND_CHOSEN, HOSTS_BOTH, choose_switchover_ack, NULL },
-	{ "multifd", KIND_CHOSEN, HOSTS_BOTH, choose_multifd, NULL },
-	{ "zero-copy-send", KIND_CHOSEN, HOSTS_SOURCE, choose_zero_copy_send, NULL },
-	{ "xbzrle", KIND_CHOSEN, HOSTS_BOTH, choose_xbzrle, NULL },
-	{ "auto-converge", KIND_CHOSEN, HOSTS_SOURCE, choose_auto_converge, NULL },
-	{ "dirty-limit", KIND_CHOSEN, HOSTS_SOURCE, choose_dirty_limit, NULL },
-	{ "dirty-bitmaps", KIND_CHOSEN, HOSTS_BOTH, choose_dirty_bitmaps, NULL },
+	{ "validate-uuid", KIND_CHOSEN, SIDES_BOTH, choose_validate_uuid, NULL },
+	{ "switchover-ack", KIND_CHOSEN, SIDES_BOTH, choose_switchover_ack, NULL },
+	{ "multifd", KIND_CHOSEN, SIDES_BOTH, choose_multifd, NULL },
+	{ "zero-copy-send", KIND_CHOSEN, SIDES_SOURCE, choose_zero_copy_send, NULL },
+	{ "xbzrle", KIND_CHOSEN, SIDES_BOTH, choose_xbzrle, NULL },
+	{ "auto-converge", KIND_CHOSEN, SIDES_SOURCE, choose_auto_converge, NULL },
+	{ "dirty-limit", KIND_CHOSEN, SIDES_SOURCE, choose_dirty_limit, NULL },
+	{ "dirty-bitmaps", KIND_CHOSEN, SIDES_BOTH, choose_dirty_bitmaps, NULL },
 	{ "postcopy-ram", KIND_REFUSED, 0, NULL, POSTCOPY },
 	{ "postcopy-preempt", KIND_REFUSED, 0, NULL, POSTCOPY },
 	{ "background-snapshot", KIND_REFUSED, 0, NULL,
@@ -178,7 +178,7 @@ find_row(const char *name)
 }
 
 gboolean
-capability_may_be_on(const char *name, PlanHost host)
+capability_may_be_on(const char *name, Side host)
 {
 	const Capability *row = find_row(name);
 	return row != NULL && (row->hosts & (1u << host)) != 0;
@@ -190,7 +190,7 @@ find_missing(const Negotiation *self, const Capability *row)
 {
 	static const char *const words[] = { "the source's QEMU has not got it",
 					     "the destination's QEMU has not got it" };
-	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+	for (guint host = 0; host < N_SIDES; host++)
 		if ((row->hosts & (1u << host)) != 0 &&
 		    !negotiation_has_word(self->surveys[host]->capabilities, row->name))
 			return words[host];
@@ -200,11 +200,10 @@ find_missing(const Negotiation *self, const Capability *row)
 static void
 tell_missing(Negotiation *self, const Capability *row)
 {
-	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+	for (guint host = 0; host < N_SIDES; host++)
 		if ((row->hosts & (1u << host)) != 0 &&
 		    !negotiation_has_word(self->surveys[host]->capabilities, row->name))
-			negotiation_error(self, "capability", negotiation_host_names[host],
-					  row->name,
+			negotiation_error(self, "capability", side_to_string(host), row->name,
 					  row->kind == KIND_NEEDED
 						  ? "use QEMU 4.0 or later"
 						  : "use a newer QEMU, or do without it",
@@ -224,19 +223,19 @@ tell_unwanted(Negotiation *self, const Capability *row, const char *reason)
 static gboolean
 is_anywhere(const Negotiation *self, const char *name)
 {
-	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+	for (guint host = 0; host < N_SIDES; host++)
 		if (negotiation_has_word(self->surveys[host]->capabilities, name))
 			return TRUE;
 	return FALSE;
 }
 
 static void
-add_decision(GwPlan *plan, const char *name, Hosts hosts, const char *reason)
+add_decision(GwPlan *plan, const char *name, Sides hosts, const char *reason)
 {
 	GwPlanCapability *capability = g_new0(GwPlanCapability, 1);
 	capability->name = g_strdup(name);
-	capability->at_source = (hosts & HOSTS_SOURCE) != 0;
-	capability->at_destination = (hosts & HOSTS_DESTINATION) != 0;
+	capability->at_source = (hosts & SIDES_SOURCE) != 0;
+	capability->at_destination = (hosts & SIDES_DESTINATION) != 0;
 	capability->reason = g_strdup(reason);
 	g_ptr_array_add(plan->capabilities, capability);
 }
@@ -263,7 +262,7 @@ decide(Negotiation *self, const Capability *row)
 static void
 list_unknown(Negotiation *self)
 {
-	for (guint host = 0; host < PLAN_N_HOSTS; host++) {
+	for (guint host = 0; host < N_SIDES; host++) {
 		const GStrv names = self->surveys[host]->capabilities;
 		for (guint i = 0; names != NULL && names[i] != NULL && i < MAX_UNKNOWN; i++)
 			if (find_row(names[i]) == NULL &&
@@ -296,13 +295,13 @@ capability_decide_all(Negotiation *self)
 void
 capability_check_refused(Negotiation *self)
 {
-	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+	for (guint host = 0; host < N_SIDES; host++)
 		for (guint i = 0; i < G_N_ELEMENTS(table); i++)
 			if (table[i].kind == KIND_REFUSED &&
 			    negotiation_has_word(self->surveys[host]->capabilities_on,
 						 table[i].name))
-				negotiation_error(self, "refused-capability",
-						  negotiation_host_names[host], table[i].name,
+				negotiation_error(self, "refused-capability", side_to_string(host),
+						  table[i].name,
 						  "switch it off with migrate-set-capabilities",
 						  "this capability is switched on: %s",
 						  table[i].reason);

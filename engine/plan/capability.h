@@ -13,4 +13,4 @@ void capability_decide_all(Negotiation *self);
 void capability_check_refused(Negotiation *self);
 
 /* Does any plan of ours switch it on there? */
-gboolean capability_may_be_on(const char *name, PlanHost host);
+gboolean capability_may_be_on(const char *name, Side host);

@@ -16,24 +16,24 @@
 typedef struct {
 	const GPtrArray *devices;
 	const GwDevice **partners; /* by index: the other host's; NULL: none yet */
-} Side;
+} DeviceList;
 
 static void
-side_init(Side *self, const GPtrArray *devices)
+device_list_init(DeviceList *self, const GPtrArray *devices)
 {
 	self->devices = devices;
 	self->partners = g_new0(const GwDevice *, devices->len);
 }
 
 static void
-side_clear(Side *self)
+device_list_clear(DeviceList *self)
 {
 	g_free(self->partners);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Side, side_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DeviceList, device_list_clear)
 
 static const GwDevice *
-device_at(const Side *side, guint i)
+device_at(const DeviceList *side, guint i)
 {
 	return g_ptr_array_index(side->devices, i);
 }
@@ -67,7 +67,7 @@ has_same_place(const GwDevice *ours, const GwDevice *theirs)
 
 /* Makes pairs of those that have no partner yet. */
 static void
-pair(Side *source, Side *destination, Match match)
+pair(DeviceList *source, DeviceList *destination, Match match)
 {
 	for (guint s = 0; s < source->devices->len; s++)
 		for (guint d = 0; d < destination->devices->len && source->partners[s] == NULL;
@@ -89,7 +89,7 @@ is_vgpu(const GwDevice *device)
 
 /* Is one of @side that has no partner, or is elsewhere, above @device? */
 static gboolean
-is_told_of(const Side *side, const GwDevice *device)
+is_told_of(const DeviceList *side, const GwDevice *device)
 {
 	for (guint i = 0; i < side->devices->len; i++) {
 		const GwDevice *above = device_at(side, i);
@@ -112,7 +112,7 @@ describe(const GwDevice *device)
 }
 
 static void
-tell_alone(Negotiation *self, const Side *source, const Side *destination)
+tell_alone(Negotiation *self, const DeviceList *source, const DeviceList *destination)
 {
 	for (guint i = 0; i < source->devices->len; i++) {
 		const GwDevice *device = device_at(source, i);
@@ -291,7 +291,7 @@ compare_properties(Negotiation *self, const GwDevice *ours, const GwDevice *thei
 }
 
 static void
-compare_pairs(Negotiation *self, const Side *source)
+compare_pairs(Negotiation *self, const DeviceList *source)
 {
 	for (guint i = 0; i < source->devices->len; i++) {
 		const GwDevice *ours = device_at(source, i);
@@ -311,22 +311,21 @@ check_devices(Negotiation *self)
 	const GPtrArray *ours = negotiation_source(self)->devices;
 	const GPtrArray *theirs = negotiation_destination(self)->devices;
 	if (ours == NULL || theirs == NULL) {
-		negotiation_warning(
-			self, "devices-unknown",
-			negotiation_host_names[ours == NULL ? PLAN_SOURCE : PLAN_DESTINATION],
-			"devices", "compare the two command lines by hand",
-			"QEMU does not tell of its devices, so they were not compared");
+		negotiation_warning(self, "devices-unknown",
+				    side_to_string(ours == NULL ? SIDE_SOURCE : SIDE_DESTINATION),
+				    "devices", "compare the two command lines by hand",
+				    "QEMU does not tell of its devices, so they were not compared");
 		return;
 	}
 	/* A board's devices come with its type, and that they differ then is no news. */
 	if (g_strcmp0(negotiation_source(self)->machine_type,
 		      negotiation_destination(self)->machine_type) != 0)
 		return;
-	g_auto(Side) source = { 0 };
-	g_auto(Side) destination = { 0 };
+	g_auto(DeviceList) source = { 0 };
+	g_auto(DeviceList) destination = { 0 };
 	static const Match matches[] = { is_same, has_same_id, has_same_type, has_same_place };
-	side_init(&source, ours);
-	side_init(&destination, theirs);
+	device_list_init(&source, ours);
+	device_list_init(&destination, theirs);
 	for (guint i = 0; i < G_N_ELEMENTS(matches); i++)
 		pair(&source, &destination, matches[i]);
 	compare_pairs(self, &source);

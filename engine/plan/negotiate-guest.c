@@ -88,10 +88,10 @@ check_source_idle(Negotiation *self)
 static void
 check_blocked_reasons(Negotiation *self)
 {
-	for (guint host = 0; host < PLAN_N_HOSTS; host++) {
+	for (guint host = 0; host < N_SIDES; host++) {
 		const GStrv reasons = self->surveys[host]->blocked_reasons;
 		for (guint i = 0; reasons != NULL && reasons[i] != NULL; i++) {
-			if (host == PLAN_SOURCE)
+			if (host == SIDE_SOURCE)
 				negotiation_error(self, "blocked", "source", "guest",
 						  "take the device or feature that QEMU names away "
 						  "from the VM",

@@ -202,13 +202,13 @@ check_memory_devices(Negotiation *self)
 				     negotiation_destination(self)->memory_devices };
 	if (lists[0] == NULL || lists[1] == NULL)
 		return;
-	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+	for (guint host = 0; host < N_SIDES; host++)
 		for (guint i = 0; i < lists[host]->len; i++) {
 			const GwProperty *ours = g_ptr_array_index(lists[host], i);
 			const char *theirs = gw_property_list_get(lists[1 - host], ours->name);
 			if (theirs == NULL)
-				negotiation_error(self, "memory-device",
-						  negotiation_host_names[1 - host], ours->name,
+				negotiation_error(self, "memory-device", side_to_string(1 - host),
+						  ours->name,
 						  "give both QEMUs the same memory modules",
 						  "it has no memory module '%s' (%s)", ours->name,
 						  ours->value);
@@ -411,11 +411,11 @@ check_clock(Negotiation *self)
 static void
 check_arch(Negotiation *self)
 {
-	for (guint host = 0; negotiation_has_vgpus(self) && host < PLAN_N_HOSTS; host++) {
+	for (guint host = 0; negotiation_has_vgpus(self) && host < N_SIDES; host++) {
 		const GwHostSurvey *survey = self->surveys[host]->host;
 		if (survey == NULL || survey->arch == NULL || strcmp(survey->arch, "x86_64") == 0)
 			continue;
-		negotiation_error(self, "host-arch", negotiation_host_names[host], "host",
+		negotiation_error(self, "host-arch", side_to_string(host), "host",
 				  "use hosts of the x86-64 architecture",
 				  "vGPUs are migrated between x86-64 hosts only, and it is '%s'",
 				  survey->arch);

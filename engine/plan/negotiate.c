@@ -17,8 +17,6 @@
 
 #define MAX_ISSUES 512 /* whoever has mended these sees the others */
 
-const char *const negotiation_host_names[PLAN_N_HOSTS] = { "source", "destination" };
-
 /* @text: (transfer full) */
 static void
 take_issue(Negotiation *self, GwSeverity severity, const char *code, const char *host,
@@ -68,20 +66,20 @@ negotiation_is_asked(const Negotiation *self, const char *capability)
 gboolean
 negotiation_has_vgpus(const Negotiation *self)
 {
-	const GwSurvey *source = self->surveys[PLAN_SOURCE];
+	const GwSurvey *source = self->surveys[SIDE_SOURCE];
 	return source->vgpus != NULL && source->vgpus->len > 0;
 }
 
 const GwSurvey *
 negotiation_source(const Negotiation *self)
 {
-	return self->surveys[PLAN_SOURCE];
+	return self->surveys[SIDE_SOURCE];
 }
 
 const GwSurvey *
 negotiation_destination(const Negotiation *self)
 {
-	return self->surveys[PLAN_DESTINATION];
+	return self->surveys[SIDE_DESTINATION];
 }
 
 /* What one of them did not say cannot be compared. */
@@ -119,11 +117,11 @@ check_vgpus(Negotiation *self)
 static void
 check_vfio_migration(Negotiation *self)
 {
-	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+	for (guint host = 0; host < N_SIDES; host++)
 		if (negotiation_has_vgpus(self) && !self->surveys[host]->is_absent &&
 		    !self->surveys[host]->has_vfio_migration)
-			negotiation_error(self, "vfio-migration", negotiation_host_names[host],
-					  "QEMU", "use QEMU 8.1 or later",
+			negotiation_error(self, "vfio-migration", side_to_string(host), "QEMU",
+					  "use QEMU 8.1 or later",
 					  "this QEMU's vfio-pci cannot migrate (it has no "
 					  "'enable-migration')");
 }
@@ -131,11 +129,11 @@ check_vfio_migration(Negotiation *self)
 static void
 check_viommus(Negotiation *self)
 {
-	for (guint host = 0; negotiation_has_vgpus(self) && host < PLAN_N_HOSTS; host++) {
+	for (guint host = 0; negotiation_has_vgpus(self) && host < N_SIDES; host++) {
 		const GStrv viommus = self->surveys[host]->viommus;
 		for (guint i = 0; viommus != NULL && viommus[i] != NULL; i++)
 			negotiation_error(
-				self, "viommu", negotiation_host_names[host], viommus[i],
+				self, "viommu", side_to_string(host), viommus[i],
 				"take the virtual IOMMU away from the VM",
 				"a vGPU does not migrate together with a virtual IOMMU ('%s')",
 				viommus[i]);
@@ -315,11 +313,11 @@ negotiate_describe_errors(const GwPlan *plan)
 static void
 check_settings_of_peer(Negotiation *self, const GwPlan *plan)
 {
-	const GwSurvey *own = self->surveys[PLAN_DESTINATION];
+	const GwSurvey *own = self->surveys[SIDE_DESTINATION];
 	for (guint i = 0; i < plan->capabilities->len; i++) {
 		const GwPlanCapability *capability = g_ptr_array_index(plan->capabilities, i);
 		const char *name = capability->name;
-		if (capability->at_destination && (!capability_may_be_on(name, PLAN_DESTINATION) ||
+		if (capability->at_destination && (!capability_may_be_on(name, SIDE_DESTINATION) ||
 						   !negotiation_has_word(own->capabilities, name)))
 			negotiation_error(
 				self, "capability", "destination", name, NULL,

@@ -6,21 +6,12 @@
 
 /* A plan in the making: what the rules of negotiate.c, capability.c and parameter.c share. Pure. */
 typedef struct {
-	const GwSurvey *surveys[PLAN_N_HOSTS];
+	const GwSurvey *surveys[N_SIDES];
 	const NegotiatePolicy *policy;
 	GwPlan *plan;
 } Negotiation;
 
-typedef enum {
-	HOSTS_SOURCE = 1 << PLAN_SOURCE,
-	HOSTS_DESTINATION = 1 << PLAN_DESTINATION,
-	HOSTS_BOTH = HOSTS_SOURCE | HOSTS_DESTINATION,
-} Hosts;
-
-/* "source", "destination" */
-extern const char *const negotiation_host_names[PLAN_N_HOSTS];
-
-/* Adds one that stands in the way. @host: of negotiation_host_names, or "both"; @remedy: (nullable) */
+/* Adds one that stands in the way. @host: of sides_to_string(); @remedy: (nullable) */
 void negotiation_error(Negotiation *self, const char *code, const char *host, const char *subject,
 		       const char *remedy, const char *format, ...) G_GNUC_PRINTF(6, 7);
 /* Likewise one that does not. */

@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
 	const char *name;
 	const char *device; /* (nullable): a property of devices of that type */
-	Hosts hosts;
+	Sides hosts;
 	/* The reason, with @ret_value filled; NULL: it is left as it is. */
 	const char *(*choose)(const Negotiation *self, Value *ret_value);
 	/* What a peer may set: up to this number, or one of these texts. */
@@ -44,7 +44,7 @@ static const char *
 choose_downtime_limit(const Negotiation *self, Value *ret_value)
 {
 	gint64 limit_us = converge_first_limit_us(self->policy->downtime_limit_us,
-						  self->surveys[PLAN_SOURCE]->running);
+						  self->surveys[SIDE_SOURCE]->running);
 	ret_value->value = qmp_downtime_limit(limit_us);
 	return "in ms; it follows what is needed, as far as the longest pause that is allowed";
 }
@@ -127,7 +127,7 @@ static const char *
 choose_zero_page_detection(const Negotiation *self, Value *ret_value)
 {
 	ret_value->text = "legacy";
-	if (!is_multifd(self) || gw_property_list_get(self->surveys[PLAN_DESTINATION]->parameters,
+	if (!is_multifd(self) || gw_property_list_get(self->surveys[SIDE_DESTINATION]->parameters,
 						      "zero-page-detection") != NULL)
 		return NULL;
 	return "the destination's QEMU knows no other";
@@ -155,8 +155,8 @@ choose_mode(const Negotiation *self, Value *ret_value)
 static const char *
 choose_multifd_transfer(const Negotiation *self, Value *ret_value)
 {
-	const char *ours = device_property(self->surveys[PLAN_SOURCE], "vfio-pci", TRANSFER);
-	const char *theirs = device_property(self->surveys[PLAN_DESTINATION], "vfio-pci", TRANSFER);
+	const char *ours = device_property(self->surveys[SIDE_SOURCE], "vfio-pci", TRANSFER);
+	const char *theirs = device_property(self->surveys[SIDE_DESTINATION], "vfio-pci", TRANSFER);
 	ret_value->text = "off";
 	if (!negotiation_has_vgpus(self) || !is_multifd(self))
 		return NULL;
@@ -169,43 +169,43 @@ choose_multifd_transfer(const Negotiation *self, Value *ret_value)
 }
 
 static const Parameter table[] = {
-	{ "downtime-limit", NULL, HOSTS_SOURCE, choose_downtime_limit, 0, { NULL } },
-	{ "max-bandwidth", NULL, HOSTS_SOURCE, choose_max_bandwidth, 0, { NULL } },
+	{ "downtime-limit", NULL, SIDES_SOURCE, choose_downtime_limit, 0, { NULL } },
+	{ "max-bandwidth", NULL, SIDES_SOURCE, choose_max_bandwidth, 0, { NULL } },
 	{ "avail-switchover-bandwidth",
 	  NULL,
-	  HOSTS_SOURCE,
+	  SIDES_SOURCE,
 	  choose_switchover_bandwidth,
 	  0,
 	  { NULL } },
-	{ "cpu-throttle-initial", NULL, HOSTS_SOURCE, choose_throttle, 0, { NULL } },
-	{ "cpu-throttle-increment", NULL, HOSTS_SOURCE, choose_throttle, 0, { NULL } },
-	{ "max-cpu-throttle", NULL, HOSTS_SOURCE, choose_throttle, 0, { NULL } },
-	{ "throttle-trigger-threshold", NULL, HOSTS_SOURCE, choose_throttle_trigger, 0, { NULL } },
-	{ "multifd-channels", NULL, HOSTS_BOTH, choose_multifd_channels, 255, { NULL } },
-	{ "multifd-compression", NULL, HOSTS_BOTH, choose_multifd_compression, 0, { "none" } },
-	{ "zero-page-detection", NULL, HOSTS_SOURCE, choose_zero_page_detection, 0, { "legacy" } },
-	{ "tls-creds", NULL, HOSTS_BOTH, choose_tls_creds, 0, { "" } },
-	{ "mode", NULL, HOSTS_BOTH, choose_mode, 0, { "normal" } },
-	{ TRANSFER, "vfio-pci", HOSTS_BOTH, choose_multifd_transfer, 0, { "on", "off" } },
+	{ "cpu-throttle-initial", NULL, SIDES_SOURCE, choose_throttle, 0, { NULL } },
+	{ "cpu-throttle-increment", NULL, SIDES_SOURCE, choose_throttle, 0, { NULL } },
+	{ "max-cpu-throttle", NULL, SIDES_SOURCE, choose_throttle, 0, { NULL } },
+	{ "throttle-trigger-threshold", NULL, SIDES_SOURCE, choose_throttle_trigger, 0, { NULL } },
+	{ "multifd-channels", NULL, SIDES_BOTH, choose_multifd_channels, 255, { NULL } },
+	{ "multifd-compression", NULL, SIDES_BOTH, choose_multifd_compression, 0, { "none" } },
+	{ "zero-page-detection", NULL, SIDES_SOURCE, choose_zero_page_detection, 0, { "legacy" } },
+	{ "tls-creds", NULL, SIDES_BOTH, choose_tls_creds, 0, { "" } },
+	{ "mode", NULL, SIDES_BOTH, choose_mode, 0, { "normal" } },
+	{ TRANSFER, "vfio-pci", SIDES_BOTH, choose_multifd_transfer, 0, { "on", "off" } },
 };
 
 static void
 decide(Negotiation *self, const Parameter *row)
 {
-	gboolean there[PLAN_N_HOSTS];
-	for (guint host = 0; host < PLAN_N_HOSTS; host++)
+	gboolean there[N_SIDES];
+	for (guint host = 0; host < N_SIDES; host++)
 		there[host] = (row->hosts & (1u << host)) != 0 && has_it(self->surveys[host], row);
 	Value value = { -1, NULL };
 	const char *reason = row->choose(self, &value);
-	if (reason == NULL || (!there[PLAN_SOURCE] && !there[PLAN_DESTINATION]))
+	if (reason == NULL || (!there[SIDE_SOURCE] && !there[SIDE_DESTINATION]))
 		return;
 	GwPlanParameter *parameter = g_new0(GwPlanParameter, 1);
 	parameter->name = g_strdup(row->name);
 	parameter->device = g_strdup(row->device);
 	parameter->text = g_strdup(value.text);
 	parameter->value = value.value;
-	parameter->at_source = there[PLAN_SOURCE];
-	parameter->at_destination = there[PLAN_DESTINATION];
+	parameter->at_source = there[SIDE_SOURCE];
+	parameter->at_destination = there[SIDE_DESTINATION];
 	parameter->reason = g_strdup(reason);
 	g_ptr_array_add(self->plan->parameters, parameter);
 }
@@ -236,7 +236,7 @@ parameter_is_acceptable(const GwPlanParameter *parameter)
 		const Parameter *row = &table[i];
 		if (g_strcmp0(row->name, parameter->name) == 0 &&
 		    g_strcmp0(row->device, parameter->device) == 0)
-			return (row->hosts & HOSTS_DESTINATION) != 0 && accepts(row, parameter);
+			return (row->hosts & SIDES_DESTINATION) != 0 && accepts(row, parameter);
 	}
 	return FALSE;
 }

@@ -40,8 +40,8 @@ struct Journal {
 };
 
 static const char *const role_suffix[] = {
-	[JOURNAL_SOURCE] = ".source",
-	[JOURNAL_DESTINATION] = ".destination",
+	[SIDE_SOURCE] = ".source",
+	[SIDE_DESTINATION] = ".destination",
 };
 
 static gboolean
@@ -195,7 +195,7 @@ write_first_line(Journal *self, const char *temporary, JsonObject *facts, GError
 }
 
 Journal *
-journal_create(const char *state_dir, const char *session, JournalRole role, JsonObject *facts,
+journal_create(const char *state_dir, const char *session, Side role, JsonObject *facts,
 	       GError **error)
 {
 	g_autoptr(JsonObject) first = facts != NULL ? facts : json_object_new();
@@ -247,7 +247,7 @@ read_lines(Journal *self, GError **error)
 }
 
 Journal *
-journal_open(const char *state_dir, const char *session, JournalRole role, GError **error)
+journal_open(const char *state_dir, const char *session, Side role, GError **error)
 {
 	if (!session_is_safe(session)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "'%s' is not a session id",

@@ -3,13 +3,10 @@
 
 #include <json-glib/json-glib.h>
 
+#include "engine/util/side.h"
+
 /* What one side of one run did, in order, so that whoever comes after a crash can tell. See journal.c. */
 typedef struct Journal Journal;
-
-typedef enum {
-	JOURNAL_SOURCE,
-	JOURNAL_DESTINATION,
-} JournalRole;
 
 /**
  * journal_create:
@@ -22,12 +19,12 @@ typedef enum {
  *
  * Returns: NULL with %GW_ERROR_STATE_DIR
  */
-Journal *journal_create(const char *state_dir, const char *session, JournalRole role,
-			JsonObject *facts, GError **error);
+Journal *journal_create(const char *state_dir, const char *session, Side role, JsonObject *facts,
+			GError **error);
 
 /* One already there, to settle it. %GW_ERROR_BUSY while its owner lives, %GW_ERROR_STATE_DIR when it cannot
  * be read or makes no sense. */
-Journal *journal_open(const char *state_dir, const char *session, JournalRole role, GError **error);
+Journal *journal_open(const char *state_dir, const char *session, Side role, GError **error);
 
 /* Closes and unlocks; the file stays. */
 void journal_free(Journal *self);
@@ -63,7 +60,7 @@ JsonNode *journal_get_node(Journal *self, const char *name); /* (transfer none) 
 
 typedef struct {
 	char *session;
-	JournalRole role;
+	Side role;
 } JournalName;
 
 void journal_name_free(JournalName *self);

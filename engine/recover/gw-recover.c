@@ -58,7 +58,7 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume, cons
 	g_autoptr(Journal) journal = journal_open(state_dir, name->session, name->role, &error);
 	GwRecovered *result = g_new0(GwRecovered, 1);
 	result->session = g_strdup(name->session);
-	result->role = g_strdup(name->role == JOURNAL_SOURCE ? "source" : "destination");
+	result->role = g_strdup(name->role == SIDE_SOURCE ? "source" : "destination");
 	result->vm_runs_on = GW_PLACE_UNKNOWN;
 	if (journal == NULL) {
 		result->busy = g_error_matches(error, GW_ERROR, GW_ERROR_BUSY);
@@ -67,7 +67,7 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume, cons
 	}
 	result->vm_name = g_strdup(journal_get_string(journal, "vm"));
 	gboolean was_running = journal_has_phase(journal, "running");
-	if (name->role == JOURNAL_SOURCE) {
+	if (name->role == SIDE_SOURCE) {
 		recover_source(journal, assume, tls_dir, result);
 		g_clear_pointer(&journal, journal_free);
 	} else {

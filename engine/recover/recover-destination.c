@@ -180,7 +180,7 @@ settle_committed(Journal *journal, char **ret_text, gboolean *ret_is_clean, GErr
 static PeerOutcome
 settle(Journal *journal, char **ret_text, gboolean *ret_is_clean, GError **error)
 {
-	transport_remove_left(TRANSPORT_DESTINATION, journal_get_string(journal, "qmp"),
+	transport_remove_left(SIDE_DESTINATION, journal_get_string(journal, "qmp"),
 			      journal_get_session(journal));
 	if (journal_has_phase(journal, "running")) {
 		restore_settings(journal);
@@ -220,7 +220,7 @@ recover_destination(const char *state_dir, const char *session, char **ret_text,
 		say(ret_text, "nothing is known of it here: it was never committed");
 		return PEER_OUTCOME_GONE;
 	}
-	g_autoptr(Journal) journal = journal_open(state_dir, session, JOURNAL_DESTINATION, error);
+	g_autoptr(Journal) journal = journal_open(state_dir, session, SIDE_DESTINATION, error);
 	return journal != NULL ? settle(journal, ret_text, ret_is_clean, error)
 			       : PEER_OUTCOME_UNKNOWN;
 }
@@ -230,7 +230,7 @@ recover_forget(const char *state_dir, const char *session, GError **error)
 {
 	if (!g_uuid_string_is_valid(session) || !has_journal(state_dir, session))
 		return TRUE;
-	g_autoptr(Journal) journal = journal_open(state_dir, session, JOURNAL_DESTINATION, error);
+	g_autoptr(Journal) journal = journal_open(state_dir, session, SIDE_DESTINATION, error);
 	if (journal == NULL)
 		return FALSE;
 	if (!journal_has_phase(journal, "running"))

@@ -188,7 +188,7 @@ recover_source(Journal *journal, GwAssume assume, const char *tls_dir, GwRecover
 	g_autoptr(Qemu) qemu =
 		!dead && path != NULL ? qemu_attach(path, "source", NULL, &error) : NULL;
 	self.qemu = qemu;
-	transport_remove_left(TRANSPORT_SOURCE, path, journal_get_session(journal));
+	transport_remove_left(SIDE_SOURCE, path, journal_get_session(journal));
 
 	if (journal_has_phase(journal, "running"))
 		give_up_here(&self, "it runs at the destination; ended here");

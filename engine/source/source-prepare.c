@@ -291,7 +291,7 @@ journal_facts(SourceRun *run)
 gboolean
 source_prepare(SourceRun *run, GError **error)
 {
-	run->journal = journal_create(run->options->state_dir, run->session, JOURNAL_SOURCE,
+	run->journal = journal_create(run->options->state_dir, run->session, SIDE_SOURCE,
 				      journal_facts(run), error);
 	if (run->journal == NULL)
 		return FALSE;
@@ -309,13 +309,13 @@ source_prepare(SourceRun *run, GError **error)
 static gboolean
 apply_settings(SourceRun *run, GError **error)
 {
-	run->former_settings = settings_save(run->qemu, run->plan, PLAN_SOURCE, error);
+	run->former_settings = settings_save(run->qemu, run->plan, SIDE_SOURCE, error);
 	if (run->former_settings == NULL)
 		return FALSE;
 	JsonObject *facts = json_object_new();
 	settings_add_facts(run->former_settings, facts);
 	return journal_append(run->journal, "setup", facts, error) &&
-	       settings_apply(run->former_settings, run->qemu, run->plan, PLAN_SOURCE, error);
+	       settings_apply(run->former_settings, run->qemu, run->plan, SIDE_SOURCE, error);
 }
 
 /* Connects the data channels and gives them to QEMU. */
@@ -328,7 +328,7 @@ attach_channels(SourceRun *run, GError **error)
 	g_autoptr(GArray) tcps = channel_fds_new();
 	if (!source_open_channels(run, fds, tcps, error))
 		return FALSE;
-	run->transport = transport_attach(ops, TRANSPORT_SOURCE, run->qemu, run->session,
+	run->transport = transport_attach(ops, SIDE_SOURCE, run->qemu, run->session,
 					  g_steal_pointer(&fds), g_steal_pointer(&tcps), error);
 	if (run->transport == NULL)
 		return FALSE;

@@ -33,7 +33,7 @@ typedef struct {
 } Door;
 
 static void
-door_open(Door *door, TransportEnd end, guint n)
+door_open(Door *door, Side end, guint n)
 {
 	g_autoptr(GError) error = NULL;
 	*door = (Door){ .folder = test_folder_new(), .n = n };
@@ -171,7 +171,7 @@ the_source_finds_the_main_channel(void)
 	for (guint main_at = 0; main_at < 3; main_at++) {
 		g_auto(Door) door;
 		int channels[3];
-		door_open(&door, TRANSPORT_SOURCE, 3);
+		door_open(&door, SIDE_SOURCE, 3);
 		transport_start(door.transport);
 		for (guint i = 0; i < 3; i++)
 			channels[i] = dial(&door);
@@ -196,7 +196,7 @@ the_socket_is_nobody_elses(void)
 {
 	g_auto(Door) door;
 	struct stat status;
-	door_open(&door, TRANSPORT_SOURCE, 1);
+	door_open(&door, SIDE_SOURCE, 1);
 	g_autofree char *path = g_path_get_dirname(door.transport->uri + strlen("unix:"));
 	CU_ASSERT_EQUAL(stat(path, &status), 0);
 	CU_ASSERT_EQUAL(status.st_mode & 07777, 0700);
@@ -208,15 +208,15 @@ static void
 what_a_dead_one_left_is_removed(void)
 {
 	g_auto(Door) door;
-	door_open(&door, TRANSPORT_SOURCE, 1);
-	transport_remove_left(TRANSPORT_DESTINATION, door.qemu.qmp_path, SESSION);
+	door_open(&door, SIDE_SOURCE, 1);
+	transport_remove_left(SIDE_DESTINATION, door.qemu.qmp_path, SESSION);
 	int channel = dial(&door);
 	CU_ASSERT_TRUE(channel >= 0);
 	close(channel);
-	transport_remove_left(TRANSPORT_SOURCE, door.qemu.qmp_path, SESSION);
+	transport_remove_left(SIDE_SOURCE, door.qemu.qmp_path, SESSION);
 	CU_ASSERT_TRUE(folder_is_empty(&door));
-	transport_remove_left(TRANSPORT_SOURCE, door.qemu.qmp_path, SESSION);
-	transport_remove_left(TRANSPORT_SOURCE, NULL, SESSION);
+	transport_remove_left(SIDE_SOURCE, door.qemu.qmp_path, SESSION);
+	transport_remove_left(SIDE_SOURCE, NULL, SESSION);
 }
 
 static void
@@ -225,7 +225,7 @@ what_has_no_place_ends_the_run(void)
 	static const char *const spoken[] = { main_bytes, multifd_bytes, "GET / HTTP/1.1" };
 	for (gsize i = 0; i < G_N_ELEMENTS(spoken); i++) {
 		g_auto(Door) door;
-		door_open(&door, TRANSPORT_SOURCE, 2);
+		door_open(&door, SIDE_SOURCE, 2);
 		transport_start(door.transport);
 		/* The main one is there, and then: a second one, two of multifd, nonsense. */
 		int first = dial(&door), second = dial(&door), third = dial(&door);
@@ -248,7 +248,7 @@ static void
 one_that_leaves_without_a_word_is_forgotten(void)
 {
 	g_auto(Door) door;
-	door_open(&door, TRANSPORT_SOURCE, 1);
+	door_open(&door, SIDE_SOURCE, 1);
 	transport_start(door.transport);
 	close(dial(&door));
 	int channel = dial(&door);
@@ -263,7 +263,7 @@ the_destination_opens_the_main_channel_first(void)
 {
 	g_auto(Door) door;
 	int channels[3];
-	door_open(&door, TRANSPORT_DESTINATION, 3);
+	door_open(&door, SIDE_DESTINATION, 3);
 	int listener = listen_as_qemu(&door, 0); /* its queue is short: the door has to wait */
 	transport_start(door.transport);
 	say(door.peers[2], multifd_bytes);
@@ -299,7 +299,7 @@ what_is_no_stream_never_reaches_qemu(void)
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_auto(Door) door;
-		door_open(&door, TRANSPORT_DESTINATION, 2);
+		door_open(&door, SIDE_DESTINATION, 2);
 		int listener = listen_as_qemu(&door, 4);
 		transport_start(door.transport);
 		int first = -1;
@@ -324,7 +324,7 @@ static void
 a_qemu_that_does_not_listen_is_told(void)
 {
 	g_auto(Door) door;
-	door_open(&door, TRANSPORT_DESTINATION, 1);
+	door_open(&door, SIDE_DESTINATION, 1);
 	transport_start(door.transport);
 	say(door.peers[0], main_bytes);
 	CU_ASSERT_TRUE(await_failure(&door, "data channel 0: No such file or directory"));
@@ -339,10 +339,10 @@ it_ends_while_it_waits(void)
 	for (guint end = 0; end < 2; end++) {
 		for (guint started = 0; started < 2; started++) {
 			g_auto(Door) door;
-			door_open(&door, (TransportEnd)end, 3);
+			door_open(&door, (Side)end, 3);
 			if (started > 0)
 				transport_start(door.transport);
-			int channel = end == TRANSPORT_SOURCE ? dial(&door) : -1;
+			int channel = end == SIDE_SOURCE ? dial(&door) : -1;
 			g_usleep(5000);
 			transport_free(g_steal_pointer(&door.transport));
 			CU_ASSERT_TRUE(folder_is_empty(&door));
@@ -358,7 +358,7 @@ static void
 severed_by_us_is_no_failure(void)
 {
 	g_auto(Door) door;
-	door_open(&door, TRANSPORT_SOURCE, 1);
+	door_open(&door, SIDE_SOURCE, 1);
 	transport_start(door.transport);
 	int channel = dial(&door);
 	say(channel, main_bytes);
@@ -380,8 +380,8 @@ a_name_that_is_too_long_is_refused(void)
 	GArray *fds = channel_fds_new();
 	int fd = dup(0);
 	g_array_append_val(fds, fd);
-	CU_ASSERT_PTR_NULL(transport_attach(transport_find("relay"), TRANSPORT_SOURCE, &qemu,
-					    SESSION, fds, NULL, &error));
+	CU_ASSERT_PTR_NULL(transport_attach(transport_find("relay"), SIDE_SOURCE, &qemu, SESSION,
+					    fds, NULL, &error));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(error);
 	CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "too long a name for a folder"));
 }

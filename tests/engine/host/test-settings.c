@@ -106,11 +106,11 @@ what_is_set_comes_back(void)
 	Qemu qemu = { .host = "source", .qmp = client };
 	g_autoptr(GwPlan) plan = make_plan();
 	g_autoptr(GError) error = NULL;
-	g_autoptr(Settings) former = settings_save(&qemu, plan, PLAN_SOURCE, &error);
+	g_autoptr(Settings) former = settings_save(&qemu, plan, SIDE_SOURCE, &error);
 
 	TEST_NO_ERROR(error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(former);
-	CU_ASSERT_TRUE(settings_apply(former, &qemu, plan, PLAN_SOURCE, &error));
+	CU_ASSERT_TRUE(settings_apply(former, &qemu, plan, SIDE_SOURCE, &error));
 	CU_ASSERT_TRUE(settings_restore(former, &qemu, &error));
 	TEST_NO_ERROR(error);
 	probe_end(client, fake);
@@ -125,8 +125,8 @@ a_journal_brings_it_back_too(void)
 	Qemu qemu = { .host = "source", .qmp = client };
 	g_autofree char *folder = test_folder_new();
 	g_autoptr(GwPlan) plan = make_plan();
-	g_autoptr(Settings) former = settings_save(&qemu, plan, PLAN_SOURCE, NULL);
-	g_autoptr(Journal) journal = journal_create(folder, "session", JOURNAL_SOURCE, NULL, NULL);
+	g_autoptr(Settings) former = settings_save(&qemu, plan, SIDE_SOURCE, NULL);
+	g_autoptr(Journal) journal = journal_create(folder, "session", SIDE_SOURCE, NULL, NULL);
 	JsonObject *facts = json_object_new();
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(former);
@@ -135,7 +135,7 @@ a_journal_brings_it_back_too(void)
 	settings_add_facts(former, facts);
 	CU_ASSERT_TRUE(journal_append(journal, "setup", facts, NULL));
 	g_clear_pointer(&journal, journal_free);
-	journal = journal_open(folder, "session", JOURNAL_SOURCE, NULL);
+	journal = journal_open(folder, "session", SIDE_SOURCE, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
 	g_autoptr(Settings) found = settings_from_journal(journal);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(found);
@@ -162,7 +162,7 @@ each_is_tried(void)
 	QmpClient *client = probe_connect(fake);
 	Qemu qemu = { .host = "source", .qmp = client };
 	g_autoptr(GwPlan) plan = make_plan();
-	g_autoptr(Settings) former = settings_save(&qemu, plan, PLAN_SOURCE, NULL);
+	g_autoptr(Settings) former = settings_save(&qemu, plan, SIDE_SOURCE, NULL);
 	g_autoptr(GError) error = NULL;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(former);
@@ -186,7 +186,7 @@ not_before_qemu_is_tidy(void)
 	QmpClient *client = probe_connect(fake);
 	Qemu qemu = { .host = "source", .qmp = client };
 	g_autoptr(GwPlan) plan = make_plan();
-	g_autoptr(Settings) former = settings_save(&qemu, plan, PLAN_SOURCE, NULL);
+	g_autoptr(Settings) former = settings_save(&qemu, plan, SIDE_SOURCE, NULL);
 	g_autoptr(GError) error = NULL;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(former);
@@ -211,10 +211,10 @@ the_other_side_is_left_alone(void)
 	QmpClient *client = probe_connect(fake);
 	Qemu qemu = { .host = "destination", .qmp = client };
 	g_autoptr(GwPlan) plan = make_plan();
-	g_autoptr(Settings) former = settings_save(&qemu, plan, PLAN_DESTINATION, NULL);
+	g_autoptr(Settings) former = settings_save(&qemu, plan, SIDE_DESTINATION, NULL);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(former);
-	CU_ASSERT_TRUE(settings_apply(former, &qemu, plan, PLAN_DESTINATION, NULL));
+	CU_ASSERT_TRUE(settings_apply(former, &qemu, plan, SIDE_DESTINATION, NULL));
 	probe_end(client, fake);
 }
 

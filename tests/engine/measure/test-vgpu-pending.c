@@ -72,7 +72,7 @@ rig_start(Rig *rig, const char *const *options, guint n_vgpus)
 	rig->vgpus = make_vgpus(n_vgpus);
 	rig->account = account_new(rig->vgpus);
 	rig->state_dir = test_folder_new();
-	rig->journal = journal_create(rig->state_dir, "session", JOURNAL_SOURCE, NULL, &error);
+	rig->journal = journal_create(rig->state_dir, "session", SIDE_SOURCE, NULL, &error);
 	TEST_NO_ERROR(error);
 	const VgpuPendingContext context = { rig->qemu,	   rig->vgpus, "run",
 					     rig->account, now_us,     NULL };
@@ -251,8 +251,7 @@ test_put_back(void)
 	TEST_NO_ERROR(error);
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_OFF);
 	CU_ASSERT_FALSE(has_fifo(&rig));
-	g_autoptr(Journal) none =
-		journal_create(rig.state_dir, "other", JOURNAL_SOURCE, NULL, NULL);
+	g_autoptr(Journal) none = journal_create(rig.state_dir, "other", SIDE_SOURCE, NULL, NULL);
 	CU_ASSERT_TRUE(vgpu_pending_put_back(rig.qemu, none, &error));
 }
 

@@ -106,7 +106,7 @@ static const struct {
 };
 
 static char *
-on_at(const GwPlan *plan, PlanHost host)
+on_at(const GwPlan *plan, Side host)
 {
 	g_auto(GStrv) names = plan_list_capabilities(plan, host);
 	g_autoptr(GStrvBuilder) others = g_strv_builder_new();
@@ -129,8 +129,8 @@ each_choice_is_made_with_a_reason(void)
 						 .on_stall = choices[i].on_stall };
 		g_autoptr(GwPlan) plan =
 			plan_for(choices[i].source, choices[i].destination, &policy);
-		g_autofree char *at_source = on_at(plan, PLAN_SOURCE);
-		g_autofree char *at_destination = on_at(plan, PLAN_DESTINATION);
+		g_autofree char *at_source = on_at(plan, SIDE_SOURCE);
+		g_autofree char *at_destination = on_at(plan, SIDE_DESTINATION);
 		g_autofree char *issues = issues_of(plan);
 		TEST_STRING(at_source, choices[i].at_source);
 		TEST_STRING(at_destination, choices[i].at_destination);
@@ -157,10 +157,10 @@ unknown_capabilities_are_off_and_told_of(void)
 			    g_ptr_array_index(plan->capabilities, plan->capabilities->len - 1));
 	CU_ASSERT_PTR_NOT_NULL(plan_find_capability(plan, "release-ram"));
 	CU_ASSERT_PTR_NULL(plan_find_capability(plan, "mapped-ram"));
-	CU_ASSERT_FALSE(capability_may_be_on("of-a-newer-qemu", PLAN_DESTINATION));
-	CU_ASSERT_FALSE(capability_may_be_on("postcopy-ram", PLAN_DESTINATION));
-	CU_ASSERT_TRUE(capability_may_be_on("multifd", PLAN_DESTINATION));
-	CU_ASSERT_FALSE(capability_may_be_on("auto-converge", PLAN_DESTINATION));
+	CU_ASSERT_FALSE(capability_may_be_on("of-a-newer-qemu", SIDE_DESTINATION));
+	CU_ASSERT_FALSE(capability_may_be_on("postcopy-ram", SIDE_DESTINATION));
+	CU_ASSERT_TRUE(capability_may_be_on("multifd", SIDE_DESTINATION));
+	CU_ASSERT_FALSE(capability_may_be_on("auto-converge", SIDE_DESTINATION));
 }
 
 static const struct {

@@ -48,7 +48,7 @@ static const NegotiatePolicy policy = { .vm_name = "web1", .downtime_limit_us = 
 
 /* (transfer full): those that are on there, with a space between. */
 static char *
-capabilities_of(const GwPlan *plan, PlanHost host)
+capabilities_of(const GwPlan *plan, Side host)
 {
 	g_auto(GStrv) names = plan_list_capabilities(plan, host);
 	return g_strjoinv(" ", names);
@@ -74,8 +74,8 @@ a_good_pair_makes_a_plan(void)
 	CU_ASSERT_EQUAL(plan->bandwidth_bytes_per_s, 125000000);
 	CU_ASSERT_TRUE(plan->keep_source);
 	CU_ASSERT_FALSE(plan->paused);
-	g_autofree char *at_source = capabilities_of(plan, PLAN_SOURCE);
-	g_autofree char *at_destination = capabilities_of(plan, PLAN_DESTINATION);
+	g_autofree char *at_source = capabilities_of(plan, SIDE_SOURCE);
+	g_autofree char *at_destination = capabilities_of(plan, SIDE_DESTINATION);
 	TEST_STRING(at_source, "events return-path pause-before-switchover");
 	TEST_STRING(at_destination, "events return-path late-block-activate");
 	CU_ASSERT_TRUE(negotiate_check_destination(plan, destination, NULL));

@@ -111,8 +111,8 @@ survey_of(const char *version, const char *run_state)
 static void
 append_plan(GString *out, const GwPlan *plan, const char *source, const char *destination)
 {
-	g_auto(GStrv) ours = plan_list_capabilities(plan, PLAN_SOURCE);
-	g_auto(GStrv) theirs = plan_list_capabilities(plan, PLAN_DESTINATION);
+	g_auto(GStrv) ours = plan_list_capabilities(plan, SIDE_SOURCE);
+	g_auto(GStrv) theirs = plan_list_capabilities(plan, SIDE_DESTINATION);
 	g_autofree char *our_words = g_strjoinv(" ", ours);
 	g_autofree char *their_words = g_strjoinv(" ", theirs);
 

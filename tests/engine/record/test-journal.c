@@ -33,7 +33,7 @@ create(const char *folder)
 {
 	g_autoptr(GError) error = NULL;
 	Journal *journal =
-		journal_create(folder, SESSION, JOURNAL_SOURCE, facts("vm", "web1"), &error);
+		journal_create(folder, SESSION, SIDE_SOURCE, facts("vm", "web1"), &error);
 
 	TEST_NO_ERROR(error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
@@ -44,7 +44,7 @@ static Journal *
 reopen(const char *folder)
 {
 	g_autoptr(GError) error = NULL;
-	Journal *journal = journal_open(folder, SESSION, JOURNAL_SOURCE, &error);
+	Journal *journal = journal_open(folder, SESSION, SIDE_SOURCE, &error);
 
 	TEST_NO_ERROR(error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
@@ -226,10 +226,10 @@ a_living_owner_is_respected(void)
 	g_autoptr(Journal) journal = create(folder);
 	g_autoptr(GError) error = NULL;
 
-	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "session " SESSION " is under way");
 	g_clear_error(&error);
-	CU_ASSERT_PTR_NULL(journal_create(folder, SESSION, JOURNAL_SOURCE, NULL, &error));
+	CU_ASSERT_PTR_NULL(journal_create(folder, SESSION, SIDE_SOURCE, NULL, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot make '");
 	g_clear_pointer(&journal, journal_free);
 	journal = reopen(folder);
@@ -242,7 +242,7 @@ each_role_has_a_journal_of_its_own(void)
 	g_auto(Folder) folder = test_folder_new();
 	g_autoptr(Journal) source = create(folder);
 	g_autoptr(Journal) destination =
-		journal_create(folder, SESSION, JOURNAL_DESTINATION, NULL, NULL);
+		journal_create(folder, SESSION, SIDE_DESTINATION, NULL, NULL);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(destination);
 	append(destination, "commit", NULL);
@@ -279,7 +279,7 @@ what_is_no_journal_is_refused(void)
 		g_auto(Folder) folder = test_folder_new();
 		g_autoptr(GError) error = NULL;
 		write_file(folder, texts[i], -1);
-		CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+		CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
 		TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a journal");
 	}
 }
@@ -294,7 +294,7 @@ a_huge_file_is_refused(void)
 	g_autoptr(GError) error = NULL;
 
 	write_file(folder, text, -1);
-	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a journal");
 }
 
@@ -305,7 +305,7 @@ binary_garbage_is_refused(void)
 	g_autoptr(GError) error = NULL;
 
 	write_file(folder, "\0{\"phase\":\"begin\"}\n", 19);
-	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a journal");
 }
 
@@ -319,11 +319,11 @@ unsafe_names_reach_no_file(void)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autoptr(GError) error = NULL;
-		CU_ASSERT_PTR_NULL(journal_open(folder, names[i], JOURNAL_SOURCE, &error));
+		CU_ASSERT_PTR_NULL(journal_open(folder, names[i], SIDE_SOURCE, &error));
 		TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a session id");
 	}
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_PTR_NULL(journal_open(folder, "not-there", JOURNAL_SOURCE, &error));
+	CU_ASSERT_PTR_NULL(journal_open(folder, "not-there", SIDE_SOURCE, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot open '");
 }
 
@@ -333,7 +333,7 @@ all_are_listed_and_strangers_are_not(void)
 	g_auto(Folder) folder = test_folder_new();
 	g_autoptr(Journal) source = create(folder);
 	g_autoptr(Journal) destination =
-		journal_create(folder, "other-1", JOURNAL_DESTINATION, NULL, NULL);
+		journal_create(folder, "other-1", SIDE_DESTINATION, NULL, NULL);
 	g_autofree char *stranger = g_build_filename(folder, "notes.txt", NULL);
 	g_autofree char *unfinished = g_build_filename(folder, "abc.source.new", NULL);
 	gboolean found[2] = { FALSE, FALSE };
@@ -345,11 +345,11 @@ all_are_listed_and_strangers_are_not(void)
 	CU_ASSERT_EQUAL(names->len, 2);
 	for (guint i = 0; i < names->len; i++) {
 		const JournalName *name = g_ptr_array_index(names, i);
-		const char *expected = name->role == JOURNAL_SOURCE ? SESSION : "other-1";
+		const char *expected = name->role == SIDE_SOURCE ? SESSION : "other-1";
 		TEST_STRING(name->session, expected);
 		found[name->role] = TRUE;
 	}
-	CU_ASSERT_TRUE(found[JOURNAL_SOURCE] && found[JOURNAL_DESTINATION]);
+	CU_ASSERT_TRUE(found[SIDE_SOURCE] && found[SIDE_DESTINATION]);
 }
 
 static void
@@ -377,7 +377,7 @@ a_removed_one_is_gone(void)
 	g_autoptr(GError) error = NULL;
 
 	journal_remove(journal);
-	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, JOURNAL_SOURCE, &error));
+	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "No such file or directory");
 	g_autoptr(GPtrArray) names = journal_list(folder, NULL);
 	CU_ASSERT_EQUAL(names->len, 0);
@@ -413,10 +413,10 @@ a_folder_that_cannot_be_is_named(void)
 	g_autoptr(GError) error = NULL;
 
 	CU_ASSERT_TRUE(g_file_set_contents(file, "x", 1, NULL));
-	CU_ASSERT_PTR_NULL(journal_create(below, SESSION, JOURNAL_SOURCE, NULL, &error));
+	CU_ASSERT_PTR_NULL(journal_create(below, SESSION, SIDE_SOURCE, NULL, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, below);
 	g_clear_error(&error);
-	CU_ASSERT_PTR_NULL(journal_create("/proc/self", SESSION, JOURNAL_SOURCE, NULL, &error));
+	CU_ASSERT_PTR_NULL(journal_create("/proc/self", SESSION, SIDE_SOURCE, NULL, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot make '/proc/self/" SESSION);
 }
 

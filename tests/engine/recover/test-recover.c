@@ -72,8 +72,7 @@ write_journal_with(const char *folder, const Row *row, const char *vgpu)
 	json_object_set_int_member(facts, "pid", dead_pid());
 	json_object_set_int_member(facts, "start_ticks", 1);
 	json_object_set_array_member(facts, "vgpus", vgpus);
-	g_autoptr(Journal) journal =
-		journal_create(folder, SESSION, JOURNAL_DESTINATION, facts, NULL);
+	g_autoptr(Journal) journal = journal_create(folder, SESSION, SIDE_DESTINATION, facts, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
 	for (guint i = 0; row->phases[i] != NULL; i++) {
 		JsonObject *more = json_object_new();
@@ -163,7 +162,7 @@ static void
 a_living_owner_is_left_alone(void)
 {
 	char *folder = test_folder_new();
-	g_autoptr(Journal) owned = journal_create(folder, SESSION, JOURNAL_DESTINATION, NULL, NULL);
+	g_autoptr(Journal) owned = journal_create(folder, SESSION, SIDE_DESTINATION, NULL, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(owned);
 	g_autoptr(GError) error = NULL;
 	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL, &error),

@@ -125,8 +125,7 @@ journal_is_busy(Rig *rig)
 	g_autoptr(GPtrArray) names = journal_list(rig->destination_state, NULL);
 	CU_ASSERT_EQUAL_FATAL(names->len, 1);
 	const JournalName *name = g_ptr_array_index(names, 0);
-	Journal *held =
-		journal_open(rig->destination_state, name->session, JOURNAL_DESTINATION, NULL);
+	Journal *held = journal_open(rig->destination_state, name->session, SIDE_DESTINATION, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(held);
 	g_timeout_add(1000, let_go, held);
 	rig_start_agent(rig);
