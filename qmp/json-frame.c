@@ -43,7 +43,12 @@ struct JsonFrame {
 	GError *error; /* (owned): once set it stays */
 };
 
-G_DEFINE_QUARK(json - frame - error - quark, json_frame_error)
+/* Not by G_DEFINE_QUARK(): clang-format would put blanks into the name. */
+GQuark
+json_frame_error_quark(void)
+{
+	return g_quark_from_static_string("json-frame-error-quark");
+}
 
 JsonFrame *
 json_frame_new(gsize max_bytes, guint max_depth)

@@ -8,7 +8,12 @@
 
 #include <gio/gio.h>
 
-G_DEFINE_QUARK(qmp - error - quark, qmp_error)
+/* Not by G_DEFINE_QUARK(): clang-format would put blanks into the name. */
+GQuark
+qmp_error_quark(void)
+{
+	return g_quark_from_static_string("qmp-error-quark");
+}
 
 gboolean
 qmp_error_is_closed(const GError *error)

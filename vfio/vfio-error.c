@@ -7,7 +7,12 @@
 
 #define QUOTE_BYTES 64
 
-G_DEFINE_QUARK(vfio - error - quark, vfio_error)
+/* Not by G_DEFINE_QUARK(): clang-format would put blanks into the name. */
+GQuark
+vfio_error_quark(void)
+{
+	return g_quark_from_static_string("vfio-error-quark");
+}
 
 gboolean
 vfio_error_set_errno(GError **error, const VfioErrnoRow *rows, int number, const char *subject)
