@@ -6,10 +6,11 @@
  * Only COMMIT lets the guest run here. "gone" is answered only when the QEMU is proven dead, since the
  * source resumes on that word; when that cannot be proven the answer is "unknown" and the journal stays.
  */
-#include "engine/agent/agent-run.h"
+#include "engine/agent/agent-commit.h"
 
 #include <string.h>
 
+#include "engine/agent/agent-start.h"
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/recover/recover.h"
@@ -28,9 +29,9 @@ agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **e
 	if (!agent_run_hook(self, "switchover", error) || !qemu_check(self->qemu, FRESH_MS, error))
 		return FALSE;
 	if (self->error == NULL && self->qemu->status != QMP_MIGRATE_FAILED) {
-		if (!self->guest_stopped_told)
+		if (!self->commit.guest_stopped_told)
 			self->owner->guest_stopped(self->owner_data);
-		self->guest_stopped_told = TRUE;
+		self->commit.guest_stopped_told = TRUE;
 		return TRUE;
 	}
 	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "%s",
@@ -63,7 +64,7 @@ check_vgpus(AgentRun *self, GError **error)
 {
 	const GPtrArray *vgpus = self->survey->vgpus;
 	g_autofree char *line = qemu_stderr_find(&self->qemu->words, "Failed setting device state");
-	const GwVgpu *blank = vgpu_watch_find_blank(&self->watch, vgpus);
+	const GwVgpu *blank = vgpu_watch_find_blank(&self->commit.watch, vgpus);
 	if (vgpus == NULL || (line == NULL && blank == NULL))
 		return TRUE;
 	g_autofree char *names = vgpu_named_in(vgpus, line != NULL ? line : blank->id);
@@ -101,9 +102,9 @@ take_over(AgentRun *self, GError **error)
 	    !qemu_wait_status(self->qemu, QMP_MIGRATE_COMPLETED, COMPLETED_TIMEOUT_MS, error) ||
 	    !journal_append(self->journal, "committed", NULL, error))
 		return FALSE;
-	self->is_committed = TRUE;
+	self->commit.is_committed = TRUE;
 	qemu_stderr_mark(&self->qemu->words);
-	vgpu_watch_begin(&self->watch);
+	vgpu_watch_begin(&self->commit.watch);
 	return (self->plan->paused || resume_guest(self, error)) &&
 	       agent_run_hook(self, "running", error) && check_guest(self, error) &&
 	       journal_append(self->journal, "running", NULL, error);
@@ -116,7 +117,7 @@ prove_gone(AgentRun *self, GError **error)
 {
 	if (!qemu_end(self->qemu, FALSE, error))
 		return FALSE;
-	self->is_committed = FALSE;
+	self->commit.is_committed = FALSE;
 	return TRUE;
 }
 
@@ -147,7 +148,6 @@ agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 		answer_refusal(self, reply, why);
 		return TRUE;
 	}
-	self->is_running = TRUE;
 	self->state = CONTROL_STATE_COMMITTED;
 	json_object_set_string_member(reply, "outcome",
 				      peer_outcome_to_string(PEER_OUTCOME_RUNNING));
@@ -162,7 +162,7 @@ give_back_settings(AgentRun *self)
 	qmp_client_set_timeout(self->qemu->qmp, SETTINGS_TIMEOUT_MS);
 	/* Whoever recovers later shall not undo what others have set meanwhile. */
 	if (self->qemu->closed == NULL &&
-	    (!settings_restore(self->former_settings, self->qemu, &error) ||
+	    (!settings_restore(self->load.former_settings, self->qemu, &error) ||
 	     !journal_append(self->journal, "restored", NULL, &error)))
 		recorder_event(self->recorder, "engine", error->message, NULL, g_get_real_time());
 }
@@ -171,9 +171,10 @@ gboolean
 agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	const char *session = json_object_get_string_member(body, "session");
-	if (self->is_running) {
-		if (g_strcmp0(session, self->session) == 0)
+	if (agent_run_owns_guest(self)) {
+		if (g_strcmp0(session, self->shared.session) == 0)
 			journal_remove(self->journal);
+		self->state = CONTROL_STATE_DONE;
 		return TRUE;
 	}
 	/* The connection that was cut may not have ended yet, and then it holds the journal. */
@@ -181,6 +182,7 @@ agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 	if (!recover_forget(self->config->state_dir, session, error))
 		return FALSE;
 	self->owner->session_done(session, self->owner_data);
+	self->state = CONTROL_STATE_ENDED;
 	return TRUE;
 }
 
@@ -238,31 +240,30 @@ release_foreign_qemu(AgentRun *self, GError **error)
 {
 	if (self->qemu == NULL || self->qemu->closed != NULL)
 		return TRUE;
-	if (self->incoming_sent)
+	if (self->load.incoming_sent)
 		return qemu_end(self->qemu, TRUE, error);
-	return self->former_settings == NULL ||
-	       settings_restore(self->former_settings, self->qemu, error);
+	return self->load.former_settings == NULL ||
+	       settings_restore(self->load.former_settings, self->qemu, error);
 }
 
 gboolean
 agent_clean_up(AgentRun *self, GError **error)
 {
-	if (self->is_clean)
-		return TRUE;
-	if (self->is_running) {
+	if (agent_run_owns_guest(self)) {
 		give_back_settings(self);
-		self->is_clean = TRUE;
 		return TRUE;
 	}
-	if (self->is_committed) {
+	if (self->commit.is_committed) {
 		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
 			    "a guest that was committed cannot be proven to run or not");
 		return FALSE;
 	}
-	gboolean clean =
-		self->vm != NULL ? agent_end_vm(self, error) : release_foreign_qemu(self, error);
-	if (clean && self->journal != NULL)
+	if (self->state == CONTROL_STATE_ENDED)
+		return TRUE; /* agent_abort() has undone all, or there was nothing yet */
+	if (self->start.vm != NULL ? !agent_end_vm(self, error)
+				   : !release_foreign_qemu(self, error))
+		return FALSE;
+	if (self->journal != NULL)
 		journal_remove(self->journal);
-	self->is_clean = clean;
-	return clean;
+	return TRUE;
 }

@@ -7,6 +7,7 @@
  */
 #include "engine/agent/agent-connections.h"
 
+#include "engine/agent/agent-run.h"
 #include "engine/gw-error.h"
 #include "qmp/await.h"
 
@@ -168,9 +169,9 @@ on_guest_exited(GPid pid, gint wait_status, gpointer data)
 static void
 watch_guest(AgentConnection *slot)
 {
-	if (!slot->run->is_running || !process_is_known(&slot->run->launched))
+	if (!agent_run_owns_guest(slot->run) || !process_is_known(&slot->run->start.launched))
 		return;
-	g_autoptr(GSource) source = g_child_watch_source_new(slot->run->launched.pid);
+	g_autoptr(GSource) source = g_child_watch_source_new(slot->run->start.launched.pid);
 	g_source_set_callback(source, G_SOURCE_FUNC(on_guest_exited), NULL, NULL);
 	g_source_attach(source, slot->set->context);
 }
@@ -187,16 +188,15 @@ on_run_ended(gpointer data)
 	self->n_ending--;
 	g_mutex_unlock(&self->lock);
 	watch_guest(slot);
-	if (slot->run->session == NULL &&
+	if (slot->run->shared.session == NULL &&
 	    g_error_matches(slot->run->error, GW_ERROR, GW_ERROR_PROTOCOL))
 		agent_connections_tell(self, slot->run->vm_name, "rejected", slot->peer,
 				       slot->run->error->message);
 	/* The guest is here and the source may not know yet: it will ask, so stay to answer. */
-	gboolean source_knows = !slot->run->is_running || slot->run->state == CONTROL_STATE_ENDED;
-	if (source_knows || self->stopping)
-		tell_ended(slot);
-	else
+	if (slot->run->state == CONTROL_STATE_COMMITTED && !self->stopping)
 		linger(slot);
+	else
+		tell_ended(slot);
 	return G_SOURCE_REMOVE;
 }
 

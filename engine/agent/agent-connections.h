@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/agent/agent-run.h"
+#include "engine/agent/agent-context.h"
 #include "engine/gw-event.h"
 
 /* The control connections of one agent that are under way, a thread each. */

@@ -4,12 +4,11 @@
  * The agent's answers up to the stream: survey (a QEMU is found, or started by agent-start.c), prepare (the
  * plan is looked at again and written down), setup (the channel is given to QEMU, which begins to load).
  */
-#include "engine/agent/agent-run.h"
+#include "engine/agent/agent-prepare.h"
 
 #include <string.h>
 
-#include <glib/gstdio.h>
-
+#include "engine/agent/agent-start.h"
 #include "engine/gw-error.h"
 #include "engine/plan/negotiate.h"
 #include "engine/control/net.h"
@@ -36,7 +35,7 @@ on_qemu_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp_u
 {
 	AgentRun *self = user_data;
 	if (strcmp(name, "VFIO_MIGRATION") == 0)
-		vgpu_watch_event(&self->watch, data);
+		vgpu_watch_event(&self->commit.watch, data);
 	if (!g_strv_contains(forwarded_events, name))
 		return;
 	recorder_event(self->recorder, "destination", name, data, timestamp_us);
@@ -51,8 +50,8 @@ on_qemu_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp_u
 static void
 set_session(AgentRun *self, const char *session)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	self->session = g_strdup(session);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	self->shared.session = g_strdup(session);
 }
 
 static gboolean
@@ -68,7 +67,8 @@ check_session(const char *session, GError **error)
 static gboolean
 attach(AgentRun *self, GError **error)
 {
-	const char *path = self->vm != NULL ? self->vm->qmp_path : self->config->qmp_path;
+	const char *path =
+		self->start.vm != NULL ? self->start.vm->qmp_path : self->config->qmp_path;
 	self->qemu = qemu_attach(path, "destination", self->stop, error);
 	if (self->qemu == NULL)
 		return FALSE;
@@ -109,11 +109,11 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 		return FALSE;
 	if (self->survey == NULL && !attach(self, error))
 		return FALSE;
-	if (self->vgpus != NULL) {
+	if (self->start.vgpus != NULL) {
 		if (self->survey->vgpus != NULL)
-			vgpu_take_open(self->vgpus, self->vm, self->survey->vgpus);
+			vgpu_take_open(self->start.vgpus, self->start.vm, self->survey->vgpus);
 		g_clear_pointer(&self->survey->vgpus, g_ptr_array_unref);
-		self->survey->vgpus = g_ptr_array_ref(self->vgpus);
+		self->survey->vgpus = g_ptr_array_ref(self->start.vgpus);
 	} else if (!ask_vendor(self, vgpus, error)) {
 		return FALSE;
 	}
@@ -141,8 +141,8 @@ prepare_foreign(AgentRun *self, GError **error)
 {
 	JsonObject *facts = json_object_new();
 	json_object_set_boolean_member(facts, "owned", FALSE);
-	self->journal = journal_create(self->config->state_dir, self->session, SIDE_DESTINATION,
-				       facts, error);
+	self->journal = journal_create(self->config->state_dir, self->shared.session,
+				       SIDE_DESTINATION, facts, error);
 	return self->journal != NULL && qmp_stop(self->qemu->qmp, error);
 }
 
@@ -150,21 +150,21 @@ prepare_foreign(AgentRun *self, GError **error)
 static gboolean
 apply_settings(AgentRun *self, GError **error)
 {
-	self->former_settings = settings_save(self->qemu, self->plan, SIDE_DESTINATION, error);
-	if (self->former_settings == NULL)
+	self->load.former_settings = settings_save(self->qemu, self->plan, SIDE_DESTINATION, error);
+	if (self->load.former_settings == NULL)
 		return FALSE;
 	JsonObject *facts = qemu_facts(self);
-	settings_add_facts(self->former_settings, facts);
+	settings_add_facts(self->load.former_settings, facts);
 	return journal_append(self->journal, "prepare", facts, error) &&
-	       settings_apply(self->former_settings, self->qemu, self->plan, SIDE_DESTINATION,
+	       settings_apply(self->load.former_settings, self->qemu, self->plan, SIDE_DESTINATION,
 			      error);
 }
 
 static gboolean
 open_channels(AgentRun *self, GError **error)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	return channel_set_open(&self->channels, channel_count(self->plan->channels), error);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	return channel_set_open(&self->shared.channels, channel_count(self->plan->channels), error);
 }
 
 gboolean
@@ -177,11 +177,11 @@ agent_prepare(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 		return FALSE;
 	if (!negotiate_check_destination(self->plan, self->survey, error))
 		return FALSE;
-	if (self->vm == NULL && !prepare_foreign(self, error))
+	if (self->start.vm == NULL && !prepare_foreign(self, error))
 		return FALSE;
 	if (!apply_settings(self, error) || !open_channels(self, error))
 		return FALSE;
-	g_autofree char *token = control_token_to_string(self->channels.token);
+	g_autofree char *token = control_token_to_string(self->shared.channels.token);
 	json_object_set_string_member(reply, "token", token);
 	return TRUE;
 }
@@ -190,8 +190,8 @@ static gboolean
 channels_have_come(gpointer data)
 {
 	AgentRun *self = data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	return channel_set_is_complete(&self->channels) ||
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	return channel_set_is_complete(&self->shared.channels) ||
 	       control_conn_get_error(self->conn) != NULL || self->qemu->closed != NULL;
 }
 
@@ -199,9 +199,9 @@ static GArray *
 take_channels(AgentRun *self, GError **error)
 {
 	gboolean came = await_until(channels_have_come, self, CHANNEL_TIMEOUT_MS, self->stop, NULL);
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	guint n_missing = self->channels.n_missing;
-	g_autoptr(GArray) fds = channel_set_take(&self->channels);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	guint n_missing = self->shared.channels.n_missing;
+	g_autoptr(GArray) fds = channel_set_take(&self->shared.channels);
 	if (n_missing == 0)
 		return g_steal_pointer(&fds);
 	/* No channel comes for a QEMU that has died: the source may have heard of it before us. */
@@ -221,9 +221,9 @@ attach_channels(AgentRun *self, GError **error)
 	GArray *fds = take_channels(self, error);
 	if (fds == NULL)
 		return FALSE;
-	self->transport = transport_attach(ops, SIDE_DESTINATION, self->qemu, self->session, fds,
-					   NULL, error);
-	return self->transport != NULL;
+	self->load.transport = transport_attach(ops, SIDE_DESTINATION, self->qemu,
+						self->shared.session, fds, NULL, error);
+	return self->load.transport != NULL;
 }
 
 static gboolean
@@ -236,11 +236,11 @@ loads_or_ended(gpointer data)
 static gboolean
 start_loading(AgentRun *self, GError **error)
 {
-	self->incoming_sent = TRUE;
+	self->load.incoming_sent = TRUE;
 	self->qemu->status = QMP_MIGRATE_NONE;
-	if (!qmp_migrate_incoming(self->qemu->qmp, self->transport->uri, error))
+	if (!qmp_migrate_incoming(self->qemu->qmp, self->load.transport->uri, error))
 		return FALSE;
-	transport_start(self->transport);
+	transport_start(self->load.transport);
 	if (!await_until(loads_or_ended, self->qemu, SETUP_TIMEOUT_MS, self->stop, error)) {
 		g_prefix_error(error, "QEMU does not begin to load: ");
 		return FALSE;

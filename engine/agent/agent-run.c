@@ -10,19 +10,16 @@
  */
 #include "engine/agent/agent-run.h"
 
-#include <string.h>
-#include <unistd.h>
-
+#include "engine/agent/agent-commit.h"
+#include "engine/agent/agent-prepare.h"
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
-#include "engine/util/hook.h"
 #include "engine/control/net.h"
 #include "engine/control/peer.h"
 #include "engine/util/scoped-context.h"
 #include "qmp/await.h"
 
 #define QEMU_SILENCE_MS	 6000
-#define HOOK_TIMEOUT_MS	 60000
 #define HELLO_TIMEOUT_MS 5000
 #define CLOSE_TIMEOUT_MS 2000
 #define WATCH_MS	 500
@@ -41,87 +38,35 @@ static const Handler handlers[CONTROL_N_TYPES] = {
 	[CONTROL_PREPARE] = { agent_prepare, CONTROL_STATE_PREPARED },
 	[CONTROL_SETUP] = { agent_setup, CONTROL_STATE_LOADING },
 	[CONTROL_SWITCHOVER] = { agent_switchover, CONTROL_N_STATES },
-	[CONTROL_COMMIT] = { agent_commit, CONTROL_N_STATES }, /* it knows better */
-	[CONTROL_DONE] = { agent_done, CONTROL_STATE_ENDED },
+	[CONTROL_COMMIT] = { agent_commit, CONTROL_N_STATES }, /* it sets the state */
+	[CONTROL_DONE] = { agent_done, CONTROL_N_STATES },     /* likewise */
 	[CONTROL_ABORT] = { agent_abort, CONTROL_STATE_ENDED },
 	[CONTROL_OUTCOME] = { agent_outcome, CONTROL_N_STATES },
 };
 
-AgentRun *
-agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer owner_data,
-	      GSocket *socket, const RecorderListener *listener, gpointer listener_data)
-{
-	AgentRun *self = g_new0(AgentRun, 1);
-	self->config = config;
-	self->owner = owner;
-	self->owner_data = owner_data;
-	self->socket = g_object_ref(socket);
-	self->stop = g_cancellable_new();
-	self->recorder = recorder_new(listener, listener_data);
-	self->launched = (Process)PROCESS_INIT;
-	g_mutex_init(&self->lock);
-	g_queue_init(&self->messages);
-	vgpu_watch_init(&self->watch);
-	return self;
-}
-
-void
-agent_run_free(AgentRun *self)
-{
-	if (self == NULL)
-		return;
-	channel_set_clear(&self->channels);
-	g_queue_clear_full(&self->messages, (GDestroyNotify)control_message_free);
-	settings_free(self->former_settings);
-	process_clear(&self->launched);
-	vgpu_watch_clear(&self->watch);
-	recorder_free(self->recorder);
-	journal_free(self->journal);
-	gw_plan_free(self->plan);
-	gw_survey_free(self->survey);
-	g_clear_pointer(&self->vgpus, g_ptr_array_unref);
-	gw_vm_free(self->vm);
-	g_clear_error(&self->error);
-	g_free(self->vm_name);
-	g_free(self->log_path);
-	g_free(self->session);
-	g_object_unref(self->socket);
-	g_object_unref(self->stop);
-	g_mutex_clear(&self->lock);
-	g_free(self);
-}
-
 gboolean
 agent_run_has_session(AgentRun *self, const char *session)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	return g_strcmp0(self->session, session) == 0;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	return g_strcmp0(self->shared.session, session) == 0;
 }
 
 gboolean
-agent_run_expects_proof(AgentRun *self, const char *pass)
+agent_run_expects_proof(AgentRun *self, const char *proof)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	return channel_set_expects(&self->channels, pass);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	return channel_set_expects(&self->shared.channels, proof);
 }
 
 gboolean
 agent_run_take_channel(AgentRun *self, const ControlPreamble *preamble, int fd)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	if (!channel_set_put(&self->channels, preamble, fd))
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	if (!channel_set_put(&self->shared.channels, preamble, fd))
 		return FALSE;
-	if (self->context != NULL)
-		g_main_context_wakeup(self->context);
+	if (self->shared.context != NULL)
+		g_main_context_wakeup(self->shared.context);
 	return TRUE;
-}
-
-gboolean
-agent_run_hook(AgentRun *self, const char *phase, GError **error)
-{
-	recorder_phase(self->recorder, phase);
-	return hook_run(self->config->hook, phase, self->vm_name, "destination", HOOK_TIMEOUT_MS,
-			error);
 }
 
 static gboolean
@@ -157,19 +102,12 @@ static void
 on_message(ControlConn *conn, ControlMessage *message, gpointer data)
 {
 	AgentRun *self = data;
-	if (g_queue_get_length(&self->messages) >= MAX_MESSAGES)
+	if (g_queue_get_length(&self->loop.messages) >= MAX_MESSAGES)
 		return; /* whoever sends so many waits for no answer */
 	ControlMessage *copy = g_new0(ControlMessage, 1);
 	*copy = *message;
 	message->body = NULL; /* moved */
-	g_queue_push_tail(&self->messages, copy);
-}
-
-static void
-remember_error(AgentRun *self, const GError *error)
-{
-	if (self->error == NULL)
-		self->error = g_error_copy(error);
+	g_queue_push_tail(&self->loop.messages, copy);
 }
 
 static void
@@ -189,7 +127,7 @@ answer(AgentRun *self, ControlMessage *message)
 		control_conn_reply(self->conn, message->id, g_steal_pointer(&reply));
 		return;
 	}
-	remember_error(self, error);
+	agent_run_remember_error(self, error);
 	control_conn_reply_error(self->conn, message->id, error);
 	if (self->state == CONTROL_STATE_NEW)
 		self->state = CONTROL_STATE_ENDED; /* we do not understand one another */
@@ -199,9 +137,9 @@ answer(AgentRun *self, ControlMessage *message)
 static void
 tell_failure(AgentRun *self, const GError *error)
 {
-	if (self->failure_told)
+	if (self->loop.failure_told)
 		return;
-	self->failure_told = TRUE;
+	self->loop.failure_told = TRUE;
 	process_await_gone(&self->qemu->process, 500); /* let it finish what it has to say */
 	g_autofree char *words = qemu_stderr_tail(&self->qemu->words);
 	g_autoptr(GError) whole = g_error_copy(error);
@@ -209,7 +147,7 @@ tell_failure(AgentRun *self, const GError *error)
 		g_free(whole->message);
 		whole->message = g_strdup_printf("%s: %s", error->message, words);
 	}
-	remember_error(self, whole);
+	agent_run_remember_error(self, whole);
 	JsonObject *fields = json_object_new();
 	json_object_set_object_member(fields, "error", control_error_to_object(whole));
 	control_conn_notify(self->conn, CONTROL_FAILED, fields);
@@ -233,7 +171,7 @@ static GError *
 channel_error(AgentRun *self)
 {
 	g_autofree char *failure = self->qemu->status == QMP_MIGRATE_SETUP
-					   ? transport_get_failure(self->transport)
+					   ? transport_get_failure(self->load.transport)
 					   : NULL;
 	return failure != NULL ? g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "%s", failure) : NULL;
 }
@@ -242,7 +180,7 @@ channel_error(AgentRun *self)
 static gboolean
 qemu_is_watched(AgentRun *self)
 {
-	return self->qemu != NULL && !self->is_running && !self->failure_told;
+	return self->qemu != NULL && !agent_run_owns_guest(self) && !self->loop.failure_told;
 }
 
 static void
@@ -252,7 +190,7 @@ watch_qemu(AgentRun *self)
 	if (!qemu_is_watched(self))
 		return;
 	if (qemu_check(self->qemu, QEMU_SILENCE_MS, &error))
-		error = self->incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED
+		error = self->load.incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED
 				? load_error(self)
 				: channel_error(self);
 	if (error != NULL)
@@ -263,11 +201,11 @@ static gboolean
 has_work(gpointer data)
 {
 	AgentRun *self = data;
-	if (!g_queue_is_empty(&self->messages) || control_conn_get_error(self->conn) != NULL)
+	if (!g_queue_is_empty(&self->loop.messages) || control_conn_get_error(self->conn) != NULL)
 		return TRUE;
 	return qemu_is_watched(self) &&
 	       (self->qemu->closed != NULL ||
-		(self->incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED));
+		(self->load.incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED));
 }
 
 static gboolean
@@ -278,22 +216,22 @@ hello_timed_out(AgentRun *self)
 		return FALSE;
 	g_autoptr(GError) error = g_error_new(GW_ERROR, GW_ERROR_PROTOCOL, "no hello within %d s",
 					      HELLO_TIMEOUT_MS / 1000);
-	remember_error(self, error);
+	agent_run_remember_error(self, error);
 	return TRUE;
 }
 
 static void
 serve_until_over(AgentRun *self)
 {
-	while (self->state != CONTROL_STATE_ENDED && !hello_timed_out(self)) {
+	while (!agent_run_has_ended(self) && !hello_timed_out(self)) {
 		g_autoptr(GError) error = NULL;
 		if (!await_until(has_work, self, WATCH_MS, self->stop, &error) &&
 		    g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-			remember_error(self, error);
+			agent_run_remember_error(self, error);
 			return;
 		}
 		watch_qemu(self);
-		g_autoptr(ControlMessage) message = g_queue_pop_head(&self->messages);
+		g_autoptr(ControlMessage) message = g_queue_pop_head(&self->loop.messages);
 		if (message != NULL)
 			answer(self, message);
 		else if (control_conn_get_error(self->conn) != NULL)
@@ -313,7 +251,7 @@ static void
 report_place(AgentRun *self, const GError *left)
 {
 	GwReport *report = recorder_get_report(self->recorder);
-	if (self->is_running) {
+	if (agent_run_owns_guest(self)) {
 		report->outcome = GW_OUTCOME_COMPLETED;
 		report->vm_runs_on = GW_PLACE_DESTINATION;
 		return;
@@ -335,8 +273,8 @@ report_place(AgentRun *self, const GError *left)
 static void
 set_context(AgentRun *self, GMainContext *context)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	self->context = context;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	self->shared.context = context;
 }
 
 /* The connection's rest: what was not committed goes away, then the monitor is given back. */
@@ -345,15 +283,15 @@ end(AgentRun *self)
 {
 	g_autoptr(GError) left = NULL;
 	if (!agent_clean_up(self, &left) && may_run(left))
-		remember_error(self, left);
+		agent_run_remember_error(self, left);
 	const GError *lost = control_conn_get_error(self->conn);
 	if (lost != NULL)
-		remember_error(self, lost);
-	if (self->session != NULL)
+		agent_run_remember_error(self, lost);
+	if (self->shared.session != NULL)
 		report_place(self, left);
 	control_conn_close(self->conn, CLOSE_TIMEOUT_MS);
 	g_clear_pointer(&self->conn, control_conn_free);
-	g_clear_pointer(&self->transport, transport_free);
+	g_clear_pointer(&self->load.transport, transport_free);
 	g_clear_pointer(&self->qemu, qemu_free);
 	g_clear_pointer(&self->journal, journal_free); /* unlocked: others may read it now */
 }
@@ -367,5 +305,6 @@ agent_run_serve(AgentRun *self)
 	serve_until_over(self);
 	end(self);
 	set_context(self, NULL);
-	return self->session != NULL && !self->is_check ? recorder_finish(self->recorder) : NULL;
+	return self->shared.session != NULL && !self->is_check ? recorder_finish(self->recorder)
+							       : NULL;
 }

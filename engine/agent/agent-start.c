@@ -7,7 +7,7 @@
  * of this host. vGPUs are made only if the source's could become them; before any is made the journal says
  * which.
  */
-#include "engine/agent/agent-run.h"
+#include "engine/agent/agent-start.h"
 
 #include <string.h>
 
@@ -140,14 +140,14 @@ has_launched(gpointer data)
 static gboolean
 launch(AgentRun *self, GError **error)
 {
-	Launch launch = { .vm = self->vm, .log_path = self->log_path };
+	Launch launch = { .vm = self->start.vm, .log_path = self->start.log_path };
 	g_autoptr(GTask) task = g_task_new(NULL, NULL, on_launched, &launch);
 	g_task_set_task_data(task, &launch, NULL);
 	g_task_run_in_thread(task, launch_thread);
 	if (!await_until(has_launched, &launch, -1, NULL, error))
 		return FALSE;
 	if (launch.error == NULL) {
-		process_open(&self->launched, launch.pid);
+		process_open(&self->start.launched, launch.pid);
 		return TRUE;
 	}
 	g_propagate_error(error, launch.error);
@@ -189,18 +189,18 @@ look_at_vgpus(AgentRun *self, const GPtrArray *source, GError **error)
 	g_autoptr(VfioHost) host = vgpu_host_open(error);
 	if (host == NULL)
 		return FALSE;
-	self->vgpus = vgpu_list_of_vm(host, self->vm);
-	vgpu_vendor_ask(host, source, self->vgpus);
+	self->start.vgpus = vgpu_list_of_vm(host, self->start.vm);
+	vgpu_vendor_ask(host, source, self->start.vgpus);
 	g_autoptr(GwPlan) found = gw_plan_new();
-	vgpu_compare(source, self->vgpus, found->issues);
+	vgpu_compare(source, self->start.vgpus, found->issues);
 	if (!gw_plan_is_possible(found)) {
 		self->survey = survey_new_absent(NULL);
 		return TRUE;
 	}
-	for (guint i = 0; i < self->vm->vgpus->len; i++)
-		choose_uuid(host, g_ptr_array_index(self->vm->vgpus, i),
-			    vgpu_partner(source, self->vgpus, i));
-	return journal_append(self->journal, "vgpus", planned_vgpus(host, self->vm), error);
+	for (guint i = 0; i < self->start.vm->vgpus->len; i++)
+		choose_uuid(host, g_ptr_array_index(self->start.vm->vgpus, i),
+			    vgpu_partner(source, self->start.vgpus, i));
+	return journal_append(self->journal, "vgpus", planned_vgpus(host, self->start.vm), error);
 }
 
 static JsonObject *
@@ -208,14 +208,14 @@ started_facts(AgentRun *self)
 {
 	JsonObject *facts = json_object_new();
 	JsonArray *ids = json_array_new();
-	for (guint i = 0; i < self->vm->vgpus->len; i++) {
-		const GwVmVgpu *vgpu = g_ptr_array_index(self->vm->vgpus, i);
+	for (guint i = 0; i < self->start.vm->vgpus->len; i++) {
+		const GwVmVgpu *vgpu = g_ptr_array_index(self->start.vm->vgpus, i);
 		if (vgpu->is_made)
 			json_array_add_string_element(ids, vgpu->id);
 	}
 	json_object_set_array_member(facts, "vgpus", ids);
-	json_object_set_int_member(facts, "pid", self->launched.pid);
-	json_object_set_int_member(facts, "start_ticks", (gint64)self->launched.start_ticks);
+	json_object_set_int_member(facts, "pid", self->start.launched.pid);
+	json_object_set_int_member(facts, "start_ticks", (gint64)self->start.launched.start_ticks);
 	return facts;
 }
 
@@ -223,25 +223,25 @@ static gboolean
 open_journal(AgentRun *self, GError **error)
 {
 	JsonObject *facts = json_object_new();
-	json_object_set_string_member(facts, "vm", self->vm->name);
-	json_object_set_string_member(facts, "qmp", self->vm->qmp_path);
-	json_object_set_string_member(facts, "log", self->log_path);
+	json_object_set_string_member(facts, "vm", self->start.vm->name);
+	json_object_set_string_member(facts, "qmp", self->start.vm->qmp_path);
+	json_object_set_string_member(facts, "log", self->start.log_path);
 	json_object_set_boolean_member(facts, "owned", TRUE);
-	self->journal = journal_create(self->config->state_dir, self->session, SIDE_DESTINATION,
-				       facts, error);
+	self->journal = journal_create(self->config->state_dir, self->shared.session,
+				       SIDE_DESTINATION, facts, error);
 	return self->journal != NULL;
 }
 
 gboolean
 agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, GError **error)
 {
-	self->vm = find_vm(self->config, name, error);
-	if (self->vm == NULL)
+	self->start.vm = find_vm(self->config, name, error);
+	if (self->start.vm == NULL)
 		return FALSE;
 	g_free(self->vm_name);
-	self->vm_name = g_strdup(self->vm->name);
-	g_autofree char *log_name = g_strconcat(self->vm->name, ".qemu.log", NULL);
-	self->log_path = g_build_filename(self->config->state_dir, log_name, NULL);
+	self->vm_name = g_strdup(self->start.vm->name);
+	g_autofree char *log_name = g_strconcat(self->start.vm->name, ".qemu.log", NULL);
+	self->start.log_path = g_build_filename(self->config->state_dir, log_name, NULL);
 	if (!open_journal(self, error) || !look_at_vgpus(self, source_vgpus, error))
 		return FALSE;
 	if (self->survey != NULL)
@@ -262,8 +262,8 @@ static gboolean
 remove_vgpus(AgentRun *self, GError **error)
 {
 	g_autoptr(GPtrArray) ids = g_ptr_array_new();
-	for (guint i = 0; i < self->vm->vgpus->len; i++) {
-		const GwVmVgpu *vgpu = g_ptr_array_index(self->vm->vgpus, i);
+	for (guint i = 0; i < self->start.vm->vgpus->len; i++) {
+		const GwVmVgpu *vgpu = g_ptr_array_index(self->start.vm->vgpus, i);
 		if (vgpu->is_made)
 			g_ptr_array_add(ids, vgpu->id);
 	}
@@ -276,16 +276,16 @@ agent_end_vm(AgentRun *self, GError **error)
 {
 	if (self->qemu != NULL && !qemu_end(self->qemu, TRUE, error))
 		return FALSE;
-	if (self->qemu == NULL && process_is_known(&self->launched) &&
-	    !process_kill(&self->launched, KILL_TIMEOUT_MS)) {
+	if (self->qemu == NULL && process_is_known(&self->start.launched) &&
+	    !process_kill(&self->start.launched, KILL_TIMEOUT_MS)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "QEMU (pid %d) cannot be ended",
-			    (int)self->launched.pid);
+			    (int)self->start.launched.pid);
 		return FALSE;
 	}
-	if (!process_is_known(&self->launched))
+	if (!process_is_known(&self->start.launched))
 		return TRUE;
 	/* Killed, it leaves its socket behind; the next one would not mind, a person might. */
-	g_unlink(self->vm->qmp_path);
-	g_unlink(self->log_path);
+	g_unlink(self->start.vm->qmp_path);
+	g_unlink(self->start.log_path);
 	return remove_vgpus(self, error);
 }

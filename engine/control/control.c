@@ -87,7 +87,8 @@ static const TypeInfo types[CONTROL_N_TYPES] = {
 };
 
 static const char *const state_names[CONTROL_N_STATES] = {
-	"new", "greeted", "surveyed", "prepared", "loading", "committed", "refused", "ended",
+	"new",	     "greeted", "surveyed", "prepared", "loading",
+	"committed", "done",	"refused",  "ended",
 };
 
 const char *

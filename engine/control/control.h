@@ -62,8 +62,9 @@ typedef enum {
 	CONTROL_STATE_PREPARED,	 /* the plan is accepted */
 	CONTROL_STATE_LOADING,	 /* the stream comes in */
 	CONTROL_STATE_COMMITTED, /* the guest is ours */
+	CONTROL_STATE_DONE,	 /* likewise, and the source knows it */
 	CONTROL_STATE_REFUSED,	 /* its QEMU is proven gone, after a COMMIT */
-	CONTROL_STATE_ENDED,
+	CONTROL_STATE_ENDED,	 /* the guest is not ours, or that is not known */
 	CONTROL_N_STATES,
 } ControlState;
 

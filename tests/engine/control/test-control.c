@@ -284,6 +284,7 @@ static const struct {
 	[CONTROL_STATE_PREPARED] = { "prepared", " setup abort ping reply error " },
 	[CONTROL_STATE_LOADING] = { "loading", " switchover commit abort ping reply error " },
 	[CONTROL_STATE_COMMITTED] = { "committed", " done ping reply error " },
+	[CONTROL_STATE_DONE] = { "done", " ping reply error " },
 	[CONTROL_STATE_REFUSED] = { "refused", " abort ping reply error " },
 	[CONTROL_STATE_ENDED] = { "ended", " abort ping reply error " },
 };

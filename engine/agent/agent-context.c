@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What the phases of one control connection share. The loop in agent-run.c and the handlers of the phases stand
+ * above this file; nothing here calls them.
+ */
+#include "engine/agent/agent-context.h"
+
+#include "engine/util/hook.h"
+
+#define HOOK_TIMEOUT_MS 60000
+
+AgentRun *
+agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer owner_data,
+	      GSocket *socket, const RecorderListener *listener, gpointer listener_data)
+{
+	AgentRun *self = g_new0(AgentRun, 1);
+	self->config = config;
+	self->owner = owner;
+	self->owner_data = owner_data;
+	self->socket = g_object_ref(socket);
+	self->stop = g_cancellable_new();
+	self->recorder = recorder_new(listener, listener_data);
+	g_mutex_init(&self->shared.lock);
+	g_queue_init(&self->loop.messages);
+	self->start.launched = (Process)PROCESS_INIT;
+	vgpu_watch_init(&self->commit.watch);
+	return self;
+}
+
+static void
+clear_start(AgentRun *self)
+{
+	gw_vm_free(self->start.vm);
+	g_free(self->start.log_path);
+	process_clear(&self->start.launched);
+	g_clear_pointer(&self->start.vgpus, g_ptr_array_unref);
+}
+
+void
+agent_run_free(AgentRun *self)
+{
+	if (self == NULL)
+		return;
+	channel_set_clear(&self->shared.channels);
+	g_free(self->shared.session);
+	g_mutex_clear(&self->shared.lock);
+	g_queue_clear_full(&self->loop.messages, (GDestroyNotify)control_message_free);
+	clear_start(self);
+	settings_free(self->load.former_settings);
+	vgpu_watch_clear(&self->commit.watch);
+	gw_plan_free(self->plan);
+	journal_free(self->journal);
+	gw_survey_free(self->survey);
+	g_free(self->vm_name);
+	g_clear_error(&self->error);
+	recorder_free(self->recorder);
+	g_object_unref(self->socket);
+	g_object_unref(self->stop);
+	g_free(self);
+}
+
+gboolean
+agent_run_owns_guest(const AgentRun *self)
+{
+	return self->state == CONTROL_STATE_COMMITTED || self->state == CONTROL_STATE_DONE;
+}
+
+gboolean
+agent_run_has_ended(const AgentRun *self)
+{
+	return self->state == CONTROL_STATE_ENDED || self->state == CONTROL_STATE_DONE;
+}
+
+gboolean
+agent_run_hook(AgentRun *self, const char *phase, GError **error)
+{
+	recorder_phase(self->recorder, phase);
+	return hook_run(self->config->hook, phase, self->vm_name, "destination", HOOK_TIMEOUT_MS,
+			error);
+}
+
+void
+agent_run_remember_error(AgentRun *self, const GError *error)
+{
+	if (self->error == NULL)
+		self->error = g_error_copy(error);
+}
