@@ -9,10 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/gw-error.h"
+#include "engine/util/safe-file.h"
 
 #define FILE_NAME    "learned.json"
 #define MAX_BYTES    (256 * 1024)
@@ -37,32 +37,13 @@ lock(const char *state_dir)
 	return fd;
 }
 
-/* (transfer full) (nullable): of a regular file that is not too big. */
-static char *
-read_bounded(const char *path, gsize *ret_len)
-{
-	g_autofree char *text = NULL;
-	struct stat info;
-	gsize len = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= MAX_BYTES)
-		text = g_malloc(MAX_BYTES);
-	for (ssize_t n = 1; text != NULL && n > 0 && len < MAX_BYTES; len += (gsize)MAX(n, 0))
-		n = read(fd, text + len, MAX_BYTES - len);
-	close(fd);
-	*ret_len = len;
-	return g_steal_pointer(&text);
-}
-
 GPtrArray *
 learning_load(const char *state_dir)
 {
 	g_autofree char *path = g_build_filename(state_dir, FILE_NAME, NULL);
 	g_autoptr(GError) error = NULL;
 	gsize len = 0;
-	g_autofree char *text = read_bounded(path, &len);
+	g_autofree char *text = safe_file_read(path, MAX_BYTES, &len, NULL);
 	GPtrArray *self = text != NULL ? learning_from_json(text, len, &error) : NULL;
 	if (error != NULL)
 		g_debug("'%s' is not used: %s", path, error->message);

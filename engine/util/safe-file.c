@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reads files that others may have tampered with: a link, a FIFO that never opens, a device that never ends, a file
+ * that another user can change. All of it is checked on the open descriptor, so that nothing can be exchanged between
+ * the check and the reading.
+ */
+#include "engine/util/safe-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int
+fail_errno(int fd, const char *path, GError **error)
+{
+	int code = errno;
+	if (fd >= 0)
+		close(fd);
+	g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(code), "'%s': %s", path,
+		    g_strerror(code));
+	return -1;
+}
+
+/* (nullable): why nothing may rest on this file. */
+static const char *
+find_fault(const struct stat *info, gsize max_bytes)
+{
+	if (!S_ISREG(info->st_mode))
+		return "is not a regular file";
+	if (info->st_uid != 0 && info->st_uid != geteuid())
+		return "belongs to another user";
+	if ((info->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return "may be written by other users";
+	if ((guint64)info->st_size > max_bytes)
+		return "is too large";
+	return NULL;
+}
+
+int
+safe_file_open(const char *path, int flags, gsize max_bytes, GError **error)
+{
+	struct stat info;
+	int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &info) < 0)
+		return fail_errno(fd, path, error);
+	const char *fault = find_fault(&info, max_bytes);
+	if (fault == NULL)
+		return fd;
+	close(fd);
+	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_PERM, "'%s' %s", path, fault);
+	return -1;
+}
+
+char *
+safe_file_read_fd(int fd, const char *path, gsize max_bytes, gsize *ret_len, GError **error)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	while (TRUE) {
+		guint8 part[16384];
+		ssize_t n = read(fd, part, sizeof part);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			fail_errno(-1, path, error);
+			return NULL;
+		}
+		if (n == 0)
+			break;
+		g_byte_array_append(bytes, part, (guint)n);
+		if (bytes->len > max_bytes) {
+			g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_PERM, "'%s' is too large",
+				    path);
+			return NULL;
+		}
+	}
+	*ret_len = bytes->len;
+	g_byte_array_append(bytes, (const guint8 *)"", 1);
+	return (char *)g_byte_array_free(g_steal_pointer(&bytes), FALSE);
+}
+
+char *
+safe_file_read(const char *path, gsize max_bytes, gsize *ret_len, GError **error)
+{
+	int fd = safe_file_open(path, O_RDONLY, max_bytes, error);
+	if (fd < 0)
+		return NULL;
+	char *text = safe_file_read_fd(fd, path, max_bytes, ret_len, error);
+	close(fd);
+	return text;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/**
+ * safe_file_open:
+ * @flags: O_RDONLY or O_RDWR, with O_APPEND where it is wanted
+ * @max_bytes: a larger file is refused
+ *
+ * Opens a file on which decisions rest. It must be a regular file that belongs to root or to the user of this process,
+ * and that no other user may write. The last part of @path is not followed when it is a link, and nothing is waited
+ * for.
+ *
+ * Returns: (transfer full): a descriptor; -1 with %G_FILE_ERROR: NOENT when there is none, PERM when it is not safe
+ */
+int safe_file_open(const char *path, int flags, gsize max_bytes, GError **error);
+
+/* Reads the rest of @fd, @max_bytes at most. (transfer full): with a NUL byte behind it; NULL with %G_FILE_ERROR. */
+char *safe_file_read_fd(int fd, const char *path, gsize max_bytes, gsize *ret_len, GError **error);
+
+/* Both of the above. (transfer full) */
+char *safe_file_read(const char *path, gsize max_bytes, gsize *ret_len, GError **error);
