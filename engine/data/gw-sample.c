@@ -171,6 +171,8 @@ vgpus_to_array(const GwSample *self)
 		JsonObject *object = json_object_new();
 		fields_add_string(object, "id", vgpu->id);
 		fields_add_known(object, "vram_bytes", vgpu->vram_bytes);
+		if (vgpu->has_precopy)
+			json_object_set_boolean_member(object, "has_precopy", TRUE);
 		for (guint n = 0; n < G_N_ELEMENTS(vgpu_numbers); n++)
 			number_add_member(object, vgpu_numbers[n].name,
 					  G_STRUCT_MEMBER(GwNumber, vgpu, vgpu_numbers[n].offset));
@@ -244,6 +246,7 @@ read_vgpu(GwSample *self, JsonNode *node, const char *path, GError **error)
 	g_autofree char *id = fields_string(&fields, "id", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
 	GwVgpuSample *vgpu =
 		sample_add_vgpu(self, id, fields_count(&fields, "vram_bytes", FIELDS_OPTIONAL));
+	vgpu->has_precopy = fields_boolean(&fields, "has_precopy", FIELDS_OPTIONAL);
 	for (guint i = 0; i < G_N_ELEMENTS(vgpu_numbers); i++)
 		G_STRUCT_MEMBER(GwNumber, vgpu, vgpu_numbers[i].offset) =
 			number_read_member(&fields, vgpu_numbers[i].name);

@@ -5,13 +5,14 @@
  * however long the run lasts: when the samples are many every second one goes and from then on only every
  * second is kept, and of a kind of event that comes by the thousand (a stuck migration's MIGRATION_PASS)
  * one in 100 ms stays. An event that finds no room is told to the listener and not kept.
+ *
+ * A sample is kept as it was decided on: replayed through the forecast it gives the same decisions.
  */
 #include "engine/record/recorder.h"
 
 #include <string.h>
 
 #include "engine/data/report-json.h"
-#include "engine/data/sample-json.h"
 
 #define MAX_SAMPLES  4096
 #define MAX_EVENTS   4096
@@ -131,11 +132,8 @@ drop_every_second(GPtrArray *array)
 }
 
 void
-recorder_sample(Recorder *self, GwSample *sample)
+recorder_sample(Recorder *self, const GwSample *sample)
 {
-	sample->time_us = recorder_now_us(self);
-	sample->phase = g_intern_string(recorder_get_phase(self));
-	sample_sum(sample);
 	self->listener->sample(sample, self->listener_data);
 
 	if (self->sample_count++ % self->sample_stride != 0)

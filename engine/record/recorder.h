@@ -36,8 +36,8 @@ const char *recorder_get_phase(Recorder *self);
 /* When @name began, or -1. */
 gint64 recorder_phase_start_us(Recorder *self, const char *name);
 
-/* Completes @sample with the time, the phase and the totals. */
-void recorder_sample(Recorder *self, GwSample *sample);
+/* @sample: complete; nothing in it is changed. */
+void recorder_sample(Recorder *self, const GwSample *sample);
 /* @data: (nullable). A flood of one kind is thinned out, not kept. */
 void recorder_event(Recorder *self, const char *host, const char *name, JsonObject *data,
 		    gint64 wall_clock_us);

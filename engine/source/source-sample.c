@@ -160,17 +160,9 @@ source_ram_sent(const QmpMigrateInfo *info)
 					       : MAX(info->ram_transferred_bytes - vfio_bytes, 0);
 }
 
-void
-source_sample_take(SourceRun *run)
+static void
+fill_from_qemu(GwSample *sample, const QmpMigrateInfo *info)
 {
-	if (!run->qemu->info_is_new)
-		return;
-	run->qemu->info_is_new = FALSE;
-	const QmpMigrateInfo *info = &run->qemu->info;
-	if (info->ram_total_bytes < 0)
-		return; /* QEMU has numbers in some states only */
-	GwReport *report = recorder_get_report(run->recorder);
-	g_autoptr(GwSample) sample = gw_sample_new();
 	sample->ram_total_bytes = info->ram_total_bytes;
 	sample->ram_transferred_bytes = source_ram_sent(info);
 	sample->ram_remaining_bytes = info->ram_remaining_bytes;
@@ -181,17 +173,12 @@ source_sample_take(SourceRun *run)
 		sample->ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
 		sample->expected_downtime_us = info->expected_downtime_us;
 	}
-	gint64 now_us = recorder_now_us(run->recorder);
-	account_take_info(run->account, info, now_us);
-	count_sent(run);
-	account_fill_sample(run->account, sample, now_us);
-	channel_watch_fill(run->watch, sample);
-	sample->time_us = now_us;
-	if (run->qemu->status == QMP_MIGRATE_ACTIVE && run->converge != NULL)
-		source_steer(run, sample);
-	recorder_sample(run->recorder, sample);
-	ask(run);
-	tell_doubts(run);
+}
+
+static void
+fill_report(SourceRun *run, const QmpMigrateInfo *info)
+{
+	GwReport *report = recorder_get_report(run->recorder);
 	report->ram_total_bytes = info->ram_total_bytes;
 	report->ram_transferred_bytes = source_ram_sent(info);
 	report->ram_passes = info->passes;
@@ -199,6 +186,31 @@ source_sample_take(SourceRun *run)
 		report->ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
 	report->setup_us = info->setup_us;
 	account_fill_report(run->account, report);
+}
+
+void
+source_sample_take(SourceRun *run)
+{
+	if (!run->qemu->info_is_new)
+		return;
+	run->qemu->info_is_new = FALSE;
+	const QmpMigrateInfo *info = &run->qemu->info;
+	if (info->ram_total_bytes < 0)
+		return; /* QEMU has numbers in some states only */
+	g_autoptr(GwSample) sample = gw_sample_new();
+	sample->time_us = recorder_now_us(run->recorder);
+	sample->phase = g_intern_string(recorder_get_phase(run->recorder));
+	fill_from_qemu(sample, info);
+	account_take_info(run->account, info, sample->time_us);
+	count_sent(run);
+	account_fill_sample(run->account, sample, sample->time_us);
+	channel_watch_fill(run->watch, sample);
+	if (run->qemu->status == QMP_MIGRATE_ACTIVE && run->converge != NULL)
+		source_steer(run, sample);
+	recorder_sample(run->recorder, sample);
+	ask(run);
+	tell_doubts(run);
+	fill_report(run, info);
 }
 
 /* The last, when QEMU has said that all is sent. */

@@ -23,6 +23,7 @@ full_sample(void)
 	sample->vfio_transferred_bytes = 95;
 	sample->expected_downtime_us = G_MAXINT64;
 	GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", 1000);
+	vgpu->has_precopy = TRUE;
 	vgpu->transferred_bytes = gw_number(95, GW_SOURCE_STREAM, GW_CONFIDENCE_MEASURED);
 	vgpu->precopy_bytes = gw_number(90, GW_SOURCE_QEMU, GW_CONFIDENCE_MEASURED);
 	vgpu->stop_copy_bytes = gw_number(5, GW_SOURCE_TRACE, GW_CONFIDENCE_ESTIMATED);
@@ -54,7 +55,8 @@ full_sample_is_written_and_read(void)
 		      "\"ram_dirty_bytes_per_s\":97,\"passes\":3,\"bandwidth_bytes_per_s\":96,"
 		      "\"vfio_transferred_bytes\":95,\"expected_downtime_us\":9223372036854775807,"
 		      "\"downtime_limit_us\":30000,"
-		      "\"vgpus\":[{\"id\":\"gpu0\",\"vram_bytes\":1000,\"transferred_bytes\":"
+		      "\"vgpus\":[{\"id\":\"gpu0\",\"vram_bytes\":1000,\"has_precopy\":true,"
+		      "\"transferred_bytes\":"
 		      "{\"source\":\"stream\",\"confidence\":\"measured\",\"value\":95},\"precopy_"
 		      "bytes\":"
 		      "{\"source\":\"qemu\",\"confidence\":\"measured\",\"value\":90},\"stop_copy_"
