@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waiting as a plain call: turns the thread-default main context until a condition holds. It decides
- * nothing and keeps nothing. A source for the time-out and a handler of the cancellable live for the
- * length of the wait; all they do is to wake the loop and, for the time-out, set a flag.
- * A condition that holds wins over a cancel and over a time-out seen in the same turn.
+ * Waiting as a plain call: runs the thread-default main context until a condition holds. The wait
+ * decides nothing and keeps no state. It adds two things to the context: a source for the time-out
+ * and a handler on the cancellable. Both only wake the loop; the time-out also sets a flag. Both
+ * are removed when the wait ends. If the condition holds in the same turn as a cancel or a
+ * time-out, the condition wins.
  */
 #include "qmp/await.h"
 
@@ -18,7 +19,7 @@ on_timeout(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* In the thread that cancels. */
+/* Runs in the thread that cancels. */
 static void
 on_cancelled(GCancellable *cancellable, gpointer context)
 {

@@ -3,22 +3,24 @@
 
 #include <gio/gio.h>
 
-/* Tells whether what is waited for has come; called after every turn of the loop. */
+/* Returns %TRUE when the wait is over; called after every turn of the loop. */
 typedef gboolean (*AwaitReady)(gpointer data);
 
 /**
  * await_until:
- * @ready: asked before the first turn and after each one; must not block
- * @timeout_ms: how long at most, in milliseconds; negative for no limit
- * @cancellable: (nullable): ends the wait; NULL for a wait that must not be cut short, as in an undo
+ * @ready: called before the first turn and after each one; must not block
+ * @timeout_ms: the longest wait, in milliseconds; negative for no limit
+ * @cancellable: (nullable): ends the wait; NULL for a wait that must not be interrupted, for
+ *   instance in an undo
  *
- * Runs the thread-default main context until @ready says %TRUE. The rule that makes this safe: the
- * callbacks it runs only write down what they saw; decisions are taken by the code that waits.
+ * Runs the thread-default main context until @ready returns %TRUE. One rule makes this safe: the
+ * callbacks that run meanwhile only write down what they saw. The code that waits takes the
+ * decisions.
  *
  * Returns: %FALSE with %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED
  */
 gboolean await_until(AwaitReady ready, gpointer data, int timeout_ms, GCancellable *cancellable,
 		     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Turns the thread-default main context for @ms milliseconds. */
+/* Runs the thread-default main context for @ms milliseconds. */
 void await_ms(int ms);

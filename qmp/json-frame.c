@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finds where each JSON object of a byte stream ends, and nothing else: it does not check grammar, the
- * JSON parser does that with the piece it is given. It never looks at a byte twice, so an object that
- * arrives in a million pieces costs no more than one that arrives whole.
+ * Finds where each JSON object of a byte stream ends, and does nothing else. It does not check the
+ * grammar: the JSON parser does that with each object. It reads every byte only once, so an object
+ * that arrives in a million pieces costs no more than one that arrives whole.
  *
- *	between objects: white space is skipped, '{' begins one, anything else is an error for ever
+ *	between objects: white space is skipped, '{' begins one, anything else is an error forever
  *	in an object:    {[ and ]} must pair, by a stack of @max_depth bytes; the last } ends it
- *	in a string:     nothing counts but the closing quote; a backslash hides the byte after it
+ *	in a string:     only the closing quote counts; a backslash escapes the byte after it
  *
- * Lines mean nothing: an object may be spread over many lines (QEMU's pretty=on) and several may share one.
+ * Line ends have no meaning: an object may span many lines (QEMU's pretty=on) and several may share
+ * one line.
  *
- * The members of one object are limited too, because json-glib 1.6 walks all members to replace one:
- * 800 kB of repeated keys keep it busy for 9 seconds (measured).
+ * The members of one object are limited too, because json-glib 1.6 walks all members to replace
+ * one: 800 kB of repeated keys keep it busy for 9 seconds (measured).
  */
 #include "qmp/json-frame.h"
 
 #include <string.h>
 
-/* QEMU's largest has about 60 members. */
+/* QEMU's largest object has about 60 members. */
 #define MEMBERS_MAX 1024
 
-/* A buffer that has grown beyond this is given back when it is empty. */
+/* An empty buffer larger than this is freed. */
 #define KEEP_BYTES (256 * 1024)
 
 typedef struct {
-	char closer;   /* what must close this level */
+	char closer;   /* the bracket that closes this level */
 	guint members; /* commas seen on it, if it is an object */
 } Level;
 
@@ -34,13 +35,13 @@ struct JsonFrame {
 	char *data;    /* (owned) */
 	gsize len;     /* bytes in @data */
 	gsize size;    /* bytes allocated */
-	gsize begin;   /* where the current object begins, or will */
-	gsize scanned; /* all bytes before this were looked at */
+	gsize begin;   /* where the current object begins, or where the next one will begin */
+	gsize scanned; /* all bytes before this one were examined */
 	Level *levels; /* (owned): @max_depth of them */
 	guint depth;
 	gboolean in_string;
 	gboolean escaped;
-	GError *error; /* (owned): once set it stays */
+	GError *error; /* (owned): never cleared once it is set */
 };
 
 /* Not by G_DEFINE_QUARK(): clang-format would put blanks into the name. */
@@ -72,7 +73,8 @@ json_frame_free(JsonFrame *self)
 	g_free(self);
 }
 
-/* Drops what was handed out. The tail of an unfinished object is moved at most once. */
+/* Drops the object that was returned last. The start of an unfinished object is moved at most
+ * once. */
 static void
 compact(JsonFrame *self)
 {
@@ -132,7 +134,7 @@ static gboolean
 close_level(JsonFrame *self, char c)
 {
 	if (self->levels[self->depth - 1].closer != c)
-		return fail(self, JSON_FRAME_ERROR_SYNTAX, "brackets that do not pair");
+		return fail(self, JSON_FRAME_ERROR_SYNTAX, "unbalanced brackets");
 	self->depth--;
 	return TRUE;
 }
@@ -143,7 +145,7 @@ count_member(JsonFrame *self)
 	Level *level = &self->levels[self->depth - 1];
 
 	if (level->closer == '}' && ++level->members >= MEMBERS_MAX)
-		return fail(self, JSON_FRAME_ERROR_TOO_LARGE, "an object of too many members");
+		return fail(self, JSON_FRAME_ERROR_TOO_LARGE, "an object with too many members");
 	return TRUE;
 }
 
@@ -158,7 +160,7 @@ step_in_string(JsonFrame *self, char c)
 		self->in_string = FALSE;
 }
 
-/* One byte of an object, outside strings. */
+/* Takes one byte of an object, outside of strings. */
 static gboolean
 step_in_object(JsonFrame *self, char c)
 {
@@ -188,7 +190,7 @@ step_between(JsonFrame *self, char c)
 		return TRUE;
 	}
 	if (c != '{')
-		return fail(self, JSON_FRAME_ERROR_SYNTAX, "something else than an object");
+		return fail(self, JSON_FRAME_ERROR_SYNTAX, "not a JSON object");
 	return open_level(self, '}');
 }
 
@@ -198,7 +200,7 @@ step(JsonFrame *self, char c)
 	if (self->depth == 0)
 		return step_between(self, c);
 	if (self->scanned - self->begin > self->max_bytes)
-		return fail(self, JSON_FRAME_ERROR_TOO_LARGE, "an object of too many bytes");
+		return fail(self, JSON_FRAME_ERROR_TOO_LARGE, "an object with too many bytes");
 	if (!self->in_string)
 		return step_in_object(self, c);
 	step_in_string(self, c);
@@ -237,6 +239,6 @@ json_frame_end(JsonFrame *self, GError **error)
 	if (self->begin == self->len)
 		return TRUE;
 	g_set_error_literal(error, JSON_FRAME_ERROR, JSON_FRAME_ERROR_TRUNCATED,
-			    "ended inside an object");
+			    "the stream ended inside an object");
 	return FALSE;
 }

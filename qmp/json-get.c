@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checked getters over json-glib. Each member goes through find(), which settles presence and kind; the
- * public functions only take the value out. Nothing here ever reaches a json-glib call that could warn
- * about its input: json_object_get_int_member() on a string is a critical warning, and so fatal in a
- * program that makes those fatal.
+ * Checked getters over json-glib. Each member goes through find(), which checks that it is present
+ * and of the right kind; the public functions only take the value out. No call here can make
+ * json-glib warn about its input: json_object_get_int_member() on a string is a critical warning,
+ * which ends a program where these are fatal.
  */
 #include "qmp/json-get.h"
 
@@ -65,7 +65,7 @@ is_kind(JsonNode *node, Kind kind)
 	return FALSE;
 }
 
-/* *ret_node is NULL, with %TRUE, for an absent member that may be absent. */
+/* Returns %TRUE with *ret_node NULL when an optional member is absent. */
 static gboolean
 find(JsonObject *object, const char *name, Kind kind, gboolean required, JsonNode **ret_node,
      GError **error)
@@ -87,7 +87,7 @@ find(JsonObject *object, const char *name, Kind kind, gboolean required, JsonNod
 	return TRUE;
 }
 
-/* The two functions of one type; @take gets it out of a node of the right kind. */
+/* Defines the two functions of one type; @take reads the value of a node of the right kind. */
 #define DEFINE_GETTER(word, type, kind, take)                                                 \
 	gboolean json_get_##word(JsonObject *object, const char *name, type *ret_value,       \
 				 GError **error)                                              \

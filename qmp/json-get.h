@@ -4,14 +4,15 @@
 #include <gio/gio.h>
 #include <json-glib/json-glib.h>
 
-/* Reading JSON that somebody else wrote. json-glib's own getters are critical warnings when a member is
- * missing or has another type; these are errors that name the member. Pure.
+/* Reads JSON that another program wrote. json-glib's own getters raise critical warnings when a
+ * member is missing or has another type; these functions return errors that name the member. Pure.
  *
  * All return %FALSE with %G_IO_ERROR_INVALID_DATA, for instance "'status' is not a string" or "no
- * 'status'", and leave *ret_value alone then. Values that point into @object live as long as it does.
+ * 'status'", and then leave *ret_value unchanged. Values that point into @object live as long as
+ * @object.
  *
- * The _opt variants take an absent member, or null, for an answer: *ret_value is left as it is and the
- * result is %TRUE. A wrong type is an error with them too. */
+ * The _opt variants accept a member that is absent or null: they leave *ret_value unchanged and
+ * return %TRUE. A wrong type is an error for them too. */
 
 gboolean json_get_object(JsonObject *object, const char *name, JsonObject **ret_value,
 			 GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -19,10 +20,11 @@ gboolean json_get_array(JsonObject *object, const char *name, JsonArray **ret_va
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean json_get_string(JsonObject *object, const char *name, const char **ret_value,
 			 GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* A number without a point. Beyond 64 bits signed json-glib gives a wrong number, mostly a negative one. */
+/* A number without a decimal point. Beyond 64 bits signed json-glib gives a wrong number, mostly a
+ * negative one. */
 gboolean json_get_int(JsonObject *object, const char *name, gint64 *ret_value,
 		      GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* As json_get_int(), and not negative. */
+/* As json_get_int(), but a negative number is an error. */
 gboolean json_get_size(JsonObject *object, const char *name, guint64 *ret_value,
 		       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Any finite number. */
@@ -52,6 +54,6 @@ gboolean json_get_root_object(JsonNode *node, const char *what, JsonObject **ret
 gboolean json_get_root_array(JsonNode *node, const char *what, JsonArray **ret_value,
 			     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The element as a string or an object; NULL when it is something else. (transfer none) */
+/* The element as a string or an object; NULL when it has another type. (transfer none) */
 const char *json_get_element_string(JsonArray *array, guint index);
 JsonObject *json_get_element_object(JsonArray *array, guint index);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Commands whose answers are waited for together. QmpClient keeps at most a few of them with QEMU at a time and
- * the others in its queue; each has the client's own time-out.
+ * Several commands whose answers are awaited together. QmpClient sends QEMU only a few of them at a
+ * time and keeps the others in its queue. Each command has the client's own time-out.
  */
 #include "qmp/qmp-batch.h"
 
 #include "qmp/await.h"
 
 typedef struct {
-	QmpBatch *batch; /* (nullable): it was freed meanwhile */
+	QmpBatch *batch; /* NULL once the batch was freed */
 	JsonNode *reply; /* (owned) (nullable) */
 	GError *error;	 /* (owned) (nullable) */
 	gboolean answered;
@@ -48,7 +48,7 @@ qmp_batch_free(QmpBatch *self)
 		if (question->answered)
 			question_free(question);
 		else
-			question->batch = NULL; /* its answer frees it */
+			question->batch = NULL; /* on_answered() frees it */
 	}
 	g_ptr_array_unref(self->questions);
 	g_object_unref(self->client);
@@ -91,7 +91,8 @@ all_answered(gpointer data)
 void
 qmp_batch_wait(QmpBatch *self)
 {
-	/* Each question ends by itself, so this wait does: it has no limit that could fail. */
+	/* Each question ends by itself, by its time-out at the latest. So this wait ends too and
+	 * cannot fail. */
 	if (!await_until(all_answered, self, -1, NULL, NULL))
 		g_assert_not_reached();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Helpers of the typed calls in qmp-migration.c, qmp-machine.c and qmp-schema.c: build small argument
- * objects, run a command for its success only, and turn a getter's complaint about an answer into
- * %QMP_ERROR_PROTOCOL with the command's name before it.
+ * Helpers of the typed calls in qmp-migration.c, qmp-machine.c and the like. They build small
+ * argument objects, run a command only for its success, and turn a getter's error about an answer
+ * into %QMP_ERROR_PROTOCOL that begins with the command's name.
  */
 #include "qmp/qmp-call.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The blocking twins of QmpClient's asynchronous calls: each starts one and turns the thread-default
- * main context until it is done. They add no time-out and no error of their own. For code that runs in
- * a thread with a context of its own.
+ * The blocking variants of QmpClient's asynchronous calls: each starts one and runs the
+ * thread-default main context until it is done. They add no time-out and no error of their own.
+ * They are for code that runs in a thread with its own context.
  */
 #include "qmp/await.h"
 #include "qmp/qmp-client.h"
@@ -29,7 +29,7 @@ qmp_client_connect(const char *path, guint timeout_ms, GCancellable *cancellable
 	g_autoptr(GAsyncResult) result = NULL;
 
 	qmp_client_connect_async(path, timeout_ms, cancellable, keep_result, &result);
-	/* Without a limit or a cancellable of its own this wait cannot fail. */
+	/* This wait has no limit and no cancellable of its own, so it cannot fail. */
 	if (!await_until(has_result, &result, -1, NULL, error))
 		return NULL;
 	return qmp_client_connect_finish(result, error);

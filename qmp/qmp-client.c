@@ -3,15 +3,15 @@
  * QmpClient: one monitor of one QEMU.
  *
  *	GREETING     the socket is connected, QEMU's greeting is awaited; events are dropped
- *	NEGOTIATING  qmp_capabilities is out
+ *	NEGOTIATING  qmp_capabilities was sent
  *	RUNNING      commands and events
- *	CLOSED       for good; every command fails at once
+ *	CLOSED       forever; every command fails at once
  *
- * The socket is QmpLink's, which reads a little a turn; what to write waits in QmpRequests, which decides
- * the order. A request ends exactly once: its task is taken off it by whichever comes first of reply,
- * time-out, cancel and close.
+ * QmpLink owns the socket and reads a little of it in each turn of the loop. Text to write waits in
+ * QmpRequests, which decides the order. A request ends exactly once: the first of reply, time-out,
+ * cancel and close takes its task.
  *
- * A callback may do anything: drop the last reference, close the client, turn the loop again.
+ * A callback may do anything: drop the last reference, close the client, run the loop again.
  */
 #include "qmp/qmp-client.h"
 
@@ -24,8 +24,8 @@
 #include "qmp/qmp-wire.h"
 #include "qmp/source-end.h"
 
-/* QEMU's own limits for JSON are 64 MiB and 1024. json-glib recurses: 1024 levels fit a stack of 256 KiB,
- * 2048 do not (measured, json-glib 1.6.6). */
+/* QEMU's own limits for JSON are 64 MiB and 1024 levels. json-glib recurses: 1024 levels fit into a
+ * stack of 256 KiB, 2048 do not (measured, json-glib 1.6.6). */
 #define MESSAGE_BYTES_MAX (65 * 1024 * 1024)
 #define MESSAGE_DEPTH_MAX 1024
 
@@ -44,7 +44,7 @@ struct _QmpClient {
 	State state;
 	GMainContext *context; /* (owned) */
 	QmpLink *link;	       /* (owned) (nullable) */
-	GSource *teller;       /* (owned) (nullable): ::closed is to be emitted */
+	GSource *teller;       /* (owned) (nullable): will emit ::closed */
 	JsonFrame *frame;      /* (owned) */
 	QmpRequests *requests; /* (owned) */
 	guint64 last_id;
@@ -115,14 +115,14 @@ close_with(QmpClient *self, GError *error)
 	qmp_requests_fail_all(self->requests, error);
 	if (!was_running)
 		return;
-	/* Its turn comes after that of the tasks above, some of which return in a later turn too. */
+	/* It must run after the tasks above, some of which return in a later turn too. */
 	self->teller = attach(self, g_idle_source_new(), on_tell_closed, self);
 	g_source_set_priority(self->teller, G_PRIORITY_DEFAULT);
 }
 
 /* ---- commands ---- */
 
-/* Ends the wait for @request and not the command itself. Returns: (transfer full) */
+/* Ends the wait for @request; the command itself goes on. Returns: (transfer full) */
 static GTask *
 give_up(GTask *task)
 {
@@ -210,7 +210,7 @@ check_usable(QmpClient *self, const char *command, gboolean oob, GError **error)
 	}
 	if (oob && !self->has_oob) {
 		g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC,
-			    "%s: the monitor has no out-of-band execution", command);
+			    "%s: the monitor does not offer out-of-band execution", command);
 		return FALSE;
 	}
 	return TRUE;
@@ -271,11 +271,11 @@ on_negotiated(GObject *source, GAsyncResult *result, gpointer data)
 	g_task_return_pointer(task, g_object_ref(self), g_object_unref);
 }
 
-/* A second greeting, which some have seen, finds another state and is nothing. */
+/* Some QEMUs were seen to send a second greeting: it arrives in another state and is ignored. */
 static void
 on_greeting(QmpClient *self, QmpMessage *message)
 {
-	/* The connection's own time-out is the one that counts. */
+	/* The time-out of the connection applies instead. */
 	const QmpExecOptions options = { .fd = -1, .timeout_ms = G_MAXINT };
 
 	if (self->state != STATE_GREETING)
@@ -342,7 +342,7 @@ on_reply(QmpClient *self, QmpMessage *message)
 	else if (message->kind == QMP_MESSAGE_ERROR)
 		request = qmp_requests_take_oldest(self->requests);
 	if (request == NULL) {
-		g_debug("qmp: a reply to nothing");
+		g_debug("qmp: a reply that matches no request");
 		return;
 	}
 	return_reply(message, request);
@@ -381,7 +381,7 @@ on_message(QmpClient *self, QmpMessage *message)
 	}
 }
 
-/* %FALSE when no whole message is there; closes the client when what is there is none. */
+/* Returns %FALSE when there is no whole message; closes the client when the bytes are not QMP. */
 static gboolean
 next_message(QmpClient *self, QmpMessage *message)
 {
@@ -396,12 +396,12 @@ next_message(QmpClient *self, QmpMessage *message)
 		return FALSE;
 	if (ok && qmp_wire_parse(text, len, message, &cause))
 		return TRUE;
-	close_with(self, g_error_new(QMP_ERROR, QMP_ERROR_PROTOCOL, "the monitor sent nonsense: %s",
-				     cause->message));
+	close_with(self, g_error_new(QMP_ERROR, QMP_ERROR_PROTOCOL,
+				     "the monitor sent invalid data: %s", cause->message));
 	return FALSE;
 }
 
-/* Stops when a callback has dropped the last reference from outside. */
+/* Stops when a callback has dropped the last reference that others held. */
 static void
 on_bytes(gpointer owner, const char *bytes, gsize len)
 {
@@ -428,7 +428,8 @@ on_end(gpointer owner, const GError *error)
 	gboolean inside = !json_frame_end(self->frame, NULL);
 
 	close_with(self,
-		   g_error_new(QMP_ERROR, QMP_ERROR_CLOSED, "the monitor has gone%s%s%s",
+		   g_error_new(QMP_ERROR, QMP_ERROR_CLOSED,
+			       "the monitor closed the connection%s%s%s",
 			       inside ? " in the middle of a message" : "",
 			       error != NULL ? ": " : "", error != NULL ? error->message : ""));
 }

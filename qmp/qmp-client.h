@@ -6,9 +6,9 @@
 
 #include "qmp/qmp-error.h"
 
-/* One QMP monitor. Lives in the main context that is the thread's default when it is made; every
- * callback and signal comes there. It never blocks, and it always reads: QEMU stalls when nobody
- * does. See qmp-client.c for the states. */
+/* One QMP monitor. It lives in the main context that is the thread's default when it is created;
+ * every callback and signal comes there. It never blocks, and it always reads: QEMU stalls when
+ * nobody reads. See qmp-client.c for the states. */
 #define QMP_TYPE_CLIENT (qmp_client_get_type())
 G_DECLARE_FINAL_TYPE(QmpClient, qmp_client, QMP, CLIENT, GObject)
 
@@ -23,8 +23,8 @@ G_DECLARE_FINAL_TYPE(QmpClient, qmp_client, QMP, CLIENT, GObject)
  * QmpClient::closed:
  * @error: why; %QMP_ERROR_CLOSED or %QMP_ERROR_PROTOCOL
  *
- * void (*)(QmpClient *self, GError *error, gpointer); once, after every pending command has failed. Not
- * after qmp_client_close(): whoever calls that knows.
+ * void (*)(QmpClient *self, GError *error, gpointer); emitted once, after every pending command has
+ * failed. Not emitted after qmp_client_close(): its caller knows already.
  */
 
 /**
@@ -32,25 +32,28 @@ G_DECLARE_FINAL_TYPE(QmpClient, qmp_client, QMP, CLIENT, GObject)
  * @path: the monitor's UNIX socket
  * @timeout_ms: for the connection, the greeting and the negotiation together
  *
- * Out-of-band execution is switched on where it is offered.
+ * Enables out-of-band execution where QEMU offers it.
  *
- * Errors of the finish: %G_IO_ERROR (no such socket, refused, cancelled), %QMP_ERROR_BUSY when no greeting
- * came in time or others wait for the monitor already, %QMP_ERROR_TIMED_OUT when the greeting came and the
- * negotiation did not end, %QMP_ERROR_PROTOCOL, %QMP_ERROR_CLOSED. What QEMU sent before is lost: ask for the
- * state (query-status, query-migrate) before trusting events.
+ * Errors of the finish: %G_IO_ERROR (no such socket, refused, cancelled), %QMP_ERROR_BUSY when no
+ * greeting came in time or other clients already wait for the monitor, %QMP_ERROR_TIMED_OUT when
+ * the greeting came but the negotiation did not end, %QMP_ERROR_PROTOCOL, %QMP_ERROR_CLOSED. Events
+ * that QEMU sent before are lost: ask for the state (query-status, query-migrate) before you trust
+ * events.
  */
 void qmp_client_connect_async(const char *path, guint timeout_ms, GCancellable *cancellable,
 			      GAsyncReadyCallback callback, gpointer data);
 QmpClient *qmp_client_connect_finish(GAsyncResult *result, GError **error);
 
-/* As above, the loop turned until it is done: for code that has a context of its own. */
+/* As above, but runs the loop until it is done: for code that has its own context. */
 QmpClient *
 qmp_client_connect(const char *path, guint timeout_ms, GCancellable *cancellable, GError **error);
 
 typedef struct {
-	int fd; /* goes with the command by SCM_RIGHTS; -1 for none. It is duplicated: the caller keeps its own */
-	gboolean oob;	  /* out of band; %QMP_ERROR_GENERIC if the monitor has not got it */
-	guint timeout_ms; /* 0 for the client's own (qmp_client_set_timeout) */
+	/* Sent with the command by SCM_RIGHTS; -1 for none. It is duplicated: the caller keeps its
+	 * own. */
+	int fd;
+	gboolean oob;	  /* out of band; %QMP_ERROR_GENERIC if the monitor does not offer it */
+	guint timeout_ms; /* 0: the client's own (qmp_client_set_timeout) */
 } QmpExecOptions;
 
 /**
@@ -58,17 +61,17 @@ typedef struct {
  * @arguments: (nullable) (transfer full): an object node
  * @options: (nullable): NULL for no descriptor, in band, the client's own time-out
  *
- * A time-out ends the wait and not the connection: the late reply is dropped. So is it after a cancel:
- * QEMU runs the command all the same, unless it was still waiting here for others to be answered (at
- * most eight are with QEMU at a time, and one with a descriptor): then it is never sent.
+ * A time-out ends the wait but not the connection: the late reply is dropped. A cancel works the
+ * same way. QEMU still runs the command, unless it was still in our queue: then it is never sent.
+ * (QEMU gets at most eight commands at a time, and only one with a descriptor.)
  */
 void qmp_client_execute_async(QmpClient *self, const char *command, JsonNode *arguments,
 			      const QmpExecOptions *options, GCancellable *cancellable,
 			      GAsyncReadyCallback callback, gpointer data);
-/* (transfer full): what is under "return"; NULL with %QMP_ERROR or %G_IO_ERROR_CANCELLED. */
+/* (transfer full): the value of "return"; NULL with %QMP_ERROR or %G_IO_ERROR_CANCELLED. */
 JsonNode *qmp_client_execute_finish(QmpClient *self, GAsyncResult *result, GError **error);
 
-/* As above, the loop turned until it is done. */
+/* As above, but runs the loop until it is done. */
 JsonNode *qmp_client_execute(QmpClient *self, const char *command, JsonNode *arguments,
 			     const QmpExecOptions *options, GError **error);
 
@@ -77,7 +80,7 @@ gboolean qmp_client_has_oob(QmpClient *self);
 gboolean qmp_client_is_closed(QmpClient *self);
 /* The greeting's "QMP" object: {"version", "capabilities"}; (transfer none). */
 JsonObject *qmp_client_get_greeting(QmpClient *self);
-/* The process at the other end as the kernel tells it (SO_PEERCRED), or 0. */
+/* The pid of the peer as the kernel reports it (SO_PEERCRED), or 0. */
 pid_t qmp_client_get_peer_pid(QmpClient *self);
-/* Closes now; pending commands end with %QMP_ERROR_CLOSED. May be called twice. */
+/* Closes at once; pending commands end with %QMP_ERROR_CLOSED. May be called twice. */
 void qmp_client_close(QmpClient *self);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The devices of a QEMU, out of its object tree: those with an id are children of /machine/peripheral,
- * those without one of /machine/peripheral-anon, and a child's type reads "child<vfio-pci>". What the board
- * brings by itself is elsewhere and not listed.
+ * The devices of a QEMU, read from its object tree. Devices with an id are children of
+ * /machine/peripheral, devices without one are children of /machine/peripheral-anon, and a child's
+ * type reads "child<vfio-pci>". The board's own devices are elsewhere and not listed.
  */
 #include "qmp/qmp-devices.h"
 
@@ -24,7 +24,7 @@ qmp_device_free(QmpDevice *self)
 	g_free(self);
 }
 
-/* NULL for what is no child, such as the folder's own "type". */
+/* NULL for a property that is not a child, such as the folder's own "type". */
 static QmpDevice *
 parse_child(const char *folder, gboolean has_id, JsonObject *entry)
 {
@@ -85,7 +85,7 @@ qmp_device_get_string(QmpClient *client, const QmpDevice *device, const char *pr
 		return NULL;
 	if (JSON_NODE_HOLDS_VALUE(reply) && json_node_get_value_type(reply) == G_TYPE_STRING)
 		return json_node_dup_string(reply);
-	g_set_error(error, QMP_ERROR, QMP_ERROR_PROTOCOL, "qom-get: '%s' of '%s' is no text",
+	g_set_error(error, QMP_ERROR, QMP_ERROR_PROTOCOL, "qom-get: '%s' of '%s' is not a string",
 		    property, device->path);
 	return NULL;
 }

@@ -3,9 +3,9 @@
 
 #include "qmp/qmp-client.h"
 
-/* The devices that a QEMU was given (-device), as its object tree has them. */
+/* The devices that QEMU's user added (-device), as QEMU's object tree lists them. */
 typedef struct {
-	char *id;   /* (nullable): what the user called it */
+	char *id;   /* (nullable): the id that the user chose */
 	char *path; /* "/machine/peripheral/gpu0" */
 	char *type; /* "vfio-pci" */
 } QmpDevice;
@@ -16,13 +16,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpDevice, qmp_device_free)
 /* (transfer full): of QmpDevice, in QEMU's order; NULL with %QMP_ERROR. */
 GPtrArray *qmp_list_devices(QmpClient *client, GError **error);
 
-/* Sets a property of the object at @path to a text. */
+/* Sets a string property of the object at @path. */
 gboolean qmp_set_property(QmpClient *client, const char *path, const char *property,
 			  const char *value, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* (transfer full): a property that is a text; NULL with %QMP_ERROR, also when it is something else. */
+/* (transfer full): a string property; NULL with %QMP_ERROR, also when the property has another
+ * type. */
 char *qmp_device_get_string(QmpClient *client, const QmpDevice *device, const char *property,
 			    GError **error);
-/* A property that is true or false; %FALSE as @ret_value too where this device has no such property. */
+/* A boolean property; *@ret_value is %FALSE too when this device has no such property. */
 gboolean qmp_device_get_boolean(QmpClient *client, const QmpDevice *device, const char *property,
 				gboolean *ret_value, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * calc-dirty-rate and its answer. calc-time is in seconds: the finer unit came with QEMU 8.2 only. Pages are
- * sampled in any QEMU; the mode is named only where it is another, since "mode" came with 6.2.
+ * calc-dirty-rate and its answer. calc-time is in seconds, because the finer unit came with QEMU
+ * 8.2. Every QEMU samples pages by default; "mode" came with 6.2, so it is sent only for another
+ * mode.
  */
 #include "qmp/qmp-dirty-rate.h"
 

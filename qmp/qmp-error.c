@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The error domain of qmp/ and the questions that callers ask about an error. Questions, not codes,
- * because the same fact comes under several codes: a monitor that has gone may be told by QMP_ERROR or
- * by the socket itself.
+ * The error domain of qmp/ and the questions that callers ask about an error. Callers ask questions
+ * instead of comparing codes, because one fact can have several codes: both QMP_ERROR and the
+ * socket itself can report that the monitor has closed.
  */
 #include "qmp/qmp-error.h"
 

@@ -3,11 +3,12 @@
 
 #include <glib.h>
 
-/* What a caller of QMP could act on; QEMU's own class and words are kept whole in the message. */
+/* The errors that a caller of QMP can act on. The message keeps QEMU's own class and words
+ * unchanged. */
 typedef enum {
-	QMP_ERROR_CLOSED,	     /* the monitor has gone: QEMU ended or closed the socket */
-	QMP_ERROR_BUSY,		     /* no greeting came: another client has the monitor */
-	QMP_ERROR_PROTOCOL,	     /* what came is not QMP */
+	QMP_ERROR_CLOSED,	     /* QEMU ended or closed the monitor */
+	QMP_ERROR_BUSY,		     /* no greeting came: another client uses the monitor */
+	QMP_ERROR_PROTOCOL,	     /* the received data is not QMP */
 	QMP_ERROR_TIMED_OUT,	     /* no reply in time; the connection is still good */
 	QMP_ERROR_COMMAND_NOT_FOUND, /* class CommandNotFound */
 	QMP_ERROR_DEVICE_NOT_FOUND,  /* class DeviceNotFound */
@@ -17,8 +18,8 @@ typedef enum {
 #define QMP_ERROR (qmp_error_quark())
 GQuark qmp_error_quark(void);
 
-/* Is the monitor gone for good, however that was found out? */
+/* Is the monitor closed forever, whichever code says so? */
 gboolean qmp_error_is_closed(const GError *error);
-/* Did QEMU answer, and say no? */
+/* Did QEMU answer and reject the command? */
 gboolean qmp_error_is_refusal(const GError *error);
 gboolean qmp_error_is_timeout(const GError *error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The larger answers that make up QmpFacts: memory blocks, drives, the bits of CPUID. Pure. These are for
- * comparing two QEMUs, so what has another form than is known is passed over and never an error.
+ * The larger answers that make up QmpFacts: memory blocks, drives, the bits of CPUID. Pure. They
+ * serve to compare two QEMUs. So an unknown form is skipped and is never an error.
  */
 #include <string.h>
 
@@ -48,10 +48,11 @@ parse_hex(const char *word, guint64 *ret_value)
 }
 
 /*
- *	Block Name    PSize              Offset               Used              Total                HVA  RO
- *	    pc.ram    4 KiB  0x0000000000000000 0x0000000004000000 0x0000000004000000 0x00007f6e47e00000  rw
+ *	Block Name  PSize        Offset          Used         Total           HVA  RO
+ *	    pc.ram  4 KiB  0x0000000000  0x0004000000  0x0004000000  0x7f6e47e000  rw
  *
- * The last two columns came with QEMU 8.0. A name may have spaces, so the columns are found from the first number on.
+ * (Numbers are shortened here.) The last two columns came with QEMU 8.0. A name may contain spaces,
+ * so the columns are found from the first number on.
  */
 static void
 add_ram_block(const char *line, GPtrArray *blocks)
@@ -69,7 +70,7 @@ add_ram_block(const char *line, GPtrArray *blocks)
 		if (*words[i] != '\0' && !parse_hex(words[i], &values[n++]))
 			return;
 	g_autofree char *name = g_strstrip(g_strndup(line, (gsize)(numbers - line)));
-	/* Behind the name is the size of its pages: "4 KiB". */
+	/* The page size follows the name: "4 KiB". */
 	char *space = strrchr(name, ' ');
 	if (space != NULL)
 		*space = '\0';
@@ -108,8 +109,8 @@ qmp_facts_add_numa(const char *text, GPtrArray *pairs)
 	}
 }
 
-/* "/machine/peripheral/disk0/virtio-backend" is of "disk0", and "/machine/peripheral-anon/device[1]/..." of a
- * device without an id. */
+/* "/machine/peripheral/disk0/virtio-backend" belongs to "disk0";
+ * "/machine/peripheral-anon/device[1]/..." belongs to a device without an id. */
 static char *
 name_device(const char *qdev)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * All that a QEMU is asked before a migration, as a table of questions: a command, its arguments and what is
- * taken of the answer. All of the table are sent at once; what needs an answer of the first go (the path of a
- * vCPU) is asked in a second one.
+ * All questions to a QEMU before a migration, as a table: a command, its arguments and a function
+ * that reads the answer. All questions of the table are sent at once. Questions that need one of
+ * these answers (the path of a vCPU) follow in a second round.
  *
- * query-qmp-schema is not among them: its answer has 200 kB and takes longer than all others together.
+ * query-qmp-schema is not among them: its answer has 200 kB and takes longer than all the others
+ * together.
  */
 #include "qmp/qmp-facts.h"
 
@@ -21,8 +22,8 @@ typedef struct {
 	const char *names[2];  /* of its arguments */
 	const char *values[2]; /* likewise */
 	Take take;
-	gboolean
-		needed; /* it is an error when QEMU does not tell it, but for want of the command */
+	gboolean needed; /* required: any failure is an error, except that this QEMU lacks the
+			 * command */
 } Question;
 
 void
@@ -67,7 +68,7 @@ facts_new(void)
 	return self;
 }
 
-/* ---- what is needed ---- */
+/* ---- required answers ---- */
 
 static gboolean
 take_status(QmpFacts *facts, JsonNode *reply, GError **error)
@@ -96,7 +97,7 @@ take_string(JsonNode *reply, const char *member, char **ret_text, GError **error
 	return TRUE;
 }
 
-/* A guest need not have one. */
+/* A guest may have none. */
 static gboolean
 take_name(QmpFacts *facts, JsonNode *reply, GError **error)
 {
@@ -175,7 +176,8 @@ take_parameters(QmpFacts *facts, JsonNode *reply, GError **error)
 	return TRUE;
 }
 
-/* (transfer full): "socket-id=0 core-id=0", whatever there is but what is in @skip, which may be NULL. */
+/* (transfer full): "socket-id=0 core-id=0": all members except those in @skip, which may be
+ * NULL. */
 static char *
 describe_members(JsonObject *object, const char *const *skip)
 {
@@ -217,7 +219,7 @@ take_vcpus(QmpFacts *facts, JsonNode *reply, GError **error)
 	return TRUE;
 }
 
-/* ---- what is compared ---- */
+/* ---- answers for comparison ---- */
 
 static gboolean
 take_vfio_migration(QmpFacts *facts, JsonNode *reply, GError **error)
@@ -281,7 +283,7 @@ take_cpu_model(QmpFacts *facts, JsonNode *reply, GError **error)
 static gboolean
 take_memory_devices(QmpFacts *facts, JsonNode *reply, GError **error)
 {
-	/* Where the host keeps it is the host's affair. */
+	/* Where the memory is kept is the host's own matter and is not compared. */
 	static const char *const local[] = { "id", "memdev", "memaddr", NULL };
 	JsonArray *array = NULL;
 
@@ -303,7 +305,7 @@ take_memory_devices(QmpFacts *facts, JsonNode *reply, GError **error)
 	return TRUE;
 }
 
-/* (nullable): what QEMU answers in its form for people. */
+/* (nullable): QEMU's human-readable answer. */
 static const char *
 text_for_people(JsonNode *reply)
 {
@@ -435,13 +437,14 @@ static const Question questions[] = {
 };
 /* clang-format on */
 
-/* Of the board: what its devices do not show. */
+/* Properties of the board that its devices do not show. */
 static const char *const machine_properties[] = { "smp", "smm", "nvdimm", "iommu" };
 
-/* Of a vCPU: what its model and the bits of CPUID do not show, and the clock. */
+/* Properties of a vCPU that its model and the bits of CPUID do not show, and the clock. */
 static const char *const cpu_properties[] = { "model-id", "phys-bits", "tsc-frequency" };
 
-/* Likewise, where there is KVM: what Hyper-V would offer a guest, and whether it knows that it is one. */
+/* Likewise with KVM: the Hyper-V features that a guest may see, and whether the guest is told about
+ * KVM. */
 static const char *const kvm_cpu_properties[] = {
 	"kvm",	       "pmu",	    "hv-time",	    "hv-relaxed",	  "hv-vapic",
 	"hv-synic",    "hv-stimer", "hv-vpindex",   "hv-runtime",	  "hv-ipi",
@@ -501,7 +504,7 @@ ask_first(QmpFacts *facts, QmpClient *client, GError **error)
 	return TRUE;
 }
 
-/* The members of an object become properties of their own: "smp.cores". */
+/* Each member of an object becomes a property of its own: "smp.cores". */
 static void
 take_property(JsonNode *reply, const char *property, GPtrArray *pairs)
 {
@@ -521,13 +524,13 @@ take_property(JsonNode *reply, const char *property, GPtrArray *pairs)
 
 /* A list of properties of one object, and where their values go. */
 typedef struct {
-	const char *path; /* (nullable): it is not asked for */
+	const char *path; /* NULL: do not ask */
 	const char *const *names;
 	guint n_names;
 	GPtrArray *pairs;
 } Properties;
 
-/* Which of them there are differs between QEMUs and boards: one that is not there is no error. */
+/* QEMUs and boards differ in these properties, so an absent one is no error. */
 static void
 ask_second(QmpFacts *facts, QmpClient *client)
 {

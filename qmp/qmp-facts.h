@@ -7,25 +7,26 @@
 #include "qmp/qmp-parameters.h"
 #include "qmp/qmp-qtree.h"
 
-/* A block of memory as the migration stream has it. One that can be resized is smaller than its largest size. */
+/* A block of memory as the migration stream describes it. A resizable block is smaller than its
+ * largest size. */
 typedef struct {
 	char *name; /* "0000:00:03.0/virtio-net-pci.rom" */
 	guint64 used_bytes;
 	guint64 max_bytes;
 } QmpRamBlock;
 
-/* A drive that has something in it. */
+/* A drive with a medium in it. */
 typedef struct {
-	char *device;	   /* whose it is: its id, or its path in the object tree */
-	char *file;	   /* as QEMU was told: a path, an address, "json:..." */
+	char *device;	   /* the drive's device: its id, or its path in the object tree */
+	char *file;	   /* as QEMU was given it: a path, an address, "json:..." */
 	char *format;	   /* (nullable) */
-	gint64 size_bytes; /* as the guest sees it; -1: not told */
+	gint64 size_bytes; /* as the guest sees it; -1: unknown */
 	gboolean read_only;
 } QmpDisk;
 
-/* What one QEMU says of itself and its guest; NULL, 0 or empty where it did not say. */
+/* What one QEMU reports about itself and its guest. NULL, 0 or empty: QEMU did not report it. */
 typedef struct {
-	char *run_state;  /* QEMU's word, also one that is not known here */
+	char *run_state;  /* QEMU's word, even one that we do not know */
 	gboolean running; /* vCPUs execute */
 	char *name;
 	char *uuid;
@@ -36,37 +37,40 @@ typedef struct {
 	QmpMigrateInfo migrate;
 	GHashTable *capabilities; /* as qmp_query_migrate_capabilities() */
 	QmpParameters *parameters;
-	gboolean has_vfio_migration; /* vfio-pci knows 'enable-migration' */
+	gboolean has_vfio_migration; /* vfio-pci has 'enable-migration' */
 	char *accelerator;	     /* "kvm" or "tcg" */
 	char *cpu_model;	     /* "qemu64" */
 	char *cpu_path;		     /* of the first vCPU in the object tree */
 	GPtrArray *vcpus;	     /* of QmpPair: "0" and "socket-id=0 core-id=0 ..." */
 	GPtrArray *cpu;		     /* of QmpPair: properties of the first vCPU */
 	GPtrArray *
-		cpu_words; /* of QmpPair: "00000007.0.EBX", the bits that the guest sees there in hexadecimal */
+		/* Of QmpPair: "00000007.0.EBX", and the bits that the guest sees there, in
+		 * hexadecimal. */
+		cpu_words;
 	GPtrArray *machine;	   /* of QmpPair: properties of the board */
 	GPtrArray *numa;	   /* of QmpPair: "node 0 size" and "512 MB" */
 	GPtrArray *memory_devices; /* of QmpPair: the id, and "type=dimm slot=0 ..." */
 	GPtrArray *ram_blocks;	   /* of QmpRamBlock */
 	GPtrArray *qdevs;	   /* of QmpQdev */
-	GPtrArray *peripherals; /* of QmpPair: devices given by the user, by id, and their type */
-	GPtrArray *disks;	/* of QmpDisk */
-	GPtrArray *jobs;	/* of QmpPair: the id of a job that is not over, and its type */
+	GPtrArray *peripherals;	   /* of QmpPair: the user's devices, id and type */
+	GPtrArray *disks;	   /* of QmpDisk */
+	GPtrArray *jobs;	   /* of QmpPair: the id of an unfinished job, and its type */
 } QmpFacts;
 
 /**
  * qmp_facts_query:
  *
- * Asks all of it in two goes; changes nothing. What this QEMU has no command for is left empty, and so is what is
- * only of use for comparisons when QEMU refuses to tell it.
+ * Asks all questions in two rounds; changes nothing. An answer stays empty when this QEMU lacks the
+ * command. It stays empty too when QEMU rejects a command whose answer only serves comparisons.
  *
- * Returns: (transfer full): NULL with %QMP_ERROR when the monitor is gone, does not answer in time or makes no sense
+ * Returns: (transfer full): NULL with %QMP_ERROR when the monitor is closed, does not answer in
+ *   time or sends malformed answers
  */
 QmpFacts *qmp_facts_query(QmpClient *client, GError **error);
 void qmp_facts_free(QmpFacts *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpFacts, qmp_facts_free)
 
-/* The parts, for tests: pure. Each adds what can be used of @reply. */
+/* The parts, for tests: pure. Each one adds all usable items of @reply. */
 void qmp_facts_add_ram_blocks(const char *text, GPtrArray *blocks);
 void qmp_facts_add_numa(const char *text, GPtrArray *pairs);
 void qmp_facts_add_disks(JsonNode *reply, GPtrArray *disks);

@@ -2,13 +2,13 @@
 /*
  * Reads and writes a monitor's socket from a main context; never blocks.
  *
- * Reading: one read of at most READ_BYTES a turn of the loop. That is the budget that keeps the loop's
- * other sources alive when QEMU sends events faster than they can be handled.
- * Writing: at once as far as the socket takes it, then from a source that lives until all is out. The
- * descriptor of a request goes in the same sendmsg() as its first byte, and only there.
+ * Reading: one read of at most READ_BYTES in each turn of the loop. This limit keeps the loop's
+ * other sources alive when QEMU sends events faster than they can be handled. Writing: at once as
+ * far as the socket takes it, then from a source that lives until all is written. The descriptor of
+ * a request is sent in the same sendmsg() as the request's first byte, and only there.
  *
- * A callback may close the link, so the struct is counted: a running function holds its own count, and
- * @socket is NULL once it was closed.
+ * A callback may close the link, so the struct is reference-counted: a running function holds its
+ * own reference, and @socket is NULL once the link was closed.
  */
 #include "qmp/qmp-link.h"
 
@@ -22,8 +22,8 @@ struct QmpLink {
 	GSocket *socket;       /* (owned); NULL when closed */
 	GMainContext *context; /* (owned) */
 	GSource *reader;       /* (owned) */
-	GSource *writer;       /* (owned) (nullable): while the socket takes no more */
-	gboolean is_broken;    /* nothing can be written any more, the last may still be read */
+	GSource *writer;       /* (owned) (nullable): exists while the socket is full */
+	gboolean is_broken;    /* writing fails from now on; the last replies may still arrive */
 	QmpRequests *requests; /* (borrowed) */
 	const QmpLinkOps *ops;
 	gpointer owner;
@@ -82,7 +82,7 @@ write_failed(QmpLink *self, QmpRequest *request, GError *error)
 		qmp_requests_refuse(self->requests, request, error);
 		return;
 	}
-	/* The last replies may still be there; the reader finds the end after them. */
+	/* The last replies may still be in the socket; the reader finds the end after them. */
 	g_debug("qmp: write: %s", error->message);
 	g_error_free(error);
 	self->is_broken = TRUE;

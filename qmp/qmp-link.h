@@ -5,21 +5,22 @@
 
 #include "qmp/qmp-requests.h"
 
-/* The two directions of a connected monitor, driven by a main context. What it carries it does not know. */
+/* The two directions of a connected monitor, driven by a main context. The link does not know what
+ * it carries. */
 typedef struct QmpLink QmpLink;
 
-/* Either may end the link; @owner is what qmp_link_new() was given. */
+/* Both callbacks may close the link; @owner is the argument of qmp_link_new(). */
 typedef struct {
-	/* Bytes came: at most 16 KiB at a time, once a turn of the loop. */
+	/* Bytes arrived: at most 16 KiB at a time, once in each turn of the loop. */
 	void (*bytes)(gpointer owner, const char *bytes, gsize len);
-	/* No more will come. @error: (nullable): why, if it was not an orderly end. */
+	/* No more bytes will arrive. @error: (nullable): why, if it was not an orderly end. */
 	void (*end)(gpointer owner, const GError *error);
 } QmpLinkOps;
 
-/* @socket: connected; @requests: (borrowed): what to write, lives longer than the link. */
+/* @socket: connected; @requests: (borrowed): the text to write; it must outlive the link. */
 QmpLink *qmp_link_new(GSocket *socket, GMainContext *context, QmpRequests *requests,
 		      const QmpLinkOps *ops, gpointer owner);
-/* Writes what may be written now; the rest when the socket takes it. */
+/* Writes what may be written now, and the remaining text when the socket takes it. */
 void qmp_link_flush(QmpLink *self);
-/* Closes the socket and frees the link; no callback comes any more. Accepts NULL. */
+/* Closes the socket and frees the link; no callback comes afterwards. Accepts NULL. */
 void qmp_link_close(QmpLink *self);

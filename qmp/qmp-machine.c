@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Calls about the machine: its name, type, size and whether it runs. Each is one command and one
- * checked look into the answer. It never decides what a run state allows; the caller does.
+ * Calls about the machine: its name, type, size and whether it runs. Each sends one command and
+ * reads the answer with checks. These calls never decide what a run state allows; the caller does.
  */
 #include "qmp/qmp-machine.h"
 
 #include "qmp/json-get.h"
 #include "qmp/qmp-call.h"
 
-/* A dump goes at the speed of the slowest disk. */
+/* A dump runs at the speed of the slowest disk. */
 #define PMEMSAVE_TIMEOUT_MS (30 * 60 * 1000)
 
 static const struct {
@@ -49,7 +49,7 @@ qmp_run_state_to_string(QmpRunState state)
 	return "other";
 }
 
-/* The object under "return". *ret_reply keeps it alive. */
+/* The object of "return". *ret_reply keeps it alive. */
 static JsonObject *
 query_object(QmpClient *client, const char *command, JsonNode **ret_reply, GError **error)
 {

@@ -3,9 +3,9 @@
 
 #include "qmp/qmp-client.h"
 
-/* Typed calls about the machine itself: who it is and whether it runs. */
+/* Typed calls about the machine itself: its identity and whether it runs. */
 
-/* QEMU's RunState, as far as it matters to us; an unknown word is OTHER. */
+/* QEMU's RunState, as far as we need it; an unknown word is OTHER. */
 typedef enum {
 	QMP_RUN_RUNNING,
 	QMP_RUN_PAUSED,
@@ -33,7 +33,7 @@ gboolean qmp_query_status(QmpClient *client, QmpStatus *ret_status,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_cont(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_stop(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* QEMU may close the monitor before the reply is out: that is success. */
+/* QEMU may close the monitor before it sends the reply: that is success. */
 gboolean qmp_quit(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* (transfer full): "7.2.22", from the greeting; with the package in brackets if there is one. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What query-migrate and query-migrate-parameters answer, in our units. Pure.
+ * The answers of query-migrate and query-migrate-parameters, in our units. Pure.
  *
- * QEMU leaves out what it does not know, and what it leaves out differs by state: before the first
- * migration the answer is empty; in setup, failed and cancelled there are no counters; at the
- * destination there is a status and nothing else. So each field may be missing, and -1 says so.
- * A number that cannot be meant (negative, or too big for our unit) counts as missing too; a word where a
- * number belongs is an error.
+ * QEMU leaves out what it does not know, and this differs by state. Before the first migration the
+ * answer is empty. In setup, failed and cancelled there are no counters. The destination reports
+ * only a status. So each field may be missing; -1 says so. An impossible number (negative, or too
+ * big for our unit) counts as missing too. A string where a number belongs is an error.
  */
 #include "qmp/qmp-migration.h"
 
@@ -97,7 +96,7 @@ qmp_migrate_info_clear(QmpMigrateInfo *self)
 	qmp_migrate_info_init(self);
 }
 
-/* @unit: how many of ours one of QEMU's is; -1 for what cannot be meant. */
+/* @unit: how many of our units one of QEMU's is. Returns -1 for an impossible number. */
 static gint64
 scale(gint64 value, gint64 unit)
 {
@@ -176,7 +175,8 @@ parse_reasons(JsonObject *object, QmpMigrateInfo *info, GError **error)
 	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
 	for (guint i = 0; i < json_array_get_length(reasons); i++) {
 		const char *reason = json_get_element_string(reasons, i);
-		g_strv_builder_add(builder, reason != NULL ? reason : "a reason that is no text");
+		g_strv_builder_add(builder,
+				   reason != NULL ? reason : "(a reason that is not a string)");
 	}
 	info->blocked_reasons = g_strv_builder_end(builder);
 	return TRUE;

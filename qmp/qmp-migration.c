@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The migration commands as typed calls. They send what they are told and read back what is answered;
- * which capability is wise and what a state means is decided above.
+ * The migration commands as typed calls. They send what the caller says and read the answers back.
+ * The code above decides which capability is wise and what a state means.
  *
- * Names are QEMU's: "migrate_cancel" and "closefd", but "migrate-continue" and "migrate-incoming". The
- * parameters are those that QEMU 7.2 and 10.0 have under the same name; avail-switchover-bandwidth came
- * with 8.2 and is refused by older ones, so it is sent only when it is asked for.
- * A max-bandwidth of 0 means no limit: measured on QEMU 7.2.22 and 10.0.13, 256 MiB of random RAM over a
- * socketpair went several times faster than with the default of 128 MiB/s, and as fast as with 2^63 - 1.
+ * Names are QEMU's: "migrate_cancel" and "closefd", but "migrate-continue" and "migrate-incoming".
+ * QEMU 7.2 and 10.0 have all these parameters under the same name, except
+ * avail-switchover-bandwidth: it came with 8.2 and older QEMUs reject it, so it is sent only when
+ * the caller sets it. A max-bandwidth of 0 means no limit. Measured on QEMU 7.2.22 and 10.0.13: 256
+ * MiB of random RAM over a socketpair went several times faster than with the default of 128 MiB/s,
+ * and as fast as with 2^63 - 1.
  */
 #include "qmp/qmp-migration.h"
 
@@ -174,7 +175,8 @@ qmp_migrate(QmpClient *client, const char *uri, GError **error)
 	return qmp_call(client, "migrate", qmp_call_strings("uri", uri, NULL), NULL, error);
 }
 
-/* A QEMU before 9.1 refuses the argument before it does anything; it exits on an error. */
+/* A QEMU before 9.1 rejects the argument before it does anything. Such a QEMU exits when the load
+ * fails. */
 gboolean
 qmp_migrate_incoming(QmpClient *client, const char *uri, GError **error)
 {
@@ -214,7 +216,7 @@ qmp_migrate_cancel(QmpClient *client, GError **error)
 gboolean
 qmp_yank_migration(QmpClient *client, GError **error)
 {
-	/* In band is better than nothing: it works as long as the main loop of QEMU does. */
+	/* In band is the fallback: it works as long as QEMU's main loop does. */
 	const QmpExecOptions options = { .fd = -1, .oob = qmp_client_has_oob(client) };
 	JsonNode *arguments =
 		json_from_string("{\"instances\": [{\"type\": \"migration\"}]}", NULL);

@@ -3,8 +3,9 @@
 
 #include "qmp/qmp-client.h"
 
-/* Typed calls for migration. QEMU's units (ms, MB/s, Mbit/s, pages) end here: everything above counts in
- * bytes and microseconds. Calls turn the thread's loop until the reply is there. */
+/* Typed calls for migration. QEMU's units (ms, MB/s, Mbit/s, pages) stay below this header: all
+ * code above counts in bytes and microseconds. The calls run the thread's loop until the reply is
+ * there. */
 
 /* QEMU's MigrationStatus. An unknown word is UNKNOWN, which means: still going on, keep waiting. */
 typedef enum {
@@ -25,10 +26,10 @@ typedef enum {
 
 QmpMigrateStatus qmp_migrate_status_from_string(const char *word); /* NULL is NONE */
 const char *qmp_migrate_status_to_string(QmpMigrateStatus status);
-/* Nothing goes on and nothing will by itself: none, completed, cancelled, failed. */
+/* No migration runs or will start by itself: none, completed, cancelled, failed. */
 gboolean qmp_migrate_status_is_final(QmpMigrateStatus status);
 
-/* query-migrate in our units. What QEMU did not say is -1 (numbers) or NULL. */
+/* query-migrate in our units. Values that QEMU did not report are -1 (numbers) or NULL. */
 typedef struct {
 	QmpMigrateStatus status;
 	char *error_desc;
@@ -48,8 +49,8 @@ void qmp_migrate_info_init(QmpMigrateInfo *self);
 void qmp_migrate_info_clear(QmpMigrateInfo *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(QmpMigrateInfo, qmp_migrate_info_clear)
 
-/* Pure. %QMP_ERROR_PROTOCOL, naming the field, when one has a wrong type. Negative or absurd numbers are
- * taken as not said. */
+/* Pure. Returns %QMP_ERROR_PROTOCOL with the field's name when a field has a wrong type. Negative
+ * or absurd numbers count as not reported. */
 gboolean qmp_migrate_info_parse(JsonNode *reply, QmpMigrateInfo *ret_info,
 				GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -60,19 +61,22 @@ void qmp_query_migrate_async(QmpClient *client, guint timeout_ms, GAsyncReadyCal
 gboolean qmp_query_migrate_finish(QmpClient *client, GAsyncResult *result, QmpMigrateInfo *ret_info,
 				  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Capabilities: a GHashTable of name (owned char *) -> GINT_TO_POINTER(gboolean). (transfer full) */
+/* Capabilities: a GHashTable of name (owned char *) -> GINT_TO_POINTER(gboolean). (transfer
+ * full) */
 GHashTable *qmp_migrate_capabilities_parse(JsonNode *reply, GError **error); /* pure; %G_IO_ERROR */
 GHashTable *qmp_query_migrate_capabilities(QmpClient *client, GError **error);
 gboolean qmp_migrate_set_capabilities(QmpClient *client, GHashTable *capabilities,
 				      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Switches on those of @on that are in @former, and all others of @former off: a capability stays on from one
- * migration to the next. @former: as qmp_query_migrate_capabilities() gives it. */
+/* Switches on all capabilities of @on that @former lists, and switches all others of @former off: a
+ * capability stays on from one migration to the next. @former: the result of
+ * qmp_query_migrate_capabilities(). */
 gboolean
 qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashTable *former,
 				GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* What can be turned while a migration runs. A negative number is left as it is. */
+/* Parameters that can change while a migration runs. A negative number leaves the parameter
+ * unchanged. */
 typedef struct {
 	gint64 downtime_limit_us;	     /* rounded up to QEMU's milliseconds */
 	gint64 max_bandwidth_bytes_per_s;    /* 0: no limit */
@@ -88,25 +92,27 @@ gboolean qmp_migrate_set_parameters(QmpClient *client, const QmpMigrateParameter
 				    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 gboolean qmp_migrate(QmpClient *client, const char *uri, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* A QEMU that can (9.1 on) stays when the load fails, and tells why. */
+/* QEMU 9.1 and later keep running when the load fails, and report why. */
 gboolean
 qmp_migrate_incoming(QmpClient *client, const char *uri, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_migrate_continue(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Wakes a migration that has failed while it waited for qmp_migrate_continue(): it tidies up, and lets the guest run. */
+/* Wakes a migration that failed while it waited for qmp_migrate_continue(): QEMU then cleans up and
+ * resumes the guest. */
 gboolean qmp_migrate_wake_failed(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_migrate_cancel(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /**
  * qmp_migration_has_yank:
  *
- * Does QEMU list its migration, one that comes in or goes out, among what can be yanked? The entry goes with the last
- * thing that is tidied up after one, and so after a final status. A QEMU that does not know the command has none.
+ * Does QEMU list a migration, incoming or outgoing, among the yank instances? The entry disappears
+ * with the last step of QEMU's own cleanup, so after the final status. A QEMU without the command
+ * has no entry.
  */
 gboolean qmp_migration_has_yank(QmpClient *client, gboolean *ret_has,
 				GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Out of band: breaks a stream whose send is stuck. */
+/* Out of band: breaks a stream whose send hangs. */
 gboolean qmp_yank_migration(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Gives @fd to QEMU under @name (getfd); QEMU has a copy, the caller keeps @fd. */
+/* Passes @fd to QEMU under @name (getfd); QEMU has a copy, the caller keeps @fd. */
 gboolean
 qmp_getfd(QmpClient *client, const char *name, int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_closefd(QmpClient *client, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Names and values as text: properties, of which there are too many kinds to give each a type. They are
- * compared and shown, never calculated with.
+ * Names and values as text: the properties of devices and boards. There are too many kinds for a
+ * type each. They are compared and printed, never used in arithmetic.
  */
 #include "qmp/qmp-pair.h"
 

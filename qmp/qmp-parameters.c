@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Migration parameters as a set of names and values. They persist in a QEMU from one migration to the next,
- * so whoever sets some reads them before and puts the same ones back: query, pick, apply; apply.
+ * Migration parameters as a set of names and values. QEMU keeps them from one migration to the
+ * next. So code that sets some of them reads them first and puts the old values back later: query,
+ * pick, apply; apply.
  *
- * The set is a JSON object of numbers, texts and switches. What query-migrate-parameters answers besides
- * (lists, null) is not in it: nothing here sets such a parameter. Which value is wise is decided above.
+ * The set is a JSON object of numbers, strings and booleans. query-migrate-parameters also returns
+ * lists and nulls; they are not in the set, because nothing here sets such a parameter. The code
+ * above decides which value is wise.
  */
 #include "qmp/qmp-parameters.h"
 

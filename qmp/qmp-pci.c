@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The address of a device in the guest, as QEMU's own pci_get_dev_path() makes it: the number of the root bus,
- * then slot and function of each bridge on the way, then those of the device. Bus numbers do not come into
- * it: they are the guest's to give.
+ * The address of a device in the guest, as QEMU's own pci_get_dev_path() makes it: the number of
+ * the root bus, then slot and function of each bridge on the way, then those of the device. Bus
+ * numbers are not part of it, because the guest assigns them.
  *
- * A PCI device has "addr", eight times its slot plus its function, and "parent_bus", the path of its bus in
- * the object tree. A bus lies under the bridge it belongs to; the board's own lies under what is no device.
+ * A PCI device has "addr" (eight times its slot plus its function) and "parent_bus" (the path of
+ * its bus in the object tree). A bus lies under the bridge that owns it. The board's own bus lies
+ * under an object that is not a device.
  */
 #include "qmp/qmp-pci.h"
 
@@ -16,7 +17,7 @@
 #define MAX_BRIDGES 32
 #define MAX_DEVFN   255
 
-/* What is not there leaves *@ret alone. */
+/* An absent property leaves *@ret unchanged. */
 static gboolean
 get_property(QmpClient *client, const char *path, const char *property, JsonNode **ret,
 	     GError **error)
@@ -34,7 +35,7 @@ get_property(QmpClient *client, const char *path, const char *property, JsonNode
 	return FALSE;
 }
 
-/* @ret_devfn: -1 when there is none */
+/* @ret_devfn: -1 when the device has none */
 static gboolean
 get_devfn(QmpClient *client, const char *path, gint64 *ret_devfn, GError **error)
 {
@@ -48,7 +49,7 @@ get_devfn(QmpClient *client, const char *path, gint64 *ret_devfn, GError **error
 	return TRUE;
 }
 
-/* @ret_bus: (transfer full): NULL when it is on none */
+/* @ret_bus: (transfer full): NULL when the device is on no bus */
 static gboolean
 get_bus(QmpClient *client, const char *path, char **ret_bus, GError **error)
 {
@@ -61,7 +62,7 @@ get_bus(QmpClient *client, const char *path, char **ret_bus, GError **error)
 	return TRUE;
 }
 
-/* One step up: @place is a device; becomes what its bus lies under, or NULL where it ends. */
+/* Goes one step up: *@place is a device and becomes the parent of its bus, or NULL at the top. */
 static gboolean
 go_up(QmpClient *client, char **place, char **bus, GString *path, GError **error)
 {
@@ -83,7 +84,7 @@ go_up(QmpClient *client, char **place, char **bus, GString *path, GError **error
 	return TRUE;
 }
 
-/* The first bus of a board. Others (pxb) have numbers that are not told here. */
+/* The first bus of a board. Other root buses (pxb) have numbers that QEMU does not report here. */
 static gboolean
 is_main_bus(const char *bus)
 {

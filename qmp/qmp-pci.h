@@ -5,11 +5,11 @@
 
 /**
  * qmp_device_guest_path:
- * @ret_path: (out) (transfer full): where the device is in the guest, as QEMU calls it in a migration stream:
- *   "0000:00:08.0", behind a root port "0000:00:02.0:00.0"; NULL for one that is no PCI device, or on a bus
- *   that is no branch of the board's own
+ * @ret_path: (out) (transfer full): the device's address in the guest, as QEMU writes it into a
+ *   migration stream: "0000:00:08.0", or behind a root port "0000:00:02.0:00.0"; NULL for a device
+ *   that is not PCI, and for one on a root bus other than the board's first
  *
- * Two queries for the device, and two for each bridge above it.
+ * Sends two queries for the device, and two for each bridge above it.
  *
  * Returns: %FALSE with %QMP_ERROR
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The answer to "info qtree": every device of a QEMU with its place and all its properties, in one query of two
- * milliseconds. The object tree has the same, one property a query: 700 of them for a small VM.
+ * The answer to "info qtree": every device of a QEMU with its place and all its properties, in one
+ * query of two milliseconds. The object tree tells the same, but needs one query a property: 700 of
+ * them for a small VM.
  *
  *   bus: main-system-bus
  *     type System
@@ -16,10 +17,11 @@
  *             dev: usb-tablet, id ""
  *               addr 0.0, port 1, speed 480, name QEMU USB Tablet, attached
  *
- * It is made for people, but its form has been this one from QEMU 1.0 to 11.1; a line of another form is
- * passed over. Depth is told by the indent. A device's path is made of what addresses it on its bus, so it is
- * the same where QEMU lists devices in another order or names a bus differently. What a virtio transport
- * has behind it is the other half of the same device: its properties are added to the transport's.
+ * The text is made for people, but its form is the same from QEMU 1.0 to 11.1; a line of another
+ * form is skipped. The indent tells the depth. A device's path is made of its addresses on the
+ * buses. So it is the same on a QEMU that lists devices in another order or names a bus
+ * differently. A virtio transport and the device behind it are two halves of one device: the
+ * properties of the inner half are added to the transport's.
  */
 #include "qmp/qmp-qtree.h"
 
@@ -30,7 +32,7 @@
 #define MAX_DEPTH   64
 #define MAX_DEVICES 4096
 
-/* A device and where it hangs, until its path can be made of its properties. */
+/* A device and its parent, until its path can be made of its properties. */
 typedef struct {
 	QmpQdev *device; /* (owned) */
 	gint parent;	 /* index; -1: none */
@@ -39,17 +41,17 @@ typedef struct {
 	char *usb_port;	 /* (owned) (nullable) */
 } Node;
 
-/* A device or a bus whose lines are not over yet. */
+/* A device or a bus whose block of lines has not ended yet. */
 typedef struct {
 	guint indent;
-	gint node; /* the device's index: of a bus, the one that it belongs to */
+	gint node; /* the device's index; for a bus, the device that it belongs to */
 	gboolean is_bus;
 	char *bus_name; /* (owned) (nullable) */
 	char *bus_type; /* (owned) (nullable) */
 } Level;
 
 typedef struct {
-	GArray *levels; /* of Level: the way from the root to this line */
+	GArray *levels; /* of Level: the path from the root to this line */
 	GArray *nodes;	/* of Node */
 } Parser;
 
@@ -85,7 +87,7 @@ clear_level(gpointer data)
 	g_free(level->bus_type);
 }
 
-/* (nullable): the innermost level; it is one that @indent is inside of. */
+/* (nullable): the innermost level that encloses a line with this indent. */
 static Level *
 enter(Parser *self, guint indent)
 {
@@ -107,7 +109,7 @@ is_virtio_half(const Level *bus)
 	       strcmp(bus->bus_type, "virtio-serial-bus") != 0;
 }
 
-/* @text: what follows "dev: ": TYPE, id "ID" */
+/* @text: the part after "dev: ", that is: TYPE, id "ID" */
 static void
 add_device(Parser *self, const Level *bus, guint indent, const char *text)
 {
@@ -129,7 +131,7 @@ add_device(Parser *self, const Level *bus, guint indent, const char *text)
 	g_array_append_val(self->levels, level);
 }
 
-/* (transfer full): without quotes, and without what is said of a number in brackets behind it. */
+/* (transfer full): without quotes, and without the remark in brackets that follows a number. */
 static char *
 clean_value(const char *text)
 {
@@ -201,7 +203,8 @@ is_pci(const Node *node)
 		g_str_equal(node->bus_type, "CXL"));
 }
 
-/* On a bus without addresses: by its ports, or whatever else tells it from another of its type. */
+/* On a bus without addresses: a port number, or another property that tells it from devices of the
+ * same type. */
 static char *
 name_by_type(const Node *node)
 {
@@ -215,7 +218,7 @@ name_by_type(const Node *node)
 	return g_strdup(node->device->type);
 }
 
-/* (transfer full): its place on its bus. */
+/* (transfer full): the device's address on its bus. */
 static char *
 make_address(const Node *node)
 {
@@ -238,7 +241,7 @@ make_address(const Node *node)
 	return name_by_type(node);
 }
 
-/* The first bus of PCI is the machine's own, and its bridge is not told. */
+/* The first PCI bus belongs to the machine itself, so its bridge is not part of a path. */
 static char *
 make_path(Parser *self, const Node *node, gint *root)
 {

@@ -5,8 +5,9 @@
 
 /* One device in the tree of buses that "info qtree" prints. */
 typedef struct {
-	char *path; /* where it is, the same on every QEMU: "02.0/00.0" behind a PCI bridge, "03.0/usb@2.1" */
-	char *id;	       /* (nullable): what the user called it */
+	/* The same on every QEMU: "02.0/00.0" behind a PCI bridge, "03.0/usb@2.1". */
+	char *path;
+	char *id;	       /* (nullable): the id that the user chose */
 	char *type;	       /* "virtio-net-pci" */
 	GPtrArray *properties; /* of QmpPair */
 } QmpQdev;
@@ -14,5 +15,6 @@ typedef struct {
 void qmp_qdev_free(QmpQdev *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpQdev, qmp_qdev_free)
 
-/* Pure. (transfer full): of QmpQdev, a bus's device before those behind it; empty when @text is something else. */
+/* Pure. (transfer full): of QmpQdev; a bus's own device comes before the devices on that bus. Empty
+ * when @text has another form. */
 GPtrArray *qmp_qtree_parse(const char *text);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which command may be written next. No socket and no clock. A request goes
+ * Decides which command may be written next. No socket and no clock. The way of a request:
  *
  *	waiting (in band or out of band) -> writing (at most one) -> in flight -> taken by its reply
  *
- * - What is begun is finished first; then out of band goes before in band.
- * - At most eight in-band commands are in flight: QEMU stops reading at that number, and would not see an
- *   out-of-band command behind them. Those whose waiter gave up count, QEMU still has them.
- * - A command with a descriptor waits until the one before it with a descriptor is answered: QEMU keeps
- *   one received descriptor a monitor, a second one would replace it before its getfd is run.
+ * - A command that is partly written is finished first. Then out of band goes before in band.
+ * - At most eight in-band commands are in flight: QEMU stops reading at that number, and would not
+ *   see an out-of-band command behind them. Commands whose waiter gave up count too, because QEMU
+ *   still has them.
+ * - A command with a descriptor waits until the previous one with a descriptor is answered. QEMU
+ *   keeps one received descriptor a monitor; a second one would replace it before its getfd runs.
  */
 #include "qmp/qmp-requests.h"
 
@@ -63,7 +64,7 @@ qmp_requests_new(void)
 	return g_new0(QmpRequests, 1);
 }
 
-/* Any at all, oldest first; NULL when there is none left. */
+/* Takes any request, oldest first; NULL when none is left. */
 static QmpRequest *
 pop(QmpRequests *self)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The system calls of a monitor's UNIX socket, each of which returns at once. No state.
+ * The system calls of a monitor's UNIX socket. Each returns at once. No state.
  *
- * A UNIX socket connects at once or not at all: when the listener's queue is full the kernel answers
- * EAGAIN. QEMU's queue holds one connection and it accepts none while it has a client, so a full queue
- * means that another client is there and yet another waits.
+ * A UNIX socket connects at once or not at all: when the listener's queue is full the kernel
+ * answers EAGAIN. QEMU's queue holds one connection, and QEMU accepts none while it has a client.
+ * So a full queue means that one client is connected and another one waits.
  */
 #include "qmp/qmp-socket.h"
 
@@ -22,7 +22,7 @@ check_path(const char *path, GError **error)
 	if (*path != '\0' && strlen(path) <= max)
 		return TRUE;
 	g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_FILENAME,
-		    "the name of a socket has 1 to %zu bytes", max);
+		    "the path of a socket must have 1 to %zu bytes", max);
 	return FALSE;
 }
 
@@ -36,7 +36,7 @@ connect_now(GSocket *socket, const char *path, GError **error)
 		return TRUE;
 	if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
 		g_set_error_literal(error, QMP_ERROR, QMP_ERROR_BUSY,
-				    "the monitor is busy: other clients wait for it already");
+				    "the monitor is busy: other clients already wait for it");
 		return FALSE;
 	}
 	g_propagate_error(error, g_steal_pointer(&cause));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * trace-event-get-state and -set-state, and the human monitor's "logfile", which has no twin in QMP. That one says what
- * went wrong by text, and nothing when all is well.
+ * trace-event-get-state and -set-state, and the human monitor's "logfile", for which QMP has no
+ * command. "logfile" reports an error as text, and prints nothing on success.
  */
 #include "qmp/qmp-trace.h"
 
@@ -66,7 +66,7 @@ qmp_trace_set_async(QmpClient *client, const char *pattern, gboolean on)
 				 NULL, NULL, forget, NULL);
 }
 
-/* As a word of the human monitor's. */
+/* Quotes a word for the human monitor. */
 static char *
 quote(const char *text)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The text of QMP: one JSON object in, one QmpMessage out, and the text of a command. No socket, no
- * state. What it is is told by the key that it has:
+ * The text of QMP: parses one JSON object into one QmpMessage, and makes the text of a command. No
+ * socket, no state. A key tells the kind of a message:
  *
  *	{"QMP": {"version": {...}, "capabilities": ["oob"]}}
  *	{"return": ..., "id": 1}
- *	{"error": {"class": "GenericError", "desc": "..."}, "id": 1}	no id when QEMU could not parse a command
+ *	{"error": {"class": "GenericError", "desc": "..."}, "id": 1}
  *	{"event": "STOP", "data": {...}, "timestamp": {"seconds": 1, "microseconds": 2}}
  *
- * Keys that are not known are skipped, and so are whole objects without a known key.
+ * An error has no id when QEMU could not parse the command. Unknown keys are skipped, and so are
+ * whole objects without a known key.
  */
 #include "qmp/qmp-wire.h"
 
@@ -83,7 +84,7 @@ parse_timestamp(JsonObject *object, gint64 *timestamp_us, GError **error)
 	if (!json_get_int(stamp, "seconds", &s, error) ||
 	    !json_get_int(stamp, "microseconds", &us, error))
 		return FALSE;
-	/* QEMU says -1 for both when it has no clock. */
+	/* QEMU sends -1 for both when it has no clock. */
 	if (s >= 0 && s < G_MAXINT64 / G_USEC_PER_SEC - 1 && us >= 0 && us < G_USEC_PER_SEC)
 		*timestamp_us = s * G_USEC_PER_SEC + us;
 	return TRUE;
@@ -112,7 +113,7 @@ parse_id(JsonObject *object)
 	guint64 id = 0;
 	g_autoptr(GError) ignored = NULL;
 
-	/* Any JSON is allowed as an id, only a positive integer can be ours. */
+	/* QMP allows any JSON as an id; only a positive integer can be ours. */
 	if (!json_get_size_opt(object, "id", &id, &ignored))
 		return 0;
 	return id;

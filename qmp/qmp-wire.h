@@ -3,7 +3,7 @@
 
 #include <json-glib/json-glib.h>
 
-/* The text of QMP, and nothing but the text: pure. */
+/* The text of QMP and nothing else: pure. */
 
 typedef enum {
 	QMP_MESSAGE_GREETING,
@@ -30,7 +30,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(QmpMessage, qmp_message_clear)
  * qmp_wire_parse:
  * @text: one JSON object
  *
- * Returns: %FALSE with %QMP_ERROR_PROTOCOL when it is no JSON object or a known key has a wrong type
+ * Returns: %FALSE with %QMP_ERROR_PROTOCOL when it is not a JSON object or a known key has a wrong
+ *   type
  */
 gboolean qmp_wire_parse(const char *text, gsize len, QmpMessage *ret_message,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;

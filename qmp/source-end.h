@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* Takes an own source off its context and forgets it; *@source may be NULL. */
+/* Destroys the caller's own source and clears the pointer; *@source may be NULL. */
 static inline void
 source_end(GSource **source)
 {

@@ -6,10 +6,12 @@
  *
  *	vfio_state_pending_estimate	precopy, postcopy, precopy initial size, precopy dirty size
  *	vfio_state_pending_exact	the same, and stopcopy size before the last two
- *	vfio_state_pending		stopcopy size, precopy initial size, precopy dirty size, ..., exact 0 or 1
+ *	vfio_state_pending	stopcopy size, precopy initial size, precopy dirty size, ...,
+ *				exact 0 or 1
  *
- * (QEMU's hw/vfio/trace-events: the first two to 11.0, the last from 11.1 on.) Numbers are decimal, in some versions
- * hexadecimal after 0x. The first two numbers are sums over the devices before this one: not read.
+ * (QEMU's hw/vfio/trace-events: the first two up to 11.0, the last from 11.1 on.) Numbers are
+ * decimal, in some versions hexadecimal after 0x. The first two numbers are sums over the devices
+ * before this one: they are not read.
  */
 #include "qmp/trace-line.h"
 
@@ -17,7 +19,7 @@
 
 #define EVENT "vfio_state_pending"
 
-/* The number after @words; -1 when they are not there, or it is none that can be meant. */
+/* The number after @words; -1 when @words are not there or the number is impossible. */
 static gint64
 find_number(const char *text, const char *words)
 {

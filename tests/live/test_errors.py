@@ -61,10 +61,10 @@ class SourceTest(unittest.TestCase):
 
     def test_agent_garbage(self):
         self.bad_agent(answers(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"),
-                       "control message: something else than an object")
+                       "control message: not a JSON object")
 
     def test_agent_oversize_line(self):
-        self.bad_agent(answers(b'{"type": "' + b"x" * (2 * MIB)), "an object of too many bytes")
+        self.bad_agent(answers(b'{"type": "' + b"x" * (2 * MIB)), "an object with too many bytes")
 
     def test_agent_endless_nesting(self):
         self.bad_agent(answers(b'{"type":' + b"[" * 100000 + b"\n"), "deep")
@@ -195,7 +195,7 @@ class MonitorTest(unittest.TestCase):
                 self.check(lab, path, "source: monitor '%s': .*%s" % (path, pattern))
 
     def test_not_qmp(self):
-        self.speaks(b"220 mail ESMTP\r\n", "something else than an object")
+        self.speaks(b"220 mail ESMTP\r\n", "not a JSON object")
 
     def test_json_but_not_qmp(self):
         self.speaks(b'{"QMP": 7}\r\n', "QMP")

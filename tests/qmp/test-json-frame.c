@@ -174,7 +174,7 @@ test_fails_for_ever(void)
 	for (guint i = 0; i < 3; i++) {
 		g_autoptr(GError) error = NULL;
 		CU_ASSERT_FALSE(json_frame_next(frame, &object, &len, &error));
-		TEST_ERROR(error, JSON_FRAME_ERROR, JSON_FRAME_ERROR_SYNTAX, "else");
+		TEST_ERROR(error, JSON_FRAME_ERROR, JSON_FRAME_ERROR_SYNTAX, "not a JSON object");
 		json_frame_push(frame, "{}", 2);
 	}
 	CU_ASSERT_FALSE(json_frame_end(frame, NULL));

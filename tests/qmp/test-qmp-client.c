@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * QmpClient: commands, their replies in every shape and order, events between them, time-outs, cancels.
+ * QmpClient: commands, their replies in every shape and order, events between them, time-outs,
+ * cancels.
  */
 #include "tests/rig/qmp-probe.h"
 #include "tests/rig/test-util.h"
@@ -217,13 +218,13 @@ test_garbage(void)
 	probe_log_init(&log, client);
 	probe_start(&a, client, "a", NULL, NULL);
 	probe_expect_error(&a, QMP_ERROR, QMP_ERROR_CLOSED,
-			   "a: the monitor sent nonsense: not QMP");
+			   "a: the monitor sent invalid data: not QMP");
 	CU_ASSERT_TRUE(qmp_client_is_closed(client));
 	test_turn(20);
 	TEST_STRING(log.text->str, "closed");
-	TEST_ERROR(log.closed, QMP_ERROR, QMP_ERROR_PROTOCOL, "nonsense");
+	TEST_ERROR(log.closed, QMP_ERROR, QMP_ERROR_PROTOCOL, "invalid data");
 	probe_start(&b, client, "b", NULL, NULL);
-	probe_expect_error(&b, QMP_ERROR, QMP_ERROR_CLOSED, "b: the monitor sent nonsense");
+	probe_expect_error(&b, QMP_ERROR, QMP_ERROR_CLOSED, "b: the monitor sent invalid data");
 	probe_end(client, qemu);
 }
 
@@ -240,7 +241,8 @@ test_end_in_reply(void)
 		QmpClient *client = probe_connect(qemu);
 		g_auto(ProbeCall) a = PROBE_CALL_INIT;
 		probe_start(&a, client, "a", NULL, NULL);
-		probe_expect_error(&a, QMP_ERROR, QMP_ERROR_CLOSED, "a: the monitor has gone");
+		probe_expect_error(&a, QMP_ERROR, QMP_ERROR_CLOSED,
+				   "a: the monitor closed the connection");
 		CU_ASSERT_TRUE(qmp_error_is_closed(a.error));
 		probe_end(client, qemu);
 	}

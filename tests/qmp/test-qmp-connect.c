@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * QmpClient: from the path of a socket to a monitor that takes commands, and each way in which that fails.
+ * QmpClient: from the path of a socket to a monitor that takes commands, and each way in which that
+ * fails.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,7 +34,8 @@ test_without_oob(void)
 	CU_ASSERT_FALSE(qmp_client_has_oob(client));
 	g_autoptr(JsonNode) reply = qmp_client_execute(client, "yank", NULL, &oob, &error);
 	CU_ASSERT_PTR_NULL(reply);
-	TEST_ERROR(error, QMP_ERROR, QMP_ERROR_GENERIC, "yank: the monitor has no out-of-band");
+	TEST_ERROR(error, QMP_ERROR, QMP_ERROR_GENERIC,
+		   "yank: the monitor does not offer out-of-band");
 	probe_end(client, qemu);
 }
 
@@ -94,7 +96,7 @@ test_full_queue(void)
 	expect_failure(path, 50, QMP_ERROR, QMP_ERROR_BUSY, "no greeting");
 	expect_failure(path, 50, QMP_ERROR, QMP_ERROR_BUSY, "no greeting");
 	expect_failure(path, 60000, QMP_ERROR, QMP_ERROR_BUSY,
-		       "qmp': the monitor is busy: other clients wait for it already");
+		       "qmp': the monitor is busy: other clients already wait for it");
 	CU_ASSERT_TRUE(g_get_monotonic_time() - begin_us < 10 * G_USEC_PER_SEC);
 	close(listener);
 	test_folder_free(g_steal_pointer(&folder));
@@ -171,8 +173,8 @@ test_negotiation_fails(void)
 
 	check_handshake(refused, 2, 5000, QMP_ERROR_GENERIC, "qmp_capabilities: GenericError: no");
 	check_handshake(silent, 2, 200, QMP_ERROR_TIMED_OUT, "qmp_capabilities: no reply in time");
-	check_handshake(garbage, 1, 5000, QMP_ERROR_PROTOCOL, "the monitor sent nonsense");
-	check_handshake(closed, 1, 5000, QMP_ERROR_CLOSED, "the monitor has gone");
+	check_handshake(garbage, 1, 5000, QMP_ERROR_PROTOCOL, "the monitor sent invalid data");
+	check_handshake(closed, 1, 5000, QMP_ERROR_CLOSED, "the monitor closed the connection");
 }
 
 /* The greeting, cut after every byte. */
@@ -184,7 +186,8 @@ test_end_in_greeting(void)
 		const FakeStep steps[] = { { .before = piece, .closes = TRUE } };
 		g_autoptr(FakeQemu) qemu = fake_qemu_new(steps, 1, FAKE_NO_HANDSHAKE);
 		expect_failure(fake_qemu_get_path(qemu), 5000, QMP_ERROR, QMP_ERROR_CLOSED,
-			       len == 0 ? "the monitor has gone" : "in the middle of a message");
+			       len == 0 ? "the monitor closed the connection"
+					: "in the middle of a message");
 	}
 }
 

@@ -20,12 +20,13 @@ test_remote_end_with_pending(void)
 	for (guint i = 0; i < 2; i++)
 		probe_start(&calls[i], client, names[i], NULL, NULL);
 	for (guint i = 0; i < 2; i++) {
-		probe_expect_error(&calls[i], QMP_ERROR, QMP_ERROR_CLOSED, "the monitor has gone");
+		probe_expect_error(&calls[i], QMP_ERROR, QMP_ERROR_CLOSED,
+				   "the monitor closed the connection");
 		probe_call_clear(&calls[i]);
 	}
 	test_turn(50);
 	TEST_STRING(log.text->str, "closed");
-	TEST_ERROR(log.closed, QMP_ERROR, QMP_ERROR_CLOSED, "the monitor has gone");
+	TEST_ERROR(log.closed, QMP_ERROR, QMP_ERROR_CLOSED, "the monitor closed the connection");
 	probe_end(client, qemu);
 }
 
@@ -291,7 +292,7 @@ test_write_to_dead(void)
 
 	TEST_STRING(fake_qemu_end(qemu), NULL);
 	probe_start(&a, client, "a", NULL, NULL);
-	probe_expect_error(&a, QMP_ERROR, QMP_ERROR_CLOSED, "a: the monitor has gone");
+	probe_expect_error(&a, QMP_ERROR, QMP_ERROR_CLOSED, "a: the monitor closed the connection");
 	probe_end(client, qemu);
 }
 

@@ -463,7 +463,7 @@ a_hostile_file_is_refused(void)
 	} rows[] = {
 		{ "", "learned" },
 		{ "[", "learned" },
-		{ "[]", "than an object" },
+		{ "[]", "not a JSON object" },
 		{ "{}", "'types'" },
 		{ "{\"types\": {}}", "'types'" },
 		{ "{\"types\": [7]}", "types[0]: not an object" },
