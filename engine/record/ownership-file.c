@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Keeps the ownership records of one host: STATE_DIR/vms/NAME.json, replaced as a whole, so that a crash leaves the old
+ * one or the new one. NAME is escaped, and hashed when it is long, since it may come from a peer.
+ *
+ * NAME.lock beside it is held (flock) by the one session that deals with the VM. It says who that is, and is never
+ * removed: a lock on a file that has lost its name would hold nobody back.
+ */
+#include "engine/record/ownership-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "engine/gw-error.h"
+#include "engine/util/safe-file.h"
+
+#define FOLDER	       "vms"
+#define MAX_BYTES      (1024 * 1024)
+#define MAX_LOCK_BYTES 256
+#define MAX_NAME_BYTES 160 /* escaped; what is longer is hashed */
+
+struct VmLock {
+	int fd;
+};
+
+static gboolean
+fail_errno(const char *what, const char *path, GError **error)
+{
+	int code = errno;
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "%s '%s': %s", what, path,
+		    g_strerror(code));
+	return FALSE;
+}
+
+static char *
+make_path(const char *state_dir, const char *vm_name, const char *suffix)
+{
+	g_autofree char *escaped = g_uri_escape_string(vm_name, NULL, FALSE);
+	if (strlen(escaped) > MAX_NAME_BYTES) {
+		g_free(escaped);
+		escaped = g_compute_checksum_for_string(G_CHECKSUM_SHA256, vm_name, -1);
+	}
+	g_autofree char *file = g_strconcat(escaped, suffix, NULL);
+	return g_build_filename(state_dir, FOLDER, file, NULL);
+}
+
+static gboolean
+make_folder(const char *state_dir, GError **error)
+{
+	g_autofree char *folder = g_build_filename(state_dir, FOLDER, NULL);
+	return g_mkdir_with_parents(folder, 0700) == 0 ||
+	       fail_errno("cannot make the folder", folder, error);
+}
+
+static char *
+read_boot_id(void)
+{
+	char *text = NULL;
+	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
+		return NULL;
+	return g_strstrip(text);
+}
+
+Ownership *
+ownership_load(const char *state_dir, const char *vm_name, GError **error)
+{
+	g_autofree char *path = make_path(state_dir, vm_name, ".json");
+	g_autoptr(GError) cause = NULL;
+	gsize len;
+	g_autofree char *text = safe_file_read(path, MAX_BYTES, &len, &cause);
+	if (text == NULL && g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+		return ownership_new(vm_name);
+	Ownership *self = text != NULL ? ownership_from_json(text, len, vm_name, &cause) : NULL;
+	if (self == NULL)
+		g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR,
+			    "the record of '%s' cannot be used: '%s': %s", vm_name, path,
+			    cause->message);
+	return self;
+}
+
+gboolean
+ownership_save(Ownership *self, const char *state_dir, GError **error)
+{
+	g_autofree char *path = make_path(state_dir, self->vm_name, ".json");
+	if (!make_folder(state_dir, error))
+		return FALSE;
+	g_free(self->boot_id);
+	self->boot_id = read_boot_id();
+	g_autofree char *text = ownership_to_json(self);
+	g_autoptr(GError) cause = NULL;
+	if (g_file_set_contents_full(path, text, -1,
+				     G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+				     0600, &cause))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "%s", cause->message);
+	return FALSE;
+}
+
+gboolean
+ownership_record(const char *state_dir, const char *vm_name, OwnershipEvent event,
+		 const char *session, const OwnershipPeer *peer, GError **error)
+{
+	g_autoptr(Ownership) self = ownership_load(state_dir, vm_name, error);
+	return self != NULL &&
+	       ownership_apply(self, event, session, peer, g_get_real_time() / G_USEC_PER_SEC,
+			       error) &&
+	       ownership_save(self, state_dir, error);
+}
+
+gboolean
+ownership_is_from_earlier_boot(const Ownership *self)
+{
+	g_autofree char *boot_id = read_boot_id();
+	return self->boot_id != NULL && g_strcmp0(self->boot_id, boot_id) != 0;
+}
+
+/* (transfer full) (nullable): the name that the record in @path is of. */
+static char *
+read_name(const char *path)
+{
+	gsize len;
+	g_autofree char *text = safe_file_read(path, MAX_BYTES, &len, NULL);
+	g_autoptr(JsonNode) node = text != NULL ? json_from_string(text, NULL) : NULL;
+	if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
+		return NULL;
+	JsonNode *name = json_object_get_member(json_node_get_object(node), "vm");
+	return name != NULL && json_node_get_value_type(name) == G_TYPE_STRING
+		       ? json_node_dup_string(name)
+		       : NULL;
+}
+
+GPtrArray *
+ownership_list(const char *state_dir, GError **error)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *folder = g_build_filename(state_dir, FOLDER, NULL);
+	if (!g_file_test(folder, G_FILE_TEST_EXISTS))
+		return g_steal_pointer(&names);
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, &cause);
+	if (dir == NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot read '%s': %s", folder,
+			    cause->message);
+		return NULL;
+	}
+	for (const char *file; (file = g_dir_read_name(dir)) != NULL;) {
+		g_autofree char *path = g_build_filename(folder, file, NULL);
+		char *name = g_str_has_suffix(file, ".json") ? read_name(path) : NULL;
+		if (name != NULL)
+			g_ptr_array_add(names, name);
+	}
+	return g_steal_pointer(&names);
+}
+
+static void
+fail_busy(const char *path, const char *vm_name, GError **error)
+{
+	gsize len;
+	g_autofree char *holder = safe_file_read(path, MAX_LOCK_BYTES, &len, NULL);
+	if (holder != NULL)
+		g_strchomp(holder);
+	g_set_error(error, GW_ERROR, GW_ERROR_BUSY, "'%s' is in use on this host: %s", vm_name,
+		    holder != NULL && *holder != '\0' ? holder : "by a process that is not known");
+}
+
+/* For whom it may concern; the lock holds without it. */
+static void
+sign(int fd, const char *what)
+{
+	g_autofree char *text = g_strdup_printf("%s by process %d\n", what, (int)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) < 0)
+		g_debug("the lock is not signed: %s", g_strerror(errno));
+}
+
+VmLock *
+vm_lock_take(const char *state_dir, const char *vm_name, const char *what, GError **error)
+{
+	g_autofree char *path = make_path(state_dir, vm_name, ".lock");
+	if (!make_folder(state_dir, error))
+		return NULL;
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		fail_errno("cannot open", path, error);
+		return NULL;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		close(fd);
+		fail_busy(path, vm_name, error);
+		return NULL;
+	}
+	sign(fd, what);
+	VmLock *self = g_new0(VmLock, 1);
+	self->fd = fd;
+	return self;
+}
+
+void
+vm_lock_free(VmLock *self)
+{
+	if (self == NULL)
+		return;
+	sign(self->fd, "released");
+	close(self->fd);
+	g_free(self);
+}
