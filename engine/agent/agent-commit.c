@@ -13,6 +13,7 @@
 #include "engine/agent/agent-start.h"
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/recover/recover.h"
 #include "qmp/await.h"
 
@@ -35,7 +36,8 @@ agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **e
 		return TRUE;
 	}
 	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "%s",
-		    self->error != NULL ? self->error->message : "QEMU failed to load the stream");
+		    self->error != NULL ? error_peek_text(self->error)
+					: "QEMU failed to load the stream");
 	return FALSE;
 }
 
@@ -129,8 +131,9 @@ answer_refusal(AgentRun *self, JsonObject *reply, const GError *why)
 	gboolean gone = prove_gone(self, &error);
 	gboolean is_news = words != NULL && strstr(why->message, words) == NULL;
 	g_autofree char *text =
-		g_strdup_printf("%s%s%s%s%s", why->message, is_news ? ": " : "",
-				is_news ? words : "", gone ? "" : "; ", gone ? "" : error->message);
+		g_strdup_printf("%s%s%s%s%s", error_peek_text(why), is_news ? ": " : "",
+				is_news ? words : "", gone ? "" : "; ",
+				gone ? "" : error_peek_text(error));
 	self->error = self->error != NULL ? self->error
 					  : g_error_new_literal(GW_ERROR, GW_ERROR_REFUSED, text);
 	json_object_set_string_member(reply, "outcome",

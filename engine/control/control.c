@@ -32,6 +32,7 @@
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 
 typedef struct {
 	const char *name;
@@ -230,8 +231,8 @@ control_error_to_object(const GError *error)
 	JsonObject *object = json_object_new();
 	json_object_set_string_member(object, "code",
 				      gw_error_code_to_string(gw_error_code(error)));
-	/* QEMU's last words on stderr may be any bytes. */
-	g_autofree char *text = g_utf8_make_valid(error->message, -1);
+	/* Whoever reads it knows whose it is. QEMU's last words on stderr may be any bytes. */
+	g_autofree char *text = g_utf8_make_valid(error_peek_text(error), -1);
 	json_object_set_string_member(object, "message", text);
 	return object;
 }

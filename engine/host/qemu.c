@@ -14,6 +14,7 @@
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "qmp/await.h"
 
 #define CONNECT_TIMEOUT_MS 5000
@@ -61,8 +62,9 @@ on_closed(QmpClient *qmp, GError *error, gpointer data)
 {
 	Qemu *self = data;
 	if (self->closed == NULL)
-		self->closed = g_error_new(GW_ERROR, GW_ERROR_MONITOR_LOST,
-					   "%s: QEMU's monitor: %s", self->host, error->message);
+		self->closed = g_error_new(GW_ERROR, GW_ERROR_MONITOR_LOST, "QEMU's monitor: %s",
+					   error->message);
+	error_add_host(&self->closed, self->host);
 }
 
 Qemu *
@@ -76,8 +78,9 @@ qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, G
 		return NULL;
 	}
 	if (qmp == NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "%s: monitor '%s': %s", host,
-			    qmp_path, local_error->message);
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "monitor '%s': %s", qmp_path,
+			    local_error->message);
+		error_add_host(error, host);
 		return NULL;
 	}
 	Qemu *self = g_new0(Qemu, 1);
@@ -173,8 +176,9 @@ qemu_check(Qemu *self, int silence_ms, GError **error)
 	if (self->beat == NULL || silent_ms <= silence_ms)
 		return TRUE;
 	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST,
-		    "%s: QEMU has not answered for %.1f s: its process is frozen", self->host,
+		    "QEMU has not answered for %.1f s: its process is frozen",
 		    (double)silent_ms / 1000);
+	error_add_host(error, self->host);
 	return FALSE;
 }
 
@@ -243,8 +247,9 @@ wait_for(Qemu *self, AwaitReady ready, gpointer data, int timeout_ms, const char
 {
 	if (!await_until(ready, data, timeout_ms, NULL, NULL)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION,
-			    "%s: QEMU did not reach '%s' within %.1f s; it says '%s'", self->host,
-			    what, timeout_ms / 1000.0, qmp_migrate_status_to_string(self->status));
+			    "QEMU did not reach '%s' within %.1f s; it says '%s'", what,
+			    timeout_ms / 1000.0, qmp_migrate_status_to_string(self->status));
+		error_add_host(error, self->host);
 		return FALSE;
 	}
 	return self->closed == NULL || qemu_check(self, 0, error);
@@ -289,12 +294,14 @@ ask_cancel(Qemu *self, gboolean *ret_in_band, GError **error)
 	if (*ret_in_band)
 		return TRUE;
 	if (!qmp_error_is_timeout(deaf)) {
-		g_propagate_prefixed_error(error, g_steal_pointer(&deaf), "%s: ", self->host);
+		error_add_host(&deaf, self->host);
+		g_propagate_error(error, g_steal_pointer(&deaf));
 		return FALSE;
 	}
 	if (!qmp_client_has_oob(self->qmp) || qmp_yank_migration(self->qmp, error))
 		return TRUE;
-	g_prefix_error(error, "%s: QEMU is deaf: ", self->host);
+	g_prefix_error(error, "QEMU is deaf: ");
+	error_add_host(error, self->host);
 	return FALSE;
 }
 
@@ -344,8 +351,9 @@ qemu_wait_cleaned_up(Qemu *self, GError **error)
 			return TRUE;
 		if (g_get_monotonic_time() >= deadline_us) {
 			g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION,
-				    "%s: QEMU has not tidied up after its migration for %.1f s",
-				    self->host, TIDY_TIMEOUT_MS / 1e3);
+				    "QEMU has not tidied up after its migration for %.1f s",
+				    TIDY_TIMEOUT_MS / 1e3);
+			error_add_host(error, self->host);
 			return FALSE;
 		}
 		await_ms(TIDY_LOOK_MS);
@@ -368,7 +376,7 @@ qemu_ensure_running(Qemu *self, int timeout_ms, GError **error)
 	do {
 		QmpStatus status;
 		if (!qmp_query_status(self->qmp, &status, error)) {
-			g_prefix_error(error, "%s: ", self->host);
+			error_add_host(error, self->host);
 			return FALSE;
 		}
 		if (status.running)
@@ -384,9 +392,9 @@ qemu_ensure_running(Qemu *self, int timeout_ms, GError **error)
 			g_debug("%s: cont: %s", self->host, refused->message);
 	} while (g_get_monotonic_time() < deadline_us);
 
-	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "%s: the guest does not run again: %s",
-		    self->host,
+	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "the guest does not run again: %s",
 		    refused != NULL ? refused->message : "QEMU took 'cont' without effect");
+	error_add_host(error, self->host);
 	return FALSE;
 }
 
@@ -411,8 +419,8 @@ qemu_end(Qemu *self, gboolean ask, GError **error)
 		return TRUE;
 	if (asked && !process_is_known(&self->process))
 		return TRUE;
-	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s: QEMU cannot be ended: %s",
-		    self->host,
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "QEMU cannot be ended: %s",
 		    quit_error != NULL ? quit_error->message : "its process is not known");
+	error_add_host(error, self->host);
 	return FALSE;
 }

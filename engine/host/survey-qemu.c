@@ -7,6 +7,7 @@
 #include "engine/host/survey-qemu.h"
 
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/util/scoped-context.h"
 #include "engine/data/property-list.h"
 #include "engine/host/survey-host.h"
@@ -235,10 +236,11 @@ survey_take(Qemu *qemu, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	GwSurvey *survey = take(qemu, &cause);
-	if (survey == NULL)
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s: survey: %s", qemu->host,
-			    cause->message);
-	return survey;
+	if (survey != NULL)
+		return survey;
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "survey: %s", cause->message);
+	error_add_host(error, qemu->host);
+	return NULL;
 }
 
 GwSurvey *

@@ -9,6 +9,7 @@
  */
 #include "engine/data/dirty-rate-json.h"
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/record/learning-file.h"
 #include "engine/util/scoped-context.h"
 #include "engine/measure/probe.h"
@@ -50,14 +51,15 @@ check_idle(DirtyRateRun *self, GError **error)
 	g_autoptr(GError) cause = NULL;
 	qmp_migrate_info_init(&info);
 	if (!qmp_query_migrate(self->qemu->qmp, &info, &cause)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "source: %s", cause->message);
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", cause->message);
+		error_add_side(error, SIDE_SOURCE);
 		return FALSE;
 	}
 	if (qmp_migrate_status_is_final(info.status))
 		return TRUE;
-	g_set_error(error, GW_ERROR, GW_ERROR_BUSY,
-		    "source: a migration of this VM is under way (%s)",
+	g_set_error(error, GW_ERROR, GW_ERROR_BUSY, "a migration of this VM is under way (%s)",
 		    qmp_migrate_status_to_string(info.status));
+	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/data/plan-json.h"
 #include "engine/host/settings.h"
 #include "engine/measure/sink.h"
@@ -50,7 +51,8 @@ probe_result_clear(ProbeResult *self)
 static gboolean
 refuse(GError **error, const char *why)
 {
-	g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE, "source: no probe: %s", why);
+	g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE, "no probe: %s", why);
+	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
 
@@ -212,10 +214,10 @@ check_status(Probe *self, GError **error)
 	if (!qmp_migrate_status_is_final(status) || status == QMP_MIGRATE_NONE)
 		return TRUE;
 	const char *why = self->qemu->info.error_desc;
-	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION,
-		    "source: the probe ended by itself: %s%s%s",
+	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "the probe ended by itself: %s%s%s",
 		    qmp_migrate_status_to_string(status), why != NULL ? ": " : "",
 		    why != NULL ? why : "");
+	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
 
@@ -255,7 +257,8 @@ wait_final(Probe *self, int timeout_ms, GError **error)
 			return TRUE;
 		await_ms(LOOK_MS / 5);
 	} while (g_get_monotonic_time() < deadline_us);
-	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "source: QEMU does not end its migration");
+	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "QEMU does not end its migration");
+	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
 
@@ -293,14 +296,6 @@ finish(Probe *self, GError **error)
 }
 
 static void
-name_host(GError **error)
-{
-	if (*error != NULL && !g_str_has_prefix((*error)->message, "source: ") &&
-	    !g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-		g_prefix_error(error, "source: ");
-}
-
-static void
 probe_clear(Probe *self)
 {
 	sink_free(self->sink);
@@ -324,8 +319,8 @@ probe_run(Qemu *qemu, const GwSurvey *survey, gint64 time_us, const char *state_
 	g_autoptr(GError) second = NULL;
 	gboolean is_measured = begin(&self, state_dir, &first) && watch(&self, time_us, &first);
 	gboolean is_ended = finish(&self, &second);
-	name_host(&first);
-	name_host(&second);
+	error_add_side(&first, SIDE_SOURCE);
+	error_add_side(&second, SIDE_SOURCE);
 	if (!is_measured && !is_ended)
 		g_prefix_error(&second, "%s; and then: ", first->message);
 	if (!is_ended)

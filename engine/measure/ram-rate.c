@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/forecast/predict.h"
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
@@ -49,7 +50,8 @@ fail(GError *cause, GError **error)
 	if (qmp_error_is_refusal(cause))
 		code = strstr(cause->message, "still in progress") != NULL ? GW_ERROR_BUSY
 									   : GW_ERROR_FAILED;
-	g_set_error(error, GW_ERROR, (gint)code, "source: %s", cause->message);
+	g_set_error(error, GW_ERROR, (gint)code, "%s", cause->message);
+	error_add_side(error, SIDE_SOURCE);
 	g_error_free(cause);
 	return FALSE;
 }
@@ -84,7 +86,8 @@ measure_once(Measurement *self, guint seconds, gint64 *ret_bytes_per_s, GError *
 			return TRUE;
 	} while (g_get_monotonic_time() < deadline_us);
 	g_set_error(error, GW_ERROR, GW_ERROR_FAILED,
-		    "source: QEMU measured for %u s and did not come to an end", seconds + LATE_S);
+		    "QEMU measured for %u s and did not come to an end", seconds + LATE_S);
+	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
 

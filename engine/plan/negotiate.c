@@ -11,6 +11,7 @@
 
 #include "engine/plan/capability.h"
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/plan/parameter.h"
 #include "engine/channel/transport.h"
 #include "engine/data/vgpu-json.h"
@@ -309,6 +310,21 @@ negotiate_describe_errors(const GwPlan *plan)
 	return g_string_free(text, FALSE);
 }
 
+void
+negotiate_set_error(const GwPlan *plan, GError **error)
+{
+	g_autofree char *text = negotiate_describe_errors(plan);
+	g_autoptr(GError) ours = g_error_new_literal(GW_ERROR, GW_ERROR_INCOMPATIBLE, text);
+	for (guint i = 0; i < plan->issues->len; i++) {
+		const GwIssue *issue = g_ptr_array_index(plan->issues, i);
+		if (issue->severity != GW_SEVERITY_ERROR)
+			continue;
+		error_set_named_host(ours, issue->host);
+		break;
+	}
+	g_propagate_error(error, g_steal_pointer(&ours));
+}
+
 /* The peer does not choose: only what a plan of ours could switch on or set is taken. */
 static void
 check_settings_of_peer(Negotiation *self, const GwPlan *plan)
@@ -347,7 +363,6 @@ negotiate_check_destination(const GwPlan *plan, const GwSurvey *survey, GError *
 				  plan->channels, plan->transport);
 	if (gw_plan_is_possible(own))
 		return TRUE;
-	g_autofree char *text = negotiate_describe_errors(own);
-	g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE, "%s", text);
+	negotiate_set_error(own, error);
 	return FALSE;
 }

@@ -39,3 +39,5 @@ gboolean negotiate_check_destination(const GwPlan *plan, const GwSurvey *survey,
 
 /* (transfer full): all errors of @plan in one line, for people. */
 char *negotiate_describe_errors(const GwPlan *plan);
+/* Sets %GW_ERROR_INCOMPATIBLE with them, at the host of the first. */
+void negotiate_set_error(const GwPlan *plan, GError **error);

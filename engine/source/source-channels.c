@@ -12,6 +12,7 @@
 
 #include "engine/channel/channel-set.h"
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/data/report-json.h"
 
 static NetTuning
@@ -68,15 +69,15 @@ source_open_channels(SourceRun *run, GArray *fds, GArray *tcps, GError **error)
 {
 	guint8 token[CONTROL_TOKEN_BYTES];
 	if (!control_token_from_string(run->token, token)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
-			    "destination: the agent gave no usable token");
+		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "the agent gave no usable token");
+		error_add_side(error, SIDE_DESTINATION);
 		return FALSE;
 	}
 	guint n = channel_count(run->plan->channels);
 	for (guint i = 0; i < n; i++) {
 		int fd = open_one(run, token, i, error);
 		if (fd < 0) {
-			source_prefix_host(error, "destination");
+			error_add_side(error, SIDE_DESTINATION);
 			return FALSE;
 		}
 		int tcp = dialer_take_tcp(run->peer->dialer);

@@ -12,6 +12,7 @@
 
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/record/learning-file.h"
 #include "engine/data/report-json.h"
 #include "engine/host/vgpu-host.h"
@@ -47,8 +48,9 @@ take_answer(SourceRun *run, PeerOutcome outcome, const char *reason, GError **er
 		run->is_committed = TRUE;
 		return TRUE;
 	}
-	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED,
-		    "destination: the guest could not be run there: %s", reason);
+	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED, "the guest could not be run there: %s",
+		    reason);
+	error_add_side(error, SIDE_DESTINATION);
 	return FALSE;
 }
 
@@ -60,9 +62,10 @@ commit_after_loss(SourceRun *run, const GError *loss, GError **error)
 	if (outcome != PEER_OUTCOME_UNKNOWN)
 		return take_answer(run, outcome, loss->message, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
-		    "destination: the answer to the commit was lost (%s), and asking again failed "
+		    "the answer to the commit was lost (%s), and asking again failed "
 		    "(%s): the guest stays stopped here until 'godwit recover' knows",
 		    loss->message, local_error->message);
+	error_add_side(error, SIDE_DESTINATION);
 	return FALSE;
 }
 
@@ -83,7 +86,7 @@ source_commit(SourceRun *run, GError **error)
 	if (outcome != PEER_OUTCOME_UNKNOWN)
 		return take_answer(run, outcome, text, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s", text);
-	source_prefix_host(error, "destination");
+	error_add_side(error, SIDE_DESTINATION);
 	return FALSE;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/channel/transport.h"
 #include "engine/host/vgpu-watch.h"
 #include "qmp/await.h"
@@ -115,6 +116,8 @@ source_migration_error(SourceRun *run)
 		g_string_append_printf(text, "; %s", theirs);
 	g_free(run->qemu->info.error_desc);
 	run->qemu->info.error_desc = g_steal_pointer(&ours);
-	return g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "source: QEMU says '%s': %s",
-			   qmp_migrate_status_to_string(run->qemu->status), text->str);
+	GError *error = g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "QEMU says '%s': %s",
+				    qmp_migrate_status_to_string(run->qemu->status), text->str);
+	error_add_side(&error, SIDE_SOURCE);
+	return error;
 }

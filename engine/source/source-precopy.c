@@ -9,6 +9,7 @@
 #include "engine/source/source-run.h"
 
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
 
@@ -54,7 +55,7 @@ look_at_channels(SourceRun *run, GError **error)
 	gint64 limit_us = (gint64)peer_timeout_ms(&run->options->peer) * 900;
 	if (channel_watch_look(run->watch, limit_us, error))
 		return TRUE;
-	source_prefix_host(error, "destination");
+	error_add_side(error, SIDE_DESTINATION);
 	return FALSE;
 }
 
@@ -96,12 +97,12 @@ check_convergence(SourceRun *run, GError **error)
 		return TRUE;
 	g_autofree char *reason = source_describe_stall(run);
 	if (run->given_up)
-		g_set_error(error, GW_ERROR, GW_ERROR_NO_CONVERGENCE,
-			    "source: it will not converge: %s", reason);
+		g_set_error(error, GW_ERROR, GW_ERROR_NO_CONVERGENCE, "it will not converge: %s",
+			    reason);
 	else
 		g_set_error(error, GW_ERROR, GW_ERROR_NO_CONVERGENCE,
-			    "source: not converged within %.1f s: %s", (double)timeout_us / 1e6,
-			    reason);
+			    "not converged within %.1f s: %s", (double)timeout_us / 1e6, reason);
+	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
 
@@ -114,9 +115,9 @@ check_key(SourceRun *run, GError **error)
 	if (g_strcmp0(run->plan->encryption, "kernel-tls") != 0 ||
 	    info->ram_transferred_bytes / run->plan->channels < TLS_KEY_BYTES)
 		return TRUE;
-	g_set_error(
-		error, GW_ERROR, GW_ERROR_TLS,
-		"source: more bytes were sent than are safe under one key: say more --channels");
+	g_set_error(error, GW_ERROR, GW_ERROR_TLS,
+		    "more bytes were sent than are safe under one key: say more --channels");
+	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
 
@@ -139,7 +140,7 @@ source_precopy(SourceRun *run, GError **error)
 	if (!qmp_migrate(run->qemu->qmp, run->transport->uri, error)) {
 		/* Refused, nothing has begun; the channel may still be QEMU's. */
 		run->migrate_sent = !qmp_error_is_refusal(*error);
-		g_prefix_error(error, "source: ");
+		error_add_side(error, SIDE_SOURCE);
 		return FALSE;
 	}
 	StatusWait wait = { run, has_stopped_or_ended };
@@ -208,7 +209,7 @@ ask_go(SourceRun *run, GError **error)
 	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_SWITCHOVER, NULL,
 							timeout_ms, run->cancellable, error);
 	if (reply == NULL)
-		source_prefix_host(error, "destination");
+		error_add_side(error, SIDE_DESTINATION);
 	return reply != NULL;
 }
 
@@ -264,7 +265,7 @@ source_switchover(SourceRun *run, GError **error)
 		return FALSE;
 	run->continue_us = g_get_real_time();
 	if (!qmp_migrate_continue(run->qemu->qmp, error) && run->qemu->closed == NULL) {
-		g_prefix_error(error, "source: ");
+		error_add_side(error, SIDE_SOURCE);
 		return FALSE;
 	}
 	if (run->qemu->closed != NULL)

@@ -8,6 +8,7 @@
 #include "engine/channel/channel-set.h"
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/report-json.h"
@@ -33,17 +34,9 @@ source_check(SourceRun *run, GError **error)
 	const GError *lost = control_conn_get_error(run->peer->conn);
 	if (lost == NULL)
 		return qemu_check(run->qemu, QEMU_SILENCE_MS, error);
-	g_set_error(error, GW_ERROR, (gint)gw_error_code(lost), "destination: %s", lost->message);
+	g_set_error(error, GW_ERROR, (gint)gw_error_code(lost), "%s", lost->message);
+	error_add_side(error, SIDE_DESTINATION);
 	return FALSE;
-}
-
-void
-source_prefix_host(GError **error, const char *host)
-{
-	const char *message = (*error)->message;
-	if (!g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
-	    !g_str_has_prefix(message, "source: ") && !g_str_has_prefix(message, "destination: "))
-		g_prefix_error(error, "%s: ", host);
 }
 
 static JsonObject *
@@ -51,7 +44,7 @@ finish_call(SourceRun *run, ControlCall *call, int timeout_ms, GError **error)
 {
 	JsonObject *reply = control_call_finish(call, timeout_ms, run->cancellable, error);
 	if (reply == NULL)
-		source_prefix_host(error, "destination");
+		error_add_side(error, SIDE_DESTINATION);
 	return reply;
 }
 
@@ -99,7 +92,7 @@ on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
 	} else if (message->type == CONTROL_FAILED && run->peer_failure == NULL) {
 		run->peer_failure = control_error_from_object(
 			json_object_get_object_member(message->body, "error"));
-		source_prefix_host(&run->peer_failure, "destination");
+		error_add_side(&run->peer_failure, SIDE_DESTINATION);
 	}
 }
 
@@ -117,7 +110,7 @@ source_connect(SourceRun *run, GError **error)
 			g_clear_error(error);
 			g_propagate_error(error, g_error_copy(run->peer_failure));
 		}
-		source_prefix_host(error, "destination");
+		error_add_side(error, SIDE_DESTINATION);
 		return FALSE;
 	}
 	source_report_connection(run, "control");
@@ -136,8 +129,8 @@ find_vm_name(SourceRun *run, GError **error)
 	g_autoptr(GError) local_error = NULL;
 	run->vm_name = qmp_query_name(run->qemu->qmp, &local_error);
 	if (local_error != NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "source: %s",
-			    local_error->message);
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", local_error->message);
+		error_add_side(error, SIDE_SOURCE);
 		return FALSE;
 	}
 	if (run->vm_name == NULL)
@@ -156,7 +149,8 @@ list_vgpus(SourceRun *run, GError **error)
 	g_autoptr(GPtrArray) vgpus = vgpu_list_of_qemu(host, run->qemu, &cause);
 	if (vgpus != NULL)
 		return vgpu_list_to_array(vgpus);
-	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "source: %s", cause->message);
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", cause->message);
+	error_add_side(error, SIDE_SOURCE);
 	return NULL;
 }
 
@@ -204,7 +198,7 @@ source_survey(SourceRun *run, GError **error)
 		return FALSE;
 	run->destination = survey_from_node(json_object_get_member(reply, "survey"), error);
 	if (run->destination == NULL)
-		g_prefix_error(error, "destination: ");
+		error_add_side(error, SIDE_DESTINATION);
 	report_vgpus(run);
 	return run->destination != NULL;
 }
@@ -263,8 +257,7 @@ source_plan(SourceRun *run, GError **error)
 		g_strdup(dialer_plan_channels(run->peer->dialer, bytes_a_channel(run)));
 	if (gw_plan_is_possible(run->plan))
 		return TRUE;
-	g_autofree char *text = negotiate_describe_errors(run->plan);
-	g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE, "%s", text);
+	negotiate_set_error(run->plan, error);
 	return FALSE;
 }
 
@@ -341,7 +334,7 @@ gboolean
 source_setup(SourceRun *run, GError **error)
 {
 	if (!apply_settings(run, error) || !attach_channels(run, error)) {
-		source_prefix_host(error, "source");
+		error_add_side(error, SIDE_SOURCE);
 		return FALSE;
 	}
 	g_autoptr(JsonObject) reply = call(run, CONTROL_SETUP, NULL, CALL_TIMEOUT_MS, error);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 #include "engine/util/hook.h"
 #include "engine/util/scoped-context.h"
 
@@ -109,9 +110,9 @@ static void
 report_error(SourceRun *run, const char *phase, const GError *error, const GError *undo_error)
 {
 	GwReport *report = recorder_get_report(run->recorder);
-	gboolean theirs = g_str_has_prefix(error->message, "destination: ");
+	Side side = error_is_at(error, SIDE_DESTINATION) ? SIDE_DESTINATION : SIDE_SOURCE;
 	report->error_code = gw_error_code(error);
-	report->error_host = g_strdup(theirs ? "destination" : "source");
+	report->error_host = g_strdup(side_to_string(side));
 	report->error_phase = g_strdup(phase);
 	report->error_message =
 		undo_error == NULL
@@ -132,7 +133,7 @@ is_consequence(SourceRun *run, const GError *error)
 	GwReport *report = recorder_get_report(run->recorder);
 	return report->vm_runs_on == GW_PLACE_NONE && report->outcome == GW_OUTCOME_FAILED &&
 	       !g_error_matches(error, GW_ERROR, GW_ERROR_REFUSED) &&
-	       g_str_has_prefix(error->message, "destination: ");
+	       error_is_at(error, SIDE_DESTINATION);
 }
 
 static void
@@ -140,8 +141,9 @@ report_failure(SourceRun *run, const char *phase, const GError *error, const GEr
 {
 	g_autoptr(GError) death = NULL;
 	if (is_consequence(run, error))
-		death = g_error_new(GW_ERROR, GW_ERROR_MONITOR_LOST, "source: QEMU has died (%s)",
+		death = g_error_new(GW_ERROR, GW_ERROR_MONITOR_LOST, "QEMU has died (%s)",
 				    error->message);
+	error_add_side(&death, SIDE_SOURCE);
 	report_error(run, phase, death != NULL ? death : error, undo_error);
 }
 

@@ -130,8 +130,6 @@ void source_sample_last(SourceRun *run, const QmpMigrateInfo *info);
 gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Tells that something was left at @host that nobody will take away but `godwit recover` there. */
 void source_report_left_over(SourceRun *run, const char *host, const GError *error);
-/* Puts "@host: " before *@error unless it names a host already, or is a cancel. */
-void source_prefix_host(GError **error, const char *host);
 /* source-steer.c: for a run whose plan is made. */
 void source_steer_begin(SourceRun *run);
 /* Shows the controller a sample of a guest that still runs, tells QEMU what it wants, and completes the sample. */

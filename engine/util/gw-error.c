@@ -5,16 +5,37 @@
  */
 #include "engine/gw-error.h"
 
+#include <string.h>
+
 #include <gio/gio.h>
 
+#include "engine/util/error-host.h"
 #include "qmp/qmp-error.h"
 
-/* Not by G_DEFINE_QUARK(): clang-format would put blanks into the name. */
-GQuark
-gw_error_quark(void)
+/* What an error of ours carries beside its text. */
+typedef struct {
+	gboolean has_host; /* the text begins with it */
+	Side side;	   /* N_SIDES: neither end of a migration, or both */
+} GwErrorPrivate;
+
+static void
+gw_error_private_init(GwErrorPrivate *self)
 {
-	return g_quark_from_static_string("gw-error-quark");
+	*self = (GwErrorPrivate){ .side = N_SIDES };
 }
+
+static void
+gw_error_private_copy(const GwErrorPrivate *from, GwErrorPrivate *to)
+{
+	*to = *from;
+}
+
+static void
+gw_error_private_clear(GwErrorPrivate *self)
+{
+}
+
+G_DEFINE_EXTENDED_ERROR(GwError, gw_error)
 
 static const char *const words[] = {
 	[GW_ERROR_FAILED] = "failed",
@@ -86,4 +107,64 @@ gw_error_code(const GError *error)
 	if (error->domain == QMP_ERROR)
 		return code_of_qmp(error);
 	return GW_ERROR_FAILED;
+}
+
+static gboolean
+has_host(const GError *error)
+{
+	return error->domain == GW_ERROR && gw_error_get_private(error)->has_host;
+}
+
+/* Only an error of our own domain has room for it. */
+static void
+make_ours(GError **error)
+{
+	if ((*error)->domain == GW_ERROR)
+		return;
+	GError *ours =
+		g_error_new_literal(GW_ERROR, (gint)gw_error_code(*error), (*error)->message);
+	g_error_free(*error);
+	*error = ours;
+}
+
+void
+error_set_named_host(GError *error, const char *host)
+{
+	GwErrorPrivate *private = gw_error_get_private(error);
+	private->has_host = TRUE;
+	if (!side_from_string(host, &private->side))
+	private->side = N_SIDES;
+}
+
+void
+error_add_host(GError **error, const char *host)
+{
+	if (error == NULL || *error == NULL || has_host(*error) ||
+	    g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		return;
+	make_ours(error);
+	g_prefix_error(error, "%s: ", host);
+	error_set_named_host(*error, host);
+}
+
+void
+error_add_side(GError **error, Side side)
+{
+	error_add_host(error, side_to_string(side));
+}
+
+gboolean
+error_is_at(const GError *error, Side side)
+{
+	return has_host(error) && gw_error_get_private(error)->side == side;
+}
+
+const char *
+error_peek_text(const GError *error)
+{
+	if (!has_host(error) || gw_error_get_private(error)->side == N_SIDES)
+		return error->message;
+	const char *word = side_to_string(gw_error_get_private(error)->side);
+	g_autofree char *start = g_strconcat(word, ": ", NULL);
+	return error->message + (g_str_has_prefix(error->message, start) ? strlen(start) : 0);
 }

@@ -323,6 +323,8 @@ check_report(Rig *self)
 		   gw_error_code_to_string(row->code), message);
 	rig_expect(self, row->phase == NULL || g_str_equal(report->error_phase, row->phase),
 		   "failed in '%s', not '%s' (%s)", report->error_phase, row->phase, message);
+	rig_expect(self, row->host == NULL || g_str_equal(report->error_host, row->host),
+		   "failed at '%s', not '%s' (%s)", report->error_host, row->host, message);
 	rig_expect(self, row->text == NULL || strstr(message, row->text) != NULL,
 		   "'%s' is not in '%s'", row->text, message);
 }

@@ -54,7 +54,8 @@ typedef struct {
 	GwOutcome outcome;
 	GwPlace place;
 	GwError code;	   /* unless completed */
-	const char *phase; /* (nullable): where it failed */
+	const char *phase; /* (nullable): in which it failed */
+	const char *host;  /* (nullable): at which it failed */
 	const char *text;  /* (nullable): in the message */
 	/* (nullable): what the models were told: "cmd" came, "!cmd" did not, "a<b" first a, then b,
 	 * "cmd=TEXT" came with TEXT in its line, "!cmd=TEXT" did not; separated by spaces */

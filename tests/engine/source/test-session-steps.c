@@ -306,11 +306,45 @@ test_timeout(void)
 	rig_run(&row);
 }
 
+/* Neither the guest's name nor QEMU's words say at which host it was. */
+static void
+test_misleading_words(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "a guest called 'destination: x'",
+		  .source = "-name 'destination: x' --on 'getfd=fail:destination: x'",
+		  .destination = "-name 'destination: x'",
+		  HERE,
+		  WAITS,
+		  .code = GW_ERROR_FAILED,
+		  .phase = "setup",
+		  .host = "source",
+		  .text = "source: getfd: GenericError: destination: x" },
+		{ .name = "it runs on",
+		  .source = "-name 'destination: x'",
+		  .destination = "-name 'destination: x'",
+		  THERE },
+		{ .name = "a refusal there in words of here",
+		  .source = "-name 'source: x'",
+		  .destination = "-name 'source: x' --on 'migrate-incoming=fail:source: x'",
+		  HERE,
+		  ENDED,
+		  .code = GW_ERROR_FAILED,
+		  .phase = "setup",
+		  .host = "destination",
+		  .text = "destination: migrate-incoming: GenericError: source: x" },
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+		rig_run(&rows[i]);
+}
+
 CU_TestInfo suite_session_steps[] = {
 	{ "nothing goes wrong", test_success },
 	{ "a check changes nothing", test_check },
 	{ "the source's QEMU refuses", test_source_refuses },
 	{ "the destination's QEMU refuses", test_destination_refuses },
+	{ "words that mislead", test_misleading_words },
 	{ "cancelled before the commit", test_cancel },
 	{ "cancelled too late", test_cancel_late },
 	{ "not converged in time", test_timeout },
