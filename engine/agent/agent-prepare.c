@@ -216,12 +216,11 @@ take_channels(AgentRun *self, GError **error)
 static gboolean
 attach_channels(AgentRun *self, GError **error)
 {
-	const TransportOps *ops =
-		transport_find(self->plan->channels > 1 ? self->plan->transport : "direct");
+	const TransportKind *kind = transport_kind_choose(self->plan->channels > 1, FALSE);
 	GArray *fds = take_channels(self, error);
 	if (fds == NULL)
 		return FALSE;
-	self->load.transport = transport_attach(ops, SIDE_DESTINATION, self->qemu,
+	self->load.transport = transport_attach(kind, SIDE_DESTINATION, self->qemu,
 						self->shared.session, fds, NULL, error);
 	return self->load.transport != NULL;
 }

@@ -19,6 +19,7 @@
 #include "engine/host/vgpu-host.h"
 #include "engine/data/vgpu-pair.h"
 #include "engine/host/vgpu-vendor.h"
+#include "engine/plan/negotiate-vgpus.h"
 #include "qmp/await.h"
 #include "vfio/vfio-backend.h"
 #include "vfio/vfio-device.h"

@@ -28,7 +28,6 @@ detach(Transport *self, Qemu *qemu)
 }
 
 const TransportOps transport_direct = {
-	.name = "direct",
 	.attach = attach,
 	.detach = detach,
 	.size = sizeof(Transport),

@@ -305,9 +305,6 @@ clear(Transport *base)
 }
 
 const TransportOps transport_relay = {
-	.name = "relay",
-	.carries_many = TRUE,
-	.sees_bytes = TRUE,
 	.attach = attach,
 	.start = start,
 	.get_failure = get_failure,

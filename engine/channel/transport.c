@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What all transports have in common: they are found by name, and they own the channels' descriptors.
+ * What all transports have in common: they own the channels' descriptors.
  *
  * A socket that is kept here to look at, while QEMU has it too, keeps the connection open when QEMU dies: the
  * peer would wait for bytes that never come. So whoever sees QEMU end says transport_release(). Where the
@@ -15,23 +15,26 @@
 #include "engine/channel/channel-set.h"
 #include "engine/host/private-dir.h"
 
-#define X(word) extern const TransportOps transport_##word;
-ENGINE_TRANSPORTS(X)
+#define X(word, ...) extern const TransportOps transport_##word;
+TRANSPORT_KINDS(X)
 #undef X
 
-static const TransportOps *const transports[] = {
-#define X(word) &transport_##word,
-	ENGINE_TRANSPORTS(X)
+static const struct {
+	const char *name;
+	const TransportOps *ops;
+} transports[] = {
+#define X(word, ...) { #word, &transport_##word },
+	TRANSPORT_KINDS(X)
 #undef X
 };
 
-const TransportOps *
-transport_find(const char *name)
+static const TransportOps *
+find_ops(const TransportKind *kind)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(transports); i++)
-		if (g_strcmp0(transports[i]->name, name) == 0)
-			return transports[i];
-	return NULL;
+		if (strcmp(transports[i].name, kind->name) == 0)
+			return transports[i].ops;
+	g_return_val_if_reached(NULL); /* both lists are made of the same rows */
 }
 
 /* Both ends may be on one host, and their monitors in one folder. */
@@ -42,11 +45,13 @@ make_name(Side end, const char *session)
 }
 
 Transport *
-transport_attach(const TransportOps *ops, Side end, Qemu *qemu, const char *session, GArray *fds,
+transport_attach(const TransportKind *kind, Side end, Qemu *qemu, const char *session, GArray *fds,
 		 GArray *tcps, GError **error)
 {
-	g_return_val_if_fail(fds->len == 1 || (fds->len > 1 && ops->carries_many), NULL);
+	g_return_val_if_fail(fds->len == 1 || (fds->len > 1 && kind->carries_many), NULL);
+	const TransportOps *ops = find_ops(kind);
 	g_autoptr(Transport) self = g_malloc0(ops->size);
+	self->kind = kind;
 	self->ops = ops;
 	self->end = end;
 	self->name = make_name(end, session);
@@ -67,7 +72,7 @@ transport_remove_left(Side end, const char *qmp_path, const char *session)
 void
 transport_set_tap(Transport *self, guint index, RelayTap tap, gpointer data)
 {
-	g_return_if_fail(self->ops->sees_bytes && index < self->taps->len);
+	g_return_if_fail(self->kind->sees_bytes && index < self->taps->len);
 	g_array_index(self->taps, TransportTap, index) = (TransportTap){ tap, data };
 }
 
@@ -102,7 +107,7 @@ shut(Transport *self)
 void
 transport_release(Transport *self)
 {
-	if (self != NULL && !self->ops->sees_bytes)
+	if (self != NULL && !self->kind->sees_bytes)
 		shut(self);
 }
 

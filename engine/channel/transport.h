@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/host/qemu.h"
 #include "engine/channel/relay.h"
+#include "engine/data/transport-kind.h"
+#include "engine/host/qemu.h"
 #include "engine/util/side.h"
 
-/* How the data channels of one run, which are descriptors by now, get to QEMU. A way to do it is one file
- * transport-<word>.c and the word in engine/meson.build. */
+/* How the data channels of one run, which are descriptors by now, get to QEMU. A way to do it is a row
+ * in data/transport-kind.h and one file transport-<word>.c. */
 
 typedef struct Transport Transport;
 
@@ -17,9 +18,6 @@ typedef struct {
 } TransportTap;
 
 typedef struct {
-	const char *name;      /* what --transport takes */
-	gboolean carries_many; /* more than one channel */
-	gboolean sees_bytes;   /* the stream passes through us */
 	/* Sets @uri, and makes QEMU able to use it. On failure free() tidies up. */
 	gboolean (*attach)(Transport *self, Qemu *qemu, GError **error);
 	/* (nullable): takes back what attach() has given to a QEMU that did not begin. */
@@ -34,6 +32,7 @@ typedef struct {
 } TransportOps;
 
 struct Transport {
+	const TransportKind *kind;
 	const TransportOps *ops;
 	Side end;
 	char *name;   /* (owned) */
@@ -43,9 +42,6 @@ struct Transport {
 	char *uri;    /* what migrate or migrate-incoming is told */
 	gboolean is_severed;
 };
-
-/* The transport of that name; NULL when there is none. */
-const TransportOps *transport_find(const char *name);
 
 /**
  * transport_attach:
@@ -57,7 +53,7 @@ const TransportOps *transport_find(const char *name);
  *
  * Returns: (transfer full): NULL with %GW_ERROR_FAILED or what QEMU said
  */
-Transport *transport_attach(const TransportOps *ops, Side end, Qemu *qemu, const char *session,
+Transport *transport_attach(const TransportKind *kind, Side end, Qemu *qemu, const char *session,
 			    GArray *fds, GArray *tcps, GError **error);
 /* Removes what the transport of @session left beside the monitor when its process died. */
 void transport_remove_left(Side end, const char *qmp_path, const char *session);

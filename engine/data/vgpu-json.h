@@ -6,7 +6,7 @@
 #include "engine/gw-plan.h"
 #include "engine/gw-vgpu.h"
 
-/* GwVgpu as data: to and from the peer, and compared. Pure. */
+/* GwVgpu as data: to and from the peer. Pure. */
 
 #define VGPU_MAX 64 /* of one VM */
 
@@ -17,21 +17,3 @@ GPtrArray *vgpu_list_from_array(JsonArray *array, GError **error);
 
 /* (transfer full): the ids of those that were made through sysfs and can be removed there. @vgpus: (nullable) */
 JsonArray *vgpu_ids(const GPtrArray *vgpus);
-
-/**
- * vgpu_compare:
- * @source: those that the VM has
- * @destination: those that its VM file there asks for, or that the QEMU there has
- * @issues: of GwIssue; what stands in the way is added
- */
-void vgpu_compare(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issues);
-
-/**
- * vgpu_check_sizes:
- * @source: (nullable): those that the VM has
- * @bandwidth_bytes_per_s: 0 for no limit
- *
- * Adds to @issues the vGPUs for whose sake QEMU would never, or perhaps never, stop the guest.
- */
-void vgpu_check_sizes(const GPtrArray *source, gint64 downtime_limit_us,
-		      gint64 bandwidth_bytes_per_s, GPtrArray *issues);

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "engine/data/transport-kind.h"
+
 #define MAX_UNKNOWN 64 /* to be told of, of a host that may say anything */
 
 typedef enum {
@@ -61,6 +63,13 @@ is_multifd(const Negotiation *self)
 	return self->plan->channels > 1;
 }
 
+static gboolean
+sees_bytes(const Negotiation *self)
+{
+	const TransportKind *transport = transport_kind_find(self->plan->transport);
+	return transport != NULL && transport->sees_bytes;
+}
+
 static Wish
 choose_validate_uuid(const Negotiation *self, const char **ret_reason)
 {
@@ -97,7 +106,7 @@ choose_zero_copy_send(const Negotiation *self, const char **ret_reason)
 	const char *problem = NULL;
 	if (!is_multifd(self))
 		problem = "QEMU has it for several channels only";
-	else if (g_strcmp0(self->plan->transport, "relay") == 0)
+	else if (sees_bytes(self))
 		problem = "QEMU writes into a socket of ours here, not into the network";
 	return answer_if_asked(self, "zero-copy-send", problem, ret_reason);
 }

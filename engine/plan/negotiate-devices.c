@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "engine/plan/negotiation.h"
+#include "engine/plan/negotiate-rules.h"
 
 typedef struct {
 	const GPtrArray *devices;

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "engine/plan/negotiation.h"
+#include "engine/plan/negotiate-rules.h"
 
 static const GwDisk *
 find_disk(const GPtrArray *disks, const char *device)

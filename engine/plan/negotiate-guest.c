@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "engine/plan/negotiation.h"
+#include "engine/plan/negotiate-rules.h"
 
 static void
 check_start(Negotiation *self)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/plan/cpu-flags.h"
-#include "engine/plan/negotiation.h"
+#include "engine/plan/negotiate-rules.h"
 
 #define GIB (G_GUINT64_CONSTANT(1) << 30)
 

@@ -4,7 +4,7 @@
 #include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 
-/* A plan in the making: what the rules of negotiate.c, capability.c and parameter.c share. Pure. */
+/* A plan in the making: what all rules share. Pure. */
 typedef struct {
 	const GwSurvey *surveys[N_SIDES];
 	const NegotiatePolicy *policy;
@@ -24,14 +24,7 @@ typedef struct {
 	gboolean needs_both;
 } NegotiationRule;
 
-/* The rules of one file each, in the order in which they are told. */
-void negotiate_guest(Negotiation *self);   /* what state it is in */
-void negotiate_machine(Negotiation *self); /* what it runs on: board, CPU, memory, host */
-void negotiate_devices(Negotiation *self);
-void negotiate_disks(Negotiation *self);
 void negotiation_run(Negotiation *self, const NegotiationRule *rules, guint n_rules);
-/* Is the destination's QEMU one that can receive? Also for its own look at a plan. */
-void negotiation_check_destination_state(Negotiation *self);
 
 /* @words: (nullable) */
 gboolean negotiation_has_word(char *const *words, const char *word);

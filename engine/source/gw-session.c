@@ -140,13 +140,13 @@ gw_session_set_channels(GwSession *self, guint n)
 gboolean
 gw_session_set_transport(GwSession *self, const char *name, GError **error)
 {
-	const TransportOps *ops = name != NULL ? transport_find(name) : NULL;
-	if (name != NULL && ops == NULL) {
+	const TransportKind *kind = name != NULL ? transport_kind_find(name) : NULL;
+	if (name != NULL && kind == NULL) {
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
 			    "there is no transport '%s'", name);
 		return FALSE;
 	}
-	self->options.transport = ops != NULL ? ops->name : NULL;
+	self->options.transport = kind != NULL ? kind->name : NULL;
 	return TRUE;
 }
 

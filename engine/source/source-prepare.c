@@ -315,13 +315,13 @@ apply_settings(SourceRun *run, GError **error)
 static gboolean
 attach_channels(SourceRun *run, GError **error)
 {
-	const TransportOps *ops = transport_find(run->plan->transport);
-	g_return_val_if_fail(ops != NULL, FALSE); /* the plan is our own */
+	const TransportKind *kind = transport_kind_find(run->plan->transport);
+	g_return_val_if_fail(kind != NULL, FALSE); /* the plan is our own */
 	g_autoptr(GArray) fds = channel_fds_new();
 	g_autoptr(GArray) tcps = channel_fds_new();
 	if (!source_open_channels(run, fds, tcps, error))
 		return FALSE;
-	run->transport = transport_attach(ops, SIDE_SOURCE, run->qemu, run->session,
+	run->transport = transport_attach(kind, SIDE_SOURCE, run->qemu, run->session,
 					  g_steal_pointer(&fds), g_steal_pointer(&tcps), error);
 	if (run->transport == NULL)
 		return FALSE;

@@ -45,8 +45,8 @@ door_open(Door *door, Side end, guint n)
 		door->peers[i] = pair[0];
 		g_array_append_val(fds, pair[1]);
 	}
-	door->transport = transport_attach(transport_find("relay"), end, &door->qemu, SESSION, fds,
-					   NULL, &error);
+	door->transport = transport_attach(transport_kind_find("relay"), end, &door->qemu, SESSION,
+					   fds, NULL, &error);
 	TEST_NO_ERROR(error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(door->transport);
 	CU_ASSERT_TRUE_FATAL(g_str_has_prefix(door->transport->uri, "unix:"));
@@ -158,10 +158,19 @@ await_failure(Door *door, const char *text)
 static void
 transports_are_found_by_name(void)
 {
-	CU_ASSERT_PTR_NULL(transport_find("pigeon"));
-	CU_ASSERT_PTR_NULL(transport_find(NULL));
-	CU_ASSERT_FALSE(transport_find("direct")->carries_many);
-	CU_ASSERT_TRUE(transport_find("relay")->carries_many);
+	CU_ASSERT_PTR_NULL(transport_kind_find("pigeon"));
+	CU_ASSERT_PTR_NULL(transport_kind_find(NULL));
+	CU_ASSERT_FALSE(transport_kind_find("direct")->carries_many);
+	CU_ASSERT_TRUE(transport_kind_find("relay")->carries_many);
+}
+
+static void
+the_simplest_transport_that_can_is_chosen(void)
+{
+	CU_ASSERT_STRING_EQUAL(transport_kind_choose(FALSE, FALSE)->name, "direct");
+	CU_ASSERT_STRING_EQUAL(transport_kind_choose(TRUE, FALSE)->name, "relay");
+	CU_ASSERT_STRING_EQUAL(transport_kind_choose(FALSE, TRUE)->name, "relay");
+	CU_ASSERT_STRING_EQUAL(transport_kind_choose(TRUE, TRUE)->name, "relay");
 }
 
 /* Whichever speaks first: the main one is index 0 at the peer's. */
@@ -380,14 +389,15 @@ a_name_that_is_too_long_is_refused(void)
 	GArray *fds = channel_fds_new();
 	int fd = dup(0);
 	g_array_append_val(fds, fd);
-	CU_ASSERT_PTR_NULL(transport_attach(transport_find("relay"), SIDE_SOURCE, &qemu, SESSION,
-					    fds, NULL, &error));
+	CU_ASSERT_PTR_NULL(transport_attach(transport_kind_find("relay"), SIDE_SOURCE, &qemu,
+					    SESSION, fds, NULL, &error));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(error);
 	CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "too long a name for a folder"));
 }
 
 CU_TestInfo suite_transport[] = {
 	{ "transports are found by name", transports_are_found_by_name },
+	{ "the simplest transport that can is chosen", the_simplest_transport_that_can_is_chosen },
 	{ "the source finds the main channel", the_source_finds_the_main_channel },
 	{ "the socket is nobody else's", the_socket_is_nobody_elses },
 	{ "what a dead one left is removed", what_a_dead_one_left_is_removed },

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
+#include "engine/plan/negotiate-vgpus.h"
 #include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/vgpu-json.h"

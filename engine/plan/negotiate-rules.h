@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/plan/negotiation.h"
+
+/* The rules, one file negotiate-<subject>.c each. They run in this order, which is the order of the issues. */
+void negotiate_guest(Negotiation *self); /* what state it is in */
+void negotiate_vgpus(Negotiation *self);
+void negotiate_machine(Negotiation *self); /* what it runs on: board, CPU, memory, host */
+void negotiate_devices(Negotiation *self);
+void negotiate_disks(Negotiation *self);
+
+/* Is the destination's QEMU one that can receive? One of negotiate_guest(), also for its own look at a plan. */
+void negotiation_check_destination_state(Negotiation *self);
