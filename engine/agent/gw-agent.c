@@ -16,7 +16,7 @@
 #include "engine/gw-session.h"
 #include "engine/agent/acceptor.h"
 #include "engine/control/net.h"
-#include "engine/recover/recover.h"
+#include "engine/record/state-dir.h"
 
 #define LISTEN_BACKLOG	  1024 /* a full one makes the kernel drop who calls next, whoever that is */
 #define ACCEPT_AT_ONCE	  32
@@ -417,7 +417,7 @@ gw_agent_start(GwAgent *self, GError **error)
 {
 	g_return_val_if_fail(self->socket == NULL, FALSE);
 	self->context = g_main_context_ref_thread_default();
-	self->config.agent_id = recover_agent_id(self->config.state_dir, error);
+	self->config.agent_id = state_dir_get_agent_id(self->config.state_dir, error);
 	if (self->config.agent_id == NULL)
 		return FALSE;
 	self->slots = agent_connections_new(G_OBJECT(self), &self->config, &slots_listener);

@@ -239,22 +239,3 @@ recover_forget(const char *state_dir, const char *session, GError **error)
 	journal_remove(journal);
 	return TRUE;
 }
-
-char *
-recover_agent_id(const char *state_dir, GError **error)
-{
-	g_autofree char *path = g_build_filename(state_dir, "agent-id", NULL);
-	g_autofree char *text = NULL;
-	if (g_file_get_contents(path, &text, NULL, NULL) &&
-	    g_uuid_string_is_valid(g_strstrip(text)))
-		return g_steal_pointer(&text);
-
-	g_autofree char *id = g_uuid_string_random();
-	g_autoptr(GError) local_error = NULL;
-	if (g_mkdir_with_parents(state_dir, 0700) == 0 &&
-	    g_file_set_contents(path, id, -1, &local_error))
-		return g_steal_pointer(&id);
-	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot write '%s': %s", path,
-		    local_error != NULL ? local_error->message : "cannot make its folder");
-	return NULL;
-}

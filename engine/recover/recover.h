@@ -30,6 +30,3 @@ gboolean recover_remove_vgpus(Journal *journal, GError **error) G_GNUC_WARN_UNUS
 
 /* Settles the source's side of @journal. Fills in all of @result but its names. @tls_dir: as gw_recover() has it. */
 void recover_source(Journal *journal, GwAssume assume, const char *tls_dir, GwRecovered *result);
-
-/* (transfer full): who the agent with this state folder is; made up at the first call and kept. */
-char *recover_agent_id(const char *state_dir, GError **error);

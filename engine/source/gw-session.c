@@ -387,11 +387,3 @@ gw_session_finish(GwSession *self, GAsyncResult *result)
 {
 	return g_task_propagate_pointer(G_TASK(result), NULL);
 }
-
-char *
-gw_default_state_dir(void)
-{
-	if (geteuid() == 0)
-		return g_strdup("/var/lib/godwit");
-	return g_build_filename(g_get_user_state_dir(), "godwit", NULL);
-}
