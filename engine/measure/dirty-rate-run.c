@@ -8,8 +8,10 @@
  * may have to send.
  */
 #include "engine/data/dirty-rate-json.h"
+#include "engine/forecast/dirty-rate-forecast.h"
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
+#include "engine/gw-session.h"
 #include "engine/record/learning-file.h"
 #include "engine/util/scoped-context.h"
 #include "engine/measure/probe.h"
@@ -18,7 +20,9 @@
 #include "engine/host/vgpu-host.h"
 #include "vfio/vfio-feature.h"
 
-#define ASK_DEVICES_US G_USEC_PER_SEC /* some drivers pass it on to the board */
+#define DEFAULT_TIME_US	 (10 * G_USEC_PER_SEC)
+#define DEFAULT_LIMIT_US (300 * 1000)
+#define ASK_DEVICES_US	 G_USEC_PER_SEC /* some drivers pass it on to the board */
 
 typedef struct {
 	Qemu *qemu;
@@ -176,8 +180,8 @@ probe_all(DirtyRateRun *self, const GwDirtyRateOptions *options, GCancellable *c
 	return TRUE;
 }
 
-GwDirtyRate *
-dirty_rate_run(const GwDirtyRateOptions *options, GCancellable *cancellable, GError **error)
+static GwDirtyRate *
+run(const GwDirtyRateOptions *options, GCancellable *cancellable, GError **error)
 {
 	g_auto(PrivateContext) context = private_context_push();
 	g_auto(DirtyRateRun) self = { .result = dirty_rate_new() };
@@ -205,4 +209,58 @@ dirty_rate_run(const GwDirtyRateOptions *options, GCancellable *cancellable, GEr
 	dirty_rate_conclude(self.result, &learned, options->bandwidth_bytes_per_s,
 			    options->downtime_limit_us);
 	return g_steal_pointer(&self.result);
+}
+
+/* ---- the thread ---- */
+
+static gpointer
+copy_options(const GwDirtyRateOptions *options)
+{
+	GwDirtyRateOptions *copy = g_memdup2(options, sizeof *options);
+	copy->qmp_path = g_strdup(options->qmp_path);
+	copy->state_dir =
+		options->state_dir != NULL ? g_strdup(options->state_dir) : gw_default_state_dir();
+	if (copy->time_us <= 0)
+		copy->time_us = DEFAULT_TIME_US;
+	if (copy->downtime_limit_us <= 0)
+		copy->downtime_limit_us = DEFAULT_LIMIT_US;
+	return copy;
+}
+
+static void
+free_options(gpointer data)
+{
+	GwDirtyRateOptions *options = data;
+	g_free((char *)options->qmp_path);
+	g_free((char *)options->state_dir);
+	g_free(options);
+}
+
+static void
+run_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+	GError *error = NULL;
+	GwDirtyRate *made = run(data, cancellable, &error);
+	if (made != NULL)
+		g_task_return_pointer(task, made, (GDestroyNotify)gw_dirty_rate_free);
+	else
+		g_task_return_error(task, error);
+}
+
+void
+gw_dirty_rate_async(const GwDirtyRateOptions *options, GCancellable *cancellable,
+		    GAsyncReadyCallback callback, gpointer data)
+{
+	g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, data);
+	g_task_set_source_tag(task, gw_dirty_rate_async);
+	g_task_set_task_data(task, copy_options(options), free_options);
+	/* A cancel is told only when the guest is as it was. */
+	g_task_set_check_cancellable(task, FALSE);
+	g_task_run_in_thread(task, run_in_thread);
+}
+
+GwDirtyRate *
+gw_dirty_rate_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_pointer(G_TASK(result), error);
 }

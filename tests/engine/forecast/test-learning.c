@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/data/dirty-rate-json.h"
+#include "engine/forecast/dirty-rate-forecast.h"
 #include "engine/gw-error.h"
 #include "engine/record/learning-file.h"
 #include "engine/data/prediction-json.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/data/dirty-rate-json.h"
+#include "engine/forecast/dirty-rate-forecast.h"
 #include "engine/measure/probe-rate.h"
 #include "qmp/qmp-dirty-rate.h"
 #include "tests/rig/golden.h"
