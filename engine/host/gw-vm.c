@@ -16,11 +16,10 @@
 #include "engine/gw-error.h"
 #include "engine/host/vm-argv.h"
 
-#define MAX_FILE_BYTES	(1024 * 1024)
-#define VGPU_PREFIX	"vgpu "
-#define NAME_LETTERS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-#define MAX_NAME_BYTES	64
-#define MAX_WORDS_BYTES 400
+#define MAX_FILE_BYTES (1024 * 1024)
+#define VGPU_PREFIX    "vgpu "
+#define NAME_LETTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+#define MAX_NAME_BYTES 64
 
 void
 gw_vm_free(GwVm *self)
@@ -33,31 +32,6 @@ gw_vm_free(GwVm *self)
 	g_free(self->argv);
 	g_clear_pointer(&self->vgpus, g_ptr_array_unref);
 	g_free(self);
-}
-
-/* (transfer full): @text short enough for a message, and with nothing in it that a terminal would obey. */
-static char *
-make_printable(const char *text)
-{
-	g_autofree char *valid = g_utf8_make_valid(text, -1);
-	GString *out = g_string_new(NULL);
-	const char *c = valid;
-	for (; *c != '\0' && out->len < MAX_WORDS_BYTES; c = g_utf8_next_char(c)) {
-		gunichar character = g_utf8_get_char(c);
-		g_string_append_unichar(out, g_unichar_isprint(character) ? character : '?');
-	}
-	if (*c != '\0')
-		g_string_append(out, "...");
-	return g_string_free(out, FALSE);
-}
-
-/* @what may quote whatever the file holds. */
-gboolean
-vm_file_fail(GError **error, const char *path, const char *what)
-{
-	g_autofree char *words = make_printable(what);
-	g_set_error(error, GW_ERROR, GW_ERROR_VM_FILE, "VM file '%s': %s", path, words);
-	return FALSE;
 }
 
 static const char *const vm_keys[] = { "name", "qmp", "argv", NULL };
