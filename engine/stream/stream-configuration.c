@@ -11,7 +11,7 @@
  * It has no end of its own: what is no subsection is the next section. A target with pages of one size only does
  * not say which.
  */
-#include "engine/stream/stream-private.h"
+#include "engine/stream/stream-parts.h"
 
 #include <string.h>
 
@@ -37,7 +37,7 @@ page_bits(Stream *self, const guint8 *field)
 		return;
 	}
 	self->page_bytes = G_GUINT64_CONSTANT(1) << bits;
-	stream_next_section(self);
+	self->end_section(self);
 }
 
 static void capability_length(Stream *self, const guint8 *field);
@@ -46,7 +46,7 @@ static void
 capability_next(Stream *self)
 {
 	if (self->n_capabilities == 0)
-		stream_next_section(self);
+		self->end_section(self);
 	else
 		await(self, 1, capability_length);
 }
@@ -84,7 +84,7 @@ capability_count(Stream *self, const guint8 *field)
 static void
 uuid(Stream *self, const guint8 *field)
 {
-	stream_next_section(self);
+	self->end_section(self);
 }
 
 static const struct {
@@ -140,7 +140,7 @@ machine(Stream *self, const guint8 *field)
 	memcpy(self->machine, field, self->need);
 	self->machine[self->need] = '\0';
 	self->counts.has_machine = TRUE;
-	stream_next_section(self);
+	self->end_section(self);
 }
 
 static void

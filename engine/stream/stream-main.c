@@ -17,9 +17,11 @@
  * A body is its handler's own: RAM's and VFIO's are read, of all others the end is looked for. Post-copy and COLO begin
  * with a command of theirs; their streams are not read.
  */
-#include "engine/stream/stream-private.h"
+#include "engine/stream/stream-parts.h"
 
 #include <string.h>
+
+#include "engine/stream/stream-scan.h"
 
 #define STREAM_VERSION 3
 #define RAM_VERSION    4
@@ -35,8 +37,8 @@ enum {
 
 static void section_type(Stream *self, const guint8 *field);
 
-void
-stream_next_section(Stream *self)
+static void
+next_section(Stream *self)
 {
 	self->section = NULL;
 	stream_await(self, 1, NULL, section_type);
@@ -107,25 +109,6 @@ end(Stream *self)
 
 /* ---- sections ---- */
 
-guint64 *
-stream_framing(Stream *self)
-{
-	switch (self->section->kind) {
-	case SECTION_RAM:
-		return &stream_ram(self)->framing_bytes;
-	case SECTION_VFIO:
-		return &self->counts.vfio[self->section->device].framing_bytes;
-	default:
-		return &self->counts.device_bytes;
-	}
-}
-
-StreamRam *
-stream_ram(Stream *self)
-{
-	return &self->counts.ram[self->counts.phase];
-}
-
 static void
 body(Stream *self)
 {
@@ -150,28 +133,13 @@ footer(Stream *self, const guint8 *field)
 			    self->section->id, field[0], stream_be32(field + 1));
 		return;
 	}
-	stream_next_section(self);
+	next_section(self);
 }
 
-void
-stream_await_footer(Stream *self)
+static void
+await_footer(Stream *self)
 {
 	stream_await(self, 5, stream_framing(self), footer);
-}
-
-static StreamSection *
-find_section(const Stream *self, guint32 id)
-{
-	for (guint i = 0; i < self->n_sections; i++)
-		if (self->sections[i].id == id)
-			return &self->sections[i];
-	return NULL;
-}
-
-gboolean
-stream_has_section(const Stream *self, guint32 id)
-{
-	return find_section(self, id) != NULL;
 }
 
 static gboolean
@@ -212,7 +180,7 @@ static StreamSection *
 note_section(Stream *self, guint32 id)
 {
 	StreamSection *section =
-		self->section_type == TYPE_FULL ? &self->full : find_section(self, id);
+		self->section_type == TYPE_FULL ? &self->full : stream_find_section(self, id);
 	if (section == NULL && self->n_sections < STREAM_MAX_SECTIONS)
 		section = &self->sections[self->n_sections++];
 	return section;
@@ -242,7 +210,7 @@ static void
 section_part(Stream *self, const guint8 *field)
 {
 	guint32 id = stream_be32(field);
-	self->section = find_section(self, id);
+	self->section = stream_find_section(self, id);
 	if (self->section == NULL)
 		stream_lose(self, "expected a section that has begun, not %u", id);
 	else
@@ -254,7 +222,7 @@ section_part(Stream *self, const guint8 *field)
 static void
 after_command(Stream *self, const guint8 *field)
 {
-	stream_next_section(self);
+	next_section(self);
 }
 
 static void
@@ -322,7 +290,7 @@ version(Stream *self, const guint8 *field)
 {
 	guint32 number = stream_be32(field);
 	if (number == STREAM_VERSION)
-		stream_next_section(self);
+		next_section(self);
 	else
 		stream_lose(self, "expected version %d of the stream, not %u", STREAM_VERSION,
 			    number);
@@ -332,6 +300,8 @@ void
 stream_begin_main(Stream *self)
 {
 	self->counts.kind = STREAM_MAIN;
+	self->end_body = await_footer;
+	self->end_section = next_section;
 	self->page_bytes = DEFAULT_PAGE_BYTES;
 	self->sections = g_new0(StreamSection, STREAM_MAX_SECTIONS);
 	stream_settle(self, &self->counts.framing_bytes);

@@ -20,7 +20,7 @@
  *
  * (QEMU's hw/vfio/migration-multifd.c.) vfio.transferred counts these twelve and the configuration too.
  */
-#include "engine/stream/stream-private.h"
+#include "engine/stream/stream-parts.h"
 
 #include <string.h>
 

@@ -16,7 +16,7 @@
  * (QEMU's migration/ram.c and ram.h, 7.2 to 11.1.) With post-copy and huge pages the sizes have one number more; such
  * a stream is given up at its first command. 0x80 is RDMA's, and never in a byte stream.
  */
-#include "engine/stream/stream-private.h"
+#include "engine/stream/stream-parts.h"
 
 enum {
 	FLAG_ZERO = 0x02,
@@ -192,7 +192,7 @@ record(Stream *self, const guint8 *field)
 	case FLAG_END:
 		mark(self, &self->n_ends);
 		stream_settle(self, &stream_ram(self)->framing_bytes);
-		stream_await_footer(self);
+		self->end_body(self);
 		return;
 	default:
 		stream_lose(self,

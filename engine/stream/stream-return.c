@@ -7,7 +7,7 @@
  *
  * (QEMU's migration/migration.h.)
  */
-#include "engine/stream/stream-private.h"
+#include "engine/stream/stream-parts.h"
 
 #define HEADER_BYTES 4
 #define FIRST_TYPE   1

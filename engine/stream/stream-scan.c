@@ -14,7 +14,7 @@
  *
  * From each 7e on bytes are kept until it can be told; nothing is looked at twice but those few.
  */
-#include "engine/stream/stream-private.h"
+#include "engine/stream/stream-scan.h"
 
 #include <string.h>
 
@@ -30,18 +30,6 @@ typedef enum {
 	PERHAPS,
 	YES,
 } Verdict;
-
-void
-stream_scan(Stream *self, guint64 tag, guint64 *counter, guint64 *end_counter)
-{
-	self->scanning = TRUE;
-	self->scan_tag = tag;
-	self->scan_before = 0;
-	self->scan_have = 0;
-	self->scanned = 0;
-	self->scan_counter = counter;
-	self->scan_end_counter = end_counter;
-}
 
 /* ---- what may follow the footer: @p has @n bytes of it ---- */
 
@@ -63,7 +51,7 @@ is_header(const guint8 *p, gsize n)
 static Verdict
 is_part(const Stream *self, const guint8 *p, gsize n)
 {
-	return verdict(n, 5, n >= 5 && stream_has_section(self, stream_be32(p + 1)));
+	return verdict(n, 5, n >= 5 && stream_find_section(self, stream_be32(p + 1)) != NULL);
 }
 
 static Verdict
@@ -147,14 +135,14 @@ finish(Stream *self)
 	memcpy(following, self->scan_kept + FOOTER_BYTES, n);
 	*self->scan_counter += self->scanned - tag_bytes;
 	*self->scan_end_counter += FOOTER_BYTES + tag_bytes;
-	self->scanning = FALSE;
+	self->scan_on = NULL;
 	self->at -= n;
-	stream_next_section(self);
+	self->end_section(self);
 	stream_take(self, following, n);
 }
 
-gsize
-stream_scan_on(Stream *self, const guint8 *data, gsize len)
+static gsize
+scan_on(Stream *self, const guint8 *data, gsize len)
 {
 	if (self->scan_have == 0) {
 		const guint8 *mark = memchr(data, FOOTER_MARK, len);
@@ -175,8 +163,22 @@ stream_scan_on(Stream *self, const guint8 *data, gsize len)
 }
 
 void
+stream_scan(Stream *self, guint64 tag, guint64 *counter, guint64 *end_counter)
+{
+	self->scan_on = scan_on;
+	self->scan_tag = tag;
+	self->scan_before = 0;
+	self->scan_have = 0;
+	self->scanned = 0;
+	self->scan_counter = counter;
+	self->scan_end_counter = end_counter;
+}
+
+void
 stream_scan_end(Stream *self)
 {
+	if (self->scan_on == NULL)
+		return;
 	gboolean is_end =
 		self->scan_have == FOOTER_BYTES + 1 && self->scan_kept[FOOTER_BYTES] == TYPE_END;
 	if (is_end && is_footer(self) == PERHAPS)

@@ -18,7 +18,8 @@
  * QEMU up to 7.2 has a form of its own, for an interface that kernels since 5.18 do not have: it sends the
  * configuration in the last section. It is not read.
  */
-#include "engine/stream/stream-private.h"
+#include "engine/stream/stream-parts.h"
+#include "engine/stream/stream-scan.h"
 
 #define TAG_SETUP	 G_GUINT64_CONSTANT(0xffffffffef100003)
 #define TAG_DATA	 G_GUINT64_CONSTANT(0xffffffffef100004)
@@ -86,7 +87,7 @@ tag(Stream *self, const guint8 *field)
 	case TAG_INITIAL_SENT:
 	case TAG_LOAD_READY:
 		device(self)->n_parts += self->section_type == TYPE_PART;
-		stream_await_footer(self);
+		self->end_body(self);
 		return;
 	default:
 		stream_lose(self, "expected a tag of VFIO, not 0x%" G_GINT64_MODIFIER "x", value);

@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The machine under the parser of QEMU's migration stream. Bytes are pushed in pieces of any size; each is in one of
- * three ways on its way to a counter:
- *
- *	awaited  a field of fixed length: when it is whole, a step looks at it and says what is awaited next. It is
- *		 looked at where it lies; only one that is cut by the end of a piece is copied.
- *	passed   a length that a step has read: pages and device data. Nobody touches these bytes.
- *	scanned  a body without a length: every byte is looked at until its end is found (stream-scan.c)
- *
- * Every turn of the loop takes at least one byte, since no step awaits less: it ends, whatever comes. Nothing
- * is kept but the field that is awaited, the sections that have several parts and the names of the VFIO devices; of
- * the latter two there is a most.
- *
- * A field whose purpose shows only later (a section's header, before its name) is undecided for so long.
+ * What a Stream is for those who use it: made, pushed and read. The machine that reads is stream-machine.c; the other
+ * files know what QEMU sends.
  *
  * Other threads see the counts as the last push left them. The thread that pushes copies them word by word between
  * two increments of a sequence number; a reader that finds it odd or changed reads again. So the pushing thread never
  * waits, and a reader waits for a copy of a few hundred bytes at most.
  */
-#include "engine/stream/stream-private.h"
+#include "engine/stream/stream-parts.h"
+#include "engine/stream/stream-scan.h"
 
 #include <string.h>
 
@@ -63,136 +53,6 @@ stream_free(Stream *self)
 		g_free(self->devices[i]);
 	g_free(self->sections);
 	g_free(self);
-}
-
-/* ---- what steps say ---- */
-
-void
-stream_await(Stream *self, gsize need, guint64 *counter, StreamStep step)
-{
-	g_assert(need > 0 && need <= STREAM_FIELD_BYTES);
-	self->need = need;
-	self->counter = counter != NULL ? counter : &self->undecided;
-	self->step = step;
-}
-
-void
-stream_pass(Stream *self, guint64 n, guint64 *counter, StreamStep step)
-{
-	self->need = 0;
-	self->counter = counter;
-	self->step = step;
-	self->passing = n;
-	if (n == 0)
-		step(self, NULL);
-}
-
-void
-stream_settle(Stream *self, guint64 *counter)
-{
-	*counter += self->undecided;
-	self->undecided = 0;
-}
-
-void
-stream_lose(Stream *self, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	g_autofree char *what = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_autofree char *name =
-		self->section != NULL ? g_utf8_make_valid(self->section->name, -1) : NULL;
-	g_snprintf(self->error, sizeof self->error, "at offset %" G_GUINT64_FORMAT "%s%s%s: %s",
-		   self->at - self->need, name != NULL ? ", in '" : "", name != NULL ? name : "",
-		   name != NULL ? "'" : "", what);
-	self->counts.state = STREAM_LOST;
-}
-
-gboolean
-stream_is_vfio(const char *name)
-{
-	return strcmp(name, "vfio") == 0 || g_str_has_suffix(name, "/vfio");
-}
-
-gboolean
-stream_find_device(Stream *self, const char *name, guint *ret_index)
-{
-	guint n = (guint)self->counts.n_devices;
-	for (guint i = 0; i < n; i++)
-		if (strcmp(self->devices[i], name) == 0) {
-			*ret_index = i;
-			return TRUE;
-		}
-	if (n == STREAM_MAX_DEVICES) {
-		stream_lose(self, "expected at most %d VFIO devices", STREAM_MAX_DEVICES);
-		return FALSE;
-	}
-	self->devices[n] = g_strdup(name);
-	self->counts.n_devices++;
-	*ret_index = n;
-	return TRUE;
-}
-
-/* ---- the loop ---- */
-
-static gsize
-pass_by(Stream *self, gsize len)
-{
-	gsize n = MIN(self->passing, len);
-	self->passing -= n;
-	*self->counter += n;
-	self->at += n;
-	if (self->passing == 0)
-		self->step(self, NULL);
-	return n;
-}
-
-static void
-take(Stream *self, const guint8 *field)
-{
-	*self->counter += self->need;
-	self->have = 0;
-	self->step(self, field);
-}
-
-/* Part of a field, and perhaps the last. */
-static gsize
-gather(Stream *self, const guint8 *data, gsize len)
-{
-	gsize n = MIN(self->need - self->have, len);
-	memcpy(self->field + self->have, data, n);
-	self->have += n;
-	self->at += n;
-	if (self->have == self->need)
-		take(self, self->field);
-	return n;
-}
-
-static gsize
-look(Stream *self, const guint8 *data, gsize len)
-{
-	if (self->have > 0 || len < self->need)
-		return gather(self, data, len);
-	gsize n = self->need;
-	self->at += n;
-	take(self, data);
-	return n;
-}
-
-static gsize
-advance(Stream *self, const guint8 *data, gsize len)
-{
-	if (self->passing > 0)
-		return pass_by(self, len);
-	return self->scanning ? stream_scan_on(self, data, len) : look(self, data, len);
-}
-
-void
-stream_take(Stream *self, const guint8 *data, gsize len)
-{
-	for (gsize i = 0; i < len && self->counts.state != STREAM_LOST;)
-		i += advance(self, data + i, len - i);
 }
 
 /* ---- other threads ---- */
@@ -277,7 +137,7 @@ void
 stream_end(Stream *self)
 {
 	StreamCounts *counts = &self->counts;
-	if (counts->state == STREAM_GOES_ON && self->scanning)
+	if (counts->state == STREAM_GOES_ON)
 		stream_scan_end(self);
 	if (counts->state == STREAM_GOES_ON &&
 	    (stream_multifd_can_end(self) || stream_return_can_end(self)))

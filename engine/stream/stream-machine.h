@@ -5,7 +5,7 @@
 
 #include "engine/stream/stream.h"
 
-/* The insides of Stream, for the files that know what QEMU sends. */
+/* The insides of Stream, for the files that know what QEMU sends. stream-machine.c tells how it works. */
 
 #define STREAM_MAX_SECTIONS 128
 #define STREAM_NAME_BYTES   256 /* a length of one byte, and a NUL */
@@ -17,6 +17,8 @@
 /* Takes the field that was awaited (NULL after bytes that were passed by), and says what comes next: by one call of
  * stream_await(), stream_pass(), stream_scan() or stream_lose(). */
 typedef void (*StreamStep)(Stream *self, const guint8 *field);
+/* Looks at up to @len bytes, and at one at least; returns at how many. */
+typedef gsize (*StreamScan)(Stream *self, const guint8 *data, gsize len);
 
 /* What a section, or what else may stand in its place, begins with. */
 enum {
@@ -62,7 +64,7 @@ struct Stream {
 	guint64 undecided; /* bytes of fields that are in no counter yet */
 
 	/* Instead of a field, the end of a body that has no length; see stream-scan.c. */
-	gboolean scanning;
+	StreamScan scan_on; /* (nullable) */
 	guint64 scan_tag;
 	guint64 scan_before; /* the last eight bytes that were passed by */
 	guint8 scan_kept[STREAM_SCAN_BYTES];
@@ -71,7 +73,9 @@ struct Stream {
 	guint64 *scan_counter;
 	guint64 *scan_end_counter;
 
-	/* The main channel. */
+	/* The main channel. Its parts do not know the frame around them: it is called back. */
+	void (*end_body)(Stream *self);	   /* the body's end is known: the footer follows */
+	void (*end_section)(Stream *self); /* and so is the footer's */
 	guint8 section_type;
 	guint64 section_at;	 /* its offset */
 	guint64 phase_at;	 /* where the phase began */
@@ -115,13 +119,6 @@ void stream_settle(Stream *self, guint64 *counter);
 /* For ever. @format: what was expected and what came. */
 void stream_lose(Stream *self, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* Looks for the end of self->section's body: see stream-scan.c. */
-void stream_scan(Stream *self, guint64 tag, guint64 *counter, guint64 *end_counter);
-/* Looks at up to @len bytes; returns how many. */
-gsize stream_scan_on(Stream *self, const guint8 *data, gsize len);
-/* No more bytes come: then 00 after a footer is the end of the stream. */
-void stream_scan_end(Stream *self);
-
 /* The index of the device of that name, a new one if there was none. FALSE: they are too many, and the stream is
  * lost. */
 gboolean stream_find_device(Stream *self, const char *name, guint *ret_index);
@@ -131,21 +128,8 @@ gboolean stream_is_vfio(const char *name);
 guint64 *stream_framing(Stream *self);
 StreamRam *stream_ram(Stream *self);
 
-/* First steps, each of one kind of thing; and how a section goes on. */
-void stream_begin_main(Stream *self); /* after its magic */
-void stream_begin_configuration(Stream *self);
-void stream_begin_subsection(Stream *self);
-void stream_begin_multifd(Stream *self); /* after its magic */
-void stream_begin_return(Stream *self);
-void stream_begin_ram(Stream *self);	/* a body */
-void stream_begin_vfio(Stream *self);	/* a body */
-void stream_await_footer(Stream *self); /* after a body whose end is known */
-void stream_next_section(Stream *self);
-gboolean stream_has_section(const Stream *self, guint32 id);
-
-/* May it end here? */
-gboolean stream_multifd_can_end(const Stream *self);
-gboolean stream_return_can_end(const Stream *self);
+/* (nullable): of those that have several parts. */
+StreamSection *stream_find_section(const Stream *self, guint32 id);
 
 static inline guint16
 stream_be16(const guint8 *p)
