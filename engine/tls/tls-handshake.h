@@ -9,6 +9,7 @@
 
 struct TlsHandshake {
 	TlsCreds *creds;
+	int kernel_version; /* as tls_creds_get_kernel_version() tells */
 	SSL *ssl;
 	int fd;
 	gboolean rekey; /* agreed on */

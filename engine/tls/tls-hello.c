@@ -28,12 +28,11 @@ prepare_client(TlsHandshake *self)
 	const TlsClientOptions *wish = self->wish;
 	const guint8 *protocol = wish->rekey ? wire_rekey : wire_plain;
 	guint len = (guint)(wish->rekey ? sizeof wire_rekey : sizeof wire_plain) - 1;
-	int kernel_version = tls_creds_get_kernel_version(self->creds);
 	SSL_set_connect_state(self->ssl);
 	self->rekey = wish->rekey;
-	if (!wish->rekey && kernel_version != 0) {
+	if (!wish->rekey && self->kernel_version != 0) {
 		SSL_set_options(self->ssl, SSL_OP_ENABLE_KTLS);
-		SSL_set_max_proto_version(self->ssl, kernel_version);
+		SSL_set_max_proto_version(self->ssl, self->kernel_version);
 	}
 	if (wish->rekey && SSL_set_min_proto_version(self->ssl, TLS1_3_VERSION) != 1)
 		return FALSE;
@@ -78,7 +77,6 @@ static int
 on_hello(SSL *ssl, int *ret_alert, void *data)
 {
 	TlsHandshake *self = SSL_get_app_data(ssl);
-	int kernel_version = tls_creds_get_kernel_version(self->creds);
 	g_autofree char *pass = read_pass(ssl);
 	self->is_rejected = self->door->admit != NULL && !self->door->admit(pass, self->door_data);
 	if (self->is_rejected) {
@@ -86,9 +84,9 @@ on_hello(SSL *ssl, int *ret_alert, void *data)
 		return SSL_CLIENT_HELLO_ERROR;
 	}
 	self->rekey = hello_offers(ssl, wire_rekey);
-	if (!self->rekey && kernel_version != 0) {
+	if (!self->rekey && self->kernel_version != 0) {
 		SSL_set_options(ssl, SSL_OP_ENABLE_KTLS);
-		SSL_set_max_proto_version(ssl, kernel_version);
+		SSL_set_max_proto_version(ssl, self->kernel_version);
 	}
 	return SSL_CLIENT_HELLO_SUCCESS;
 }

@@ -60,6 +60,7 @@ handshake_new(TlsCreds *creds, int fd)
 {
 	TlsHandshake *self = g_new0(TlsHandshake, 1);
 	self->creds = tls_creds_ref(creds);
+	self->kernel_version = tls_creds_get_kernel_version(creds);
 	self->fd = fd;
 	self->verify_error = X509_V_OK;
 	self->ssl = tls_creds_new_ssl(creds);
