@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The control protocol. JSON objects, a line each, over one TCP connection that the source opens. Requests
- * carry "type" and a positive "id" and are answered by {"type": "reply" | "error", "id"} in order; notices
- * have no id. Either side may ping at any time.
+ * The control protocol. JSON objects, a line each, over one TCP connection that the source opens. A request carries
+ * "type" and a positive "id"; each side answers with that id, in the order of the requests. Notices have no id.
  *
- *   source                                    agent
- *   hello {versions: [min, max],         ->   reply {version, agent, host}
- *          timeout_ms}                       (the peer is lost after so long)
- *   survey {session, vm, check, vgpus}   ->   (finds or starts its QEMU)   reply {survey}
- *   prepare {plan}                       ->   (checks it again)            reply {token}
- *   data connection: preamble            ->   (held by token)
- *   setup {}                             ->   (capabilities, incoming)     reply {}
- *                                        <-   event {name, data, timestamp_us}, failed {error}
- *   switchover {}                        ->   (is all well?)               reply {}
- *   commit {}                            ->   (journal, cont)              reply {outcome, resume_us, error}
- *   done {session}                       ->   (forgets the session)        reply {}
+ *   source                                       agent
+ *   hello {versions, timeout_ms}            ->   (lost after that silence)    reply {version, agent, host}
+ *   survey {session, vm, check, vgpus}      ->   (finds or starts its QEMU)   reply {survey}
+ *   prepare {plan}                          ->   (checks it again)            reply {token}
+ *   data connection: preamble               ->   (held by token)
+ *   setup {}                                ->   (capabilities, incoming)     reply {}
+ *                                           <-   event {name, timestamp_us, data?}
+ *                                           <-   failed {error}
+ *   switchover {}                           ->   (is all well?)               reply {}
+ *   commit {}                               ->   (journal, cont)              reply {outcome, text?}
+ *   done {session}                          ->   (forgets the session)        reply {}
  *
- *   abort {reason, code}                 ->   up to the commit: undo all   reply {}
- *   outcome {session}                    ->   right after hello: what became of it   reply {outcome}
+ *   abort {reason, code}                    ->   up to the commit: undo all   reply {}
+ *   outcome {session}                       ->   right after hello: what became of it   reply {outcome, text}
+ *   ping {}                                 <->  either side, at any time     reply {time_us}
+ *
+ * In the place of a reply there may be an error {error}. An "error" is an object of "code" and "message"; "versions" are
+ * the oldest and the newest that the source speaks; "timestamp_us" and "time_us" are the sender's wall clock. A "?"
+ * marks what may be absent: "text" says why an outcome is not "running".
  *
  * An "outcome" is "running" (the guest is here), "gone" (it is not and never will be, by this session) or
  * "unknown". Members that are not known are ignored, types that are not known are an error.

@@ -18,7 +18,8 @@
 #define MAX_PAIRS 16
 
 typedef struct {
-	int ends[2]; /* the client's and the server's; -1: free */
+	int ends[2];	   /* the client's and the server's; -1: free */
+	GString *lines[2]; /* (nullable): what each has sent and no line feed has ended */
 } Pair;
 
 struct SpliceProxy {
@@ -33,6 +34,7 @@ struct SpliceProxy {
 	gboolean refuse;
 	gboolean ended;
 	Pair pairs[MAX_PAIRS];
+	GPtrArray *lines; /* of char *: see splice_proxy_get_lines() */
 };
 
 static struct sockaddr_in
@@ -52,6 +54,9 @@ close_pair(Pair *pair)
 		if (pair->ends[i] >= 0)
 			close(pair->ends[i]);
 		pair->ends[i] = -1;
+		if (pair->lines[i] != NULL)
+			g_string_free(pair->lines[i], TRUE);
+		pair->lines[i] = NULL;
 	}
 }
 
@@ -67,7 +72,7 @@ static void
 take_connection(SpliceProxy *self)
 {
 	struct sockaddr_in target = loopback(self->target_port);
-	Pair pair = { { accept4(self->listener, NULL, NULL, SOCK_CLOEXEC), -1 } };
+	Pair pair = { .ends = { accept4(self->listener, NULL, NULL, SOCK_CLOEXEC), -1 } };
 
 	if (self->refuse || pair.ends[0] < 0) {
 		close_pair(&pair);
@@ -87,6 +92,26 @@ take_connection(SpliceProxy *self)
 	g_assert_not_reached();
 }
 
+/* Control connections begin with '{'; of the others nothing is kept. */
+static void
+keep_lines(SpliceProxy *self, Pair *pair, guint from, const char *bytes, gsize n_bytes)
+{
+	static const char *const marks[] = { ">", "<" };
+	if (pair->lines[from] == NULL && bytes[0] != '{')
+		return;
+	if (pair->lines[from] == NULL)
+		pair->lines[from] = g_string_new(NULL);
+	GString *line = pair->lines[from];
+	g_string_append_len(line, bytes, (gssize)n_bytes);
+	const char *end;
+	while ((end = memchr(line->str, '\n', line->len)) != NULL) {
+		gssize length = end - line->str;
+		g_autofree char *whole = g_strndup(line->str, (gsize)length);
+		g_ptr_array_add(self->lines, g_strconcat(marks[from], whole, NULL));
+		g_string_erase(line, 0, length + 1);
+	}
+}
+
 /* Passes on what one end has to say. */
 static void
 pump(SpliceProxy *self, Pair *pair, guint from)
@@ -103,6 +128,7 @@ pump(SpliceProxy *self, Pair *pair, guint from)
 		cut_all(self, self->trap_refuses);
 		return;
 	}
+	keep_lines(self, pair, from, bytes, (gsize)n);
 	if (!unix_io_send(pair->ends[1 - from], bytes, n))
 		close_pair(pair);
 }
@@ -173,7 +199,8 @@ splice_proxy_new(guint16 target_port)
 	self->target_port = target_port;
 	self->wake = eventfd(0, EFD_CLOEXEC);
 	for (guint i = 0; i < MAX_PAIRS; i++)
-		self->pairs[i] = (Pair){ { -1, -1 } };
+		self->pairs[i] = (Pair){ .ends = { -1, -1 } };
+	self->lines = g_ptr_array_new_with_free_func(g_free);
 	listen_anywhere(self);
 	self->thread = g_thread_new("splice-proxy", thread_main, self);
 	return self;
@@ -229,6 +256,18 @@ splice_proxy_heal(SpliceProxy *self)
 	unlock_and_wake(self);
 }
 
+GStrv
+splice_proxy_get_lines(SpliceProxy *self)
+{
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+	g_mutex_lock(&self->lock);
+	for (guint i = 0; i < self->lines->len; i++)
+		g_strv_builder_add(builder, g_ptr_array_index(self->lines, i));
+	g_mutex_unlock(&self->lock);
+	return g_strv_builder_end(builder);
+}
+
 void
 splice_proxy_free(SpliceProxy *self)
 {
@@ -240,5 +279,6 @@ splice_proxy_free(SpliceProxy *self)
 	close(self->listener);
 	close(self->wake);
 	g_mutex_clear(&self->lock);
+	g_ptr_array_unref(self->lines);
 	g_free(self);
 }

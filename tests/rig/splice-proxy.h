@@ -16,5 +16,8 @@ void splice_proxy_set_target(SpliceProxy *self, guint16 target_port);
 void splice_proxy_trap(SpliceProxy *self, const char *word, gboolean refuse);
 void splice_proxy_cut(SpliceProxy *self, gboolean refuse);
 void splice_proxy_heal(SpliceProxy *self);
+/* (transfer full): all whole lines of JSON that have passed so far, in their order on each connection; what the server
+ * sent begins with '<', what the client sent with '>'. */
+GStrv splice_proxy_get_lines(SpliceProxy *self);
 void splice_proxy_free(SpliceProxy *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpliceProxy, splice_proxy_free)
