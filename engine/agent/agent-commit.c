@@ -65,7 +65,8 @@ static gboolean
 check_vgpus(AgentRun *self, GError **error)
 {
 	const GPtrArray *vgpus = self->survey->vgpus;
-	g_autofree char *line = qemu_stderr_find(&self->qemu->words, "Failed setting device state");
+	g_autofree char *line =
+		qemu_stderr_find(&self->qemu->words, QEMU_MESSAGE_DEVICE_STATE_FAILED);
 	const GwVgpu *blank = vgpu_watch_find_blank(&self->commit.watch, vgpus);
 	if (vgpus == NULL || (line == NULL && blank == NULL))
 		return TRUE;

@@ -16,6 +16,7 @@
 #include "engine/gw-error.h"
 #include "engine/data/survey-json.h"
 #include "engine/data/vgpu-json.h"
+#include "engine/host/qemu-messages.h"
 #include "engine/host/vgpu-host.h"
 #include "engine/data/vgpu-pair.h"
 #include "engine/host/vgpu-vendor.h"
@@ -72,21 +73,18 @@ typedef struct {
 	GPid pid;
 } Launch;
 
-/* Some of what a driver can do is told to nobody but the program that opens the vGPU: QEMU, at its start. By the
- * words of QEMU 10.0 and 11.1. */
+/* Some of what a driver can do is told to nobody but the program that opens the vGPU: QEMU, at its start. */
 static const struct {
-	const char *words;
-	const char *meaning;
+	QemuMessage meaning;
+	const char *remedy;
 } refusals[] = {
-	{ "only if all of them support P2P",
+	{ QEMU_MESSAGE_NO_P2P,
 	  "the driver cannot stop several vGPUs together (no P2P support): give the VM one vGPU "
 	  "only, or use a driver release with peer-to-peer support" },
-	{ "migration is not supported in kernel", "the driver cannot migrate vGPUs: use a driver "
-						  "release that can, and switch it on there" },
-	{ "VFIO_MIGRATION_STOP_COPY is not supported",
+	{ QEMU_MESSAGE_NO_MIGRATION,
 	  "the driver cannot migrate vGPUs: use a driver release that can, and switch it on "
 	  "there" },
-	{ "not supported with vIOMMU enabled",
+	{ QEMU_MESSAGE_VIOMMU,
 	  "a vGPU does not migrate together with a virtual IOMMU: take that away from the VM" },
 };
 
@@ -94,10 +92,10 @@ static void
 explain_refusal(GError **error)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(refusals); i++) {
-		if (strstr((*error)->message, refusals[i].words) == NULL)
+		if (!qemu_message_means((*error)->message, refusals[i].meaning))
 			continue;
 		g_autoptr(GError) cause = g_steal_pointer(error);
-		g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE, "%s: %s", refusals[i].meaning,
+		g_set_error(error, GW_ERROR, GW_ERROR_INCOMPATIBLE, "%s: %s", refusals[i].remedy,
 			    cause->message);
 		return;
 	}

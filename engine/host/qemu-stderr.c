@@ -82,13 +82,8 @@ qemu_stderr_tail(const QemuStderr *self)
 }
 
 char *
-qemu_stderr_find(const QemuStderr *self, const char *text)
+qemu_stderr_find(const QemuStderr *self, QemuMessage meaning)
 {
 	g_autofree char *words = read_news(self);
-	const char *found = words != NULL ? strstr(words, text) : NULL;
-	if (found == NULL)
-		return NULL;
-	while (found > words && found[-1] != '\n')
-		found--;
-	return g_strndup(found, strcspn(found, "\n"));
+	return qemu_message_find_line(words, meaning);
 }

@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <sys/types.h>
 
+#include "engine/host/qemu-messages.h"
+
 /* What a QEMU says on its standard error, where that is a file; whoever started it. */
 typedef struct {
 	int fd; /* -1: it cannot be read */
@@ -25,5 +27,5 @@ gboolean qemu_stderr_is_readable(const QemuStderr *self);
 /* (transfer full) (nullable): the last that was said since the mark, some 2 KiB of it, in lines; also of a QEMU
  * that is gone. */
 char *qemu_stderr_tail(const QemuStderr *self);
-/* (transfer full) (nullable): the first line since the mark that has @text in it. */
-char *qemu_stderr_find(const QemuStderr *self, const char *text);
+/* (transfer full) (nullable): the first line since the mark with @meaning in it. */
+char *qemu_stderr_find(const QemuStderr *self, QemuMessage meaning);

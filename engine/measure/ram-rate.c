@@ -9,11 +9,10 @@
  */
 #include "engine/measure/ram-rate.h"
 
-#include <string.h>
-
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
 #include "engine/forecast/predict.h"
+#include "engine/host/qemu-messages.h"
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
 
@@ -48,8 +47,9 @@ fail(GError *cause, GError **error)
 {
 	GwError code = GW_ERROR_MONITOR_LOST;
 	if (qmp_error_is_refusal(cause))
-		code = strstr(cause->message, "still in progress") != NULL ? GW_ERROR_BUSY
-									   : GW_ERROR_FAILED;
+		code = qemu_message_means(cause->message, QEMU_MESSAGE_DIRTY_RATE_BUSY)
+			       ? GW_ERROR_BUSY
+			       : GW_ERROR_FAILED;
 	g_set_error(error, GW_ERROR, (gint)code, "%s", cause->message);
 	error_add_side(error, SIDE_SOURCE);
 	g_error_free(cause);

@@ -5,8 +5,6 @@
  */
 #include "engine/source/source-run.h"
 
-#include <string.h>
-
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
 #include "engine/channel/transport.h"
@@ -47,19 +45,6 @@ own_words(SourceRun *run)
 	return g_strdup_printf("%s: %s", info.error_desc, log);
 }
 
-/* What QEMU says at the source of a driver that does not give its state, and of one that does not take it there, when
- * the guest is stopped: neither of which device it was, nor whether it was one. By the words of 10.0 and 11.1. */
-static const char *const vague_words[] = { "Channel error", "Sibling indicated error" };
-
-static gboolean
-is_vague(const char *words)
-{
-	for (guint i = 0; words != NULL && i < G_N_ELEMENTS(vague_words); i++)
-		if (strstr(words, vague_words[i]) != NULL)
-			return TRUE;
-	return FALSE;
-}
-
 /* (transfer full) (nullable): which vGPU it is about. */
 static char *
 blame(SourceRun *run, const char *ours, const char *theirs)
@@ -67,7 +52,7 @@ blame(SourceRun *run, const char *ours, const char *theirs)
 	char *names = vgpu_named_in(run->source->vgpus, ours);
 	if (names == NULL)
 		names = vgpu_named_in(run->destination->vgpus, theirs);
-	if (names != NULL || !is_vague(ours))
+	if (names != NULL || !qemu_message_means(ours, QEMU_MESSAGE_CAUSE_UNNAMED))
 		return names;
 	g_autofree char *all = vgpu_all_names(run->source->vgpus);
 	return all != NULL ? g_strdup_printf("perhaps %s: QEMU speaks so too when a driver does "
@@ -81,20 +66,13 @@ blame(SourceRun *run, const char *ours, const char *theirs)
 char *
 source_describe_reset(SourceRun *run)
 {
-	static const char *const states[] = { "PRE_COPY_P2P", "STOP", "RUNNING" };
-	for (guint i = 0; i < G_N_ELEMENTS(states); i++) {
-		g_autofree char *words =
-			g_strconcat("Failed setting device state to ", states[i], NULL);
-		g_autofree char *line = qemu_stderr_find(&run->qemu->words, words);
-		if (line == NULL)
-			continue;
-		g_autofree char *names =
-			vgpu_named_in(run->source != NULL ? run->source->vgpus : NULL, line);
-		return g_strdup_printf(
-			"source: QEMU has reset %s, what was in its vRAM is lost: %s",
-			names != NULL ? names : "a vGPU", line);
-	}
-	return NULL;
+	g_autofree char *line = qemu_stderr_find(&run->qemu->words, QEMU_MESSAGE_DEVICE_RESET);
+	if (line == NULL)
+		return NULL;
+	g_autofree char *names =
+		vgpu_named_in(run->source != NULL ? run->source->vgpus : NULL, line);
+	return g_strdup_printf("source: QEMU has reset %s, what was in its vRAM is lost: %s",
+			       names != NULL ? names : "a vGPU", line);
 }
 
 /* The source's QEMU often says nothing of why; the destination's words are on their way. */

@@ -5,9 +5,11 @@
 #include <CUnit/CUnit.h>
 #include <string.h>
 
+#include "engine/gw-error.h"
 #include "engine/data/dirty-rate-json.h"
 #include "engine/forecast/dirty-rate-forecast.h"
 #include "engine/measure/probe-rate.h"
+#include "engine/measure/ram-rate.h"
 #include "qmp/qmp-dirty-rate.h"
 #include "tests/rig/golden.h"
 #include "tests/rig/qmp-probe.h"
@@ -34,7 +36,8 @@ commands_are_as_qemu_has_them(void)
 		  .result = "{\"status\": \"measured\", \"dirty-rate\": 35, \"calc-time\": 1}" },
 		{ .expect = "calc-dirty-rate",
 		  .arguments = "{\"calc-time\":2,\"mode\":\"dirty-bitmap\"}",
-		  .error = "{\"class\": \"GenericError\", \"desc\": \"still in progress\"}" },
+		  .error = "{\"class\": \"GenericError\", \"desc\": \"the dirty rate is already "
+			   "being measured.\"}" },
 	};
 	g_autoptr(FakeQemu) qemu = FAKE_QEMU(steps);
 	QmpClient *client = probe_connect(qemu);
@@ -49,6 +52,26 @@ commands_are_as_qemu_has_them(void)
 	CU_ASSERT_EQUAL(rate, 35 * MIB);
 	CU_ASSERT_FALSE(qmp_calc_dirty_rate(client, 2, QMP_DIRTY_BITMAP, 4096, NULL));
 	probe_end(client, qemu);
+}
+
+/* QEMU measures for one client at a time; its words were recorded from 7.2 and 10.0. */
+static void
+another_clients_measurement_is_told_as_busy(void)
+{
+	const FakeStep steps[] = {
+		{ .expect = "query-kvm", .result = "{\"enabled\": false, \"present\": true}" },
+		{ .expect = "calc-dirty-rate",
+		  .error = "{\"class\": \"GenericError\", \"desc\": \"the dirty rate is already "
+			   "being measured.\"}" },
+	};
+	g_autoptr(FakeQemu) fake = FAKE_QEMU(steps);
+	g_autoptr(GError) error = NULL;
+	Qemu qemu = { .qmp = probe_connect(fake) };
+	RamRate rate;
+	CU_ASSERT_FALSE(
+		ram_rate_measure(&qemu, G_USEC_PER_SEC, 1 << 26, NULL, NULL, NULL, &rate, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "already being measured");
+	probe_end(qemu.qmp, fake);
 }
 
 static void
@@ -276,6 +299,8 @@ unknown_is_no_number(void)
 
 CU_TestInfo suite_dirty_rate[] = {
 	{ "commands are as QEMU has them", commands_are_as_qemu_has_them },
+	{ "another client's measurement is told as busy",
+	  another_clients_measurement_is_told_as_busy },
 	{ "answers that lie are errors", answers_that_lie_are_errors },
 	{ "the rate of a vGPU is what it sends again", rate_of_a_vgpu_is_what_it_sends_again },
 	{ "silent vGPUs stay unknown", silent_vgpus_stay_unknown },
