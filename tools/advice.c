@@ -1,33 +1,49 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a user can do next: a table from the error's code, for there is no failure without a way on. Where
- * nobody knows where the guest runs, nothing else matters.
+ * What a user can do next, by the error's code. Where it is not known where the guest runs, only that matters.
  */
 #include "tools/advice.h"
 
-static const struct {
-	GwError code;
-	const char *text;
-} table[] = {
-	{ GW_ERROR_VM_FILE, "mend the VM file; godwit-vm(5) has its form" },
-	{ GW_ERROR_LAUNCH, "mend the argv of the VM file on the destination and try again" },
-	{ GW_ERROR_MONITOR,
-	  "check the socket; if another program holds it, give QEMU a second -qmp" },
-	{ GW_ERROR_MONITOR_LOST, "look at that QEMU: it ended or hangs; then try again" },
-	{ GW_ERROR_UNREACHABLE, "start godwitd (or 'godwit receive') there and open its port" },
-	{ GW_ERROR_PROTOCOL, "make sure that the same godwit is at both ends of that port" },
-	{ GW_ERROR_PEER_LOST, "mend the network or the agent and try again" },
-	{ GW_ERROR_INSECURE,
-	  "on a network you trust say --insecure on both ends; TLS is not there yet" },
-	{ GW_ERROR_BUSY, "wait until the other migration of this VM has ended" },
-	{ GW_ERROR_INCOMPATIBLE, "change what is listed; 'godwit check' tells when it fits" },
-	{ GW_ERROR_MIGRATION, "read QEMU's words, mend it and try again" },
-	{ GW_ERROR_NO_CONVERGENCE, "give it a longer --downtime-limit, more --bandwidth, or say "
-				   "what to do with --on-stall" },
-	{ GW_ERROR_REFUSED, "read QEMU's words of the destination, mend it and try again" },
-	{ GW_ERROR_HOOK, "ask the hook why it said no" },
-	{ GW_ERROR_STATE_DIR, "make the state folder writable, or name another with --state-dir" },
+#define LOOK_FIRST \
+	"do not start it by hand; run 'godwit recover' when the hosts reach each other again"
+
+static const char *const by_code[] = {
+	[GW_ERROR_FAILED] = "fix what the message names and try again",
+	[GW_ERROR_VM_FILE] = "fix the VM file; godwit-vm(5) describes it",
+	[GW_ERROR_LAUNCH] = "fix the argv in the destination's VM file and try again",
+	[GW_ERROR_MONITOR] =
+		"check the monitor's socket; if another program uses it, give QEMU a second -qmp",
+	[GW_ERROR_MONITOR_LOST] =
+		"look at that QEMU: it has ended or does not answer; then try again",
+	[GW_ERROR_UNREACHABLE] =
+		"start godwitd (or 'godwit receive') there, and let its port through the firewall",
+	[GW_ERROR_PROTOCOL] = "make sure that godwit of the same version listens on that port",
+	[GW_ERROR_PEER_LOST] = "fix the network or restart the agent, and try again",
+	[GW_ERROR_INSECURE] =
+		"encrypt with --tls-dir on both hosts ('godwit pki' makes the certificates); on a "
+		"network that you trust say --insecure on both",
+	[GW_ERROR_TLS] = "fix the certificates in --tls-dir; 'godwit pki' makes new ones",
+	[GW_ERROR_BUSY] = "wait until the other migration of this VM has ended",
+	[GW_ERROR_INCOMPATIBLE] = "fix what is listed; 'godwit check' tells when all of it fits",
+	[GW_ERROR_MIGRATION] = "read QEMU's messages, fix the cause and try again",
+	[GW_ERROR_NO_CONVERGENCE] =
+		"allow a longer --downtime-limit or more --bandwidth, or choose another --on-stall",
+	[GW_ERROR_REFUSED] =
+		"read the messages of the destination's QEMU, fix the cause and try again",
+	[GW_ERROR_UNKNOWN] = LOOK_FIRST,
+	[GW_ERROR_HOOK] = "find out why the hook failed, fix it and try again",
+	[GW_ERROR_STATE_DIR] =
+		"make the state folder writable, or choose another one with --state-dir",
+	[GW_ERROR_VGPU] =
+		"look at that host's vGPUs with 'godwit mdev list' and 'godwit mdev types'",
+	[GW_ERROR_CANCELLED] = "try again when you are ready",
 };
+
+const char *
+advice_for_code(GwError code)
+{
+	return (guint)code < G_N_ELEMENTS(by_code) ? by_code[code] : NULL;
+}
 
 const char *
 advice_for(const GwReport *report)
@@ -35,14 +51,10 @@ advice_for(const GwReport *report)
 	if (report->outcome == GW_OUTCOME_COMPLETED)
 		return NULL;
 	if (report->outcome == GW_OUTCOME_UNKNOWN || report->vm_runs_on == GW_PLACE_UNKNOWN)
-		return "start it nowhere by hand; run 'godwit recover' when the hosts reach each "
-		       "other";
+		return LOOK_FIRST;
 	if (report->vm_runs_on == GW_PLACE_NONE)
 		return "both copies have ended; start it afresh with 'godwit run'";
 	if (report->outcome == GW_OUTCOME_CANCELLED)
 		return NULL;
-	for (guint i = 0; i < G_N_ELEMENTS(table); i++)
-		if (table[i].code == report->error_code)
-			return table[i].text;
-	return "mend what is named and try again";
+	return advice_for_code(report->error_code);
 }

@@ -5,3 +5,5 @@
 
 /* What to do next after this outcome; NULL when there is nothing to say. */
 const char *advice_for(const GwReport *report);
+/* What to do about an error; NULL for a code that does not exist. */
+const char *advice_for_code(GwError code);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a user is told to do next: something for each error code, and nothing that is out of date.
+ */
+#include <string.h>
+
+#include "tests/rig/test-util.h"
+#include "tools/advice.h"
+
+/* The first code without a word of its own ends the list. */
+static gboolean
+is_code(guint code)
+{
+	return code == GW_ERROR_FAILED ||
+	       strcmp(gw_error_code_to_string(code), gw_error_code_to_string(GW_ERROR_FAILED)) != 0;
+}
+
+static void
+every_code_has_advice_of_its_own(void)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	guint code = 0;
+
+	for (; is_code(code); code++) {
+		const char *text = advice_for_code(code);
+		if (text == NULL)
+			printf("    '%s' has no advice\n", gw_error_code_to_string(code));
+		CU_ASSERT_TRUE_FATAL(text != NULL);
+		CU_ASSERT_TRUE(g_hash_table_add(seen, (gpointer)text));
+		CU_ASSERT_TRUE(g_ascii_islower(text[0]));
+		CU_ASSERT_FALSE(g_str_has_suffix(text, "."));
+	}
+	CU_ASSERT_TRUE(code > GW_ERROR_CANCELLED);
+	CU_ASSERT_PTR_NULL(advice_for_code(code));
+}
+
+static const char *
+advice(GwOutcome outcome, GwPlace place, GwError code)
+{
+	g_autoptr(GwReport) report = gw_report_new();
+
+	report->outcome = outcome;
+	report->vm_runs_on = place;
+	report->error_code = code;
+	return advice_for(report);
+}
+
+static void
+plain_text_is_answered_by_tls(void)
+{
+	const char *text = advice(GW_OUTCOME_FAILED, GW_PLACE_SOURCE, GW_ERROR_INSECURE);
+
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "--tls-dir on both hosts"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "--insecure on both"));
+	CU_ASSERT_PTR_NULL(strstr(text, "not there yet"));
+	text = advice(GW_OUTCOME_FAILED, GW_PLACE_SOURCE, GW_ERROR_TLS);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "'godwit pki'"));
+}
+
+/* Whatever the error: who does not know where the guest is may start nothing. */
+static void
+a_guest_that_is_not_known_is_not_started(void)
+{
+	for (guint code = 0; is_code(code); code++) {
+		TEST_STRING(advice(GW_OUTCOME_FAILED, GW_PLACE_UNKNOWN, code),
+			    advice_for_code(GW_ERROR_UNKNOWN));
+		TEST_STRING(advice(GW_OUTCOME_UNKNOWN, GW_PLACE_UNKNOWN, code),
+			    advice_for_code(GW_ERROR_UNKNOWN));
+	}
+}
+
+static void
+success_and_cancel_need_no_advice(void)
+{
+	CU_ASSERT_PTR_NULL(advice(GW_OUTCOME_COMPLETED, GW_PLACE_DESTINATION, GW_ERROR_FAILED));
+	CU_ASSERT_PTR_NULL(advice(GW_OUTCOME_CANCELLED, GW_PLACE_SOURCE, GW_ERROR_CANCELLED));
+}
+
+CU_TestInfo suite_advice[] = {
+	{ "every code has advice of its own", every_code_has_advice_of_its_own },
+	{ "plain text is answered by TLS", plain_text_is_answered_by_tls },
+	{ "a guest that is not known is not started", a_guest_that_is_not_known_is_not_started },
+	{ "success and cancel need no advice", success_and_cancel_need_no_advice },
+	CU_TEST_INFO_NULL,
+};
