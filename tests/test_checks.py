@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The checks of the tree find what they are there for: each is run on a small tree with a fault put in."""
+
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+TESTS = pathlib.Path(__file__).resolve().parent
+
+# One function that calls another, as clang-format leaves it.
+CODE = """/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "%(include)s"
+
+%(static)svoid
+%(name)s(void)
+{
+\t%(body)s;
+}
+"""
+
+
+def code(name, body="", include="engine/gw-a.h", static=""):
+    """A .c file with one function."""
+    return CODE % {"name": name, "body": body, "include": include, "static": static}
+
+
+# engine/host calls and includes engine/util, and nothing else does anything.
+GOOD = {
+    "engine/meson.build": "",
+    "engine/gw-a.h": "void gw_a(void);\n",
+    "engine/util/low.h": "void low(void);\n",
+    "engine/util/low.c": code("low", include="engine/util/low.h"),
+    "engine/host/high.c": code("high", "low()", include="engine/util/low.h"),
+}
+
+
+class Check(unittest.TestCase):
+    """A check, run on GOOD with some files changed."""
+
+    check = None
+
+    def run_on(self, changes):
+        """Its exit code and what it prints."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in {**GOOD, **changes}.items():
+                path = pathlib.Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            done = subprocess.run([str(TESTS / self.check), folder], stdout=subprocess.PIPE, text=True, check=False)
+        return done.returncode, done.stdout
+
+    def assert_finds(self, changes, text):
+        """It finds one thing, and says @text."""
+        code_, output = self.run_on(changes)
+        self.assertEqual(code_, 1, output)
+        self.assertIn("\n1 findings\n", output)
+        self.assertIn(text, output)
+
+    def assert_passes(self, changes):
+        """It finds nothing."""
+        code_, output = self.run_on(changes)
+        self.assertEqual(code_, 0, output)
+
+
+class Layers(Check):
+    """check-layers."""
+
+    check = "check-layers"
+
+    def test_good(self):
+        self.assert_passes({})
+
+    def test_upward_include(self):
+        self.assert_finds({"engine/util/up.c": code("up", include="engine/host/high.h"), "engine/host/high.h": ""},
+                          "engine/util/up.c:2: engine/util/ includes 'engine/host/high.h'")
+
+    def test_one_end_includes_the_other(self):
+        self.assert_finds({"engine/source/a.c": code("a", include="engine/agent/b.h"), "engine/agent/b.h": ""},
+                          "engine/source/ includes 'engine/agent/b.h'")
+        self.assert_finds({"engine/agent/a.c": code("a", include="engine/source/b.h"), "engine/source/b.h": ""},
+                          "engine/agent/ includes 'engine/source/b.h'")
+
+    def test_part_of_qmp(self):
+        changes = {"qmp/await.h": "", "qmp/qmp-client.h": ""}
+        self.assert_passes({**changes, "engine/util/a.c": code("a", include="qmp/await.h")})
+        self.assert_finds({**changes, "engine/util/a.c": code("a", include="qmp/qmp-client.h")},
+                          "engine/util/ includes 'qmp/qmp-client.h'")
+
+    def test_public_header_includes_a_room(self):
+        self.assert_finds({"engine/gw-b.h": '#include "engine/util/low.h"\n'},
+                          "a public header includes 'engine/util/low.h'")
+
+    def test_engine_folder(self):
+        self.assert_finds({"engine/stray.c": code("stray")}, "engine/stray.c: is no public header")
+        self.assert_finds({"engine/cellar/a.c": code("a")}, "engine/cellar: is no room")
+
+
+if __name__ == "__main__":
+    unittest.main()
