@@ -96,5 +96,45 @@ class Layers(Check):
         self.assert_finds({"engine/cellar/a.c": code("a")}, "engine/cellar: is no room")
 
 
+class Circles(Check):
+    """check-circles."""
+
+    check = "check-circles"
+
+    def test_good(self):
+        self.assert_passes({})
+
+    def test_two_files(self):
+        self.assert_finds({"engine/util/a.c": code("a", "b()"), "engine/util/b.c": code("b", "a()")},
+                          "a circle of 2 files:\n    a -> b: a() calls b()\n    b -> a: b() calls a()")
+
+    def test_three_files_and_a_room(self):
+        self.assert_finds({"qmp/a.c": code("a", "if (b() > 0) a()"), "qmp/b.c": code("b", "(void)c (1)"),
+                           "qmp/c.c": code("c", "a()")}, "a circle of 3 files:")
+
+    def test_cleanup(self):
+        self.assert_finds({"engine/util/a.c": code("a_free", "b()"),
+                           "engine/util/a.h": "G_DEFINE_AUTOPTR_CLEANUP_FUNC(A, a_free)\n",
+                           "engine/util/b.c": code("b", "g_autoptr(A) a = NULL")}, "b -> a: b() calls a_free()")
+
+    def test_macro(self):
+        self.assert_finds({"engine/util/a.h": "#define A(x) \\\n\tdo_a(x)\n",
+                           "engine/util/a.c": code("do_a", "b()"),
+                           "engine/util/b.c": code("b", "A(1)")}, "b -> a: b() calls A()")
+
+    def test_no_call(self):
+        """A pointer, a comment, a string, a member, a static function of the same name."""
+        for body in ("give(a)", "/* a() */", 'give("a()")', "self->a()", "self.a()"):
+            self.assert_passes({"engine/util/a.c": code("a", "b()"), "engine/util/b.c": code("b", body)})
+        self.assert_passes({"engine/util/a.c": code("a", "b()"),
+                            "engine/util/b.c": code("b", "a()") + code("a", static="static ")})
+
+    def test_upward_call(self):
+        self.assert_finds({"engine/util/up.c": code("up", "high()")}, "up -> high: up() calls high()")
+
+    def test_two_files_of_one_name(self):
+        self.assert_finds({"engine/data/low.c": code("other")}, "another file has this name")
+
+
 if __name__ == "__main__":
     unittest.main()
