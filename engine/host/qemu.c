@@ -15,6 +15,7 @@
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
+#include "engine/host/qemu-process.h"
 #include "qmp/await.h"
 
 #define CONNECT_TIMEOUT_MS 5000
@@ -91,8 +92,8 @@ qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, G
 	self->words = (QemuStderr)QEMU_STDERR_INIT;
 	self->heard_us = g_get_monotonic_time();
 	qmp_migrate_info_init(&self->info);
-	process_open(&self->process, qmp_client_get_peer_pid(qmp));
-	qemu_stderr_open(&self->words, qmp_client_get_peer_pid(qmp));
+	if (qemu_process_prove(qmp, &self->process))
+		qemu_stderr_open(&self->words, self->process.pid);
 	g_signal_connect(qmp, "event", G_CALLBACK(on_event), self);
 	g_signal_connect(qmp, "closed", G_CALLBACK(on_closed), self);
 	return self;

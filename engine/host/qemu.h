@@ -18,7 +18,7 @@ struct Qemu {
 	const char *host; /* "source" or "destination": the prefix of every error */
 	char *qmp_path;
 	QmpClient *qmp;
-	Process process;
+	Process process; /* not known where it cannot be proven: see qemu-process.h */
 	QemuStderr words;
 
 	QmpMigrateStatus status; /* by the last event, or by a query where none came */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which process is QEMU? See qemu-process.h. A pipe is told from all others by its inode, which /proc/PID/fd shows to
+ * root and to QEMU's own user. In a container, /proc shows only what is in it: then nothing is proven.
+ */
+#include "engine/host/qemu-process.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "qmp/qmp-migration.h"
+
+#define FD_NAME "godwit-proof"
+
+typedef struct {
+	dev_t device;
+	ino_t inode;
+} PipeId;
+
+static gboolean
+holds(pid_t pid, const PipeId *pipe)
+{
+	g_autofree char *folder = g_strdup_printf("/proc/%d/fd", (int)pid);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	const char *name;
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *path = g_build_filename(folder, name, NULL);
+		struct stat info;
+		if (stat(path, &info) == 0 && info.st_dev == pipe->device &&
+		    info.st_ino == pipe->inode)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Opened first and looked at then, so that a number that is used again proves nothing. */
+static gboolean
+is_holder(pid_t pid, const PipeId *pipe, Process *process)
+{
+	process_open(process, pid);
+	if (process_is_known(process) && holds(pid, pipe) && !process_is_gone(process))
+		return TRUE;
+	process_clear(process);
+	return FALSE;
+}
+
+/* Where somebody else has listened for it (systemd, a manager). */
+static gboolean
+search_all(const PipeId *pipe, Process *process)
+{
+	g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+	const char *name;
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		pid_t pid = (pid_t)atoi(name);
+		if (pid > 0 && holds(pid, pipe))
+			return is_holder(pid, pipe, process);
+	}
+	return FALSE;
+}
+
+/* (transfer none): the pipe is QEMU's alone when this returns %TRUE. */
+static gboolean
+send_pipe(QmpClient *qmp, PipeId *ret_pipe)
+{
+	int fds[2];
+	struct stat info;
+	g_autoptr(GError) error = NULL;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return FALSE;
+	gboolean sent = fstat(fds[1], &info) == 0 && qmp_getfd(qmp, FD_NAME, fds[1], &error);
+	close(fds[0]);
+	close(fds[1]);
+	if (error != NULL)
+		g_debug("QEMU's process cannot be proven: %s", error->message);
+	*ret_pipe = (PipeId){ info.st_dev, info.st_ino };
+	return sent;
+}
+
+gboolean
+qemu_process_prove(QmpClient *qmp, Process *process)
+{
+	PipeId pipe;
+	g_autoptr(GError) error = NULL;
+	process_clear(process);
+	if (!send_pipe(qmp, &pipe))
+		return FALSE;
+	gboolean found = is_holder(qmp_client_get_peer_pid(qmp), &pipe, process) ||
+			 search_all(&pipe, process);
+	if (!qmp_closefd(qmp, FD_NAME, &error))
+		g_debug("closefd: %s", error->message);
+	return found;
+}
