@@ -136,5 +136,50 @@ class Circles(Check):
         self.assert_finds({"engine/data/low.c": code("other")}, "another file has this name")
 
 
+# What check-readme wants of a tree.
+TITLES = ("# Godwit", "## Two commands", "## Install", "## Two hosts", "## See, cancel", "## Exit codes", "## vGPUs",
+          "## In your own program", "## The tree")
+READMES = {"%s/README.md" % folder: "" for folder in ("qmp", "vfio", "tools", "tests", "tests/lab", "scripts")}
+READMES["README.md"] = "\n".join(TITLES) + "\n"
+READMES["engine/util/meson.build"] = ""
+READMES["engine/README.md"] = "| util | what |\n"
+
+
+class Readme(Check):
+    """check-readme."""
+
+    check = "check-readme"
+
+    def run_on(self, changes):
+        return super().run_on({**READMES, **changes})
+
+    def test_good(self):
+        self.assert_passes({"qmp/README.md": "`low()` of `util/low.c`, `engine/util/`, `low.c`, [this](../README.md), "
+                                             "`foo.c`, `NAME.c`, `/etc/x.json`, `a b.c`\n```\n`none.c`\n```\n"})
+
+    def test_no_such_thing(self):
+        for text, found in (("`none.c`", "there is no 'none.c'"), ("`util/none.c`", "there is no 'util/none.c'"),
+                            ("`engine/none/`", "there is no 'engine/none/'"), ("`none(x)`, `none()`", "no none()"),
+                            ("[this](none.md)", "the link to 'none.md' goes nowhere")):
+            self.assert_finds({"qmp/README.md": text}, found)
+
+    def test_first(self):
+        self.assert_finds({"README.md": READMES["README.md"] + 145 * "line\n"}, "154 lines, more than 150")
+        self.assert_finds({"README.md": READMES["README.md"].replace(TITLES[-1], "## Thanks")},
+                          "'Thanks' stands where 'The tree' should")
+
+    def test_columns(self):
+        self.assert_finds({"vfio/README.md": "\n" + 121 * "x"}, "vfio/README.md:2: 121 columns")
+        self.assert_passes({"vfio/README.md": "| %s |\n" % (121 * "x")})
+
+    def test_rooms(self):
+        self.assert_finds({"engine/host/meson.build": ""}, "the room 'host' is not in the table")
+
+    def test_not_there(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run([str(TESTS / self.check), folder], stdout=subprocess.PIPE, text=True, check=False)
+        self.assertIn("scripts/README.md: is not there", done.stdout)
+
+
 if __name__ == "__main__":
     unittest.main()
