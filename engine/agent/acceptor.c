@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What has just connected to the agent's port? A handshake of TLS begins with 0x16, and what is said inside it is
- * looked at in the same way: a control connection begins with '{', a data channel with the preamble of control.c.
- * Never more is read than the preamble: what follows belongs to QEMU.
+ * Tells by its first bytes what has connected to the agent's port. A TLS handshake begins with
+ * 0x16, and what comes inside it is examined in the same way: a control connection begins with '{',
+ * a data channel with the preamble of control.c. Never more than the preamble is read: the bytes
+ * after it belong to QEMU.
  *
- * Strangers must not be able to keep anybody out, or to make much work:
- * - who has not said what it is within a few seconds is dropped;
- * - only so many may be undecided, and only so many from one address: the newest pushes out the oldest;
- * - what is dear, a handshake or a thread for a control connection, is given to each address only so often;
- * - none of this holds for the data channel of a session that is under way, which shows by its pass or its token.
+ * Strangers must neither keep others out nor cause much work:
+ * - a connection that sends no complete beginning within a few seconds is dropped;
+ * - the number of undecided connections is limited, in all and for each address: a new one replaces
+ *   the oldest;
+ * - a handshake costs processor time and a control connection costs a thread: each address gets a
+ *   limited rate of them;
+ * - the data channels of a session under way are exempt: they prove themselves by a hash of the
+ *   token, or by the token.
  */
 #include "engine/agent/acceptor.h"
 
@@ -25,12 +29,13 @@
 #include "engine/gw-error.h"
 #include "engine/control/net.h"
 #include "engine/tls/tls.h"
+#include "qmp/source-end.h"
 
 #define MAX_UNDECIDED	  128
-#define MAX_OF_ONE	  32 /* address */
+#define MAX_OF_ONE_GROUP  32
 #define FIRST_BYTE_OF_TLS 0x16
 
-/* A handshake is some 0.3 ms of a processor, a control connection a thread. */
+/* A handshake takes about 0.3 ms of processor time, a control connection takes a thread. */
 static const AcceptorLimits usual_limits = {
 	.decide_ms = 5000,
 	.costly_per_s = 32,
@@ -41,23 +46,23 @@ static const AcceptorLimits usual_limits = {
 
 struct AcceptorSet {
 	const AcceptorListener *listener;
-	AcceptorConfig terms;
+	AcceptorConfig config;
 	AcceptorLimits limits;
-	TlsServerPolicy door;
+	TlsServerPolicy tls_policy;
 	gpointer data;
-	GPtrArray *greeters; /* the oldest first */
-	RateLimiter *each;
+	GPtrArray *undecided; /* of Acceptor, the oldest first */
+	RateLimiter *per_address;
 	RateLimiter *total;
 };
 
 typedef struct {
 	AcceptorSet *set;
 	char *peer;		 /* "192.0.2.7:49160" */
-	char *group;		 /* who shares its limits */
+	char *group;		 /* the addresses that share its limits */
 	GSocket *wire;		 /* as it was accepted */
-	GSocket *inner;		 /* (nullable): what is said inside, once that can be read */
+	GSocket *inner;		 /* (nullable): the inside of TLS, or @wire: once it can be read */
 	TlsHandshake *handshake; /* (nullable): while it is under way */
-	gboolean is_vouched;	 /* a session waits for it */
+	gboolean is_expected;	 /* a session waits for it */
 	GSource *watch;
 	GIOCondition condition; /* of @watch */
 	GSource *timeout;
@@ -66,19 +71,11 @@ typedef struct {
 } Acceptor;
 
 static void
-end_source(GSource **source)
-{
-	if (*source != NULL)
-		g_source_destroy(*source);
-	g_clear_pointer(source, g_source_unref);
-}
-
-static void
 acceptor_free(gpointer data)
 {
 	Acceptor *self = data;
-	end_source(&self->watch);
-	end_source(&self->timeout);
+	source_end(&self->watch);
+	source_end(&self->timeout);
 	tls_handshake_free(self->handshake);
 	g_clear_object(&self->inner);
 	g_object_unref(self->wire);
@@ -90,10 +87,10 @@ acceptor_free(gpointer data)
 static void
 forget(Acceptor *self)
 {
-	g_ptr_array_remove(self->set->greeters, self);
+	g_ptr_array_remove(self->set->undecided, self);
 }
 
-/* What it speaks is not known yet, or is plain text: it may read why. Inside TLS too. */
+/* Tells the peer why, in plain text or inside TLS; during a handshake that is not possible. */
 static void
 reject(Acceptor *self, const GError *error)
 {
@@ -104,7 +101,7 @@ reject(Acceptor *self, const GError *error)
 	g_autofree char *line = control_format(CONTROL_FAILED, 0, fields);
 	if (self->handshake == NULL)
 		g_socket_send_with_blocking(socket, line, strlen(line), FALSE, NULL, NULL);
-	/* What OpenSSL has to say in a handshake it has said by now. */
+	/* OpenSSL has sent its own alert of a failed handshake by now. */
 	g_socket_shutdown(socket, FALSE, TRUE, NULL);
 	forget(self);
 }
@@ -122,17 +119,18 @@ on_timeout(gpointer data)
 	Acceptor *self = data;
 	reject_for(self, GW_ERROR_PROTOCOL,
 		   self->handshake != NULL ? "did not finish the handshake in time"
-					   : "said neither hello nor whose channel it is in time");
+					   : "sent neither a hello nor a channel's token in time");
 	return G_SOURCE_REMOVE;
 }
 
-/* May it have what is dear? */
+/* May it have a handshake or a thread now? */
 static gboolean
 charge(Acceptor *self)
 {
 	gint64 now_us = g_get_monotonic_time();
-	return self->is_vouched || (rate_limiter_take(self->set->each, self->group, now_us) &&
-				    rate_limiter_take(self->set->total, "", now_us));
+	return self->is_expected ||
+	       (rate_limiter_take(self->set->per_address, self->group, now_us) &&
+		rate_limiter_take(self->set->total, "", now_us));
 }
 
 static gboolean on_ready(GSocket *socket, GIOCondition condition, gpointer data);
@@ -142,7 +140,7 @@ watch(Acceptor *self, GSocket *socket, GIOCondition condition)
 {
 	if (self->watch != NULL && self->condition == condition)
 		return;
-	end_source(&self->watch);
+	source_end(&self->watch);
 	self->condition = condition;
 	self->watch = g_socket_create_source(socket, condition, NULL);
 	g_source_set_callback(self->watch, G_SOURCE_FUNC(on_ready), self, NULL);
@@ -175,7 +173,7 @@ take_channel(Acceptor *self)
 	}
 	net_set_options(self->wire, NET_DATA);
 	int fd = fcntl(g_socket_get_fd(self->inner), F_DUPFD_CLOEXEC, 3);
-	if (fd >= 0) /* as QEMU's own sockets are; GSocket's never is, whatever it is told */
+	if (fd >= 0) /* QEMU expects a blocking socket; a GSocket's descriptor never blocks */
 		g_unix_set_fd_nonblocking(fd, FALSE, NULL);
 	if (fd >= 0 && self->set->listener->channel(&preamble, fd, self->set->data)) {
 		forget(self);
@@ -186,7 +184,7 @@ take_channel(Acceptor *self)
 	reject_for(self, GW_ERROR_PROTOCOL, "no session waits for this data channel");
 }
 
-/* A byte that is looked at and left; 0 when there is none yet, -1 at the end. */
+/* The next byte, without reading it; 0 when there is none yet, -1 at the end of the stream. */
 static int
 peek_byte(GSocket *socket)
 {
@@ -197,7 +195,7 @@ peek_byte(GSocket *socket)
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
 }
 
-/* Reads what is said in plain. */
+/* Reads from the plain text, which is the inside of TLS where TLS is used. */
 static void
 read_preamble(Acceptor *self)
 {
@@ -214,22 +212,22 @@ read_preamble(Acceptor *self)
 	if (n < 0)
 		return;
 	if (n == 0) {
-		forget(self); /* a port scan, a health check: not worth a word */
+		forget(self); /* a port scan or a health check: no message */
 		return;
 	}
 	self->have += (gsize)n;
-	/* What is no preamble shows in its first byte already. */
+	/* A preamble begins with 'g': anything else is rejected at its first byte. */
 	if (self->have < sizeof self->preamble && self->preamble[0] == 'g')
 		return;
 	take_channel(self);
 }
 
 static gboolean
-admit(const char *pass, gpointer data)
+admit(const char *proof, gpointer data)
 {
 	Acceptor *self = data;
-	self->is_vouched =
-		pass != NULL && self->set->listener->expects_proof(pass, self->set->data);
+	self->is_expected =
+		proof != NULL && self->set->listener->expects_proof(proof, self->set->data);
 	return charge(self);
 }
 
@@ -242,7 +240,7 @@ begin_handshake(Acceptor *self)
 		return;
 	}
 	self->handshake =
-		tls_handshake_new_server(self->set->terms.tls, fd, &self->set->door, self);
+		tls_handshake_new_server(self->set->config.tls, fd, &self->set->tls_policy, self);
 }
 
 static void
@@ -257,12 +255,12 @@ finish_handshake(Acceptor *self)
 		return;
 	}
 	g_socket_set_blocking(self->inner, FALSE);
-	end_source(&self->watch);
+	source_end(&self->watch);
 	watch(self, self->inner, G_IO_IN);
 }
 
 static void
-shake_hands(Acceptor *self)
+continue_handshake(Acceptor *self)
 {
 	g_autoptr(GError) error = NULL;
 	TlsStep step = tls_handshake_step(self->handshake, &error);
@@ -274,37 +272,37 @@ shake_hands(Acceptor *self)
 		watch(self, self->wire, step == TLS_WANTS_READ ? G_IO_IN : G_IO_OUT);
 }
 
-/* By its first byte. */
+/* Decides by the first byte: TLS or plain text, and whether that is allowed. */
 static void
 sniff(Acceptor *self)
 {
-	const AcceptorConfig *terms = &self->set->terms;
+	const AcceptorConfig *config = &self->set->config;
 	int first = peek_byte(self->wire);
-	if (first == FIRST_BYTE_OF_TLS && terms->tls != NULL)
+	if (first == FIRST_BYTE_OF_TLS && config->tls != NULL)
 		begin_handshake(self);
 	else if (first == FIRST_BYTE_OF_TLS)
 		reject_for(self, GW_ERROR_TLS, "speaks TLS, and this agent has no --tls-dir");
-	else if (first > 0 && terms->tls != NULL && !terms->insecure)
+	else if (first > 0 && config->tls != NULL && !config->insecure)
 		reject_for(self, GW_ERROR_INSECURE,
 			   "plain text is refused: this agent takes TLS (--tls-dir on both hosts)");
-	else if (first > 0 && !terms->insecure && !net_is_loopback(self->wire))
+	else if (first > 0 && !config->insecure && !net_is_loopback(self->wire))
 		reject_for(self, GW_ERROR_INSECURE,
 			   "plain text off loopback is refused without --insecure");
 	else
 		self->inner = g_object_ref(self->wire);
 }
 
-/* As far as it goes; @self may be gone then. */
+/* Goes as far as it can without waiting; may free @self. */
 static void
 advance(Acceptor *self)
 {
-	GPtrArray *greeters = self->set->greeters;
+	GPtrArray *undecided = self->set->undecided;
 	if (self->handshake == NULL && self->inner == NULL)
 		sniff(self);
-	if (!g_ptr_array_find(greeters, self, NULL))
+	if (!g_ptr_array_find(undecided, self, NULL))
 		return;
 	if (self->handshake != NULL)
-		shake_hands(self);
+		continue_handshake(self);
 	else if (self->inner != NULL)
 		read_preamble(self);
 }
@@ -317,18 +315,18 @@ on_ready(GSocket *socket, GIOCondition condition, gpointer data)
 }
 
 AcceptorSet *
-acceptor_set_new(const AcceptorListener *listener, const AcceptorConfig *terms, gpointer data)
+acceptor_set_new(const AcceptorListener *listener, const AcceptorConfig *config, gpointer data)
 {
 	AcceptorSet *self = g_new0(AcceptorSet, 1);
 	self->listener = listener;
-	self->terms = *terms;
-	self->door = (TlsServerPolicy){ .pumps = terms->pumps,
-					.admit = admit,
-					.allowed = terms->allowed };
+	self->config = *config;
+	self->tls_policy = (TlsServerPolicy){ .pumps = config->pumps,
+					      .admit = admit,
+					      .allowed = config->allowed };
 	self->data = data;
-	self->greeters = g_ptr_array_new_with_free_func(acceptor_free);
-	self->limits = terms->limits != NULL ? *terms->limits : usual_limits;
-	self->each = rate_limiter_new(self->limits.costly_per_s, self->limits.costly_burst);
+	self->undecided = g_ptr_array_new_with_free_func(acceptor_free);
+	self->limits = config->limits != NULL ? *config->limits : usual_limits;
+	self->per_address = rate_limiter_new(self->limits.costly_per_s, self->limits.costly_burst);
 	self->total = rate_limiter_new(self->limits.total_per_s, self->limits.total_burst);
 	return self;
 }
@@ -338,39 +336,40 @@ acceptor_set_free(AcceptorSet *self)
 {
 	if (self == NULL)
 		return;
-	g_ptr_array_unref(self->greeters);
-	rate_limiter_free(self->each);
+	g_ptr_array_unref(self->undecided);
+	rate_limiter_free(self->per_address);
 	rate_limiter_free(self->total);
 	g_free(self);
 }
 
-/* How many there are of @group, and the oldest of them; whom a session waits for does not count. */
+/* The number of undecided connections of @group, and the oldest of them. Expected ones do not
+ * count. */
 static guint
 count_group(AcceptorSet *self, const char *group, Acceptor **ret_oldest)
 {
 	guint n = 0;
-	for (guint i = self->greeters->len; i > 0; i--) {
-		Acceptor *greeter = g_ptr_array_index(self->greeters, i - 1);
-		if (greeter->is_vouched || !g_str_equal(greeter->group, group))
+	for (guint i = self->undecided->len; i > 0; i--) {
+		Acceptor *acceptor = g_ptr_array_index(self->undecided, i - 1);
+		if (acceptor->is_expected || !g_str_equal(acceptor->group, group))
 			continue;
-		*ret_oldest = greeter;
+		*ret_oldest = acceptor;
 		n++;
 	}
 	return n;
 }
 
-/* The oldest of the address that has the most; NULL when sessions wait for all of them. */
+/* (nullable): the oldest connection of the group that has the most; NULL when all are expected. */
 static Acceptor *
-find_crowd(AcceptorSet *self)
+find_in_largest_group(AcceptorSet *self)
 {
-	guint most = 0;
+	guint largest = 0;
 	Acceptor *found = NULL;
-	for (guint i = 0; i < self->greeters->len; i++) {
-		Acceptor *greeter = g_ptr_array_index(self->greeters, i), *oldest = NULL;
-		guint n = count_group(self, greeter->group, &oldest);
-		if (n > most)
+	for (guint i = 0; i < self->undecided->len; i++) {
+		Acceptor *acceptor = g_ptr_array_index(self->undecided, i), *oldest = NULL;
+		guint n = count_group(self, acceptor->group, &oldest);
+		if (n > largest)
 			found = oldest;
-		most = MAX(most, n);
+		largest = MAX(largest, n);
 	}
 	return found;
 }
@@ -379,8 +378,8 @@ static void
 make_room(AcceptorSet *self, const char *group)
 {
 	Acceptor *oldest = NULL;
-	if (count_group(self, group, &oldest) < MAX_OF_ONE)
-		oldest = self->greeters->len >= MAX_UNDECIDED ? find_crowd(self) : NULL;
+	if (count_group(self, group, &oldest) < MAX_OF_ONE_GROUP)
+		oldest = self->undecided->len >= MAX_UNDECIDED ? find_in_largest_group(self) : NULL;
 	if (oldest != NULL)
 		reject_for(oldest, GW_ERROR_BUSY, "too many connections: try again");
 }
@@ -390,18 +389,19 @@ acceptor_set_add(AcceptorSet *self, GSocket *socket)
 {
 	g_autofree char *group = net_peer_group(socket);
 	make_room(self, group);
-	Acceptor *greeter = g_new0(Acceptor, 1);
-	greeter->set = self;
-	greeter->peer = net_peer_to_string(socket);
-	greeter->group = g_steal_pointer(&group);
-	greeter->wire = g_object_ref(socket);
+	Acceptor *acceptor = g_new0(Acceptor, 1);
+	acceptor->set = self;
+	acceptor->peer = net_peer_to_string(socket);
+	acceptor->group = g_steal_pointer(&group);
+	acceptor->wire = g_object_ref(socket);
 	g_socket_set_blocking(socket, FALSE);
-	greeter->timeout = g_timeout_source_new(self->limits.decide_ms);
-	g_source_set_callback(greeter->timeout, on_timeout, greeter, NULL);
-	g_source_attach(greeter->timeout, g_main_context_get_thread_default());
-	g_ptr_array_add(self->greeters, greeter);
-	watch(greeter, socket, G_IO_IN);
-	/* What has been said by now decides at once, so that nobody can be pushed out before he is heard. */
+	acceptor->timeout = g_timeout_source_new(self->limits.decide_ms);
+	g_source_set_callback(acceptor->timeout, on_timeout, acceptor, NULL);
+	g_source_attach(acceptor->timeout, g_main_context_get_thread_default());
+	g_ptr_array_add(self->undecided, acceptor);
+	watch(acceptor, socket, G_IO_IN);
+	/* Bytes that are here decide at once, so that no flood can replace a peer before it was
+	 * read. */
 	if (peek_byte(socket) > 0)
-		advance(greeter);
+		advance(acceptor);
 }

@@ -6,41 +6,43 @@
 #include "engine/control/control.h"
 #include "engine/tls/tls-pump.h"
 
-/* New connections, until it is clear what they are. */
+/* New connections, until their first bytes show what they are. */
 typedef struct AcceptorSet AcceptorSet;
 
 typedef struct {
-	/* A control connection; nothing was read from it. @peer: its address. %FALSE when there is no room. */
+	/* A control connection; nothing was read from it. @peer: its address. %FALSE when there is
+	 * no room for it. */
 	gboolean (*control)(GSocket *socket, const char *peer, gpointer data);
-	/* A data channel: takes over @fd and says %TRUE, or leaves it and says %FALSE. */
+	/* A data channel. %TRUE: @fd was taken over; %FALSE: it is still the caller's. */
 	gboolean (*channel)(const ControlPreamble *preamble, int fd, gpointer data);
-	/* Does a session wait for a channel with this pass? See control_token_proof(). */
-	gboolean (*expects_proof)(const char *pass, gpointer data);
+	/* Does a session wait for a channel that proves itself by @proof? See
+	 * control_token_proof(). */
+	gboolean (*expects_proof)(const char *proof, gpointer data);
 	void (*rejected)(const char *peer, const GError *error, gpointer data);
 } AcceptorListener;
 
-/* How much it puts up with. */
+/* How much work strangers may make. */
 typedef struct {
-	guint decide_ms;		  /* until a stranger must have said what it is */
-	guint costly_per_s, costly_burst; /* what is dear, for one address */
-	guint total_per_s, total_burst;	  /* and for all together */
+	guint decide_ms;		  /* until the first bytes must have come */
+	guint costly_per_s, costly_burst; /* handshakes and control connections of one address */
+	guint total_per_s, total_burst;	  /* and of all together */
 } AcceptorLimits;
 
-/* Whom it lets in. */
+/* Who is let in. */
 typedef struct {
-	TlsCreds *tls;	 /* (nullable): then nobody speaks TLS */
+	TlsCreds *tls;	 /* (nullable): NULL: no TLS */
 	TlsPumps *pumps; /* with @tls */
-	const char *const
-		*allowed;  /* (nullable): subjects that may come; NULL: all of the authority */
-	gboolean insecure; /* plain text will do, from anywhere */
+	/* (nullable): certificate subjects that are let in; NULL: all that the authority signed */
+	const char *const *allowed;
+	gboolean insecure;	      /* plain text is taken from any address */
 	const AcceptorLimits *limits; /* (nullable): the usual ones */
 } AcceptorConfig;
 
-/* Lives in the thread-default main context. @terms: copied but for what it points to. */
+/* Lives in the thread-default main context. @config is copied, but not what it points to. */
 AcceptorSet *
-acceptor_set_new(const AcceptorListener *listener, const AcceptorConfig *terms, gpointer data);
+acceptor_set_new(const AcceptorListener *listener, const AcceptorConfig *config, gpointer data);
 void acceptor_set_free(AcceptorSet *self);
 
-/* Looks after a connection that was just accepted. When there are too many, the oldest of those who have the most
- * has to go. */
+/* Takes care of a connection that was just accepted. When too many are undecided, the address that
+ * has the most of them loses its oldest. */
 void acceptor_set_add(AcceptorSet *self, GSocket *socket);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The agent's answers from the last word before the switch to the end, and the undoing of all the rest.
+ * The agent's answers from the switchover to the end, and the undoing of a run that was not
+ * committed.
  *
- * Only COMMIT lets the guest run here. "gone" is answered only when the QEMU is proven dead, since the
- * source resumes on that word; when that cannot be proven the answer is "unknown" and the journal stays.
+ * Only COMMIT lets the guest run here. The answer is "gone" only when QEMU is proven dead, since
+ * the source then resumes the guest; when that cannot be proven the answer is "unknown" and the
+ * journal stays.
  */
 #include "engine/agent/agent-commit.h"
 
@@ -14,14 +16,14 @@
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/recover-destination.h"
 #include "qmp/await.h"
 
-#define FRESH_MS	     3000
+#define FRESH_MS	     3000 /* the greatest age of a sign of life of QEMU */
 #define COMPLETED_TIMEOUT_MS 10000
 #define RESUME_TIMEOUT_MS    10000
 #define SETTINGS_TIMEOUT_MS  2000
-#define BUSY_TIMEOUT_MS	     12000 /* longer than a vGPU's removal is waited for */
+#define BUSY_TIMEOUT_MS	     12000 /* longer than the removal of a vGPU may take */
 #define BUSY_POLL_MS	     50
 
 gboolean
@@ -60,7 +62,8 @@ resume_guest(AgentRun *self, GError **error)
 	return FALSE;
 }
 
-/* QEMU tells the one thing nobody but its standard error, and lets the other be seen: see vgpu-watch.c. */
+/* A lost device state shows only on QEMU's standard error, and a reset only in its events: see
+ * vgpu-watch.c. */
 static gboolean
 check_vgpus(AgentRun *self, GError **error)
 {
@@ -74,13 +77,13 @@ check_vgpus(AgentRun *self, GError **error)
 	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED, "%s came up blank: %s",
 		    names != NULL ? names : "a vGPU",
 		    line != NULL ? line
-				 : "its driver has not taken the state that it was sent, and QEMU "
-				   "has reset it");
+				 : "its driver rejected the state that it was sent, and QEMU has "
+				   "reset it");
 	return FALSE;
 }
 
-/* The last look before the source is told to let go. A guest that went on to shut down or panic did run:
- * that is its own affair. */
+/* The last check before the source is told to end its QEMU. A guest that shut down or panicked
+ * after 'cont' did run: nothing failed. */
 static gboolean
 check_guest(AgentRun *self, GError **error)
 {
@@ -96,7 +99,7 @@ check_guest(AgentRun *self, GError **error)
 	return FALSE;
 }
 
-/* No sync of the journal here: see journal.c. */
+/* The journal is not synced here: see journal.c. */
 static gboolean
 take_over(AgentRun *self, GError **error)
 {
@@ -113,8 +116,8 @@ take_over(AgentRun *self, GError **error)
 	       journal_append(self->journal, "running", NULL, error);
 }
 
-/* Kills what may be half alive, and proves it. That is all the source waits for: the guest stands still, and what
- * has to be removed besides may take its time. */
+/* Kills QEMU, whatever its state is, and proves that it is dead. The source waits for no more than
+ * that, since its guest is stopped: the rest is removed later. */
 static gboolean
 prove_gone(AgentRun *self, GError **error)
 {
@@ -158,13 +161,13 @@ agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	return TRUE;
 }
 
-/* The guest runs, whatever becomes of this, and nobody waits for a QEMU that does not answer. */
+/* The guest runs, whether this succeeds or not: do not wait for a QEMU that does not answer. */
 static void
 give_back_settings(AgentRun *self)
 {
 	g_autoptr(GError) error = NULL;
 	qmp_client_set_timeout(self->qemu->qmp, SETTINGS_TIMEOUT_MS);
-	/* Whoever recovers later shall not undo what others have set meanwhile. */
+	/* A later recovery must not undo what others have set meanwhile. */
 	if (self->qemu->closed == NULL &&
 	    (!settings_restore(self->load.former_settings, self->qemu, &error) ||
 	     !journal_append(self->journal, "restored", NULL, &error)))
@@ -181,7 +184,7 @@ agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 		self->state = CONTROL_STATE_DONE;
 		return TRUE;
 	}
-	/* The connection that was cut may not have ended yet, and then it holds the journal. */
+	/* The run whose connection was cut may not have ended yet: then it holds the journal. */
 	self->owner->end_session(session, self, self->owner_data);
 	if (!recover_forget(self->config->state_dir, session, error))
 		return FALSE;
@@ -195,7 +198,8 @@ agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	const char *reason = json_object_get_string_member(body, "reason");
 	const char *code = fields_peek_string(body, "code", "failed");
-	/* What failed here meanwhile failed because the source took its hands off; unless it did so for that. */
+	/* An error from before is a consequence of the abort, unless this side has refused the
+	 * guest. */
 	if (self->state != CONTROL_STATE_REFUSED) {
 		g_clear_error(&self->error);
 		self->error = g_error_new(GW_ERROR, (gint)gw_error_code_from_string(code),
@@ -204,7 +208,7 @@ agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 	return agent_clean_up(self, error);
 }
 
-/* This host's own recovery, or somebody's 'godwit recover', may be at the same session just now. */
+/* This host's own recovery, or a 'godwit recover', may hold the journal of the session just now. */
 static PeerOutcome
 recover_session(AgentRun *self, const char *session, GError **error)
 {
@@ -234,11 +238,12 @@ agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 		outcome = recover_session(self, session, &why);
 	json_object_set_string_member(reply, "outcome", peer_outcome_to_string(outcome));
 	json_object_set_string_member(reply, "text",
-				      why != NULL ? why->message : "the session does not end");
+				      why != NULL ? why->message : "the session cannot be ended");
 	return TRUE;
 }
 
-/* One that was started by somebody else goes on waiting, unless it has begun to load: it can load once. */
+/* A QEMU that somebody else started keeps waiting, unless it has begun to load: it can load only
+ * once. */
 static gboolean
 release_foreign_qemu(AgentRun *self, GError **error)
 {

@@ -10,6 +10,6 @@ gboolean agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError 
 gboolean agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 
-/* Undoes everything of a run that was not committed. %FALSE with %GW_ERROR_VGPU when only its vGPUs are left,
- * with another error when its QEMU cannot be proven gone. */
+/* Undoes everything of a run that was not committed. %FALSE with %GW_ERROR_VGPU when only its vGPUs
+ * are left, with another error when its QEMU cannot be proven gone. */
 gboolean agent_clean_up(AgentRun *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;

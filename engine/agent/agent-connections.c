@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The threads of an agent: one for each control connection. What they tell is brought to the agent's
- * context. One whose guest was taken over lingers for a while after its connection has ended, so that a
- * source whose answer was lost finds somebody to ask.
+ * The threads of an agent: one for each control connection. Their events are delivered in the
+ * agent's main context. A run that has taken over its guest stays for a while after its connection
+ * has ended: a source that lost the answer asks again.
  */
 #include "engine/agent/agent-connections.h"
 
 #include "engine/agent/agent-run.h"
 #include "engine/gw-error.h"
 #include "qmp/await.h"
+#include "qmp/source-end.h"
 
 #define MAX_RUNS       64
 #define END_TIMEOUT_MS 40000
 #define END_POLL_MS    50
-#define LINGER_MS      15000 /* a source whose answer was lost asks again for so long */
+#define LINGER_MS      15000 /* a source that lost the answer asks again within this time */
 
 struct AgentConnections {
 	GObject *owner; /* (borrowed): it owns us */
 	const AgentConfig *config;
 	const AgentConnectionsListener *listener;
 	GMainContext *context;
-	GMutex lock;	  /* of @runs and @n_ending, which the threads change */
-	GPtrArray *runs;  /* of AgentConnection, under way */
-	guint n_ending;	  /* threads that are done, of which on_run_ended() has not told yet */
-	GPtrArray *ended; /* of AgentConnection: the source has not said that it knows yet */
+	GMutex lock;	 /* of @runs and @n_ending, which the threads change */
+	GPtrArray *runs; /* of AgentConnection: their thread is running */
+	guint n_ending;	 /* threads that are done, for which on_run_ended() has not run yet */
+	/* Of AgentConnection: their thread has ended; with a guest until the source knows where
+	 * that runs. */
+	GPtrArray *ended;
 	gboolean stopping;
 };
 
@@ -48,7 +51,7 @@ typedef struct {
 } EventNotice;
 
 static void
-emission_free(gpointer data)
+event_notice_free(gpointer data)
 {
 	EventNotice *self = data;
 	g_object_unref(self->owner);
@@ -68,13 +71,13 @@ emit_event(gpointer data)
 static void
 send_event(AgentConnections *self, const char *vm_name, const GwEvent *event)
 {
-	EventNotice *emission = g_new0(EventNotice, 1);
-	emission->set = self;
-	emission->owner = g_object_ref(self->owner);
-	emission->vm_name = g_strdup(vm_name != NULL ? vm_name : "");
-	emission->event = gw_event_copy(event);
-	g_main_context_invoke_full(self->context, G_PRIORITY_DEFAULT, emit_event, emission,
-				   emission_free);
+	EventNotice *notice = g_new0(EventNotice, 1);
+	notice->set = self;
+	notice->owner = g_object_ref(self->owner);
+	notice->vm_name = g_strdup(vm_name != NULL ? vm_name : "");
+	notice->event = gw_event_copy(event);
+	g_main_context_invoke_full(self->context, G_PRIORITY_DEFAULT, emit_event, notice,
+				   event_notice_free);
 }
 
 void
@@ -92,8 +95,8 @@ agent_connections_tell(AgentConnections *self, const char *vm_name, const char *
 static void
 on_run_phase(const char *name, gpointer data)
 {
-	AgentConnection *slot = data;
-	agent_connections_tell(slot->set, slot->run->vm_name, "phase", "phase", name);
+	AgentConnection *connection = data;
+	agent_connections_tell(connection->set, connection->run->vm_name, "phase", "phase", name);
 }
 
 static void
@@ -104,23 +107,21 @@ on_run_sample(const GwSample *sample, gpointer data)
 static void
 on_run_event(const GwEvent *event, gpointer data)
 {
-	AgentConnection *slot = data;
-	send_event(slot->set, slot->run->vm_name, event);
+	AgentConnection *connection = data;
+	send_event(connection->set, connection->run->vm_name, event);
 }
 
 static const RecorderListener listener = { on_run_phase, on_run_sample, on_run_event };
 
 static void
-slot_free(AgentConnection *slot)
+connection_free(AgentConnection *connection)
 {
-	if (slot->linger != NULL)
-		g_source_destroy(slot->linger);
-	g_clear_pointer(&slot->linger, g_source_unref);
-	agent_run_free(slot->run);
-	gw_report_free(slot->report);
-	g_free(slot->peer);
-	g_object_unref(slot->owner);
-	g_free(slot);
+	source_end(&connection->linger);
+	agent_run_free(connection->run);
+	gw_report_free(connection->report);
+	g_free(connection->peer);
+	g_object_unref(connection->owner);
+	g_free(connection);
 }
 
 gboolean
@@ -131,14 +132,14 @@ agent_connections_is_idle(AgentConnections *self)
 }
 
 static void
-tell_ended(AgentConnection *slot)
+tell_ended(AgentConnection *connection)
 {
-	AgentConnections *self = slot->set;
-	g_autoptr(GObject) owner = g_object_ref(slot->owner);
-	g_ptr_array_remove(self->ended, slot);
-	if (slot->report != NULL)
-		self->listener->ended(slot->run->vm_name, slot->report, owner);
-	slot_free(slot);
+	AgentConnections *self = connection->set;
+	g_autoptr(GObject) owner = g_object_ref(connection->owner);
+	g_ptr_array_remove(self->ended, connection);
+	if (connection->report != NULL)
+		self->listener->ended(connection->run->vm_name, connection->report, owner);
+	connection_free(connection);
 	if (self->stopping && agent_connections_is_idle(self))
 		self->listener->idle(owner);
 }
@@ -151,11 +152,11 @@ on_linger_over(gpointer data)
 }
 
 static void
-linger(AgentConnection *slot)
+linger(AgentConnection *connection)
 {
-	slot->linger = g_timeout_source_new(LINGER_MS);
-	g_source_set_callback(slot->linger, on_linger_over, slot, NULL);
-	g_source_attach(slot->linger, slot->set->context);
+	connection->linger = g_timeout_source_new(LINGER_MS);
+	g_source_set_callback(connection->linger, on_linger_over, connection, NULL);
+	g_source_attach(connection->linger, connection->set->context);
 }
 
 static void
@@ -164,57 +165,58 @@ on_guest_exited(GPid pid, gint wait_status, gpointer data)
 	g_debug("QEMU (pid %d) has ended with wait status %d", (int)pid, wait_status);
 }
 
-/* The guest that was handed to us is our child, and may live longer than anything else here: when it ends,
- * somebody has to take note, or it stays a zombie. */
+/* QEMU is our child and may outlive everything else here. When it ends it has to be reaped, or it
+ * stays a zombie. */
 static void
-watch_guest(AgentConnection *slot)
+watch_guest(AgentConnection *connection)
 {
-	if (!agent_run_owns_guest(slot->run) || !process_is_known(&slot->run->start.launched))
+	if (!agent_run_owns_guest(connection->run) ||
+	    !process_is_known(&connection->run->start.launched))
 		return;
-	g_autoptr(GSource) source = g_child_watch_source_new(slot->run->start.launched.pid);
+	g_autoptr(GSource) source = g_child_watch_source_new(connection->run->start.launched.pid);
 	g_source_set_callback(source, G_SOURCE_FUNC(on_guest_exited), NULL, NULL);
-	g_source_attach(source, slot->set->context);
+	g_source_attach(source, connection->set->context);
 }
 
-/* In the agent's context, after the thread's last act. */
+/* In the agent's context, when the thread is done. */
 static gboolean
 on_run_ended(gpointer data)
 {
-	AgentConnection *slot = data;
-	AgentConnections *self = slot->set;
-	g_thread_join(slot->thread);
-	g_ptr_array_add(self->ended, slot);
+	AgentConnection *connection = data;
+	AgentConnections *self = connection->set;
+	g_thread_join(connection->thread);
+	g_ptr_array_add(self->ended, connection);
 	g_mutex_lock(&self->lock);
 	self->n_ending--;
 	g_mutex_unlock(&self->lock);
-	watch_guest(slot);
-	if (slot->run->shared.session == NULL &&
-	    g_error_matches(slot->run->error, GW_ERROR, GW_ERROR_PROTOCOL))
-		agent_connections_tell(self, slot->run->vm_name, "rejected", slot->peer,
-				       slot->run->error->message);
-	/* The guest is here and the source may not know yet: it will ask, so stay to answer. */
-	if (slot->run->state == CONTROL_STATE_COMMITTED && !self->stopping)
-		linger(slot);
+	watch_guest(connection);
+	if (connection->run->shared.session == NULL &&
+	    g_error_matches(connection->run->error, GW_ERROR, GW_ERROR_PROTOCOL))
+		agent_connections_tell(self, connection->run->vm_name, "rejected", connection->peer,
+				       connection->run->error->message);
+	/* The guest runs here and the source may not know it: it will ask, so stay to answer. */
+	if (connection->run->state == CONTROL_STATE_COMMITTED && !self->stopping)
+		linger(connection);
 	else
-		tell_ended(slot);
+		tell_ended(connection);
 	return G_SOURCE_REMOVE;
 }
 
 static gpointer
 thread_main(gpointer data)
 {
-	AgentConnection *slot = data;
-	slot->report = agent_run_serve(slot->run);
-	g_mutex_lock(&slot->set->lock);
-	g_ptr_array_remove(slot->set->runs, slot);
-	slot->set->n_ending++;
-	g_mutex_unlock(&slot->set->lock);
-	/* Not g_main_context_invoke(): while nobody turns the loop that would call it here, and a thread
-	 * cannot join itself. */
+	AgentConnection *connection = data;
+	connection->report = agent_run_serve(connection->run);
+	g_mutex_lock(&connection->set->lock);
+	g_ptr_array_remove(connection->set->runs, connection);
+	connection->set->n_ending++;
+	g_mutex_unlock(&connection->set->lock);
+	/* Not g_main_context_invoke(): while no thread runs the loop it would call on_run_ended()
+	 * in this thread, and a thread cannot join itself. */
 	g_autoptr(GSource) source = g_idle_source_new();
 	g_source_set_priority(source, G_PRIORITY_DEFAULT);
-	g_source_set_callback(source, on_run_ended, slot, NULL);
-	g_source_attach(source, slot->set->context);
+	g_source_set_callback(source, on_run_ended, connection, NULL);
+	g_source_attach(source, connection->set->context);
 	return NULL;
 }
 
@@ -222,9 +224,9 @@ static AgentConnection *
 find_session(AgentConnections *self, const char *session, AgentRun *except)
 {
 	for (guint i = 0; i < self->runs->len; i++) {
-		AgentConnection *slot = g_ptr_array_index(self->runs, i);
-		if (slot->run != except && agent_run_has_session(slot->run, session))
-			return slot;
+		AgentConnection *connection = g_ptr_array_index(self->runs, i);
+		if (connection->run != except && agent_run_has_session(connection->run, session))
+			return connection;
 	}
 	return NULL;
 }
@@ -233,10 +235,10 @@ static gboolean
 cancel_session(AgentConnections *self, const char *session, AgentRun *except)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	AgentConnection *slot = find_session(self, session, except);
-	if (slot != NULL)
-		g_cancellable_cancel(slot->run->stop);
-	return slot != NULL;
+	AgentConnection *connection = find_session(self, session, except);
+	if (connection != NULL)
+		g_cancellable_cancel(connection->run->stop);
+	return connection != NULL;
 }
 
 static gboolean
@@ -252,7 +254,7 @@ end_session(const char *session, AgentRun *except, gpointer data)
 	return TRUE;
 }
 
-/* What a thread says to the agent's context. */
+/* What a thread tells the agent's context about a session. */
 typedef struct {
 	AgentConnections *set;
 	GObject *owner; /* keeps @set alive */
@@ -260,7 +262,7 @@ typedef struct {
 } SessionNotice;
 
 static void
-word_free(gpointer data)
+session_notice_free(gpointer data)
 {
 	SessionNotice *self = data;
 	g_object_unref(self->owner);
@@ -269,30 +271,31 @@ word_free(gpointer data)
 }
 
 static void
-send_notice(AgentConnection *slot, GSourceFunc func, const char *session)
+send_notice(AgentConnection *connection, GSourceFunc func, const char *session)
 {
-	SessionNotice *word = g_new0(SessionNotice, 1);
-	word->set = slot->set;
-	word->owner = g_object_ref(slot->owner);
-	word->session = g_strdup(session);
-	g_main_context_invoke_full(slot->set->context, G_PRIORITY_DEFAULT, func, word, word_free);
+	SessionNotice *notice = g_new0(SessionNotice, 1);
+	notice->set = connection->set;
+	notice->owner = g_object_ref(connection->owner);
+	notice->session = g_strdup(session);
+	g_main_context_invoke_full(connection->set->context, G_PRIORITY_DEFAULT, func, notice,
+				   session_notice_free);
 }
 
 static gboolean
 on_session_done(gpointer data)
 {
-	SessionNotice *word = data;
-	for (guint i = 0; i < word->set->ended->len; i++) {
-		AgentConnection *slot = g_ptr_array_index(word->set->ended, i);
-		if (!agent_run_has_session(slot->run, word->session))
+	SessionNotice *notice = data;
+	for (guint i = 0; i < notice->set->ended->len; i++) {
+		AgentConnection *connection = g_ptr_array_index(notice->set->ended, i);
+		if (!agent_run_has_session(connection->run, notice->session))
 			continue;
-		tell_ended(slot);
+		tell_ended(connection);
 		break;
 	}
 	return G_SOURCE_REMOVE;
 }
 
-/* Its source has come back on another connection, @data. */
+/* The source of @session has come back on another connection, @data. */
 static void
 session_done(const char *session, gpointer data)
 {
@@ -302,8 +305,8 @@ session_done(const char *session, gpointer data)
 static gboolean
 on_guest_stopped(gpointer data)
 {
-	SessionNotice *word = data;
-	word->set->listener->guest_stopped(word->owner);
+	SessionNotice *notice = data;
+	notice->set->listener->guest_stopped(notice->owner);
 	return G_SOURCE_REMOVE;
 }
 
@@ -352,24 +355,25 @@ agent_connections_is_full(AgentConnections *self)
 void
 agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer)
 {
-	AgentConnection *slot = g_new0(AgentConnection, 1);
-	slot->set = self;
-	slot->owner = g_object_ref(self->owner);
-	slot->peer = g_strdup(peer);
-	slot->run = agent_run_new(self->config, &owner, slot, socket, &listener, slot);
+	AgentConnection *connection = g_new0(AgentConnection, 1);
+	connection->set = self;
+	connection->owner = g_object_ref(self->owner);
+	connection->peer = g_strdup(peer);
+	connection->run =
+		agent_run_new(self->config, &owner, connection, socket, &listener, connection);
 	g_mutex_lock(&self->lock);
-	g_ptr_array_add(self->runs, slot);
-	slot->thread = g_thread_new("gw-agent", thread_main, slot);
+	g_ptr_array_add(self->runs, connection);
+	connection->thread = g_thread_new("gw-agent", thread_main, connection);
 	g_mutex_unlock(&self->lock);
 }
 
 gboolean
-agent_connections_expect_proof(AgentConnections *self, const char *pass)
+agent_connections_expect_proof(AgentConnections *self, const char *proof)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	for (guint i = 0; i < self->runs->len; i++)
 		if (agent_run_expects_proof(
-			    ((AgentConnection *)g_ptr_array_index(self->runs, i))->run, pass))
+			    ((AgentConnection *)g_ptr_array_index(self->runs, i))->run, proof))
 			return TRUE;
 	return FALSE;
 }
@@ -379,8 +383,8 @@ agent_connections_give_channel(AgentConnections *self, const ControlPreamble *pr
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	for (guint i = 0; i < self->runs->len; i++) {
-		AgentConnection *slot = g_ptr_array_index(self->runs, i);
-		if (agent_run_take_channel(slot->run, preamble, fd))
+		AgentConnection *connection = g_ptr_array_index(self->runs, i);
+		if (agent_run_take_channel(connection->run, preamble, fd))
 			return TRUE;
 	}
 	return FALSE;

@@ -4,16 +4,16 @@
 #include "engine/agent/agent-context.h"
 #include "engine/gw-event.h"
 
-/* The control connections of one agent that are under way, a thread each. */
+/* The control connections of one agent, each with a thread of its own. */
 typedef struct AgentConnections AgentConnections;
 
-/* All of these come in the context in which the set was made. */
+/* All of these are called in the main context in which the set was made. */
 typedef struct {
 	void (*event)(const char *vm_name, const GwEvent *event, gpointer data);
 	void (*ended)(const char *vm_name, const GwReport *report, gpointer data);
-	/* A guest on its way stands still; once for each connection at most. */
+	/* A guest that is being moved is stopped; at most once for each connection. */
 	void (*guest_stopped)(gpointer data);
-	/* After agent_connections_stop(): the last one has ended. Maybe more than once. */
+	/* After agent_connections_stop(): the last one has ended. May be called more than once. */
 	void (*idle)(gpointer data);
 } AgentConnectionsListener;
 
@@ -26,14 +26,15 @@ gboolean agent_connections_is_full(AgentConnections *self);
 gboolean agent_connections_is_idle(AgentConnections *self);
 /* Serves a control connection from which nothing was read. @peer: its address, for messages. */
 void agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer);
-/* Does one of them wait for a channel with this pass? */
-gboolean agent_connections_expect_proof(AgentConnections *self, const char *pass);
+/* Does one of them wait for a channel that proves itself by @proof? */
+gboolean agent_connections_expect_proof(AgentConnections *self, const char *proof);
 /* Takes over @fd if one of them waits for it. */
 gboolean
 agent_connections_give_channel(AgentConnections *self, const ControlPreamble *preamble, int fd);
 /* Ends all of them safely. */
 void agent_connections_stop(AgentConnections *self);
 
-/* Tells the listener of something of our own, with one word of data: {@key: @value}. From any thread. */
+/* Sends the listener an event of the engine with the data {@key: @value}. From any thread.
+ * @vm_name: (nullable) */
 void agent_connections_tell(AgentConnections *self, const char *vm_name, const char *name,
 			    const char *key, const char *value);

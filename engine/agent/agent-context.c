@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the phases of one control connection share. The loop in agent-run.c and the handlers of the phases stand
- * above this file; nothing here calls them.
+ * What the phases of one control connection share. The loop in agent-run.c and the handlers of the
+ * phases stand above this file; nothing here calls them.
  */
 #include "engine/agent/agent-context.h"
 

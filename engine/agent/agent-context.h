@@ -29,7 +29,8 @@ typedef struct AgentRun AgentRun;
 
 /* What a run asks of the agent that owns it; called in the run's thread. */
 typedef struct {
-	/* Ends another run of @session safely. Waits at most 40 s for its end; %FALSE after that. */
+	/* Ends another run of @session safely. Waits at most 40 s for its end; %FALSE after that.
+	 * */
 	gboolean (*end_session)(const char *session, AgentRun *except, gpointer data);
 	/* The source does not need the record of @session any more. */
 	void (*session_done)(const char *session, gpointer data);
@@ -38,8 +39,8 @@ typedef struct {
 } AgentRunOwner;
 
 /*
- * One control connection, seen from the agent. A nested struct belongs to the file that is named with it: only that
- * file writes its members, once the run exists. The other files may read them.
+ * One control connection, seen from the agent. A nested struct belongs to the file that is named
+ * with it: only that file writes its members, once the run exists. The other files may read them.
  */
 struct AgentRun {
 	/* Constant. */
@@ -50,7 +51,8 @@ struct AgentRun {
 	GCancellable *stop; /* ends the run safely, from any thread */
 	Recorder *recorder;
 
-	/* Shared with the listener's thread, under the lock. The run's own thread alone writes @session and @context. */
+	/* Shared with the listener's thread, under the lock. The run's own thread alone writes
+	 * @session and @context. */
 	struct {
 		GMutex lock;
 		GMainContext *context; /* (nullable): while the run is served */
@@ -61,7 +63,7 @@ struct AgentRun {
 	/* agent-run.c; a handler whose next state depends on what it found sets @state itself. */
 	ControlConn *conn;
 	ControlState state;
-	GError *error; /* (nullable): the first thing that went wrong on this side, for the report */
+	GError *error; /* (nullable): the first error of this side, for the report */
 	struct {
 		GQueue messages; /* of ControlMessage, in the order in which they came */
 		gboolean failure_told;
@@ -72,11 +74,11 @@ struct AgentRun {
 		GwVm *vm;	  /* (nullable): a QEMU that somebody else started has no file */
 		char *log_path;	  /* (nullable) */
 		Process launched; /* the QEMU that we started */
-		GPtrArray *
-			vgpus; /* (nullable): of GwVgpu: what the file asks for, before any was made */
+		GPtrArray *vgpus; /* (nullable): of GwVgpu, as the file asks for them */
 	} start;
 
-	/* agent-prepare.c, and agent-start.c where a VM file is started: the QEMU and what is known of it. */
+	/* agent-prepare.c, and agent-start.c where a VM file is started: the QEMU and what is known
+	 * of it. */
 	gboolean is_check;
 	char *vm_name;
 	Qemu *qemu;
@@ -92,9 +94,8 @@ struct AgentRun {
 	/* agent-commit.c; agent-prepare.c passes QEMU's events to @watch. */
 	struct {
 		gboolean guest_stopped_told;
-		gboolean
-			is_committed; /* COMMIT has come, the journal says so, and QEMU is not proven gone */
-		VgpuWatch watch; /* since COMMIT came */
+		gboolean is_committed; /* so says the journal, and QEMU is not proven gone */
+		VgpuWatch watch;       /* since COMMIT came */
 	} commit;
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The agent's answers up to the stream: survey (a QEMU is found, or started by agent-start.c), prepare (the
- * plan is looked at again and written down), setup (the channel is given to QEMU, which begins to load).
+ * The agent's answers up to the stream: survey (find a QEMU, or let agent-start.c start one),
+ * prepare (check the plan again and write it down), setup (give the data channels to QEMU, which
+ * begins to load).
  */
 #include "engine/agent/agent-prepare.h"
 
@@ -19,11 +20,12 @@
 #include "engine/host/vgpu-vendor.h"
 #include "qmp/await.h"
 
-#define SURVEY_MAX_BYTES   (CONTROL_MAX_BYTES - 64 * 1024) /* the rest is the message's */
+#define SURVEY_MAX_BYTES \
+	(CONTROL_MAX_BYTES - 64 * 1024) /* leaves room for the rest of the message */
 #define CHANNEL_TIMEOUT_MS 10000
 #define SETUP_TIMEOUT_MS   10000
 
-/* The events that a source wants to see; others would only fill its report. */
+/* The events that the source puts into its report. */
 static const char *const forwarded_events[] = {
 	"MIGRATION",	  "STOP",	    "RESUME",	      "SHUTDOWN", "RESET",
 	"GUEST_PANICKED", "BLOCK_IO_ERROR", "VFIO_MIGRATION", NULL,
@@ -78,7 +80,7 @@ attach(AgentRun *self, GError **error)
 	return self->survey != NULL;
 }
 
-/* Those that were made by somebody else. */
+/* For vGPUs that Godwit has not made. */
 static gboolean
 ask_vendor(AgentRun *self, const GPtrArray *source, GError **error)
 {
@@ -95,7 +97,7 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 {
 	const char *name = json_object_get_string_member(body, "vm");
 	const char *session = json_object_get_string_member(body, "session");
-	/* They decide whether ours are made at all. */
+	/* The source's vGPUs decide whether ours are made at all. */
 	g_autoptr(GPtrArray) vgpus =
 		vgpu_list_from_array(json_object_get_array_member(body, "vgpus"), error);
 	if (vgpus == NULL || !check_session(session, error))
@@ -134,8 +136,8 @@ qemu_facts(AgentRun *self)
 	return facts;
 }
 
-/* A QEMU that somebody else started has no journal yet, and may lack -S: 'stop' takes back its own start
- * at the end of the load. */
+/* A QEMU that somebody else started has no journal yet, and may lack -S: 'stop' keeps it from
+ * starting the guest by itself at the end of the load. */
 static gboolean
 prepare_foreign(AgentRun *self, GError **error)
 {
@@ -146,7 +148,7 @@ prepare_foreign(AgentRun *self, GError **error)
 	return self->journal != NULL && qmp_stop(self->qemu->qmp, error);
 }
 
-/* The former settings are in the journal before any is changed. */
+/* The former settings are in the journal before one of them is changed. */
 static gboolean
 apply_settings(AgentRun *self, GError **error)
 {
@@ -204,15 +206,16 @@ take_channels(AgentRun *self, GError **error)
 	g_autoptr(GArray) fds = channel_set_take(&self->shared.channels);
 	if (n_missing == 0)
 		return g_steal_pointer(&fds);
-	/* No channel comes for a QEMU that has died: the source may have heard of it before us. */
+	/* If QEMU has died the source may know it before us, and then opens no channels. */
 	if (!qemu_check(self->qemu, CHANNEL_TIMEOUT_MS, error))
 		return NULL;
 	g_set_error(error, GW_ERROR, GW_ERROR_PEER_LOST, "%u of %u data channels %s", n_missing,
-		    fds->len, came ? "were given up" : "did not come in time");
+		    fds->len, came ? "were closed" : "did not come in time");
 	return NULL;
 }
 
-/* Bytes are seen at the source; here there is one reason to stand in the way: a QEMU that listens. */
+/* Bytes are counted at the source. Here the relay has one use only: several channels, for which
+ * QEMU must listen. */
 static gboolean
 attach_channels(AgentRun *self, GError **error)
 {
@@ -247,8 +250,8 @@ start_loading(AgentRun *self, GError **error)
 	return qemu_check(self->qemu, SETUP_TIMEOUT_MS, error);
 }
 
-/* The journal's line is on the disk before the door opens: whoever reads "setup" of an earlier boot knows
- * that a commit may have followed. */
+/* The line "setup" is on the disk before a commit can follow: a recovery that reads it after a
+ * reboot knows that the line "committed" may be missing. */
 gboolean
 agent_setup(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {

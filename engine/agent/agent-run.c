@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The agent's side of one control connection: takes messages in the order in which they come, each only in
- * the states that control.c allows, and watches the QEMU it has prepared. A migration is one of its uses;
- * a check and a question after an earlier session are others.
+ * The agent's side of one control connection. It handles messages in the order in which they come,
+ * each only in the states that control.c allows, and watches the QEMU that it has prepared. The
+ * connection serves a migration, a check, or a question about an earlier session.
  *
- * When the connection ends before a commit, for whatever reason, all is undone: the source is the truth.
- * After the commit nothing is undone, and the journal stays until the source knows.
+ * When the connection ends before a commit, for any reason, everything is undone: the guest belongs
+ * to the source. After the commit nothing is undone, and the journal stays until the source knows.
  */
 #include "engine/agent/agent-run.h"
 
@@ -22,8 +22,8 @@
 #define QEMU_SILENCE_MS	 6000
 #define HELLO_TIMEOUT_MS 5000
 #define CLOSE_TIMEOUT_MS 2000
-#define WATCH_MS	 500
-#define MAX_MESSAGES	 64 /* unanswered requests: a source has one out at a time */
+#define WATCH_MS	 500 /* between two checks of QEMU */
+#define MAX_MESSAGES	 64  /* unanswered requests: a source sends one at a time */
 
 static gboolean agent_hello(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 
@@ -103,7 +103,7 @@ on_message(ControlConn *conn, ControlMessage *message, gpointer data)
 {
 	AgentRun *self = data;
 	if (g_queue_get_length(&self->loop.messages) >= MAX_MESSAGES)
-		return; /* whoever sends so many waits for no answer */
+		return; /* a source that sends so many does not wait for answers */
 	ControlMessage *copy = g_new0(ControlMessage, 1);
 	*copy = *message;
 	message->body = NULL; /* moved */
@@ -130,17 +130,17 @@ answer(AgentRun *self, ControlMessage *message)
 	agent_run_remember_error(self, error);
 	control_conn_reply_error(self->conn, message->id, error);
 	if (self->state == CONTROL_STATE_NEW)
-		self->state = CONTROL_STATE_ENDED; /* we do not understand one another */
+		self->state = CONTROL_STATE_ENDED; /* no common version of the protocol */
 }
 
-/* Tells the source that this side has failed, once; QEMU's last words come with it. */
+/* Tells the source once that this side has failed, with the end of QEMU's standard error. */
 static void
 tell_failure(AgentRun *self, const GError *error)
 {
 	if (self->loop.failure_told)
 		return;
 	self->loop.failure_told = TRUE;
-	process_await_gone(&self->qemu->process, 500); /* let it finish what it has to say */
+	process_await_gone(&self->qemu->process, 500); /* let it write its last lines */
 	g_autofree char *words = qemu_stderr_tail(&self->qemu->words);
 	g_autoptr(GError) whole = g_error_copy(error);
 	if (words != NULL) {
@@ -153,7 +153,7 @@ tell_failure(AgentRun *self, const GError *error)
 	control_conn_notify(self->conn, CONTROL_FAILED, fields);
 }
 
-/* A QEMU that stays after a failed load (exit-on-error off) can still be asked why. */
+/* With exit-on-error off QEMU stays after a failed load and can be asked why it failed. */
 static GError *
 load_error(AgentRun *self)
 {
@@ -166,7 +166,7 @@ load_error(AgentRun *self)
 			   told && info.error_desc != NULL ? info.error_desc : "");
 }
 
-/* (nullable): while QEMU waits for its channels it does not see that one of them will never come. */
+/* (nullable): QEMU waits forever for a channel that was cut before its first bytes. */
 static GError *
 channel_error(AgentRun *self)
 {
@@ -176,7 +176,7 @@ channel_error(AgentRun *self)
 	return failure != NULL ? g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "%s", failure) : NULL;
 }
 
-/* Only until the guest is ours: what a QEMU does after that is its user's affair. */
+/* Only until the guest is ours. What QEMU does after that is its user's business. */
 static gboolean
 qemu_is_watched(AgentRun *self)
 {
@@ -239,14 +239,14 @@ serve_until_over(AgentRun *self)
 	}
 }
 
-/* Is more left than vGPUs? @left: (nullable): why all is not gone. */
+/* May QEMU still be there? @left: (nullable): why something is left. */
 static gboolean
 may_run(const GError *left)
 {
 	return left != NULL && !g_error_matches(left, GW_ERROR, GW_ERROR_VGPU);
 }
 
-/* @left: (nullable): as may_run() has it */
+/* @left: (nullable): as for may_run() */
 static void
 report_place(AgentRun *self, const GError *left)
 {
@@ -277,7 +277,7 @@ set_context(AgentRun *self, GMainContext *context)
 	self->shared.context = context;
 }
 
-/* The connection's rest: what was not committed goes away, then the monitor is given back. */
+/* Undoes what was not committed, then gives the monitor back. */
 static void
 end(AgentRun *self)
 {
@@ -293,7 +293,8 @@ end(AgentRun *self)
 	g_clear_pointer(&self->conn, control_conn_free);
 	g_clear_pointer(&self->load.transport, transport_free);
 	g_clear_pointer(&self->qemu, qemu_free);
-	g_clear_pointer(&self->journal, journal_free); /* unlocked: others may read it now */
+	/* Drops the lock: a recovery may open it from here on. */
+	g_clear_pointer(&self->journal, journal_free);
 }
 
 GwReport *

@@ -7,7 +7,8 @@
 /**
  * agent_run_serve:
  *
- * Serves the connection in the calling thread, with a main context of its own, until its business is over.
+ * Serves the connection in the calling thread, with a main context of its own, until its business
+ * is over.
  *
  * Returns: (transfer full) (nullable): the report of a migration; NULL where none was begun
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Starts the QEMU that a source's VM is to move into, vGPUs first, and takes both away again.
+ * Makes the vGPUs and starts the QEMU that the source's VM is to move into, and removes both again.
  *
- * A command line never comes over the network: the source names a VM, and what is run for it is in a file
- * of this host. vGPUs are made only if the source's could become them; before any is made the journal says
- * which.
+ * A command line never comes over the network: the source names a VM, and the command is in a file
+ * of this host. vGPUs are made only if the source's vGPUs could become them; the journal names them
+ * before the first is made.
  */
 #include "engine/agent/agent-start.h"
 
@@ -27,7 +27,8 @@
 
 #define KILL_TIMEOUT_MS 5000
 
-/* Names come over the network: they are compared with what is here, never made into a path. */
+/* A name comes over the network: it is compared with the names in the files, and never becomes part
+ * of a path. */
 static GwVm *
 find_in_dir(const char *vm_dir, const char *name, GError **error)
 {
@@ -73,7 +74,8 @@ typedef struct {
 	GPid pid;
 } Launch;
 
-/* Some of what a driver can do is told to nobody but the program that opens the vGPU: QEMU, at its start. */
+/* Some of what a driver can do is told to nobody but the program that opens the vGPU: QEMU, at its
+ * start. */
 static const struct {
 	QemuMessage meaning;
 	const char *remedy;
@@ -153,7 +155,8 @@ launch(AgentRun *self, GError **error)
 	return FALSE;
 }
 
-/* The same UUID as at the source where it is free, since some drivers and people know a vGPU by it. */
+/* The same UUID as at the source where it is free, since some drivers and people identify a vGPU by
+ * it. */
 static void
 choose_uuid(const VfioHost *host, GwVmVgpu *vgpu, const GwVgpu *source)
 {
@@ -165,7 +168,7 @@ choose_uuid(const VfioHost *host, GwVmVgpu *vgpu, const GwVgpu *source)
 		uuid != NULL && there == NULL ? g_steal_pointer(&uuid) : g_uuid_string_random();
 }
 
-/* Which of them are to be made: those whose UUID nobody has here. */
+/* For the journal: the vGPUs that will be made, which are those whose UUID is free here. */
 static JsonObject *
 planned_vgpus(const VfioHost *host, const GwVm *vm)
 {
@@ -181,9 +184,9 @@ planned_vgpus(const VfioHost *host, const GwVm *vm)
 	return facts;
 }
 
-/* %TRUE with an absent survey when the source's vGPUs could not become ours: then nothing is made. */
+/* %TRUE with an absent survey when the source's vGPUs cannot become ours: then none is made. */
 static gboolean
-look_at_vgpus(AgentRun *self, const GPtrArray *source, GError **error)
+check_vgpus(AgentRun *self, const GPtrArray *source, GError **error)
 {
 	g_autoptr(VfioHost) host = vgpu_host_open(error);
 	if (host == NULL)
@@ -241,15 +244,15 @@ agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, 
 	self->vm_name = g_strdup(self->start.vm->name);
 	g_autofree char *log_name = g_strconcat(self->start.vm->name, ".qemu.log", NULL);
 	self->start.log_path = g_build_filename(self->config->state_dir, log_name, NULL);
-	if (!open_journal(self, error) || !look_at_vgpus(self, source_vgpus, error))
+	if (!open_journal(self, error) || !check_vgpus(self, source_vgpus, error))
 		return FALSE;
 	if (self->survey != NULL)
-		return TRUE; /* absent: nothing is to be started */
+		return TRUE; /* absent: start nothing */
 	g_autoptr(GError) failure = NULL;
 	if (launch(self, &failure))
 		return journal_append(self->journal, "started", started_facts(self), error);
 	if (g_error_matches(failure, GW_ERROR, GW_ERROR_LAUNCH)) {
-		/* One more thing that stands in the way, and not before the others are told. */
+		/* One more issue of the plan, which is told together with the others. */
 		self->survey = survey_new_absent(failure->message);
 		return TRUE;
 	}
@@ -283,7 +286,8 @@ agent_end_vm(AgentRun *self, GError **error)
 	}
 	if (!process_is_known(&self->start.launched))
 		return TRUE;
-	/* Killed, it leaves its socket behind; the next one would not mind, a person might. */
+	/* A killed QEMU leaves its socket behind. The next QEMU does not care, but a person may
+	 * take it for a running one. */
 	g_unlink(self->start.vm->qmp_path);
 	g_unlink(self->start.log_path);
 	return remove_vgpus(self, error);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The agent: one listening port for control connections and data channels alike, and, for a daemon, the
- * settling of what dead controllers have left on this host. The connections' threads are agent-slots.c's.
+ * The agent: one listening port for control connections and data channels. A daemon also settles
+ * what dead controllers have left on this host. agent-connections.c has the threads of the
+ * connections.
  *
- * Nothing here trusts who connects: what a connection is shows in its first bytes (greeter.c), and only a
- * token that an agent-run handed out opens a channel.
+ * No peer is trusted: acceptor.c tells by the first bytes what a connection is, and only a token
+ * that a run gave to its source opens a channel.
  */
 #include "engine/gw-agent.h"
 
@@ -16,11 +17,12 @@
 #include "engine/gw-session.h"
 #include "engine/agent/acceptor.h"
 #include "engine/control/net.h"
+#include "qmp/source-end.h"
 #include "engine/record/state-dir.h"
 
-#define LISTEN_BACKLOG	  1024 /* a full one makes the kernel drop who calls next, whoever that is */
+#define LISTEN_BACKLOG	  1024 /* the kernel drops every new connection while it is full */
 #define ACCEPT_AT_ONCE	  32
-#define HOLD_MS		  1000
+#define PAUSE_MS	  1000
 #define NOTICES_PER_S	  10
 #define NOTICES_BURST	  50
 #define RECOVER_PERIOD_MS 2000
@@ -34,19 +36,19 @@ struct _GwAgent {
 	GMainContext *context;
 	char *address;
 	GSocket *socket;
-	GSource *acceptor; /* (nullable): while nobody is let in */
-	GSource *holder;   /* (nullable): likewise */
-	GSource *recoverer;
+	GSource *port_watch;	/* (nullable): not while accepting is paused */
+	GSource *pause_end;	/* (nullable): only while accepting is paused */
+	GSource *recover_timer; /* (nullable) */
 	gboolean recovering;
 	char *tls_dir; /* (nullable) */
 	GStrv allowed; /* (nullable) */
 	TlsCreds *tls; /* (nullable) */
 	TlsPumps *pumps;
-	AcceptorSet *greeters;
+	AcceptorSet *acceptors;
 	RateLimiter *notices;
-	guint n_untold;
+	guint n_untold; /* rejections since the last notice of one */
 
-	AgentConnections *slots;
+	AgentConnections *connections;
 	GTask *stopping; /* (nullable) */
 };
 
@@ -61,28 +63,20 @@ enum {
 static guint signals[N_SIGNALS];
 
 static void
-end_source(GSource **source)
-{
-	if (*source != NULL)
-		g_source_destroy(*source);
-	g_clear_pointer(source, g_source_unref);
-}
-
-static void
 gw_agent_finalize(GObject *object)
 {
 	GwAgent *self = GW_AGENT(object);
-	end_source(&self->acceptor);
-	end_source(&self->holder);
-	end_source(&self->recoverer);
+	source_end(&self->port_watch);
+	source_end(&self->pause_end);
+	source_end(&self->recover_timer);
 	g_clear_object(&self->socket);
-	acceptor_set_free(self->greeters);
+	acceptor_set_free(self->acceptors);
 	rate_limiter_free(self->notices);
 	tls_pumps_free(self->pumps);
 	tls_creds_unref(self->tls);
 	g_strfreev(self->allowed);
 	g_free(self->tls_dir);
-	agent_connections_free(self->slots);
+	agent_connections_free(self->connections);
 	g_free(self->config.vm_dir);
 	g_free(self->config.vm_file);
 	g_free(self->config.qmp_path);
@@ -199,58 +193,61 @@ gw_agent_get_address(GwAgent *self)
 static void
 finish_stop_if_idle(GwAgent *self)
 {
-	if (self->stopping == NULL || self->recovering || !agent_connections_is_idle(self->slots))
+	if (self->stopping == NULL || self->recovering ||
+	    !agent_connections_is_idle(self->connections))
 		return;
 	g_autoptr(GTask) task = g_steal_pointer(&self->stopping);
 	g_task_return_boolean(task, TRUE);
 }
 
 static void
-on_slot_event(const char *vm_name, const GwEvent *event, gpointer data)
+on_connection_event(const char *vm_name, const GwEvent *event, gpointer data)
 {
 	g_signal_emit(data, signals[SIGNAL_EVENT], 0, vm_name, event);
 }
 
 static void
-on_slot_ended(const char *vm_name, const GwReport *report, gpointer data)
+on_connection_ended(const char *vm_name, const GwReport *report, gpointer data)
 {
 	g_signal_emit(data, signals[SIGNAL_SESSION_ENDED], 0, vm_name, report);
 }
 
 static void
-on_slots_idle(gpointer data)
+on_connections_idle(gpointer data)
 {
 	finish_stop_if_idle(data);
 }
 
 static void pause_accepting(gpointer data);
 
-static const AgentConnectionsListener slots_listener = { on_slot_event, on_slot_ended,
-							 pause_accepting, on_slots_idle };
+static const AgentConnectionsListener connections_listener = { on_connection_event,
+							       on_connection_ended, pause_accepting,
+							       on_connections_idle };
 
 static gboolean
 take_control(GSocket *socket, const char *peer, gpointer data)
 {
-	AgentConnections *slots = GW_AGENT(data)->slots;
-	if (agent_connections_is_full(slots))
+	AgentConnections *connections = GW_AGENT(data)->connections;
+	if (agent_connections_is_full(connections))
 		return FALSE;
-	agent_connections_add(slots, socket, peer);
+	agent_connections_add(connections, socket, peer);
 	return TRUE;
 }
 
 static gboolean
 take_channel(const ControlPreamble *preamble, int fd, gpointer data)
 {
-	return agent_connections_give_channel(GW_AGENT(data)->slots, preamble, fd);
+	return agent_connections_give_channel(GW_AGENT(data)->connections, preamble, fd);
 }
 
 static gboolean
-expects_channel(const char *pass, gpointer data)
+expects_proof(const char *proof, gpointer data)
 {
-	return agent_connections_expect_proof(GW_AGENT(data)->slots, pass);
+	return agent_connections_expect_proof(GW_AGENT(data)->connections, proof);
 }
 
-/* A flood of strangers must not become one of words: some are told of, and the next one says how many were not. */
+/* A flood of connections must not become a flood of events: their rate is limited, and the next
+ * event tells how many were left out. */
 static void
 reject(const char *peer, const GError *error, gpointer data)
 {
@@ -263,10 +260,10 @@ reject(const char *peer, const GError *error, gpointer data)
 		self->n_untold > 0 ? g_strdup_printf(" (and %u more)", self->n_untold) : NULL;
 	g_autofree char *text = g_strconcat(error->message, more, NULL);
 	self->n_untold = 0;
-	agent_connections_tell(self->slots, NULL, "rejected", peer, text);
+	agent_connections_tell(self->connections, NULL, "rejected", peer, text);
 }
 
-static const AcceptorListener acceptor_listener = { take_control, take_channel, expects_channel,
+static const AcceptorListener acceptor_listener = { take_control, take_channel, expects_proof,
 						    reject };
 
 static gboolean
@@ -277,7 +274,7 @@ on_connection(GSocket *listening, GIOCondition condition, gpointer data)
 		g_autoptr(GSocket) socket = g_socket_accept(listening, NULL, NULL);
 		if (socket == NULL)
 			break;
-		acceptor_set_add(self->greeters, socket);
+		acceptor_set_add(self->acceptors, socket);
 	}
 	return G_SOURCE_CONTINUE;
 }
@@ -285,34 +282,35 @@ on_connection(GSocket *listening, GIOCondition condition, gpointer data)
 static void
 watch_port(GwAgent *self)
 {
-	self->acceptor = g_socket_create_source(self->socket, G_IO_IN, NULL);
-	g_source_set_callback(self->acceptor, G_SOURCE_FUNC(on_connection), self, NULL);
-	g_source_attach(self->acceptor, self->context);
+	self->port_watch = g_socket_create_source(self->socket, G_IO_IN, NULL);
+	g_source_set_callback(self->port_watch, G_SOURCE_FUNC(on_connection), self, NULL);
+	g_source_attach(self->port_watch, self->context);
 }
 
 static gboolean
-on_hold_over(gpointer data)
+on_pause_end(gpointer data)
 {
 	GwAgent *self = data;
-	end_source(&self->holder);
+	source_end(&self->pause_end);
 	watch_port(self);
 	return G_SOURCE_REMOVE;
 }
 
 /*
- * A guest stands still, and its connections are there: whoever calls now may wait in the kernel's queue, where he costs
- * nothing. Not for longer than that queue holds a thousand a second, or others could be kept out.
+ * A guest is stopped, and its own connections have been accepted. New ones can wait in the kernel's
+ * queue, where they cost no processor time. The pause is short enough that a thousand connections a
+ * second do not fill the queue: a full one would keep others out.
  */
 static void
 pause_accepting(gpointer data)
 {
 	GwAgent *self = data;
-	if (self->acceptor == NULL)
+	if (self->port_watch == NULL)
 		return;
-	end_source(&self->acceptor);
-	self->holder = g_timeout_source_new(HOLD_MS);
-	g_source_set_callback(self->holder, on_hold_over, self, NULL);
-	g_source_attach(self->holder, self->context);
+	source_end(&self->port_watch);
+	self->pause_end = g_timeout_source_new(PAUSE_MS);
+	g_source_set_callback(self->pause_end, on_pause_end, self, NULL);
+	g_source_attach(self->pause_end, self->context);
 }
 
 static GSocket *
@@ -376,7 +374,7 @@ on_recovered(GObject *object, GAsyncResult *result, gpointer data)
 	for (guint i = 0; results != NULL && i < results->len; i++) {
 		const GwRecovered *found = g_ptr_array_index(results, i);
 		if (found->acted && found->vm_name != NULL)
-			agent_connections_tell(self->slots, found->vm_name, "recovered",
+			agent_connections_tell(self->connections, found->vm_name, "recovered",
 					       found->session, found->text);
 	}
 	finish_stop_if_idle(self);
@@ -395,7 +393,6 @@ on_recover(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-/* Whom the greeters let in. */
 static gboolean
 init_acceptor(GwAgent *self, GError **error)
 {
@@ -404,11 +401,11 @@ init_acceptor(GwAgent *self, GError **error)
 		if (self->tls == NULL)
 			return FALSE;
 	}
-	const AcceptorConfig terms = { .tls = self->tls,
-				       .pumps = self->pumps,
-				       .allowed = (const char *const *)self->allowed,
-				       .insecure = self->config.insecure };
-	self->greeters = acceptor_set_new(&acceptor_listener, &terms, self);
+	const AcceptorConfig config = { .tls = self->tls,
+					.pumps = self->pumps,
+					.allowed = (const char *const *)self->allowed,
+					.insecure = self->config.insecure };
+	self->acceptors = acceptor_set_new(&acceptor_listener, &config, self);
 	return TRUE;
 }
 
@@ -420,14 +417,15 @@ gw_agent_start(GwAgent *self, GError **error)
 	self->config.agent_id = state_dir_get_agent_id(self->config.state_dir, error);
 	if (self->config.agent_id == NULL)
 		return FALSE;
-	self->slots = agent_connections_new(G_OBJECT(self), &self->config, &slots_listener);
+	self->connections =
+		agent_connections_new(G_OBJECT(self), &self->config, &connections_listener);
 	if (!init_acceptor(self, error) || !open_port(self, error))
 		return FALSE;
 	if (!self->recover)
 		return TRUE;
-	self->recoverer = g_timeout_source_new(RECOVER_PERIOD_MS);
-	g_source_set_callback(self->recoverer, on_recover, self, NULL);
-	g_source_attach(self->recoverer, self->context);
+	self->recover_timer = g_timeout_source_new(RECOVER_PERIOD_MS);
+	g_source_set_callback(self->recover_timer, on_recover, self, NULL);
+	g_source_attach(self->recover_timer, self->context);
 	on_recover(self);
 	return TRUE;
 }
@@ -438,14 +436,14 @@ gw_agent_stop_async(GwAgent *self, GAsyncReadyCallback callback, gpointer data)
 	g_return_if_fail(self->stopping == NULL);
 	self->stopping = g_task_new(self, NULL, callback, data);
 	g_task_set_source_tag(self->stopping, gw_agent_stop_async);
-	end_source(&self->acceptor);
-	end_source(&self->holder);
-	end_source(&self->recoverer);
+	source_end(&self->port_watch);
+	source_end(&self->pause_end);
+	source_end(&self->recover_timer);
 	if (self->socket != NULL)
 		g_socket_close(self->socket, NULL);
 
-	g_clear_pointer(&self->greeters, acceptor_set_free);
-	agent_connections_stop(self->slots);
+	g_clear_pointer(&self->acceptors, acceptor_set_free);
+	agent_connections_stop(self->connections);
 	finish_stop_if_idle(self);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * QEMU's own words, where nothing but the words tells what happened. They are no interface and change between versions,
- * so all of them are in this one table. A phrase is the part of a message that has no names and numbers in it.
+ * QEMU's own words, where nothing but the words tells what happened. They are no interface and
+ * change between versions, so all of them are in this one table. A phrase is the part of a message
+ * that has no names and numbers in it.
  */
 #include "engine/host/qemu-messages.h"
 
@@ -13,12 +14,13 @@ static const struct {
 	const char *phrase;
 	const char *versions; /* that were seen to say it; others may do so too */
 } messages[] = {
-	/* At the source: the driver does not give its state; or the one at the destination does not take it. */
+	/* At the source: the driver does not give its state; or the one at the destination does not
+	 * take it. */
 	{ QEMU_MESSAGE_CAUSE_UNNAMED, "Channel error", "10.0" },
 	{ QEMU_MESSAGE_CAUSE_UNNAMED, "Sibling indicated error", "10.0, 11.1" },
 	{ QEMU_MESSAGE_DEVICE_STATE_FAILED, "Failed setting device state to ", "10.0, 11.1" },
-	/* STOP stands for STOP_COPY too, and RUNNING for RUNNING_P2P. After PRE_COPY alone there is no reset: the device
-	 * goes back to RUNNING. */
+	/* STOP stands for STOP_COPY too, and RUNNING for RUNNING_P2P. After PRE_COPY alone there is
+	 * no reset: the device goes back to RUNNING. */
 	{ QEMU_MESSAGE_DEVICE_RESET, "Failed setting device state to PRE_COPY_P2P", "10.0, 11.1" },
 	{ QEMU_MESSAGE_DEVICE_RESET, "Failed setting device state to STOP", "10.0, 11.1" },
 	{ QEMU_MESSAGE_DEVICE_RESET, "Failed setting device state to RUNNING", "10.0, 11.1" },

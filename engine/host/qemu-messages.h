@@ -7,11 +7,11 @@
 typedef enum {
 	QEMU_MESSAGE_CAUSE_UNNAMED, /* a migration failed; neither device nor reason is named */
 	QEMU_MESSAGE_DEVICE_STATE_FAILED, /* a driver failed a change of its device's state */
-	QEMU_MESSAGE_DEVICE_RESET, /* likewise, on the way to the stop or back: QEMU then resets the device */
-	QEMU_MESSAGE_NO_P2P,	      /* several vGPUs cannot be stopped together */
-	QEMU_MESSAGE_NO_MIGRATION,    /* the driver cannot migrate the vGPU */
-	QEMU_MESSAGE_VIOMMU,	      /* a vGPU does not migrate beside a virtual IOMMU */
-	QEMU_MESSAGE_DIRTY_RATE_BUSY, /* a dirty rate is being measured already */
+	QEMU_MESSAGE_DEVICE_RESET,	  /* likewise, and QEMU has reset the device */
+	QEMU_MESSAGE_NO_P2P,		  /* several vGPUs cannot be stopped together */
+	QEMU_MESSAGE_NO_MIGRATION,	  /* the driver cannot migrate the vGPU */
+	QEMU_MESSAGE_VIOMMU,		  /* a vGPU does not migrate beside a virtual IOMMU */
+	QEMU_MESSAGE_DIRTY_RATE_BUSY,	  /* a dirty rate is being measured already */
 	QEMU_N_MESSAGES,
 } QemuMessage;
 

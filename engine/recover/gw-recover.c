@@ -9,7 +9,8 @@
 #include "engine/gw-error.h"
 #include "engine/gw-session.h"
 #include "engine/util/scoped-context.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/recover-destination.h"
+#include "engine/recover/recover-source.h"
 
 #define RECORD_KEPT_S (7 * 24 * 3600)
 
@@ -40,8 +41,8 @@ settle_destination(const char *state_dir, GwRecovered *result)
 		result->text = g_strdup(error->message);
 }
 
-/* A record that the guest runs at the destination only waits for the other side to hear of it; a side that
- * has not come back in a week will not. */
+/* A record that the guest runs at the destination is kept until the other side knows it. A side
+ * that has not come back within a week will not. */
 static void
 forget_if_old(const char *state_dir, const JournalName *name)
 {
@@ -71,7 +72,7 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume, cons
 		recover_source(journal, assume, tls_dir, result);
 		g_clear_pointer(&journal, journal_free);
 	} else {
-		g_clear_pointer(&journal, journal_free); /* its lock is wanted below */
+		g_clear_pointer(&journal, journal_free); /* settle_destination() locks it */
 		settle_destination(state_dir, result);
 	}
 	if (was_running)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What an agent that died has left on its host.
+ * Settles what an agent that died has left on its host.
  *
  *   the journal's last word     its QEMU        this boot   an earlier boot
  *   begin, started, prepare     any             end it      nothing is left: gone
@@ -10,9 +10,9 @@
  *   committed                   dead            gone        unknown: it may have run
  *   running                     any             it ran: the guest is ours
  *
- * "Gone" lets the source resume, so it is never guessed.
+ * After "gone" the source resumes the guest, so "gone" needs a proof.
  */
-#include "engine/recover/recover.h"
+#include "engine/recover/recover-destination.h"
 
 #include <time.h>
 
@@ -33,7 +33,7 @@ say(char **ret_text, const char *text)
 		*ret_text = g_strdup(text);
 }
 
-/* Attaches to the QEMU that the journal tells of, if it is there and the same one. */
+/* Attaches to the QEMU whose monitor the journal names. */
 static Qemu *
 find_qemu(Journal *journal, GError **error)
 {
@@ -52,7 +52,8 @@ open_process(Journal *journal, Process *process)
 			      (guint64)journal_get_int(journal, "start_ticks", 0));
 }
 
-/* The journal may end between QEMU's start and the line with its pid: then only the monitor knows it. */
+/* The journal may lack the line with the pid, if the agent died just after QEMU's start: then only
+ * the monitor leads to QEMU. */
 static gboolean
 end_qemu(Journal *journal, GError **error)
 {
@@ -70,7 +71,7 @@ end_qemu(Journal *journal, GError **error)
 	return FALSE;
 }
 
-/* (transfer full): what the journal names under "vgpus". */
+/* (transfer full): the ids under "vgpus" in the journal. */
 static GStrv
 read_vgpus(Journal *journal)
 {
@@ -106,7 +107,7 @@ remove_files(Journal *journal)
 		g_unlink(qmp);
 }
 
-/* Once: what is changed after that is somebody else's doing. */
+/* Only once: later changes are not ours. */
 static void
 restore_settings(Journal *journal)
 {
@@ -121,7 +122,7 @@ restore_settings(Journal *journal)
 	g_debug("recover: %s", error->message);
 }
 
-/* Its QEMU is gone. A vGPU that stays is no reason to keep the guest from the source. */
+/* Its QEMU is gone. The source may have the guest back even if a vGPU cannot be removed. */
 static PeerOutcome
 clean_up(Journal *journal, const char *found, char **ret_text, gboolean *ret_is_clean)
 {
@@ -140,7 +141,7 @@ static PeerOutcome
 settle_uncommitted(Journal *journal, char **ret_text, gboolean *ret_is_clean, GError **error)
 {
 	static const char found[] = "it was not committed: the guest belongs to the source";
-	/* A QEMU of somebody else's that has loaded nothing goes on waiting. */
+	/* A QEMU that somebody else started and that has loaded nothing keeps waiting. */
 	if (journal_get_boolean(journal, "owned") || journal_has_phase(journal, "setup"))
 		return end_qemu(journal, error) ? clean_up(journal, found, ret_text, ret_is_clean)
 						: PEER_OUTCOME_UNKNOWN;

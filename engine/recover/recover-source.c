@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a controller that died has left on the source's host.
+ * Settles what a controller that died has left on the source's host.
  *
- * COMMIT is sent only after the source's QEMU has said "completed", so that word is itself the record of
- * whether one may have gone out: with any other status the guest is still ours, and what goes on is
- * cancelled and the guest runs again. With it the agent is asked, and until it has answered nothing is done.
+ * COMMIT is sent only after the source's QEMU has said "completed". So that status is the record of
+ * whether a COMMIT may have been sent. With any other status the guest is still ours: a migration
+ * under way is cancelled and the guest runs again. With "completed" the agent is asked, and nothing
+ * is done until it has answered.
  */
-#include "engine/recover/recover.h"
+#include "engine/recover/recover-source.h"
 
 #include "engine/gw-error.h"
 #include "engine/measure/vgpu-pending.h"
 #include "engine/host/settings.h"
 #include "engine/channel/transport.h"
+#include "engine/recover/recover-destination.h"
 
 #define RUN_TIMEOUT_MS 10000
 
 typedef struct {
 	Journal *journal;
 	GwAssume assume;
-	const char *tls_dir; /* (nullable): in the place of the journal's */
+	const char *tls_dir; /* (nullable): instead of the one in the journal */
 	GwRecovered *result;
-	Qemu *qemu; /* (nullable): it has died */
+	Qemu *qemu; /* NULL: it has died */
 } SourceRecovery;
 
 static void
@@ -40,7 +42,7 @@ leave(SourceRecovery *self, GwPlace place, const char *what, const char *why)
 	self->result->text = g_strdup_printf("%s: %s", what, why);
 }
 
-/* Borrowed, all of it. */
+/* All members are borrowed. */
 static PeerAddress
 peer_address(const SourceRecovery *self)
 {
@@ -84,13 +86,13 @@ resume_here(SourceRecovery *self, const char *text)
 		leave(self, GW_PLACE_UNKNOWN, "the guest should run here, but", error->message);
 		return;
 	}
-	restore(self); /* the guest first: QEMU may take its time to tidy up */
+	restore(self); /* after the guest runs: QEMU may take long to clean up */
 	finish(self, GW_PLACE_SOURCE, text);
 	journal_remove(self->journal);
 }
 
-/* As in source_cleanup(): after the line "running" nobody is asked any more, so the agent may forget; and
- * until it has been told, or the user has spoken for it, the journal stays. */
+/* As in source_cleanup(): after the line "running" the agent is not asked any more, so it may
+ * forget. Until it was told, or the user has answered in its place, the journal stays. */
 static void
 give_up_here(SourceRecovery *self, const char *text)
 {
@@ -139,7 +141,7 @@ ask_peer(SourceRecovery *self)
 		      error != NULL ? error->message : "the journal names no agent");
 }
 
-/* The status of our own migration: what an earlier one has left behind says nothing. */
+/* The status of our own migration: one that an earlier migration has left says nothing. */
 static gboolean
 read_status(SourceRecovery *self, QmpMigrateStatus *ret_status, GError **error)
 {
@@ -193,7 +195,7 @@ recover_source(Journal *journal, GwAssume assume, const char *tls_dir, GwRecover
 	if (journal_has_phase(journal, "running"))
 		give_up_here(&self, "it runs at the destination; ended here");
 	else if (!dead && qemu == NULL)
-		leave(&self, GW_PLACE_UNKNOWN, "its monitor cannot be had",
+		leave(&self, GW_PLACE_UNKNOWN, "its monitor cannot be reached",
 		      error != NULL ? error->message : "the journal names none");
 	else if (!dead && journal_has_phase(journal, "probe"))
 		settle_with_qemu(&self); /* it was never meant to be handed over */

@@ -75,7 +75,7 @@ class Foreign(GodwitCase):
 
     def test_image_refused_is_seen_in_the_events(self):
         self.begin(refuse_image=1)
-        self.refuses("vGPU 'gpu0' came up blank: its driver has not taken the state")
+        self.refuses("vGPU 'gpu0' came up blank: its driver rejected the state")
 
     def test_image_refused_is_read_on_its_standard_error(self):
         self.begin(to_file=True, events="off", refuse_image=1)

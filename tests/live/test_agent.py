@@ -28,7 +28,7 @@ STRANGER = "neither a control connection nor a data channel of ours"
 CASES = {
     "garbage": ((b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",), STRANGER),
     "binary": ((bytes(range(256)) * 16,), STRANGER),
-    "nothing": ((b"",), "said neither hello nor"),
+    "nothing": ((b"",), "sent neither a hello nor"),
     "half_a_line": ((b'{"type": "hel',), ""),
     "not_json": ((b"{type}\n",), "not JSON"),
     "not_an_object": ((b"[1, 2]\n",), STRANGER),
@@ -50,7 +50,7 @@ CASES = {
     "wrong_magic": ((b"gwdatX\0\1" + TOKEN + bytes(4),), STRANGER),
     "wrong_preamble_version": ((b"gwdata\0\7" + TOKEN + bytes(4),), STRANGER),
     "unknown_token": ((PREAMBLE_MAGIC + TOKEN + bytes(4),), "no session waits for this data channel"),
-    "short_preamble": ((PREAMBLE_MAGIC + TOKEN[:3],), "said neither hello nor"),
+    "short_preamble": ((PREAMBLE_MAGIC + TOKEN[:3],), "sent neither a hello nor"),
 }
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A greeter whose listener writes down what it is told.
+ * An acceptor whose listener writes down what it is told.
  */
 #include "tests/rig/door.h"
 
@@ -79,10 +79,10 @@ door_open(Door *self)
 	g_autoptr(GSocket) accepted = NULL;
 
 	self->channel_fd = -1;
-	self->terms.pumps = tls_rig_pumps();
-	if (self->terms.limits == NULL)
-		self->terms.limits = &usual;
-	self->set = acceptor_set_new(&listener, &self->terms, self);
+	self->config.pumps = tls_rig_pumps();
+	if (self->config.limits == NULL)
+		self->config.limits = &usual;
+	self->set = acceptor_set_new(&listener, &self->config, self);
 	tcp_pair(&self->dialled, &accepted);
 	acceptor_set_add(self->set, accepted);
 }

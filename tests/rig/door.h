@@ -3,13 +3,13 @@
 
 #include "engine/agent/acceptor.h"
 
-/* A greeter with one stranger before it, and what it decided about him. */
+/* An acceptor with one connection, and what it decided about that. */
 typedef struct {
 	/* To be set before door_open(). */
 	gboolean waits_for_channel;
 	gboolean is_full;
 	const char *pass; /* (nullable): that a session waits for */
-	AcceptorConfig terms;
+	AcceptorConfig config;
 
 	AcceptorSet *set;
 	GSocket *dialled; /* what the stranger holds */
@@ -26,7 +26,8 @@ typedef struct {
 
 /* Three dear things, however slow or fast the machine is. */
 extern const AcceptorLimits door_narrow;
-/* No patience; all else is as usual, with the patience that a slow machine needs, where nothing is set. */
+/* No patience; all else is as usual, with the patience that a slow machine needs, where nothing is
+ * set. */
 extern const AcceptorLimits door_hasty;
 
 void door_open(Door *self);

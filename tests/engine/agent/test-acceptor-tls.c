@@ -77,9 +77,9 @@ meet(Door *door, Source *source, const char *folder)
 {
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 
-	door->terms.tls = tls_creds_load(host, TLS_SERVER, NULL);
+	door->config.tls = tls_creds_load(host, TLS_SERVER, NULL);
 	source->creds = tls_creds_load(host, TLS_CLIENT, NULL);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(door->terms.tls);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(door->config.tls);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(source->creds);
 	door_open(door);
 	source_run(source, door->dialled);
@@ -93,7 +93,7 @@ end(Door *door)
 	if (door->channel_fd >= 0)
 		close(door->channel_fd);
 	door->channel_fd = -1;
-	g_clear_pointer(&door->terms.tls, tls_creds_unref);
+	g_clear_pointer(&door->config.tls, tls_creds_unref);
 }
 
 static void
@@ -169,9 +169,9 @@ check_terms(gboolean tls, gboolean insecure, const char *says, int code, const c
 {
 	g_auto(Folder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
-	g_auto(Door) door = { .terms = { .insecure = insecure } };
+	g_auto(Door) door = { .config = { .insecure = insecure } };
 
-	door.terms.tls = tls ? tls_creds_load(host, TLS_SERVER, NULL) : NULL;
+	door.config.tls = tls ? tls_creds_load(host, TLS_SERVER, NULL) : NULL;
 	door_open(&door);
 	tcp_send(door.dialled, says, strlen(says));
 	CU_ASSERT_TRUE(test_wait(&door.decided));
@@ -200,10 +200,10 @@ a_slow_handshake_has_an_end(void)
 {
 	g_auto(Folder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
-	g_auto(Door) door = { .terms.limits = &door_hasty };
+	g_auto(Door) door = { .config.limits = &door_hasty };
 	gint64 begun_us = g_get_monotonic_time();
 
-	door.terms.tls = tls_creds_load(host, TLS_SERVER, NULL);
+	door.config.tls = tls_creds_load(host, TLS_SERVER, NULL);
 	door_open(&door);
 	tcp_send(door.dialled, "\x16\x03\x01\x02\x00\x01", 6);
 	CU_ASSERT_TRUE(test_wait(&door.decided));
@@ -231,10 +231,10 @@ a_channel_of_a_session_gets_through_a_flood(void)
 	g_autofree char *pass = control_token_proof(token);
 	g_autoptr(GSocket) listening = tcp_listen("127.0.0.1");
 	g_auto(Door)
-		door = { .waits_for_channel = TRUE, .pass = pass, .terms.limits = &door_narrow };
+		door = { .waits_for_channel = TRUE, .pass = pass, .config.limits = &door_narrow };
 	g_auto(Source) source = { .fd = -1 };
 
-	door.terms.tls = tls_creds_load(host, TLS_SERVER, NULL);
+	door.config.tls = tls_creds_load(host, TLS_SERVER, NULL);
 	source.creds = tls_creds_load(host, TLS_CLIENT, NULL);
 	door_open(&door);
 	for (guint i = 0; i < door_narrow.costly_burst + 2; i++) {

@@ -194,7 +194,7 @@ only_so_many_of_one_address_may_be_undecided(void)
 static void
 control_connections_are_given_out_by_and_by(void)
 {
-	g_auto(Door) door = { .waits_for_channel = TRUE, .terms.limits = &door_narrow };
+	g_auto(Door) door = { .waits_for_channel = TRUE, .config.limits = &door_narrow };
 	g_autoptr(GSocket) listening = tcp_listen("127.0.0.1");
 	g_autoptr(GPtrArray) strangers = g_ptr_array_new_with_free_func(g_object_unref);
 
@@ -229,7 +229,7 @@ without_room_a_session_is_turned_away(void)
 static void
 who_says_nothing_is_turned_away_in_time(void)
 {
-	g_auto(Door) door = { .waits_for_channel = TRUE, .terms.limits = &door_hasty };
+	g_auto(Door) door = { .waits_for_channel = TRUE, .config.limits = &door_hasty };
 	gint64 begun_us = g_get_monotonic_time();
 
 	door_open(&door);
@@ -237,7 +237,7 @@ who_says_nothing_is_turned_away_in_time(void)
 	CU_ASSERT_TRUE(test_wait(&door.decided));
 	gint64 waited_us = g_get_monotonic_time() - begun_us;
 	CU_ASSERT_TRUE(waited_us >= 290000);
-	TEST_STRING(door.rejected, "said neither hello nor whose channel it is in time");
+	TEST_STRING(door.rejected, "sent neither a hello nor a channel's token in time");
 	check_shown_out(door.dialled, door.rejected);
 }
 

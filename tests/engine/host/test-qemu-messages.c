@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * QEMU's words and what they mean, by lines as QEMU writes them. Those without a device were recorded from Debian's 7.2
- * and 10.0; those of VFIO devices are the formats of the binaries with a device of the lab in them.
+ * QEMU's words and what they mean, by lines as QEMU writes them. Those without a device were
+ * recorded from Debian's 7.2 and 10.0; those of VFIO devices are the formats of the binaries with a
+ * device of the lab in them.
  */
 #include <CUnit/CUnit.h>
 

@@ -12,7 +12,7 @@
 #include "engine/gw-error.h"
 #include "engine/record/journal.h"
 #include "engine/util/scoped-context.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/recover-destination.h"
 #include "tests/rig/test-util.h"
 
 #define SESSION "6b0d0d3c-6f0a-4b57-9a8e-0d7e5a1c2b3d"

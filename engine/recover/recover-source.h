@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/gw-recover.h"
+#include "engine/record/journal.h"
+
+/**
+ * recover_source:
+ * @tls_dir: (nullable): as for gw_recover()
+ * @result: gets everything but its names
+ *
+ * Settles the source's side of @journal. Needs a private context on the thread.
+ */
+void recover_source(Journal *journal, GwAssume assume, const char *tls_dir, GwRecovered *result);
