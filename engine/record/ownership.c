@@ -80,7 +80,21 @@ state_clear(OwnershipState *self)
 	g_free(self->session);
 	g_free(self->peer.host);
 	g_free(self->peer.subject);
+	g_free(self->peer.agent);
+	g_free(self->peer.token);
 	*self = (OwnershipState){ 0 };
+}
+
+static OwnershipPeer
+peer_copy(const OwnershipPeer *peer)
+{
+	return (OwnershipPeer){
+		.host = g_strdup(peer->host),
+		.port = peer->port,
+		.subject = g_strdup(peer->subject),
+		.agent = g_strdup(peer->agent),
+		.token = g_strdup(peer->token),
+	};
 }
 
 /* Moves @from into @self. */
@@ -156,8 +170,7 @@ ownership_apply(Ownership *self, OwnershipEvent event, const char *session,
 	}
 	OwnershipState next = { .place = to, .session = g_strdup(session), .since_s = now_s };
 	if (peer != NULL)
-		next.peer = (OwnershipPeer){ g_strdup(peer->host), peer->port,
-					     g_strdup(peer->subject) };
+		next.peer = peer_copy(peer);
 	if (is_open(to))
 		state_take(&self->before, &self->now);
 	else
@@ -254,6 +267,8 @@ state_to_node(const OwnershipState *self)
 	if (self->peer.port != 0)
 		json_object_set_int_member(object, "peer_port", self->peer.port);
 	fields_add_string(object, "peer_subject", self->peer.subject);
+	fields_add_string(object, "peer_agent", self->peer.agent);
+	fields_add_string(object, "peer_token", self->peer.token);
 	if (self->since_s > 0)
 		json_object_set_int_member(object, "since_s", self->since_s);
 	if (self->confirmed)
@@ -316,6 +331,8 @@ read_state(Fields *outer, const char *name, FieldsNeed need, OwnershipState *sel
 		(guint16)CLAMP(fields_count(&fields, "peer_port", FIELDS_OPTIONAL), 0, G_MAXUINT16);
 	self->peer.subject =
 		fields_string(&fields, "peer_subject", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
+	self->peer.agent = fields_string(&fields, "peer_agent", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	self->peer.token = fields_string(&fields, "peer_token", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	self->since_s = MAX(fields_count(&fields, "since_s", FIELDS_OPTIONAL), 0);
 	self->confirmed = fields_boolean(&fields, "confirmed", FIELDS_OPTIONAL);
 	(void)!fields_end_inner(&fields, outer);

@@ -30,6 +30,8 @@ typedef struct {
 	char *host;    /* (nullable) */
 	guint16 port;  /* 0: not known */
 	char *subject; /* (nullable): of its TLS certificate */
+	char *agent;   /* (nullable): the id of the agent there */
+	char *token; /* (nullable): of the session: what this host proves itself with to that agent */
 } OwnershipPeer;
 
 typedef struct {

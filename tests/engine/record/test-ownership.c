@@ -19,7 +19,8 @@
 typedef char *Folder;
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
 
-static const OwnershipPeer peer = { (char *)"192.0.2.2", 49160, (char *)"CN=b" };
+static const OwnershipPeer peer = { (char *)"192.0.2.2", 49160, (char *)"CN=b", (char *)"agent",
+				    (char *)"0a0b" };
 
 static void
 does(Ownership *record, OwnershipEvent event, const char *session, OwnershipPlace place)
@@ -131,6 +132,8 @@ the_file_has_all_of_it(void)
 	g_autofree char *text_again = ownership_to_json(again);
 	CU_ASSERT_STRING_EQUAL(text, text_again);
 	CU_ASSERT_FALSE(ownership_is_from_earlier_boot(again));
+	CU_ASSERT_STRING_EQUAL(again->now.peer.agent, "agent");
+	CU_ASSERT_STRING_EQUAL(again->now.peer.token, "0a0b");
 	does(again, OWNERSHIP_UNDO, S1, OWNERSHIP_HERE);
 	CU_ASSERT_STRING_EQUAL(ownership_find_taken(again, S2)->token, "00ff");
 }
