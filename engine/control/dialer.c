@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The way to an agent. Whoever needs a connection, for messages or for QEMU's stream, gets it here and sees
- * only a stream.
+ * The way to an agent. Who needs a connection, for messages or for QEMU's stream, gets it here and sees
+ * only a stream. What this host alone is to blame for (its certificates, its own refusal of plain text) is said of
+ * the source.
  */
 #include "engine/control/dialer.h"
 
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
+#include "engine/util/error-host.h"
 
 #define HANDSHAKE_TIMEOUT_MS 5000
 
@@ -36,8 +38,10 @@ dialer_new(const PeerAddress *address, GError **error)
 	g_autoptr(TlsCreds) tls = NULL;
 	if (address->tls_dir != NULL) {
 		tls = tls_creds_load(address->tls_dir, TLS_CLIENT, error);
-		if (tls == NULL)
+		if (tls == NULL) {
+			error_add_side(error, SIDE_SOURCE);
 			return NULL;
+		}
 	}
 	Dialer *self = g_new0(Dialer, 1);
 	self->data_tcp = -1;
@@ -114,16 +118,30 @@ encrypt(Dialer *self, int fd, NetUse use, const guint8 *token, GCancellable *can
 	return inner;
 }
 
+static GSocket *
+connect_tcp(Dialer *self, NetUse use, const NetTuning *tuning, GCancellable *cancellable,
+	    GError **error)
+{
+	const PeerAddress *address = &self->address;
+	g_autoptr(GError) cause = NULL;
+	GSocket *socket =
+		net_connect(address->host, address->port, use,
+			    address->insecure || self->tls != NULL, tuning, cancellable, &cause);
+	if (socket != NULL)
+		return socket;
+	if (!g_error_matches(cause, GW_ERROR, GW_ERROR_UNREACHABLE))
+		error_add_side(&cause, SIDE_SOURCE);
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return NULL;
+}
+
 GSocket *
 dialer_connect(Dialer *self, NetUse use, const guint8 *token, const NetTuning *tuning,
 	       GCancellable *cancellable, GError **error)
 {
-	const PeerAddress *address = &self->address;
 	tls_info_clear(&self->info);
 	self->info = (TlsInfo){ .here = "none", .there = "none" };
-	g_autoptr(GSocket) socket =
-		net_connect(address->host, address->port, use,
-			    address->insecure || self->tls != NULL, tuning, cancellable, error);
+	g_autoptr(GSocket) socket = connect_tcp(self, use, tuning, cancellable, error);
 	forget_tcp(self);
 	if (socket != NULL && use == NET_DATA)
 		self->data_tcp = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
@@ -132,6 +150,7 @@ dialer_connect(Dialer *self, NetUse use, const guint8 *token, const NetTuning *t
 	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
 	if (fd < 0) {
 		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no descriptor for a handshake");
+		error_add_side(error, SIDE_SOURCE);
 		return NULL;
 	}
 	int inner = encrypt(self, fd, use, token, cancellable, error);
