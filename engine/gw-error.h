@@ -22,11 +22,12 @@ typedef enum {
 	GW_ERROR_MIGRATION,    /* QEMU failed the migration */
 	GW_ERROR_NO_CONVERGENCE, /* the time-out came before the guest's writes were caught up with */
 	GW_ERROR_REFUSED,	 /* the destination could not run what it had received */
-	GW_ERROR_UNKNOWN,   /* nobody can know where the guest runs: see rule 4 of the design */
-	GW_ERROR_HOOK,	    /* the user's hook said no */
-	GW_ERROR_STATE_DIR, /* the journal cannot be written */
-	GW_ERROR_VGPU,	    /* a vGPU could not be made, found or removed */
-	GW_ERROR_CANCELLED, /* only as a code in reports */
+	GW_ERROR_UNKNOWN,      /* nobody can know where the guest runs: see rule 4 of the design */
+	GW_ERROR_HOOK,	       /* the user's hook said no */
+	GW_ERROR_STATE_DIR,    /* the journal cannot be written */
+	GW_ERROR_VGPU,	       /* a vGPU could not be made, found or removed */
+	GW_ERROR_UNKNOWN_HOST, /* the agent's name does not resolve to an address */
+	GW_ERROR_CANCELLED,    /* only as a code in reports */
 } GwError;
 
 #define GW_ERROR (gw_error_quark())

@@ -36,6 +36,8 @@ static const char *const by_code[] = {
 		"make the state folder writable, or choose another one with --state-dir",
 	[GW_ERROR_VGPU] =
 		"look at that host's vGPUs with 'godwit mdev list' and 'godwit mdev types'",
+	[GW_ERROR_UNKNOWN_HOST] =
+		"correct the name in --to, or add it to the DNS or to /etc/hosts of this host",
 	[GW_ERROR_CANCELLED] = "try again when you are ready",
 };
 

@@ -43,8 +43,8 @@ const char *dialer_plan_channels(Dialer *self, gint64 bytes);
  * Blocks, 5 s at most an address and 5 s for the handshake. What comes back is a connected stream of ours alone; it
  * need not be TCP.
  *
- * Returns: (transfer full): NULL with %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE, %GW_ERROR_TLS, %GW_ERROR_BUSY or
- *   %G_IO_ERROR_CANCELLED
+ * Returns: (transfer full): NULL with %GW_ERROR_UNKNOWN_HOST, %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE,
+ *   %GW_ERROR_TLS, %GW_ERROR_BUSY or %G_IO_ERROR_CANCELLED
  */
 GSocket *dialer_connect(Dialer *self, NetUse use, const guint8 *token, const NetTuning *tuning,
 			GCancellable *cancellable, GError **error);

@@ -190,6 +190,22 @@ tune(GSocket *socket, const NetTuning *tuning, GError **error)
 	return tuning->congestion == NULL || set_congestion(fd, tuning->congestion, error);
 }
 
+/* A name that this host does not know says nothing of an agent there. */
+static void
+set_dial_error(GError **error, const char *host, guint16 port, const char *local, GError *cause)
+{
+	if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		g_propagate_error(error, g_error_copy(cause));
+	else if (cause->domain == G_RESOLVER_ERROR)
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN_HOST,
+			    "the name '%s' does not resolve to an address: %s", host,
+			    cause->message);
+	else
+		g_set_error(error, GW_ERROR, GW_ERROR_UNREACHABLE, "no agent at %s port %u%s%s: %s",
+			    host, port, local != NULL ? " from " : "", local != NULL ? local : "",
+			    cause->message);
+}
+
 static GSocketConnection *
 dial(const char *host, guint16 port, const char *local, GCancellable *cancellable, GError **error)
 {
@@ -204,12 +220,8 @@ dial(const char *host, guint16 port, const char *local, GCancellable *cancellabl
 	g_autoptr(GError) cause = NULL;
 	GSocketConnection *connection =
 		g_socket_client_connect(client, target, cancellable, &cause);
-	if (connection == NULL && g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-		g_propagate_error(error, g_steal_pointer(&cause));
-	else if (connection == NULL)
-		g_set_error(error, GW_ERROR, GW_ERROR_UNREACHABLE, "no agent at %s port %u%s%s: %s",
-			    host, port, local != NULL ? " from " : "", local != NULL ? local : "",
-			    cause->message);
+	if (connection == NULL)
+		set_dial_error(error, host, port, local, cause);
 	return connection;
 }
 

@@ -48,7 +48,8 @@ char *net_peer_group(GSocket *socket);
  *
  * Blocks, 5 s at most an address.
  *
- * Returns: (transfer full): NULL with %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE or %G_IO_ERROR_CANCELLED
+ * Returns: (transfer full): NULL with %GW_ERROR_UNKNOWN_HOST, %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE or
+ *   %G_IO_ERROR_CANCELLED
  */
 GSocket *net_connect(const char *host, guint16 port, NetUse use, gboolean insecure,
 		     const NetTuning *tuning, GCancellable *cancellable, GError **error);

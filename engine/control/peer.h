@@ -26,8 +26,8 @@ void peer_watch(ControlConn *conn, guint timeout_ms);
  *
  * Connects and agrees on a version.
  *
- * Returns: (transfer full): NULL with %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE, %GW_ERROR_PROTOCOL,
- *   %GW_ERROR_PEER_LOST or %G_IO_ERROR_CANCELLED
+ * Returns: (transfer full): NULL with %GW_ERROR_UNKNOWN_HOST, %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE,
+ *   %GW_ERROR_PROTOCOL, %GW_ERROR_PEER_LOST or %G_IO_ERROR_CANCELLED
  */
 Peer *peer_connect(const PeerAddress *address, ControlHandler handler, gpointer data,
 		   GCancellable *cancellable, GError **error);

@@ -10,6 +10,7 @@
 #include "qmp/await.h"
 #include "tests/rig/model-qemu.h"
 #include "tests/rig/test-util.h"
+#include "tools/advice.h"
 
 typedef char *Folder;
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
@@ -84,8 +85,20 @@ no_certificates(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(report->error_message, ".pem': "));
 }
 
+/* No resolver asks a server for such a name. */
+static void
+a_name_that_does_not_resolve(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(GwReport) report = migrate(folder, "no..such", NULL);
+
+	check(report, GW_ERROR_UNKNOWN_HOST, "source: the name 'no..such' does not resolve");
+	CU_ASSERT_PTR_NULL(strstr(advice_for(report), "godwitd"));
+}
+
 CU_TestInfo suite_session_local[] = {
 	{ "a key that others can read", a_key_that_others_can_read },
 	{ "no certificates", no_certificates },
+	{ "a name that does not resolve", a_name_that_does_not_resolve },
 	CU_TEST_INFO_NULL,
 };
