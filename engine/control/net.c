@@ -4,7 +4,7 @@
  * Sockets and their options.
  *
  * Whether a peer lives is told by the control connection's heartbeat and by looks at the data channels
- * (tcp-look.c); keep-alive is for what neither of them watches. TCP_USER_TIMEOUT is not set: Linux counts a
+ * (tcp-info.c); keep-alive is for what neither of them watches. TCP_USER_TIMEOUT is not set: Linux counts a
  * closed receive window against it (tcp_probe_timer), and a destination QEMU that loads a large device state
  * reads nothing for as long as that takes, so the option would cut a healthy stream.
  */

@@ -2,7 +2,7 @@
 /*
  * GwReport as JSON, in the form that the design lays down: times in microseconds, sizes in bytes, what is
  * not known is absent. Reading is the exact inverse of writing. A file may be anything: it is framed first,
- * which bounds its size and its depth, and each member is checked by fields.c.
+ * which bounds its size and its depth, and each member is checked by json-fields.c.
  */
 #include "engine/data/report-json.h"
 

@@ -19,7 +19,7 @@
  *   believed after three samples; a rate, which may be a burst, after three passes that took five seconds together.
  *   Stuck is what has had all that is allowed for six passes and ten seconds, and is no nearer to an end.
  * - A vGPU that keeps as much dirty as it had, in the time in which all of it could have been sent, will keep it
- *   (standing.c): that is seen and no estimate, so the limit goes there at once.
+ *   (vram-plateau.c): that is seen and no estimate, so the limit goes there at once.
  * - Throttling slows vCPUs, and no GPU: it is for RAM only.
  */
 #include "engine/forecast/converge.h"

@@ -3,7 +3,7 @@
 
 #include "engine/gw-sample.h"
 
-/* What of the vGPUs' memory stays dirty however much of it is sent: see standing.c. All 0: nothing is known. Pure. */
+/* What of the vGPUs' memory stays dirty however much of it is sent: see vram-plateau.c. All 0: nothing is known. Pure. */
 typedef struct {
 	gint64 began_us; /* of the window that is being seen; 0: none */
 	double least_bytes;

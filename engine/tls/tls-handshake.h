@@ -3,7 +3,7 @@
 
 #include "engine/tls/tls.h"
 
-/* What the parts of a handshake share: tls.c, tls-hello.c, tls-words.c. */
+/* What the parts of a handshake share: tls.c, tls-hello.c, tls-error.c. */
 
 #define TLS_REFUSAL_BYTES 512 /* of an agent's reason, in words */
 
@@ -36,5 +36,5 @@ gboolean tls_hello_prepare(TlsHandshake *self);
 /* For a server's contexts; each SSL made from it must have its TlsHandshake as app data. */
 void tls_hello_install(SSL_CTX *context);
 
-/* tls-words.c: a failed step in words for people. Empties OpenSSL's queue. */
+/* tls-error.c: a failed step in words for people. Empties OpenSSL's queue. */
 void tls_set_error(TlsHandshake *self, GError **error);

@@ -4,7 +4,7 @@
 #include <json-glib/json-glib.h>
 
 /* Reads the members of a JSON object that is not trusted, and writes those of one that is ours. See
- * fields.c for how an error is kept. */
+ * json-fields.c for how an error is kept. */
 typedef struct {
 	JsonObject *object; /* (borrowed), (nullable) after an error */
 	const char *path;   /* (borrowed): what an error begins with: "plan", "samples[3]" */
