@@ -12,6 +12,7 @@
 
 #include "engine/agent/agent-commit.h"
 #include "engine/agent/agent-prepare.h"
+#include "engine/data/report-json.h"
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/control/net.h"
@@ -264,10 +265,8 @@ report_place(AgentRun *self, const GError *left)
 	report->error_phase = g_strdup(recorder_get_phase(self->recorder));
 	report->left_over = left != NULL ? g_strdup(left->message) : NULL;
 	report->vm_runs_on = may_run(left) ? GW_PLACE_UNKNOWN : GW_PLACE_SOURCE;
-	report->outcome = may_run(left)					? GW_OUTCOME_UNKNOWN
-			  : report->error_code == GW_ERROR_CANCELLED	? GW_OUTCOME_CANCELLED
-			  : report->error_code == GW_ERROR_INCOMPATIBLE ? GW_OUTCOME_INCOMPATIBLE
-									: GW_OUTCOME_FAILED;
+	report->outcome =
+		may_run(left) ? GW_OUTCOME_UNKNOWN : outcome_from_error_code(report->error_code);
 }
 
 static void

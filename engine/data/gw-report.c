@@ -52,6 +52,25 @@ outcome_from_string(const char *word, GwOutcome *ret_outcome)
 	return TRUE;
 }
 
+static const struct {
+	GwError code;
+	GwOutcome outcome;
+} failures[] = {
+	{ GW_ERROR_CANCELLED, GW_OUTCOME_CANCELLED },
+	{ GW_ERROR_INCOMPATIBLE, GW_OUTCOME_INCOMPATIBLE },
+	{ GW_ERROR_NO_CONVERGENCE, GW_OUTCOME_NO_CONVERGENCE },
+	{ GW_ERROR_UNKNOWN, GW_OUTCOME_UNKNOWN },
+};
+
+GwOutcome
+outcome_from_error_code(GwError code)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(failures); i++)
+		if (failures[i].code == code)
+			return failures[i].outcome;
+	return GW_OUTCOME_FAILED;
+}
+
 const char *
 gw_place_to_string(GwPlace place)
 {

@@ -18,4 +18,6 @@ GwReportVgpu *report_add_vgpu(GwReport *self, const char *id, const char *type, 
 
 /* %FALSE for a word that is not known. */
 gboolean outcome_from_string(const char *word, GwOutcome *ret_outcome);
+/* How a migration ends that fails with @code, as long as it is known where the guest runs. */
+GwOutcome outcome_from_error_code(GwError code);
 gboolean place_from_string(const char *word, GwPlace *ret_place);

@@ -87,25 +87,6 @@ place_after_failure(SourceRun *run, gboolean undone)
 	return undone && run->qemu->closed == NULL ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
 }
 
-static const struct {
-	GwError code;
-	GwOutcome outcome;
-} outcomes[] = {
-	{ GW_ERROR_CANCELLED, GW_OUTCOME_CANCELLED },
-	{ GW_ERROR_INCOMPATIBLE, GW_OUTCOME_INCOMPATIBLE },
-	{ GW_ERROR_NO_CONVERGENCE, GW_OUTCOME_NO_CONVERGENCE },
-	{ GW_ERROR_UNKNOWN, GW_OUTCOME_UNKNOWN },
-};
-
-static GwOutcome
-outcome_of(GwError code)
-{
-	for (guint i = 0; i < G_N_ELEMENTS(outcomes); i++)
-		if (outcomes[i].code == code)
-			return outcomes[i].outcome;
-	return GW_OUTCOME_FAILED;
-}
-
 static void
 report_error(SourceRun *run, const char *phase, const GError *error, const GError *undo_error)
 {
@@ -161,7 +142,7 @@ fail(SourceRun *run, guint failed_step, const GError *error)
 {
 	GwReport *report = recorder_get_report(run->recorder);
 	g_autoptr(GError) undo_error = NULL;
-	report->outcome = outcome_of(gw_error_code(error));
+	report->outcome = outcome_from_error_code(gw_error_code(error));
 	run->failure = error;
 	if (report->outcome == GW_OUTCOME_UNKNOWN) {
 		report->vm_runs_on = GW_PLACE_UNKNOWN;

@@ -377,7 +377,22 @@ error_words_go_both_ways(void)
 	CU_ASSERT_STRING_EQUAL(gw_error_code_to_string((GwError)999), "failed");
 }
 
+/* Every code that has no outcome of its own is a plain failure. */
+static void
+outcome_follows_from_the_code(void)
+{
+	for (guint i = 0; i <= GW_ERROR_CANCELLED; i++) {
+		GwOutcome expected = i == GW_ERROR_CANCELLED	    ? GW_OUTCOME_CANCELLED
+				     : i == GW_ERROR_INCOMPATIBLE   ? GW_OUTCOME_INCOMPATIBLE
+				     : i == GW_ERROR_NO_CONVERGENCE ? GW_OUTCOME_NO_CONVERGENCE
+				     : i == GW_ERROR_UNKNOWN	    ? GW_OUTCOME_UNKNOWN
+								    : GW_OUTCOME_FAILED;
+		CU_ASSERT_EQUAL(outcome_from_error_code((GwError)i), expected);
+	}
+}
+
 CU_TestInfo suite_report[] = {
+	{ "the outcome follows from the code", outcome_follows_from_the_code },
 	{ "the JSON is as promised", json_is_as_promised },
 	{ "a report is read as it was written", report_is_read_as_it_was_written },
 	{ "truncated reports are refused", truncated_reports_are_refused },
