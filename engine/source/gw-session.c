@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The public face of source-run.c: keeps the options, runs the migration in a thread of its own and brings
- * what it tells to the caller's main context.
+ * The public side of source-run.c: keeps the options, runs the migration in a thread of its own and
+ * emits its signals in the caller's main context.
  */
 #include "engine/gw-session.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/control/net.h"
-#include "engine/tls/openssl.h"
+#include "engine/data/transport-kind.h"
 #include "engine/source/source-run.h"
+#include "engine/tls/openssl.h"
 
 #define DEFAULT_UNSENT_BYTES (128 * 1024)
 
@@ -34,12 +34,12 @@ enum {
 static guint signals[N_SIGNALS];
 
 static void
-way_free(gpointer data)
+data_path_free(gpointer data)
 {
-	DataPath *way = data;
-	g_free(way->local);
-	g_free(way->host);
-	g_free(way);
+	DataPath *path = data;
+	g_free(path->local);
+	g_free(path->host);
+	g_free(path);
 }
 
 static void
@@ -54,7 +54,7 @@ gw_session_finalize(GObject *object)
 	g_strfreev(self->options.capabilities);
 	g_strfreev(self->options.allowed);
 	g_free(self->options.congestion);
-	g_ptr_array_unref(self->options.ways);
+	g_ptr_array_unref(self->options.data_paths);
 	g_clear_pointer(&self->context, g_main_context_unref);
 	G_OBJECT_CLASS(gw_session_parent_class)->finalize(object);
 }
@@ -77,7 +77,7 @@ gw_session_init(GwSession *self)
 {
 	self->options.downtime_limit_us = 300 * 1000;
 	self->options.unsent_bytes = DEFAULT_UNSENT_BYTES;
-	self->options.ways = g_ptr_array_new_with_free_func(way_free);
+	self->options.data_paths = g_ptr_array_new_with_free_func(data_path_free);
 	self->options.on_stall = GW_ON_STALL_ABORT;
 	self->options.state_dir = gw_default_state_dir();
 }
@@ -194,10 +194,10 @@ gw_session_add_bind(GwSession *self, const char *local, const char *host, GError
 {
 	if (!net_check_local(local, error))
 		return FALSE;
-	DataPath *way = g_new0(DataPath, 1);
-	way->local = g_strdup(local);
-	way->host = g_strdup(host);
-	g_ptr_array_add(self->options.ways, way);
+	DataPath *path = g_new0(DataPath, 1);
+	path->local = g_strdup(local);
+	path->host = g_strdup(host);
+	g_ptr_array_add(self->options.data_paths, path);
 	return TRUE;
 }
 
@@ -244,7 +244,7 @@ gw_session_set_insecure(GwSession *self, gboolean insecure)
 void
 gw_session_set_tls_dir(GwSession *self, const char *path)
 {
-	/* The journal names it to whoever settles the run later, from another folder. */
+	/* The journal names it too, and `godwit recover` may run in another folder. */
 	g_free(self->options.peer.tls_dir);
 	self->options.peer.tls_dir = path != NULL ? g_canonicalize_filename(path, NULL) : NULL;
 }
@@ -277,7 +277,7 @@ typedef struct {
 } EventNotice;
 
 static void
-emission_free(gpointer data)
+event_notice_free(gpointer data)
 {
 	EventNotice *self = data;
 	g_object_unref(self->session);
@@ -299,7 +299,7 @@ emit(gpointer data)
 }
 
 static EventNotice *
-emission_new(gpointer session, guint signal)
+event_notice_new(gpointer session, guint signal)
 {
 	EventNotice *self = g_new0(EventNotice, 1);
 	self->session = g_object_ref(session);
@@ -308,34 +308,34 @@ emission_new(gpointer session, guint signal)
 }
 
 static void
-send_emission(EventNotice *self)
+event_notice_send(EventNotice *self)
 {
 	g_main_context_invoke_full(self->session->context, G_PRIORITY_DEFAULT, emit, self,
-				   emission_free);
+				   event_notice_free);
 }
 
 static void
 on_phase(const char *name, gpointer data)
 {
-	EventNotice *emission = emission_new(data, SIGNAL_PHASE);
-	emission->phase = g_strdup(name);
-	send_emission(emission);
+	EventNotice *notice = event_notice_new(data, SIGNAL_PHASE);
+	notice->phase = g_strdup(name);
+	event_notice_send(notice);
 }
 
 static void
 on_sample(const GwSample *sample, gpointer data)
 {
-	EventNotice *emission = emission_new(data, SIGNAL_SAMPLE);
-	emission->sample = gw_sample_copy(sample);
-	send_emission(emission);
+	EventNotice *notice = event_notice_new(data, SIGNAL_SAMPLE);
+	notice->sample = gw_sample_copy(sample);
+	event_notice_send(notice);
 }
 
 static void
 on_event(const GwEvent *event, gpointer data)
 {
-	EventNotice *emission = emission_new(data, SIGNAL_EVENT);
-	emission->event = gw_event_copy(event);
-	send_emission(emission);
+	EventNotice *notice = event_notice_new(data, SIGNAL_EVENT);
+	notice->event = gw_event_copy(event);
+	event_notice_send(notice);
 }
 
 static const RecorderListener listener = { on_phase, on_sample, on_event };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The source's data channels: a connection each, to the agent's one port, and each says first whose it is.
+ * The source's data channels: one connection each, to the agent's only port. Each begins with a
+ * preamble that says to which session it belongs.
  */
-#include "engine/source/source-run.h"
+#include "engine/source/source-channels.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -16,22 +17,23 @@
 #include "engine/data/report-json.h"
 
 static NetTuning
-tuning_of(const SourceOptions *options, guint index)
+choose_tuning(const SourceOptions *options, guint index)
 {
 	NetTuning tuning = { .unsent_bytes = options->unsent_bytes };
 	if (options->congestion == NULL)
 		tuning.congestion = net_choose_congestion();
 	else if (strcmp(options->congestion, NET_CONGESTION_AS_IT_IS) != 0)
 		tuning.congestion = options->congestion;
-	if (options->ways == NULL || options->ways->len == 0)
+	if (options->data_paths == NULL || options->data_paths->len == 0)
 		return tuning;
-	const DataPath *way = g_ptr_array_index(options->ways, index % options->ways->len);
-	tuning.local = way->local;
-	tuning.host = way->host;
+	const DataPath *path =
+		g_ptr_array_index(options->data_paths, index % options->data_paths->len);
+	tuning.local = path->local;
+	tuning.host = path->host;
 	return tuning;
 }
 
-/* Connects channel @index and says whose it is. Returns: the descriptor, or -1 */
+/* Connects channel @index and sends its preamble. Returns: the descriptor, or -1 */
 static int
 open_one(SourceRun *run, const guint8 token[CONTROL_TOKEN_BYTES], guint index, GError **error)
 {
@@ -40,15 +42,16 @@ open_one(SourceRun *run, const guint8 token[CONTROL_TOKEN_BYTES], guint index, G
 	memcpy(preamble.token, token, CONTROL_TOKEN_BYTES);
 	control_preamble_format(&preamble, bytes);
 
-	const NetTuning tuning = tuning_of(run->options, index);
+	const NetTuning tuning = choose_tuning(run->options, index);
 	g_autoptr(GSocket) socket = dialer_connect(run->peer->dialer, NET_DATA, token, &tuning,
 						   run->cancellable, error);
-	/* A new connection's buffer takes 28 bytes at once, so there is no half-sent case to handle. */
+	/* The buffer of a new connection always has room for 28 bytes, so none is left to send. */
 	if (socket == NULL ||
 	    g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes)
 		return -1;
 	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
-	/* QEMU wants it blocking, as its own sockets are; GSocket's never is, whatever it is told. */
+	/* QEMU needs a blocking socket. A GSocket's own descriptor never blocks, so its copy is
+	 * changed. */
 	if (fd >= 0)
 		g_unix_set_fd_nonblocking(fd, FALSE, NULL);
 	else
@@ -68,7 +71,7 @@ gboolean
 source_open_channels(SourceRun *run, GArray *fds, GArray *tcps, GError **error)
 {
 	guint8 token[CONTROL_TOKEN_BYTES];
-	if (!control_token_from_string(run->token, token)) {
+	if (!control_token_from_string(run->channels.token, token)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "the agent gave no usable token");
 		error_add_side(error, SIDE_DESTINATION);
 		return FALSE;

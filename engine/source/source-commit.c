@@ -3,23 +3,25 @@
 /*
  * The source's last two steps: commit and cleanup.
  *
- * COMMIT goes out only after the source's QEMU has said "completed" (or is proven dead with the destination
- * complete). From that instant until an answer is here nobody on this side may let the guest run: a lost
- * answer is asked for again, on a new connection, and if it cannot be had the run ends as unknown with its
- * journal in place, for `godwit recover`.
+ * COMMIT is sent only after the source's QEMU has said "completed" (or is proven dead, and the
+ * destination has loaded everything). From then until the answer arrives the guest must not run
+ * here. A lost answer is asked for again on a new connection. If that fails too the outcome is
+ * "unknown", and the journal stays for `godwit recover`.
  */
-#include "engine/source/source-run.h"
+#include "engine/source/source-commit.h"
 
-#include "engine/util/json-fields.h"
-#include "engine/gw-error.h"
-#include "engine/util/error-host.h"
-#include "engine/record/learning-file.h"
 #include "engine/data/report-json.h"
+#include "engine/gw-error.h"
 #include "engine/host/vgpu-host.h"
+#include "engine/record/learning-file.h"
+#include "engine/source/source-failure.h"
+#include "engine/source/source-sample.h"
+#include "engine/util/error-host.h"
+#include "engine/util/json-fields.h"
 #include "qmp/await.h"
 
 #define COMMIT_TIMEOUT_MS 40000
-#define OUTCOME_TRIES_MS  15000 /* how long a lost answer is asked for */
+#define OUTCOME_TRIES_MS  15000 /* how long we ask for a lost answer */
 #define OUTCOME_PAUSE_MS  500
 #define LAST_POLL_MS	  2000
 
@@ -45,7 +47,7 @@ static gboolean
 take_answer(SourceRun *run, PeerOutcome outcome, const char *reason, GError **error)
 {
 	if (outcome == PEER_OUTCOME_RUNNING) {
-		run->is_committed = TRUE;
+		run->commit.is_committed = TRUE;
 		return TRUE;
 	}
 	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED, "the guest could not be run there: %s",
@@ -90,27 +92,31 @@ source_commit(SourceRun *run, GError **error)
 	return FALSE;
 }
 
-/* STOP here to RESUME there, on one clock. A guest that was paused, or stays so, has no downtime. */
+/* From STOP here to RESUME there, both on our clock. A guest that was paused, or stays paused,
+ * has no downtime. */
 static void
 measure_downtime(SourceRun *run)
 {
 	GwReport *report = recorder_get_report(run->recorder);
 	const Clock *clock = control_conn_get_clock(run->peer->conn);
 	gint64 stop_us = run->qemu->stop_us;
-	if (stop_us == 0 || run->resume_peer_us == 0 || !clock->known)
+	if (stop_us == 0 || run->notices.resume_us == 0 || !clock->known)
 		return;
-	/* It cannot have resumed before we were done; where the clocks say so it is their error. */
-	gint64 resume_us = MAX(clock_to_ours(clock, run->resume_peer_us), run->qemu->completed_us);
+	/* It cannot have resumed before everything was sent; the clocks' error can make it look
+	 * so. */
+	gint64 resume_us =
+		MAX(clock_to_ours(clock, run->notices.resume_us), run->qemu->completed_us);
 	report->downtime_us = resume_us - stop_us;
 	report->downtime_error_us = clock->error_us;
 	if (run->qemu->completed_us == 0)
 		return;
-	report_add_part(report, "go", run->continue_us - stop_us);
-	report_add_part(report, "transfer", run->qemu->completed_us - run->continue_us);
+	report_add_part(report, "go", run->switchover.continue_us - stop_us);
+	report_add_part(report, "transfer", run->qemu->completed_us - run->switchover.continue_us);
 	report_add_part(report, "commit", resume_us - run->qemu->completed_us);
 }
 
-/* QEMU's last figures. Debian's 7.2 was seen to say "completed" with its times still zero: ask twice. */
+/* QEMU's last figures. Debian's 7.2 was seen to say "completed" while its times were still zero,
+ * so we ask twice. */
 static void
 take_last_figures(SourceRun *run)
 {
@@ -133,14 +139,14 @@ take_last_figures(SourceRun *run)
 	}
 }
 
-/* For the predictions to come; the guest runs whatever becomes of it. */
+/* For later predictions. A failure changes nothing for the guest. */
 static void
 learn(SourceRun *run)
 {
 	g_autoptr(GError) error = NULL;
-	if (!learning_add(run->options->state_dir, run->source->vgpus,
+	if (!learning_add(run->options->state_dir, run->surveys.source->vgpus,
 			  recorder_get_report(run->recorder), &error))
-		g_debug("what this run has shown is not kept: %s", error->message);
+		g_debug("the figures of this run were not saved: %s", error->message);
 }
 
 static gboolean
@@ -154,14 +160,15 @@ tell_done(SourceRun *run)
 	return reply != NULL || peer_tell_done(&run->options->peer, run->session);
 }
 
-/* QEMU first: the kernel waits for it before it lets a vGPU go. */
+/* QEMU first: the kernel removes no vGPU that a QEMU still has open. */
 static gboolean
-end_source(SourceRun *run, GError **error)
+end_qemu(SourceRun *run, GError **error)
 {
 	g_autoptr(GPtrArray) ids = g_ptr_array_new();
-	for (guint i = 0; run->source->vgpus != NULL && i < run->source->vgpus->len; i++) {
-		const GwVgpu *vgpu = g_ptr_array_index(run->source->vgpus, i);
-		if (vgpu->framework != NULL) /* a whole board is not ours to remove */
+	const GPtrArray *vgpus = run->surveys.source->vgpus;
+	for (guint i = 0; vgpus != NULL && i < vgpus->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
+		if (vgpu->framework != NULL) /* a whole board cannot be removed */
 			g_ptr_array_add(ids, vgpu->id);
 	}
 	g_ptr_array_add(ids, NULL);
@@ -173,17 +180,18 @@ static gboolean
 end_or_keep_qemu(SourceRun *run, GError **error)
 {
 	if (!run->options->keep_source)
-		return end_source(run, error);
+		return end_qemu(run, error);
 	if (run->qemu->closed != NULL)
 		return TRUE;
-	gboolean is_back = source_sample_end(run, error);
-	return settings_restore(run->former_settings, run->qemu, is_back ? error : NULL) && is_back;
+	gboolean is_ended = source_sample_end(run, error);
+	return settings_restore(run->former_settings, run->qemu, is_ended ? error : NULL) &&
+	       is_ended;
 }
 
 /*
- * The guest runs there. What is left is to end what is here; the order makes a crash harmless: once
- * "running" is on the disk whoever recovers asks nobody any more, so the agent may forget the session. The
- * journal stays until the agent has been told, now or by a later recovery.
+ * The guest runs at the destination; what is left here is ended. The order makes a crash harmless:
+ * once "running" is on the disk a recovery does not ask the agent any more, so the agent may forget
+ * the session. The journal stays until the agent has been told, now or by a later recovery.
  */
 gboolean
 source_cleanup(SourceRun *run, GError **error)
@@ -200,6 +208,6 @@ source_cleanup(SourceRun *run, GError **error)
 	if (told && ended)
 		journal_remove(run->journal);
 	if (local_error != NULL)
-		source_report_left_over(run, "source", local_error);
+		source_report_left_over(run, SIDE_SOURCE, local_error);
 	return TRUE;
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The source's two steps in which the stream flows: precopy, while the guest runs, and switchover, from the
- * moment QEMU has stopped it (pre-switchover) until QEMU says that all of it has gone (completed).
+ * The source's two steps in which the stream is sent: precopy, while the guest runs, and
+ * switchover, from the moment at which QEMU has stopped it (pre-switchover) until QEMU says that
+ * everything is sent (completed).
  *
- * In the switchover every instruction is downtime: one round trip to the agent, then on.
+ * In the switchover all time is downtime, so there is only one round trip to the agent.
  */
-#include "engine/source/source-run.h"
+#include "engine/source/source-precopy.h"
 
 #include "engine/gw-error.h"
+#include "engine/source/source-converge.h"
+#include "engine/source/source-failure.h"
+#include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
 #include "qmp/await.h"
 #include "qmp/qmp-error.h"
@@ -28,7 +32,7 @@ has_news(gpointer data)
 {
 	StatusWait *wait = data;
 	return wait->reached(wait->run->qemu->status) || wait->run->qemu->closed != NULL ||
-	       wait->run->peer_failure != NULL ||
+	       wait->run->notices.failure != NULL ||
 	       control_conn_get_error(wait->run->peer->conn) != NULL;
 }
 
@@ -38,28 +42,28 @@ has_stopped_or_ended(QmpMigrateStatus status)
 	return status == QMP_MIGRATE_PRE_SWITCHOVER || qmp_migrate_status_is_final(status);
 }
 
-/* No more will come from QEMU, though the connection that we share with it is open. Once it is completed
- * the other side has all, and nobody waits. */
+/* QEMU sends no more, but has not sent everything. The destination would wait forever, since our
+ * copy of the socket keeps the connection open. */
 static gboolean
-has_broken_off(SourceRun *run)
+has_stopped_sending(SourceRun *run)
 {
 	QmpMigrateStatus status = run->qemu->status;
 	return run->qemu->closed != NULL ||
 	       (qmp_migrate_status_is_final(status) && status != QMP_MIGRATE_COMPLETED);
 }
 
-/* Nine tenths of the time that is stated, as for the control connection. */
+/* Give up at 90 % of --peer-timeout, so that one more sample interval still fits into it. */
 static gboolean
-look_at_channels(SourceRun *run, GError **error)
+check_channels(SourceRun *run, GError **error)
 {
 	gint64 limit_us = (gint64)peer_timeout_ms(&run->options->peer) * 900;
-	if (channel_watch_look(run->watch, limit_us, error))
+	if (channel_watch_look(run->channels.watch, limit_us, error))
 		return TRUE;
 	error_add_side(error, SIDE_DESTINATION);
 	return FALSE;
 }
 
-/* One interval: TRUE when it has passed without harm. */
+/* Waits for one sample interval. TRUE when the migration can go on, or has reached the status. */
 static gboolean
 wait_interval(SourceRun *run, StatusWait *wait, GError **error)
 {
@@ -68,15 +72,15 @@ wait_interval(SourceRun *run, StatusWait *wait, GError **error)
 	qemu_poll(run->qemu);
 	gboolean has_come =
 		await_until(has_news, wait, SAMPLE_INTERVAL_MS, run->cancellable, &cancelled);
-	gboolean is_silent = !look_at_channels(run, &silence);
+	gboolean is_silent = !check_channels(run, &silence);
 	source_sample_take(run);
-	if (has_broken_off(run))
-		transport_release(run->transport);
+	if (has_stopped_sending(run))
+		transport_release(run->channels.transport);
 	if (!has_come && g_error_matches(cancelled, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
 		g_propagate_error(error, g_steal_pointer(&cancelled));
 		return FALSE;
 	}
-	/* QEMU's own verdict says more than what broke because of it. */
+	/* QEMU's own status says more than what fails because of it. */
 	if (wait->reached(run->qemu->status))
 		return TRUE;
 	if (!source_check(run, error))
@@ -86,17 +90,17 @@ wait_interval(SourceRun *run, StatusWait *wait, GError **error)
 	return !is_silent;
 }
 
-/* Is there still hope that it ends? */
+/* Can pre-copy still end? */
 static gboolean
 check_convergence(SourceRun *run, GError **error)
 {
 	gint64 lasted_us =
 		recorder_now_us(run->recorder) - recorder_phase_start_us(run->recorder, "precopy");
 	gint64 timeout_us = run->options->timeout_us;
-	if (!run->given_up && (timeout_us == 0 || lasted_us < timeout_us))
+	if (!run->convergence.given_up && (timeout_us == 0 || lasted_us < timeout_us))
 		return TRUE;
 	g_autofree char *reason = source_describe_stall(run);
-	if (run->given_up)
+	if (run->convergence.given_up)
 		g_set_error(error, GW_ERROR, GW_ERROR_NO_CONVERGENCE, "it will not converge: %s",
 			    reason);
 	else
@@ -106,8 +110,8 @@ check_convergence(SourceRun *run, GError **error)
 	return FALSE;
 }
 
-/* A kernel's key is never renewed, and nobody but us sees how much flows under it. The plan has left room; a guest that
- * is sent again and again may use it up. */
+/* The kernel never renews its TLS key, and only we count the bytes under it. The plan leaves
+ * room, but a guest whose pages are sent again and again may use it up. */
 static gboolean
 check_key(SourceRun *run, GError **error)
 {
@@ -116,7 +120,7 @@ check_key(SourceRun *run, GError **error)
 	    info->ram_transferred_bytes / run->plan->channels < TLS_KEY_BYTES)
 		return TRUE;
 	g_set_error(error, GW_ERROR, GW_ERROR_TLS,
-		    "more bytes were sent than are safe under one key: say more --channels");
+		    "more bytes were sent than are safe under one key: use more --channels");
 	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
@@ -124,22 +128,23 @@ check_key(SourceRun *run, GError **error)
 gboolean
 source_precopy(SourceRun *run, GError **error)
 {
-	/* The hook may have taken its time, and QEMU takes a broken start badly. */
+	/* The hook may have taken long, and a QEMU may hang when its channels break at the
+	 * start. */
 	if (!source_check(run, error))
 		return FALSE;
-	/* Earlier migrations of this QEMU have left a status behind. */
+	/* An earlier migration of this QEMU may have left a status. */
 	run->qemu->status = QMP_MIGRATE_SETUP;
 	run->qemu->stop_us = run->qemu->resume_us = run->qemu->completed_us = 0;
 	if (!journal_append(run->journal, "precopy", NULL, error) ||
 	    !journal_sync(run->journal, error))
 		return FALSE;
 	qemu_stderr_mark(&run->qemu->words);
-	source_steer_begin(run);
-	run->migrate_sent = TRUE;
-	transport_start(run->transport);
-	if (!qmp_migrate(run->qemu->qmp, run->transport->uri, error)) {
-		/* Refused, nothing has begun; the channel may still be QEMU's. */
-		run->migrate_sent = !qmp_error_is_refusal(*error);
+	source_converge_begin(run);
+	run->precopy.migrate_sent = TRUE;
+	transport_start(run->channels.transport);
+	if (!qmp_migrate(run->qemu->qmp, run->channels.transport->uri, error)) {
+		/* When QEMU refuses nothing has begun. After a lost answer it may have. */
+		run->precopy.migrate_sent = !qmp_error_is_refusal(*error);
 		error_add_side(error, SIDE_SOURCE);
 		return FALSE;
 	}
@@ -161,9 +166,9 @@ sever_stream(gpointer data)
 }
 
 /*
- * A defect of QEMU's (10.0 was seen): when its channels of multifd break while it begins, its migration may hang in
- * "cancelling" for ever. The stream is severed and the guest goes on as if nothing were, so nothing is lost but
- * the next migration of this QEMU.
+ * A defect of QEMU (seen with 10.0): when its multifd channels break at the start, the migration
+ * may hang in "cancelling" forever. The stream is cut and the guest runs on, so only the next
+ * migration of this QEMU is lost.
  */
 static gboolean
 is_stuck_cancelling(SourceRun *run)
@@ -173,33 +178,34 @@ is_stuck_cancelling(SourceRun *run)
 	if (run->qemu->closed != NULL || run->qemu->status != QMP_MIGRATE_CANCELLING ||
 	    !qmp_query_status(run->qemu->qmp, &status, &error))
 		return FALSE;
-	QmpRunState as_it_was = run->source->running ? QMP_RUN_RUNNING : QMP_RUN_PAUSED;
-	if (status.run_state != as_it_was)
+	QmpRunState before = run->surveys.source->running ? QMP_RUN_RUNNING : QMP_RUN_PAUSED;
+	if (status.run_state != before)
 		return FALSE;
 	recorder_event(run->recorder, "source", "QEMU's migration hangs in 'cancelling'", NULL,
 		       g_get_real_time());
 	return TRUE;
 }
 
-/* Somebody else (a monitor beside ours) may have cancelled or resumed: what counts is how it ends up. */
+/* Another client of QEMU may have cancelled or resumed, so only the final state counts. */
 gboolean
 source_precopy_undo(SourceRun *run, GError **error)
 {
 	g_autoptr(GError) stuck = NULL;
-	if (!run->migrate_sent)
+	if (!run->precopy.migrate_sent)
 		return TRUE;
 	if (run->qemu->closed != NULL) {
 		g_propagate_error(error, g_error_copy(run->qemu->closed));
 		return FALSE;
 	}
 	if (!qmp_migrate_status_is_final(run->qemu->status) &&
-	    !qemu_cancel_migration(run->qemu, sever_stream, run->transport, &stuck) &&
+	    !qemu_cancel_migration(run->qemu, sever_stream, run->channels.transport, &stuck) &&
 	    !is_stuck_cancelling(run)) {
 		g_propagate_error(error, g_steal_pointer(&stuck));
 		return FALSE;
 	}
 	qemu_release_failed(run->qemu);
-	return !run->source->running || qemu_ensure_running(run->qemu, SETTLE_TIMEOUT_MS, error);
+	return !run->surveys.source->running ||
+	       qemu_ensure_running(run->qemu, SETTLE_TIMEOUT_MS, error);
 }
 
 static gboolean
@@ -217,39 +223,49 @@ static gboolean
 destination_has_decided(gpointer data)
 {
 	SourceRun *run = data;
-	return run->destination_completed || source_peer_has_spoken(run);
+	return run->notices.destination_completed || source_peer_has_failed(run);
 }
 
 /*
- * The source's QEMU is gone. If it was proven to die with everything sent, and the destination has loaded
- * everything, then there is one copy of the guest and it is theirs: better run than lost.
+ * The source's QEMU has died. If that is proven, and the destination has loaded everything, then
+ * the destination has the only copy of the guest, and it should run there.
  */
 static gboolean
 accept_dead_source(SourceRun *run, GError **error)
 {
 	g_autoptr(GError) why = g_error_copy(run->qemu->closed);
-	gboolean is_theirs =
+	gboolean is_complete =
 		qemu_is_proven_gone(run->qemu, DEATH_TIMEOUT_MS) &&
 		await_until(destination_has_decided, run, DEATH_TIMEOUT_MS, NULL, NULL) &&
-		run->destination_completed;
-	if (is_theirs)
+		run->notices.destination_completed;
+	if (is_complete)
 		return TRUE;
 	g_propagate_error(error, g_steal_pointer(&why));
 	return FALSE;
 }
 
+/* Waits until QEMU says its final status, or dies: then what fails because of that is no error. */
+static gboolean
+wait_final_or_death(SourceRun *run, GError **error)
+{
+	StatusWait wait = { run, qmp_migrate_status_is_final };
+	while (!qmp_migrate_status_is_final(run->qemu->status) && run->qemu->closed == NULL) {
+		g_autoptr(GError) failure = NULL;
+		if (wait_interval(run, &wait, &failure) || run->qemu->closed != NULL)
+			continue;
+		g_propagate_error(error, g_steal_pointer(&failure));
+		return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean
 wait_completed(SourceRun *run, GError **error)
 {
-	StatusWait wait = { run, qmp_migrate_status_is_final };
-	while (!qmp_migrate_status_is_final(run->qemu->status)) {
-		if (run->qemu->closed != NULL)
-			return accept_dead_source(run, error);
-		if (!wait_interval(run, &wait, error) && run->qemu->closed == NULL)
-			return FALSE;
-		if (run->qemu->closed != NULL)
-			g_clear_error(error);
-	}
+	if (!wait_final_or_death(run, error))
+		return FALSE;
+	if (!qmp_migrate_status_is_final(run->qemu->status))
+		return accept_dead_source(run, error);
 	if (run->qemu->status == QMP_MIGRATE_COMPLETED)
 		return TRUE;
 	g_propagate_error(error, source_migration_error(run));
@@ -259,17 +275,18 @@ wait_completed(SourceRun *run, GError **error)
 gboolean
 source_switchover(SourceRun *run, GError **error)
 {
-	/* What was sent until the guest stopped; the answer to the last poll may be older. */
+	/* The figures of the moment at which the guest stopped; the answer to the last poll may
+	 * be older. */
 	qemu_poll_afresh(run->qemu);
 	if (!ask_go(run, error))
 		return FALSE;
-	run->continue_us = g_get_real_time();
-	if (!qmp_migrate_continue(run->qemu->qmp, error) && run->qemu->closed == NULL) {
-		error_add_side(error, SIDE_SOURCE);
+	run->switchover.continue_us = g_get_real_time();
+	g_autoptr(GError) refused = NULL;
+	if (!qmp_migrate_continue(run->qemu->qmp, &refused) && run->qemu->closed == NULL) {
+		error_add_side(&refused, SIDE_SOURCE);
+		g_propagate_error(error, g_steal_pointer(&refused));
 		return FALSE;
 	}
-	if (run->qemu->closed != NULL)
-		g_clear_error(error);
 	source_sample_take(run);
 	return wait_completed(run, error);
 }

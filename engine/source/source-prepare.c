@@ -1,43 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The source's steps up to the one where the stream begins: connect, survey, plan, prepare, setup.
+ * The source's steps up to the one in which the stream begins: connect, survey, plan, prepare,
+ * setup.
  */
-#include "engine/source/source-run.h"
+#include "engine/source/source-prepare.h"
 
 #include "engine/channel/channel-set.h"
-#include "engine/util/json-fields.h"
-#include "engine/gw-error.h"
-#include "engine/util/error-host.h"
-#include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/report-json.h"
 #include "engine/data/survey-json.h"
-#include "engine/host/survey-qemu.h"
 #include "engine/data/vgpu-json.h"
+#include "engine/gw-error.h"
+#include "engine/host/survey-qemu.h"
 #include "engine/host/vgpu-host.h"
+#include "engine/plan/negotiate.h"
+#include "engine/source/source-channels.h"
+#include "engine/source/source-failure.h"
+#include "engine/source/source-sample.h"
+#include "engine/util/error-host.h"
+#include "engine/util/json-fields.h"
 #include "qmp/await.h"
 
-#define QEMU_SILENCE_MS \
-	6000 /* longer than any pause of a busy host, shorter than a user's patience */
 #define SURVEY_TIMEOUT_MS 150000 /* the agent's QEMU has to start: see vm-start.c */
 #define CALL_TIMEOUT_MS	  20000
-#define SENT_AGAIN	  4
-
-gboolean
-source_check(SourceRun *run, GError **error)
-{
-	if (run->peer_failure != NULL) {
-		g_propagate_error(error, g_error_copy(run->peer_failure));
-		return FALSE;
-	}
-	const GError *lost = control_conn_get_error(run->peer->conn);
-	if (lost == NULL)
-		return qemu_check(run->qemu, QEMU_SILENCE_MS, error);
-	g_set_error(error, GW_ERROR, (gint)gw_error_code(lost), "%s", lost->message);
-	error_add_side(error, SIDE_DESTINATION);
-	return FALSE;
-}
+/* How often a byte of the guest's memory may be sent, times how uneven the channels' shares may
+ * be. */
+#define RESENT_FACTOR 4
 
 static JsonObject *
 finish_call(SourceRun *run, ControlCall *call, int timeout_ms, GError **error)
@@ -64,7 +53,7 @@ on_source_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp
 	recorder_event(run->recorder, "source", name, data, timestamp_us);
 }
 
-/* The body is the peer's: what is not as it should be is as if it had not been sent. */
+/* The peer is not trusted: malformed members are ignored. */
 static void
 take_peer_event(SourceRun *run, JsonObject *body)
 {
@@ -77,10 +66,10 @@ take_peer_event(SourceRun *run, JsonObject *body)
 
 	recorder_event(run->recorder, "destination", name, data, clock_to_ours(clock, peer_us));
 	if (strcmp(name, "RESUME") == 0)
-		run->resume_peer_us = peer_us;
+		run->notices.resume_us = peer_us;
 	const char *status = fields_peek_string(data, "status", NULL);
 	if (strcmp(name, "MIGRATION") == 0 && g_strcmp0(status, "completed") == 0)
-		run->destination_completed = TRUE;
+		run->notices.destination_completed = TRUE;
 }
 
 static void
@@ -89,10 +78,10 @@ on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
 	SourceRun *run = data;
 	if (message->type == CONTROL_EVENT && run->peer != NULL) {
 		take_peer_event(run, message->body);
-	} else if (message->type == CONTROL_FAILED && run->peer_failure == NULL) {
-		run->peer_failure = control_error_from_object(
+	} else if (message->type == CONTROL_FAILED && run->notices.failure == NULL) {
+		run->notices.failure = control_error_from_object(
 			json_object_get_object_member(message->body, "error"));
-		error_add_side(&run->peer_failure, SIDE_DESTINATION);
+		error_add_side(&run->notices.failure, SIDE_DESTINATION);
 	}
 }
 
@@ -105,10 +94,10 @@ source_connect(SourceRun *run, GError **error)
 	qemu_set_event_func(run->qemu, on_source_event, run);
 	run->peer = peer_connect(&run->options->peer, on_peer_notice, run, run->cancellable, error);
 	if (run->peer == NULL) {
-		/* An agent that turns us away says why before it hangs up. */
-		if (run->peer_failure != NULL) {
+		/* An agent that rejects us says why before it closes the connection. */
+		if (run->notices.failure != NULL) {
 			g_clear_error(error);
-			g_propagate_error(error, g_error_copy(run->peer_failure));
+			g_propagate_error(error, g_error_copy(run->notices.failure));
 		}
 		error_add_side(error, SIDE_DESTINATION);
 		return FALSE;
@@ -120,7 +109,7 @@ source_connect(SourceRun *run, GError **error)
 	return TRUE;
 }
 
-/* The name is what the agent finds the VM by, so it is asked for first. */
+/* The agent finds the VM by this name, so it is asked for first. */
 static gboolean
 find_vm_name(SourceRun *run, GError **error)
 {
@@ -138,7 +127,7 @@ find_vm_name(SourceRun *run, GError **error)
 	return TRUE;
 }
 
-/* What vGPUs the VM has decides whether the agent makes any. */
+/* The agent makes vGPUs like those that the VM has. */
 static JsonArray *
 list_vgpus(SourceRun *run, GError **error)
 {
@@ -172,14 +161,15 @@ static void
 report_vgpus(SourceRun *run)
 {
 	GwReport *report = recorder_get_report(run->recorder);
-	for (guint i = 0; run->source->vgpus != NULL && i < run->source->vgpus->len; i++) {
-		const GwVgpu *vgpu = g_ptr_array_index(run->source->vgpus, i);
+	const GPtrArray *vgpus = run->surveys.source->vgpus;
+	for (guint i = 0; vgpus != NULL && i < vgpus->len; i++) {
+		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
 		report_add_vgpu(report, vgpu->name != NULL ? vgpu->name : vgpu->id, vgpu->type,
 				vgpu->vram_bytes);
 	}
 }
 
-/* Both sides at once: while the agent starts its QEMU ours can be asked. */
+/* Both at once: our QEMU is asked while the agent starts its own. */
 gboolean
 source_survey(SourceRun *run, GError **error)
 {
@@ -189,21 +179,20 @@ source_survey(SourceRun *run, GError **error)
 	if (question == NULL)
 		return FALSE;
 	g_autoptr(ControlCall) call = control_conn_begin(run->peer->conn, CONTROL_SURVEY, question);
-	run->source = survey_take(run->qemu, error);
-	if (run->source == NULL)
+	run->surveys.source = survey_take(run->qemu, error);
+	if (run->surveys.source == NULL)
 		return FALSE;
 	g_autoptr(JsonObject) reply =
 		finish_call(run, g_steal_pointer(&call), SURVEY_TIMEOUT_MS, error);
 	if (reply == NULL)
 		return FALSE;
-	run->destination = survey_from_node(json_object_get_member(reply, "survey"), error);
-	if (run->destination == NULL)
+	run->surveys.destination = survey_from_node(json_object_get_member(reply, "survey"), error);
+	if (run->surveys.destination == NULL)
 		error_add_side(error, SIDE_DESTINATION);
 	report_vgpus(run);
-	return run->destination != NULL;
+	return run->surveys.destination != NULL;
 }
 
-/* The agent ends its QEMU and forgets the session. One that is out of reach does so by itself. */
 gboolean
 source_survey_undo(SourceRun *run, GError **error)
 {
@@ -219,19 +208,21 @@ source_survey_undo(SourceRun *run, GError **error)
 	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_ABORT, fields,
 							CALL_TIMEOUT_MS, NULL, &local_error);
 	if (reply == NULL && control_conn_get_error(run->peer->conn) == NULL)
-		source_report_left_over(run, "destination", local_error);
+		source_report_left_over(run, SIDE_DESTINATION, local_error);
 	control_conn_close(run->peer->conn, 1000);
 	return TRUE;
 }
 
-/* The most that may flow through one channel: dirty pages are sent again, and no channel gets just its share. */
+/* The most that may be sent through one channel: dirty pages are sent again, and shares are not
+ * even. */
 static gint64
-bytes_a_channel(SourceRun *run)
+max_bytes_per_channel(SourceRun *run)
 {
-	gint64 bytes = run->source->ram_bytes;
-	for (guint i = 0; run->source->vgpus != NULL && i < run->source->vgpus->len; i++)
-		bytes += ((const GwVgpu *)g_ptr_array_index(run->source->vgpus, i))->vram_bytes;
-	return bytes / MAX(1, run->plan->channels) * SENT_AGAIN;
+	gint64 bytes = run->surveys.source->ram_bytes;
+	const GPtrArray *vgpus = run->surveys.source->vgpus;
+	for (guint i = 0; vgpus != NULL && i < vgpus->len; i++)
+		bytes += ((const GwVgpu *)g_ptr_array_index(vgpus, i))->vram_bytes;
+	return bytes / MAX(1, run->plan->channels) * RESENT_FACTOR;
 }
 
 gboolean
@@ -252,9 +243,9 @@ source_plan(SourceRun *run, GError **error)
 		.paused = run->options->paused,
 		.keep_source = run->options->keep_source,
 	};
-	run->plan = negotiate(run->source, run->destination, &policy);
+	run->plan = negotiate(run->surveys.source, run->surveys.destination, &policy);
 	run->plan->encryption =
-		g_strdup(dialer_plan_channels(run->peer->dialer, bytes_a_channel(run)));
+		g_strdup(dialer_plan_channels(run->peer->dialer, max_bytes_per_channel(run)));
 	if (gw_plan_is_possible(run->plan))
 		return TRUE;
 	negotiate_set_error(run->plan, error);
@@ -275,9 +266,9 @@ journal_facts(SourceRun *run)
 	json_object_set_boolean_member(facts, "insecure", run->options->peer.insecure);
 	fields_add_string(facts, "tls_dir", run->options->peer.tls_dir);
 	fields_add_string(facts, "tls_hostname", run->options->peer.tls_hostname);
-	json_object_set_boolean_member(facts, "was_running", run->source->running);
+	json_object_set_boolean_member(facts, "was_running", run->surveys.source->running);
 	json_object_set_boolean_member(facts, "keep_source", run->options->keep_source);
-	json_object_set_array_member(facts, "vgpus", vgpu_ids(run->source->vgpus));
+	json_object_set_array_member(facts, "vgpus", vgpu_ids(run->surveys.source->vgpus));
 	return facts;
 }
 
@@ -294,11 +285,11 @@ source_prepare(SourceRun *run, GError **error)
 	g_autoptr(JsonObject) reply = call(run, CONTROL_PREPARE, request, CALL_TIMEOUT_MS, error);
 	if (reply == NULL)
 		return FALSE;
-	run->token = g_strdup(fields_peek_string(reply, "token", ""));
+	run->channels.token = g_strdup(fields_peek_string(reply, "token", ""));
 	return TRUE;
 }
 
-/* The former settings are in the journal before any is changed. */
+/* The journal has the former settings before any of them is changed. */
 static gboolean
 apply_settings(SourceRun *run, GError **error)
 {
@@ -316,16 +307,17 @@ static gboolean
 attach_channels(SourceRun *run, GError **error)
 {
 	const TransportKind *kind = transport_kind_find(run->plan->transport);
-	g_return_val_if_fail(kind != NULL, FALSE); /* the plan is our own */
+	g_return_val_if_fail(kind != NULL, FALSE); /* we have made the plan */
 	g_autoptr(GArray) fds = channel_fds_new();
 	g_autoptr(GArray) tcps = channel_fds_new();
 	if (!source_open_channels(run, fds, tcps, error))
 		return FALSE;
-	run->transport = transport_attach(kind, SIDE_SOURCE, run->qemu, run->session,
-					  g_steal_pointer(&fds), g_steal_pointer(&tcps), error);
-	if (run->transport == NULL)
+	run->channels.transport =
+		transport_attach(kind, SIDE_SOURCE, run->qemu, run->session, g_steal_pointer(&fds),
+				 g_steal_pointer(&tcps), error);
+	if (run->channels.transport == NULL)
 		return FALSE;
-	run->watch = channel_watch_new(run->transport->tcps);
+	run->channels.watch = channel_watch_new(run->channels.transport->tcps);
 	source_sample_begin(run);
 	return TRUE;
 }
@@ -344,17 +336,18 @@ source_setup(SourceRun *run, GError **error)
 gboolean
 source_setup_undo(SourceRun *run, GError **error)
 {
-	/* Whatever has become of QEMU: the peer's must not wait for more. */
-	transport_sever(run->transport);
+	/* Also when our QEMU has died: the destination's QEMU must not wait for more. */
+	transport_sever(run->channels.transport);
 	if (run->former_settings == NULL || run->qemu->closed != NULL)
 		return TRUE;
-	if (!run->migrate_sent)
-		transport_detach(run->transport, run->qemu);
-	g_autoptr(GError) not_back = NULL;
-	if (!source_sample_end(run, &not_back))
-		source_report_left_over(run, "source", not_back);
+	if (!run->precopy.migrate_sent)
+		transport_detach(run->channels.transport, run->qemu);
+	g_autoptr(GError) kept = NULL;
+	if (!source_sample_end(run, &kept))
+		source_report_left_over(run, SIDE_SOURCE, kept);
 	g_autoptr(GError) refused = NULL;
-	/* One that hangs in "cancelling", see source-precopy.c, takes back no capability; nobody is harmed. */
+	/* A QEMU that hangs in "cancelling" (see source-precopy.c) accepts no capabilities; that
+	 * is harmless. */
 	if (settings_restore(run->former_settings, run->qemu, &refused) ||
 	    run->qemu->status == QMP_MIGRATE_CANCELLING)
 		return TRUE;

@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Walks the steps of a migration on the source, and back when one of them fails.
+ * Runs the steps of a migration on the source, and undoes them when one of them fails.
  *
- * The rules of the hand-over, as they show here:
- * - up to the commit any failure walks the undos backwards, and the guest runs on here;
- * - %GW_ERROR_UNKNOWN walks nothing: when nobody can know, nobody acts, and the journal stays;
- * - a commit that was refused is an ordinary failure: the destination has proven that it runs nothing.
+ * The rules of the hand-over, as far as they concern this file:
+ * - up to the commit any failure undoes the steps backwards, and the guest runs on here;
+ * - %GW_ERROR_UNKNOWN undoes nothing: when nobody can know, nobody acts, and the journal stays;
+ * - a refused commit is an ordinary failure: the destination has proven that it does not run the
+ *   guest.
  */
 #include "engine/source/source-run.h"
 
-#include <string.h>
-
+#include "engine/data/report-json.h"
 #include "engine/gw-error.h"
+#include "engine/source/source-commit.h"
+#include "engine/source/source-failure.h"
+#include "engine/source/source-precopy.h"
+#include "engine/source/source-prepare.h"
 #include "engine/util/error-host.h"
 #include "engine/util/hook.h"
 #include "engine/util/scoped-context.h"
 
 #define HOOK_TIMEOUT_MS	 60000
 #define DEATH_TIMEOUT_MS 2000
+
+typedef struct {
+	const char *phase;
+	gboolean (*run)(SourceRun *run, GError **error);
+	/* (nullable): also for a step that failed half-way */
+	gboolean (*undo)(SourceRun *run, GError **error);
+} SourceStep;
 
 static const SourceStep steps[] = {
 	{ "connect", source_connect, NULL },
@@ -31,9 +42,9 @@ static const SourceStep steps[] = {
 	{ "commit", source_commit, NULL },
 	{ "cleanup", source_cleanup, NULL },
 };
-#define CHECK_STEPS 3 /* as far as the plan */
+#define CHECK_STEPS 3 /* up to the plan */
 
-/* After the commit nothing can be taken back: a cancel, and a hook's no, come too late. */
+/* After the commit nothing can be undone: a cancel and a failed hook are too late. */
 static gboolean
 run_step_after_commit(SourceRun *run, const SourceStep *step, GError **error)
 {
@@ -48,7 +59,7 @@ static gboolean
 run_step(SourceRun *run, const SourceStep *step, GError **error)
 {
 	recorder_phase(run->recorder, step->phase);
-	if (run->is_committed)
+	if (run->commit.is_committed)
 		return run_step_after_commit(run, step, error);
 	return !g_cancellable_set_error_if_cancelled(run->cancellable, error) &&
 	       hook_run(run->options->hook, step->phase, run->vm_name, "source", HOOK_TIMEOUT_MS,
@@ -56,7 +67,7 @@ run_step(SourceRun *run, const SourceStep *step, GError **error)
 	       step->run(run, error);
 }
 
-/* Undoes from step @last backwards; every undo is tried, the first error is kept. */
+/* Undoes the steps from @last backwards. Every undo is tried; the first error is kept. */
 static gboolean
 roll_back(SourceRun *run, guint last, GError **error)
 {
@@ -75,13 +86,13 @@ roll_back(SourceRun *run, guint last, GError **error)
 	return undone;
 }
 
-/* Where the guest is after a failure that was walked back. */
+/* Where the guest is after a rollback. */
 static GwPlace
 place_after_failure(SourceRun *run, gboolean undone)
 {
 	if (run->qemu == NULL)
 		return GW_PLACE_SOURCE; /* we never touched it */
-	/* A dying process closes its monitor a moment before it is dead. */
+	/* A process that dies closes its monitor a moment before it is gone. */
 	if (qemu_is_proven_gone(run->qemu, run->qemu->closed != NULL ? DEATH_TIMEOUT_MS : 0))
 		return GW_PLACE_NONE;
 	return undone && run->qemu->closed == NULL ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
@@ -103,11 +114,12 @@ report_error(SourceRun *run, const char *phase, const GError *error, const GErro
 		report->error_qemu_source = run->qemu->info.error_desc != NULL
 						    ? g_strdup(run->qemu->info.error_desc)
 						    : qemu_stderr_tail(&run->qemu->words);
-	if (run->peer_failure != NULL && report->error_qemu_destination == NULL)
-		report->error_qemu_destination = g_strdup(run->peer_failure->message);
+	if (run->notices.failure != NULL && report->error_qemu_destination == NULL)
+		report->error_qemu_destination = g_strdup(run->notices.failure->message);
 }
 
-/* Our QEMU has died: what broke at the other end because of it, and was heard of first, is not the reason. */
+/* When our QEMU dies the destination fails too, and its error may arrive first: that error is
+ * not the reason. */
 static gboolean
 is_consequence(SourceRun *run, const GError *error)
 {
@@ -128,9 +140,9 @@ report_failure(SourceRun *run, const char *phase, const GError *error, const GEr
 	report_error(run, phase, death != NULL ? death : error, undo_error);
 }
 
-/* The guest goes on here; with all that was its? */
+/* The guest runs on here: has it lost the contents of a vGPU? */
 static void
-look_for_reset(SourceRun *run, GError **error)
+check_for_reset(SourceRun *run, GError **error)
 {
 	g_autofree char *text = run->qemu != NULL ? source_describe_reset(run) : NULL;
 	if (text != NULL)
@@ -152,7 +164,7 @@ fail(SourceRun *run, guint failed_step, const GError *error)
 	gboolean undone = roll_back(run, failed_step, &undo_error);
 	report->vm_runs_on = place_after_failure(run, undone);
 	if (report->vm_runs_on == GW_PLACE_SOURCE)
-		look_for_reset(run, &undo_error);
+		check_for_reset(run, &undo_error);
 	if (report->vm_runs_on == GW_PLACE_UNKNOWN)
 		report->outcome = GW_OUTCOME_UNKNOWN;
 	report_failure(run, steps[failed_step].phase, error, undo_error);
@@ -173,10 +185,10 @@ run_steps(SourceRun *run, guint n_steps)
 	}
 	GwReport *report = recorder_get_report(run->recorder);
 	report->outcome = GW_OUTCOME_COMPLETED;
-	report->vm_runs_on = run->is_committed ? GW_PLACE_DESTINATION : GW_PLACE_SOURCE;
+	report->vm_runs_on = run->commit.is_committed ? GW_PLACE_DESTINATION : GW_PLACE_SOURCE;
 }
 
-/* A check changes nothing, so what the agent did for it goes away in any case. */
+/* A check changes nothing: the agent ends what it started for it, whatever the outcome. */
 static void
 end_check(SourceRun *run)
 {
@@ -184,29 +196,6 @@ end_check(SourceRun *run)
 	if (!source_survey_undo(run, &error))
 		g_debug("check: %s", error->message);
 }
-
-static void
-source_run_clear(SourceRun *run)
-{
-	channel_watch_free(run->watch);
-	transport_free(run->transport);
-	source_sample_clear(run);
-	converge_free(run->converge);
-	peer_free(run->peer);
-	qemu_free(run->qemu);
-	gw_survey_free(run->source);
-	gw_survey_free(run->destination);
-	gw_plan_free(run->plan);
-	journal_free(run->journal);
-	recorder_free(run->recorder);
-	settings_free(run->former_settings);
-	g_clear_error(&run->peer_failure);
-	g_free(run->vm_name);
-	g_free(run->session);
-	g_free(run->agent_id);
-	g_free(run->token);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourceRun, source_run_clear)
 
 GwReport *
 source_run(const SourceOptions *options, gboolean check_only, GCancellable *cancellable,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The source's samples: what QEMU says, what passes through us where the user wants the stream accounted, and what the
- * devices' own events tell, joined by the run's Account.
+ * The source's samples. The run's Account joins what QEMU says, what the devices' events say, and,
+ * where the user wants the stream read, what passes through us.
  */
-#include "engine/source/source-run.h"
+#include "engine/source/source-sample.h"
 
 #include <string.h>
 
-#include "engine/util/json-fields.h"
 #include "engine/data/sample-json.h"
+#include "engine/source/source-converge.h"
+#include "engine/util/json-fields.h"
 
 /* The two directions of one channel, by their numbers in the reader. */
 struct SourceTap {
@@ -34,31 +35,31 @@ add_channel(GwStreamReader *reader, guint index, gboolean is_return)
 	return gw_stream_reader_add(reader, name, is_return);
 }
 
-/* QEMU's main channel comes first, as the reader would have it. */
+/* The reader needs QEMU's main channel first, and so it is. */
 static void
 watch_channels(SourceRun *run)
 {
-	guint n = run->transport->fds->len;
-	run->stream = gw_stream_reader_new();
-	run->taps = g_new0(SourceTap, n);
+	guint n = run->channels.transport->fds->len;
+	run->sampling.stream = gw_stream_reader_new();
+	run->sampling.taps = g_new0(SourceTap, n);
 	for (guint i = 0; i < n; i++) {
-		SourceTap *self = &run->taps[i];
-		self->reader = run->stream;
-		self->to_peer = add_channel(run->stream, i, FALSE);
-		self->to_qemu = add_channel(run->stream, i, TRUE);
-		transport_set_tap(run->transport, i, tap, self);
+		SourceTap *self = &run->sampling.taps[i];
+		self->reader = run->sampling.stream;
+		self->to_peer = add_channel(run->sampling.stream, i, FALSE);
+		self->to_qemu = add_channel(run->sampling.stream, i, TRUE);
+		transport_set_tap(run->channels.transport, i, tap, self);
 	}
 }
 
-/* What the stream has had so far, to the account. */
+/* Tells the account what the stream has carried so far. */
 static void
 count_sent(gpointer data)
 {
 	SourceRun *run = data;
-	if (run->stream == NULL)
+	if (run->sampling.stream == NULL)
 		return;
-	g_autoptr(GwStreamAccount) account = gw_stream_reader_get_account(run->stream);
-	account_take_stream(run->account, account);
+	g_autoptr(GwStreamAccount) account = gw_stream_reader_get_account(run->sampling.stream);
+	account_take_stream(run->sampling.account, account);
 }
 
 static gint64
@@ -72,21 +73,22 @@ begin_asking(SourceRun *run)
 {
 	const VgpuPendingContext context = {
 		.qemu = run->qemu,
-		.vgpus = run->source->vgpus,
+		.vgpus = run->surveys.source->vgpus,
 		.name = run->session,
-		.account = run->account,
+		.account = run->sampling.account,
 		.now_us = now_us,
 		.now_data = run,
 		.count_sent = count_sent,
 	};
-	if (run->source->vgpus != NULL && run->source->vgpus->len > 0)
-		run->pending = vgpu_pending_new(&context, run->journal, run->options->ask_devices);
+	if (run->surveys.source->vgpus != NULL && run->surveys.source->vgpus->len > 0)
+		run->sampling.pending =
+			vgpu_pending_new(&context, run->journal, run->options->ask_devices);
 }
 
 void
 source_sample_begin(SourceRun *run)
 {
-	run->account = account_new(run->source->vgpus);
+	run->sampling.account = account_new(run->surveys.source->vgpus);
 	begin_asking(run);
 	if (run->options->account)
 		watch_channels(run);
@@ -95,24 +97,15 @@ source_sample_begin(SourceRun *run)
 gboolean
 source_sample_end(SourceRun *run, GError **error)
 {
-	return run->pending == NULL || vgpu_pending_end(run->pending, error);
-}
-
-void
-source_sample_clear(SourceRun *run)
-{
-	g_clear_pointer(&run->pending, vgpu_pending_free);
-	g_clear_pointer(&run->account, account_free);
-	g_clear_pointer(&run->stream, gw_stream_reader_free);
-	g_clear_pointer(&run->taps, g_free);
+	return run->sampling.pending == NULL || vgpu_pending_end(run->sampling.pending, error);
 }
 
 void
 source_sample_event(SourceRun *run, const char *name, JsonObject *data)
 {
-	if (run->account == NULL || strcmp(name, "VFIO_MIGRATION") != 0)
+	if (run->sampling.account == NULL || strcmp(name, "VFIO_MIGRATION") != 0)
 		return;
-	account_take_state(run->account, fields_peek_string(data, "device-id", NULL),
+	account_take_state(run->sampling.account, fields_peek_string(data, "device-id", NULL),
 			   fields_peek_string(data, "qom-path", NULL),
 			   fields_peek_string(data, "device-state", NULL));
 }
@@ -131,21 +124,24 @@ static void
 tell_doubts(SourceRun *run)
 {
 	char *text;
-	while ((text = account_next_doubt(run->account)) != NULL)
+	while ((text = account_next_doubt(run->sampling.account)) != NULL)
 		tell(run, "doubt", text);
-	while (run->pending != NULL && (text = vgpu_pending_next_refusal(run->pending)) != NULL)
+	while (run->sampling.pending != NULL &&
+	       (text = vgpu_pending_next_refusal(run->sampling.pending)) != NULL)
 		tell(run, "not asked", text);
 }
 
-/* While the guest runs: later nobody has time for it, and what is left goes by what is sent. */
+/* Only while the guest runs: later it would be downtime, and the bytes that were sent tell what
+ * remains. */
 static void
 ask(SourceRun *run)
 {
-	if (run->pending != NULL && run->qemu->status == QMP_MIGRATE_ACTIVE)
-		vgpu_pending_poll(run->pending);
+	if (run->sampling.pending != NULL && run->qemu->status == QMP_MIGRATE_ACTIVE)
+		vgpu_pending_poll(run->sampling.pending);
 }
 
-/* Before its second look at the bitmap QEMU says 0 for the dirty rate, and its own limit for the downtime. */
+/* Before its second bitmap sync QEMU says 0 for the dirty rate, and its own limit for the
+ * downtime. */
 static gboolean
 has_measured_rates(const QmpMigrateInfo *info)
 {
@@ -185,7 +181,7 @@ fill_report(SourceRun *run, const QmpMigrateInfo *info)
 	if (info->ram_dirty_bytes_per_s > 0)
 		report->ram_dirty_bytes_per_s = info->ram_dirty_bytes_per_s;
 	report->setup_us = info->setup_us;
-	account_fill_report(run->account, report);
+	account_fill_report(run->sampling.account, report);
 }
 
 void
@@ -196,30 +192,29 @@ source_sample_take(SourceRun *run)
 	run->qemu->info_is_new = FALSE;
 	const QmpMigrateInfo *info = &run->qemu->info;
 	if (info->ram_total_bytes < 0)
-		return; /* QEMU has numbers in some states only */
+		return; /* QEMU gives figures in some states only */
 	g_autoptr(GwSample) sample = gw_sample_new();
 	sample->time_us = recorder_now_us(run->recorder);
 	sample->phase = g_intern_string(recorder_get_phase(run->recorder));
 	fill_from_qemu(sample, info);
-	account_take_info(run->account, info, sample->time_us);
+	account_take_info(run->sampling.account, info, sample->time_us);
 	count_sent(run);
-	account_fill_sample(run->account, sample, sample->time_us);
-	channel_watch_fill(run->watch, sample);
-	if (run->qemu->status == QMP_MIGRATE_ACTIVE && run->converge != NULL)
-		source_steer(run, sample);
+	account_fill_sample(run->sampling.account, sample, sample->time_us);
+	channel_watch_fill(run->channels.watch, sample);
+	if (run->qemu->status == QMP_MIGRATE_ACTIVE && run->convergence.controller != NULL)
+		source_converge_step(run, sample);
 	recorder_sample(run->recorder, sample);
 	ask(run);
 	tell_doubts(run);
 	fill_report(run, info);
 }
 
-/* The last, when QEMU has said that all is sent. */
 void
 source_sample_last(SourceRun *run, const QmpMigrateInfo *info)
 {
-	account_take_info(run->account, info, recorder_now_us(run->recorder));
+	account_take_info(run->sampling.account, info, recorder_now_us(run->recorder));
 	count_sent(run);
-	account_compare(run->account);
-	account_fill_report(run->account, recorder_get_report(run->recorder));
+	account_compare(run->sampling.account);
+	account_fill_report(run->sampling.account, recorder_get_report(run->recorder));
 	tell_doubts(run);
 }

@@ -4,16 +4,17 @@
 #include "engine/gw-error.h"
 #include "engine/util/side.h"
 
-/* At which host an error has arisen: its text says so to people, and the error itself to us. The text alone does not
- * tell: a guest may be called "destination: x", and QEMU says what it likes. */
+/* At which host an error has arisen: its text says so to people, and the error itself to us. The
+ * text alone does not tell: a guest may be called "destination: x", and QEMU says what it likes. */
 
 /**
  * error_add_host:
  * @error: (nullable): also when it is not set
  * @host: "source" or "destination", or what else people call that host
  *
- * Puts "@host: " before the text, unless the error names a host already. An error of another domain becomes one of
- * %GW_ERROR, with the code that stands for it. A cancel has no host and stays as it is.
+ * Puts "@host: " before the text, unless the error names a host already. An error of another
+ * domain becomes one of %GW_ERROR, with the code that stands for it. A cancel has no host and stays
+ * as it is.
  */
 void error_add_host(GError **error, const char *host);
 /* Likewise, for an end of the migration. */

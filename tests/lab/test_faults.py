@@ -123,7 +123,7 @@ class AtSource(FaultCase):
     def test_read_error_in_stop_copy(self):
         """QEMU does not say of which device it was."""
         self.both_fault("no_precopy", 1)
-        self.fault("Input/output error \\(perhaps vGPU 'gpu0': QEMU speaks so too when a driver", read_error=errno.EIO)
+        self.fault("Input/output error \\(perhaps vGPU 'gpu0': QEMU says so too when a driver", read_error=errno.EIO)
 
     def test_arc_on_the_way_back(self):
         """Refused there, and then the source's own driver fails as well: the guest runs here with a blank GPU, and
