@@ -20,7 +20,9 @@
 #include "engine/host/vgpu-host.h"
 #include "engine/data/vgpu-pair.h"
 #include "engine/host/vgpu-vendor.h"
+#include "engine/host/vm-vgpus.h"
 #include "engine/plan/negotiate-vgpus.h"
+#include "engine/util/json-fields.h"
 #include "qmp/await.h"
 #include "vfio/vfio-backend.h"
 #include "vfio/vfio-device.h"
@@ -209,13 +211,8 @@ static JsonObject *
 started_facts(AgentRun *self)
 {
 	JsonObject *facts = json_object_new();
-	JsonArray *ids = json_array_new();
-	for (guint i = 0; i < self->start.vm->vgpus->len; i++) {
-		const GwVmVgpu *vgpu = g_ptr_array_index(self->start.vm->vgpus, i);
-		if (vgpu->is_made)
-			json_array_add_string_element(ids, vgpu->id);
-	}
-	json_object_set_array_member(facts, "vgpus", ids);
+	g_auto(GStrv) ids = vm_made_ids(self->start.vm);
+	fields_add_strv(facts, "vgpus", ids);
 	json_object_set_int_member(facts, "pid", self->start.launched.pid);
 	json_object_set_int_member(facts, "start_ticks", (gint64)self->start.launched.start_ticks);
 	return facts;
@@ -263,14 +260,8 @@ agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, 
 static gboolean
 remove_vgpus(AgentRun *self, GError **error)
 {
-	g_autoptr(GPtrArray) ids = g_ptr_array_new();
-	for (guint i = 0; i < self->start.vm->vgpus->len; i++) {
-		const GwVmVgpu *vgpu = g_ptr_array_index(self->start.vm->vgpus, i);
-		if (vgpu->is_made)
-			g_ptr_array_add(ids, vgpu->id);
-	}
-	g_ptr_array_add(ids, NULL);
-	return vgpu_remove_ids((const char *const *)ids->pdata, error);
+	g_auto(GStrv) ids = vm_made_ids(self->start.vm);
+	return vgpu_remove_ids((const char *const *)ids, error);
 }
 
 gboolean

@@ -95,16 +95,16 @@ vgpu_list_to_array(const GPtrArray *vgpus)
 	return array;
 }
 
-JsonArray *
-vgpu_ids(const GPtrArray *vgpus)
+GStrv
+vgpu_removable_ids(const GPtrArray *vgpus)
 {
-	JsonArray *ids = json_array_new();
+	g_autoptr(GStrvBuilder) ids = g_strv_builder_new();
 	for (guint i = 0; vgpus != NULL && i < vgpus->len; i++) {
 		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
 		if (vgpu->framework != NULL && vgpu->id != NULL)
-			json_array_add_string_element(ids, vgpu->id);
+			g_strv_builder_add(ids, vgpu->id);
 	}
-	return ids;
+	return g_strv_builder_end(ids);
 }
 
 /* -1 where they were not told; a word of a later version is passed over. */

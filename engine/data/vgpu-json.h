@@ -15,5 +15,6 @@ JsonArray *vgpu_list_to_array(const GPtrArray *vgpus);
 /* (transfer full): of GwVgpu; %GW_ERROR_PROTOCOL, naming the field. The peer is not trusted. */
 GPtrArray *vgpu_list_from_array(JsonArray *array, GError **error);
 
-/* (transfer full): the ids of those that were made through sysfs and can be removed there. @vgpus: (nullable) */
-JsonArray *vgpu_ids(const GPtrArray *vgpus);
+/* (transfer full): the ids of those that were made through sysfs and can be removed there.
+ * @vgpus: (nullable) */
+GStrv vgpu_removable_ids(const GPtrArray *vgpus);

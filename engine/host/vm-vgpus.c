@@ -3,10 +3,11 @@
  * Makes and removes the vGPUs of a VM file. What was there already, just as the file wants it, is used and
  * never removed; what was made here goes again when the next one cannot be made.
  */
+#include "engine/host/vm-vgpus.h"
+
 #include "engine/gw-error.h"
-#include "engine/gw-vm.h"
-#include "engine/util/scoped-context.h"
 #include "engine/host/vgpu-host.h"
+#include "engine/util/scoped-context.h"
 #include "vfio/vfio-create.h"
 #include "vfio/vfio-error.h"
 
@@ -54,17 +55,24 @@ gw_vm_make_vgpus(GwVm *self, GError **error)
 	return TRUE;
 }
 
+GStrv
+vm_made_ids(const GwVm *self)
+{
+	g_autoptr(GStrvBuilder) ids = g_strv_builder_new();
+	for (guint i = 0; self->vgpus != NULL && i < self->vgpus->len; i++) {
+		const GwVmVgpu *vgpu = g_ptr_array_index(self->vgpus, i);
+		if (vgpu->is_made)
+			g_strv_builder_add(ids, vgpu->id);
+	}
+	return g_strv_builder_end(ids);
+}
+
 gboolean
 gw_vm_remove_vgpus(GwVm *self, GError **error)
 {
 	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
-	g_autoptr(GPtrArray) ids = g_ptr_array_new();
-	for (guint i = 0; self->vgpus != NULL && i < self->vgpus->len; i++) {
-		GwVmVgpu *vgpu = g_ptr_array_index(self->vgpus, i);
-		if (vgpu->is_made)
-			g_ptr_array_add(ids, vgpu->id);
-		vgpu->is_made = FALSE;
-	}
-	g_ptr_array_add(ids, NULL);
-	return vgpu_remove_ids((const char *const *)ids->pdata, error);
+	g_auto(GStrv) ids = vm_made_ids(self);
+	for (guint i = 0; self->vgpus != NULL && i < self->vgpus->len; i++)
+		((GwVmVgpu *)g_ptr_array_index(self->vgpus, i))->is_made = FALSE;
+	return vgpu_remove_ids((const char *const *)ids, error);
 }

@@ -11,6 +11,7 @@
 #include "engine/source/source-commit.h"
 
 #include "engine/data/report-json.h"
+#include "engine/data/vgpu-json.h"
 #include "engine/gw-error.h"
 #include "engine/host/vgpu-host.h"
 #include "engine/record/learning-file.h"
@@ -164,16 +165,8 @@ tell_done(SourceRun *run)
 static gboolean
 end_qemu(SourceRun *run, GError **error)
 {
-	g_autoptr(GPtrArray) ids = g_ptr_array_new();
-	const GPtrArray *vgpus = run->surveys.source->vgpus;
-	for (guint i = 0; vgpus != NULL && i < vgpus->len; i++) {
-		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
-		if (vgpu->framework != NULL) /* a whole board cannot be removed */
-			g_ptr_array_add(ids, vgpu->id);
-	}
-	g_ptr_array_add(ids, NULL);
-	return qemu_end(run->qemu, TRUE, error) &&
-	       vgpu_remove_ids((const char *const *)ids->pdata, error);
+	g_auto(GStrv) ids = vgpu_removable_ids(run->surveys.source->vgpus);
+	return qemu_end(run->qemu, TRUE, error) && vgpu_remove_ids((const char *const *)ids, error);
 }
 
 static gboolean

@@ -268,7 +268,8 @@ journal_facts(SourceRun *run)
 	fields_add_string(facts, "tls_hostname", run->options->peer.tls_hostname);
 	json_object_set_boolean_member(facts, "was_running", run->surveys.source->running);
 	json_object_set_boolean_member(facts, "keep_source", run->options->keep_source);
-	json_object_set_array_member(facts, "vgpus", vgpu_ids(run->surveys.source->vgpus));
+	g_auto(GStrv) vgpus = vgpu_removable_ids(run->surveys.source->vgpus);
+	fields_add_strv(facts, "vgpus", vgpus);
 	return facts;
 }
 

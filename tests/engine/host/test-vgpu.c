@@ -14,6 +14,7 @@
 #include "engine/host/vgpu-host.h"
 #include "engine/data/vgpu-pair.h"
 #include "engine/host/vgpu-vendor.h"
+#include "engine/host/vm-vgpus.h"
 #include "tests/rig/fake-sysfs.h"
 #include "tests/rig/test-util.h"
 
@@ -424,7 +425,39 @@ the_vendors_library_is_asked(void)
 	CU_ASSERT_PTR_NULL(((GwVgpu *)one->pdata[0])->refusal);
 }
 
+/* A board that is nobody's vGPU cannot be removed, and one without an id ends no list. */
+static void
+only_what_was_made_can_be_removed(void)
+{
+	g_autoptr(GPtrArray) vgpus = make_list(3);
+	g_autoptr(GPtrArray) made = g_ptr_array_new();
+	GwVmVgpu own = { .id = (char *)"a", .is_made = TRUE };
+	GwVmVgpu was_there = { .id = (char *)"b" };
+	GwVmVgpu last = { .id = (char *)"c", .is_made = TRUE };
+	const GwVm vm = { .vgpus = made };
+	const GwVm empty = { 0 };
+
+	set(&((GwVgpu *)vgpus->pdata[0])->framework, NULL);
+	set(&((GwVgpu *)vgpus->pdata[1])->id, NULL);
+	set(&((GwVgpu *)vgpus->pdata[2])->id, "0000:01:00.4");
+	g_auto(GStrv) ids = vgpu_removable_ids(vgpus);
+	g_autofree char *text = g_strjoinv(" ", ids);
+	TEST_STRING(text, "0000:01:00.4");
+	g_auto(GStrv) none = vgpu_removable_ids(NULL);
+	CU_ASSERT_EQUAL(g_strv_length(none), 0);
+
+	g_ptr_array_add(made, &own);
+	g_ptr_array_add(made, &was_there);
+	g_ptr_array_add(made, &last);
+	g_auto(GStrv) made_ids = vm_made_ids(&vm);
+	g_autofree char *made_text = g_strjoinv(" ", made_ids);
+	TEST_STRING(made_text, "a c");
+	g_auto(GStrv) of_none = vm_made_ids(&empty);
+	CU_ASSERT_EQUAL(g_strv_length(of_none), 0);
+}
+
 CU_TestInfo suite_vgpu[] = {
+	{ "only what was made can be removed", only_what_was_made_can_be_removed },
 	{ "a list is read as it was written", a_list_is_read_as_it_was_written },
 	{ "a hostile list is refused", a_hostile_list_is_refused },
 	{ "flags are told or not", flags_are_told_or_not },
