@@ -175,6 +175,11 @@ class Readme(Check):
     def test_rooms(self):
         self.assert_finds({"engine/host/meson.build": ""}, "the room 'host' is not in the table")
 
+    def test_comment(self):
+        self.assert_finds({"qmp/a.c": "/*\n * See none.c.\n */\n"}, "qmp/a.c:2: there is no 'none.c'")
+        self.assert_finds({"qmp/a.c": "/* engine/low.c */\n"}, "qmp/a.c:1: there is no 'engine/low.c'")
+        self.assert_passes({"qmp/a.c": "/* low.c, engine/util/low.c, hw/vfio/none.c, <none.h> */\nint none.c;\n"})
+
     def test_not_there(self):
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run([str(TESTS / self.check), folder], stdout=subprocess.PIPE, text=True, check=False)
