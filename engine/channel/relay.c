@@ -7,9 +7,17 @@
  *   QEMU <-- AF_UNIX -- [256 KiB] <-- TCP -- peer      RELAY_TO_QEMU: there the return path
  *
  * What is under way in here is bounded, since QEMU takes for sent what we have taken and plans its downtime
- * by it: no more than the way ahead carries in a millisecond, by what it carried in the last 20. While one direction waits for its socket the other goes on, so nothing here can wait for itself.
+ * by it: no more than the way ahead carries in a millisecond, by what it carried in the last 20. While one
+ * direction waits for its socket the other goes on, so nothing here can wait for itself.
  * The end of the bytes in one direction is shutdown(SHUT_WR) in that direction after the last byte: QEMU's
  * return path is still needed when the stream has ended. The descriptors are not closed here.
+ *
+ * At the source QEMU must not see that a channel is lost. QEMU 7.2 and 10.0 then sometimes abort by
+ * an assertion of its 'yank' code, because a channel is still registered when the migration is torn down, and
+ * the guest dies with them. So there the relay outlives its peer: it goes on reading, throws away what
+ * it reads, and answers nothing, until QEMU closes the channel or the run is over. The loss is reported
+ * at once, and the engine cancels the migration. Nothing that was thrown away can count as received:
+ * the guest runs at the destination only after QEMU there has said that its migration is completed.
  *
  * Bytes that nobody wants to see never come up to user space: they are spliced, from socket to pipe to
  * socket. With a tap they are read and written, which costs no more than splice() and a copy by tee(). CPU
@@ -41,6 +49,7 @@
 #define MIN_BYTES    (32 * 1024)
 #define AHEAD_US     1000
 #define WINDOW_US    20000
+#define END_GRACE_US 2000000 /* a peer that has everything may close first */
 
 typedef struct {
 	RelayDirection direction;
@@ -53,28 +62,38 @@ typedef struct {
 	gint64 window_bytes; /* what had been sent then */
 	gboolean has_ended;  /* no more comes in */
 	gboolean is_over;    /* and all has gone out */
+	gboolean is_discarding;
 	atomic_llong n_sent; /* bytes */
-} CaseSource;
+} Flow;
+
+typedef enum {
+	QEMU_SIDE,
+	PEER_SIDE,
+} RelaySide;
 
 struct Relay {
-	CaseSource flows[RELAY_N_DIRECTIONS];
-	RelayTap tap;
-	gpointer tap_data;
+	Flow flows[RELAY_N_DIRECTIONS];
+	RelayOptions options;
 	GThread *thread;
+	gboolean peer_failed;
 	atomic_bool has_ended;
+	atomic_bool has_lost_peer;
+	atomic_llong peer_end_us; /* monotonic: when the peer ended its direction; 0: it has not */
 	GMutex lock;
 	char *failure; /* (nullable), under @lock */
 };
 
-static const char *const read_side[] = { "QEMU's side", "the peer's side" };
-static const char *const write_side[] = { "the peer's side", "QEMU's side" };
+static const char *const side_names[] = { "QEMU's side", "the peer's side" };
+static const RelaySide read_side[] = { QEMU_SIDE, PEER_SIDE };
+static const RelaySide write_side[] = { PEER_SIDE, QEMU_SIDE };
 
 static void
-fail(Relay *self, const char *side, int number)
+fail(Relay *self, RelaySide side, int number)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	self->peer_failed |= side == PEER_SIDE;
 	if (self->failure == NULL)
-		self->failure = g_strdup_printf("%s: %s", side, g_strerror(number));
+		self->failure = g_strdup_printf("%s: %s", side_names[side], g_strerror(number));
 }
 
 static gboolean
@@ -86,7 +105,7 @@ is_no_failure(ssize_t n)
 /* The functions below say %FALSE when the channel has failed. */
 
 static void
-measure(CaseSource *flow)
+measure(Flow *flow)
 {
 	gint64 now_us = g_get_monotonic_time();
 	gint64 sent_bytes = atomic_load_explicit(&flow->n_sent, memory_order_relaxed);
@@ -100,7 +119,7 @@ measure(CaseSource *flow)
 }
 
 static ssize_t
-take_in(CaseSource *flow)
+take_in(Flow *flow)
 {
 	measure(flow);
 	if (flow->buffer != NULL)
@@ -109,7 +128,7 @@ take_in(CaseSource *flow)
 }
 
 static ssize_t
-give_out(CaseSource *flow)
+give_out(Flow *flow)
 {
 	gsize n_bytes = flow->end - flow->begin;
 	if (flow->buffer != NULL)
@@ -119,7 +138,7 @@ give_out(CaseSource *flow)
 }
 
 static gboolean
-fill(Relay *self, CaseSource *flow)
+fill(Relay *self, Flow *flow)
 {
 	ssize_t n = take_in(flow);
 	if (!is_no_failure(n)) {
@@ -130,15 +149,17 @@ fill(Relay *self, CaseSource *flow)
 		flow->has_ended = TRUE;
 	if (n <= 0)
 		return TRUE;
+	if (flow->is_discarding)
+		return TRUE;
 	flow->begin = 0;
 	flow->end = (gsize)n;
-	if (self->tap != NULL)
-		self->tap(self->tap_data, flow->buffer, flow->end, flow->direction);
+	if (self->options.tap != NULL)
+		self->options.tap(self->options.tap_data, flow->buffer, flow->end, flow->direction);
 	return TRUE;
 }
 
 static gboolean
-drain(Relay *self, CaseSource *flow)
+drain(Relay *self, Flow *flow)
 {
 	ssize_t n = give_out(flow);
 	if (!is_no_failure(n)) {
@@ -153,13 +174,23 @@ drain(Relay *self, CaseSource *flow)
 }
 
 static gboolean
-is_empty(const CaseSource *flow)
+is_empty(const Flow *flow)
 {
 	return flow->begin == flow->end;
 }
 
+static void
+pass_on_end(Relay *self, Flow *flow)
+{
+	flow->is_over = TRUE;
+	if (flow->direction == RELAY_TO_QEMU && self->options.outlives_peer)
+		atomic_store(&self->peer_end_us, g_get_monotonic_time());
+	else
+		shutdown(flow->to, SHUT_WR);
+}
+
 static gboolean
-turn(Relay *self, CaseSource *flow)
+turn(Relay *self, Flow *flow)
 {
 	if (flow->is_over)
 		return TRUE;
@@ -167,16 +198,43 @@ turn(Relay *self, CaseSource *flow)
 		return FALSE;
 	if (!is_empty(flow) && !drain(self, flow))
 		return FALSE;
-	if (is_empty(flow) && flow->has_ended) {
-		shutdown(flow->to, SHUT_WR);
-		flow->is_over = TRUE;
-	}
+	if (is_empty(flow) && flow->has_ended)
+		pass_on_end(self, flow);
+	return TRUE;
+}
+
+/* From now on the relay throws away what QEMU sends. */
+static void
+lose_peer(Relay *self)
+{
+	Flow *out = &self->flows[RELAY_TO_PEER], *back = &self->flows[RELAY_TO_QEMU];
+	shutdown(out->to, SHUT_RDWR);
+	if (out->buffer == NULL)
+		out->buffer = g_malloc(BUFFER_BYTES);
+	out->is_discarding = TRUE;
+	out->most_bytes = BUFFER_BYTES;
+	out->begin = out->end = 0;
+	back->begin = back->end = 0;
+	back->is_over = TRUE;
+	atomic_store(&self->has_lost_peer, TRUE);
+	if (self->options.on_lost != NULL)
+		self->options.on_lost(self->options.on_lost_data);
+}
+
+/* After a failure: can the relay go on without its peer? */
+static gboolean
+survives(Relay *self)
+{
+	if (!self->options.outlives_peer || !self->peer_failed ||
+	    self->flows[RELAY_TO_PEER].is_discarding)
+		return FALSE;
+	lose_peer(self);
 	return TRUE;
 }
 
 /* What a direction waits for: room where it has something to send, else something to send. */
 static struct pollfd
-wanted(const CaseSource *flow)
+wanted(const Flow *flow)
 {
 	if (flow->is_over)
 		return (struct pollfd){ .fd = -1 };
@@ -185,17 +243,41 @@ wanted(const CaseSource *flow)
 	return (struct pollfd){ .fd = flow->from, .events = POLLIN };
 }
 
+/* A peer that has ended its direction is not read any more, but poll() still reports its reset. */
+static struct pollfd
+watched_peer(const Relay *self)
+{
+	const Flow *out = &self->flows[RELAY_TO_PEER];
+	gboolean is_watched = self->options.outlives_peer && !out->is_discarding &&
+			      self->flows[RELAY_TO_QEMU].is_over;
+	return (struct pollfd){ .fd = is_watched ? out->to : -1 };
+}
+
+static int
+take_socket_error(int fd)
+{
+	int number = 0;
+	socklen_t len = sizeof number;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &len) != 0 || number == 0)
+		return EPIPE;
+	return number;
+}
+
 static gboolean
 carry_on(Relay *self)
 {
-	CaseSource *flows = self->flows;
-	struct pollfd fds[] = { wanted(&flows[RELAY_TO_PEER]), wanted(&flows[RELAY_TO_QEMU]) };
+	Flow *flows = self->flows;
+	struct pollfd fds[] = { wanted(&flows[RELAY_TO_PEER]), wanted(&flows[RELAY_TO_QEMU]),
+				watched_peer(self) };
 	if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
 		return TRUE; /* a signal */
-	for (guint i = 0; i < G_N_ELEMENTS(fds); i++)
-		if (fds[i].revents != 0 && !turn(self, &flows[i]))
+	for (guint i = 0; i < RELAY_N_DIRECTIONS; i++)
+		if (fds[i].revents != 0 && !turn(self, &flows[i]) && !survives(self))
 			return FALSE;
-	return TRUE;
+	if (fds[2].revents == 0 || flows[RELAY_TO_PEER].is_discarding)
+		return TRUE;
+	fail(self, PEER_SIDE, take_socket_error(fds[2].fd));
+	return survives(self);
 }
 
 /* Both ends learn that no more will come; the thread too, if it is not the one that does it. */
@@ -220,7 +302,7 @@ static gpointer
 thread_main(gpointer data)
 {
 	Relay *self = data;
-	CaseSource *flows = self->flows;
+	Flow *flows = self->flows;
 	block_sigpipe();
 	while (!flows[RELAY_TO_PEER].is_over || !flows[RELAY_TO_QEMU].is_over)
 		if (!carry_on(self))
@@ -231,7 +313,7 @@ thread_main(gpointer data)
 }
 
 static void
-flow_init(CaseSource *flow, RelayDirection direction, int from, int to, gboolean is_seen)
+flow_init(Flow *flow, RelayDirection direction, int from, int to, gboolean is_seen)
 {
 	flow->direction = direction;
 	flow->from = from;
@@ -247,7 +329,7 @@ flow_init(CaseSource *flow, RelayDirection direction, int from, int to, gboolean
 }
 
 static void
-flow_clear(CaseSource *flow)
+flow_clear(Flow *flow)
 {
 	g_free(flow->buffer);
 	for (guint i = 0; i < G_N_ELEMENTS(flow->pipe); i++)
@@ -256,16 +338,16 @@ flow_clear(CaseSource *flow)
 }
 
 Relay *
-relay_new(int qemu_fd, int peer_fd, RelayTap tap, gpointer tap_data)
+relay_new(int qemu_fd, int peer_fd, const RelayOptions *options)
 {
 	Relay *self = g_new0(Relay, 1);
+	gboolean is_seen = options->tap != NULL;
+	self->options = *options;
 	/* splice() asks the sockets themselves whether it may wait. */
 	g_unix_set_fd_nonblocking(qemu_fd, TRUE, NULL);
 	g_unix_set_fd_nonblocking(peer_fd, TRUE, NULL);
-	flow_init(&self->flows[RELAY_TO_PEER], RELAY_TO_PEER, qemu_fd, peer_fd, tap != NULL);
-	flow_init(&self->flows[RELAY_TO_QEMU], RELAY_TO_QEMU, peer_fd, qemu_fd, tap != NULL);
-	self->tap = tap;
-	self->tap_data = tap_data;
+	flow_init(&self->flows[RELAY_TO_PEER], RELAY_TO_PEER, qemu_fd, peer_fd, is_seen);
+	flow_init(&self->flows[RELAY_TO_QEMU], RELAY_TO_QEMU, peer_fd, qemu_fd, is_seen);
 	g_mutex_init(&self->lock);
 	self->thread = g_thread_new("gw-relay", thread_main, self);
 	return self;
@@ -297,9 +379,26 @@ relay_has_ended(const Relay *self)
 	return atomic_load(&self->has_ended);
 }
 
+/* The peer has ended its direction, and QEMU has not followed in time. */
+static gboolean
+peer_has_left(const Relay *self)
+{
+	gint64 end_us = atomic_load(&self->peer_end_us);
+	return end_us != 0 && !relay_has_ended(self) &&
+	       g_get_monotonic_time() - end_us > END_GRACE_US;
+}
+
+gboolean
+relay_has_lost_peer(const Relay *self)
+{
+	return atomic_load(&self->has_lost_peer) || peer_has_left(self);
+}
+
 char *
 relay_get_failure(Relay *self)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	if (self->failure == NULL && peer_has_left(self))
+		return g_strdup_printf("%s: it has closed the channel", side_names[PEER_SIDE]);
 	return g_strdup(self->failure);
 }

@@ -17,15 +17,24 @@ typedef enum {
 typedef void (*RelayTap)(gpointer data, const guint8 *bytes, gsize n_bytes,
 			 RelayDirection direction);
 
+typedef struct {
+	/* QEMU's socket stays open when the peer is lost: see relay.c. For the source. */
+	gboolean outlives_peer;
+	RelayTap tap; /* (nullable) */
+	gpointer tap_data;
+	void (*on_lost)(gpointer data); /* (nullable): once, in the relay's thread */
+	gpointer on_lost_data;
+} RelayOptions;
+
 /**
  * relay_new:
  * @qemu_fd, @peer_fd: connected stream sockets, borrowed until relay_free(); nobody else may read or write them
- * @tap: (nullable)
  *
  * Starts at once. The end of one direction is passed on as the end of that direction only; a failure in one
- * ends both for both ends.
+ * ends both for both ends. With @outlives_peer QEMU sees neither the
+ * peer's end nor its failure.
  */
-Relay *relay_new(int qemu_fd, int peer_fd, RelayTap tap, gpointer tap_data);
+Relay *relay_new(int qemu_fd, int peer_fd, const RelayOptions *options);
 /* Ends it, whatever it is doing, and both sockets' traffic. */
 void relay_free(Relay *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Relay, relay_free)
@@ -34,5 +43,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Relay, relay_free)
 /* What has gone out in that direction. */
 gint64 relay_get_bytes(const Relay *self, RelayDirection direction);
 gboolean relay_has_ended(const Relay *self);
+/* With @outlives_peer: has the peer failed, or been closed for 2 s while QEMU still sends? */
+gboolean relay_has_lost_peer(const Relay *self);
 /* (transfer full) (nullable): what failed: "the peer's side: Connection reset by peer". NULL when nothing has. */
 char *relay_get_failure(Relay *self);

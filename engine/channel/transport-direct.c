@@ -3,6 +3,9 @@
 /*
  * The socket itself becomes QEMU's: no copy, no thread, no process of ours in the stream's way, and it
  * goes on when we die. QEMU takes one such socket only ("fd:"), so there is one channel.
+ *
+ * Nothing can hide from QEMU that the network breaks, as relay.c does. It is not needed: the
+ * assertion of its 'yank' code concerns the channels of multifd, and here is none.
  */
 #include "engine/channel/transport.h"
 

@@ -12,6 +12,10 @@
  *                 others as 1 to N in the order in which they speak
  *   destination   we connect to QEMU: index 0 first, for a QEMU before 8.0 takes the first for the main one,
  *                 and each only when it has bytes, for QEMU waits for them with everything else
+ *
+ * At the source no channel of QEMU's is closed or refused while the run lasts (relay.c says why). The
+ * door stays open until all channels have come, and a channel that has no place is read and thrown
+ * away.
  */
 #include "engine/channel/transport.h"
 
@@ -28,6 +32,8 @@
 #define FIRST_OF_MAIN	 'Q'  /* QEMU_VM_FILE_MAGIC, 0x5145564d */
 #define FIRST_OF_MULTIFD 0x11 /* MULTIFD_MAGIC, 0x11223344 */
 #define QUEUE_FULL_MS	 10
+#define MAX_STRANGERS	 16 /* channels of QEMU's that wait for their first byte, or have no place */
+#define DISCARD_BYTES	 (64 * 1024)
 
 typedef struct {
 	Transport base;
@@ -47,6 +53,14 @@ fail(RelayTransport *self, const char *subject, const char *what)
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	if (self->failure == NULL)
 		self->failure = g_strdup_printf("%s: %s", subject, what);
+}
+
+/* The door itself: each relay knows of its own failure. */
+static gboolean
+has_failed(RelayTransport *self)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	return self->failure != NULL;
 }
 
 static void
@@ -77,13 +91,33 @@ have_all_begun(const RelayTransport *self)
 	return TRUE;
 }
 
+/* In a relay's thread, or in the door's. */
+static void
+wake_owner(gpointer data)
+{
+	RelayTransport *self = data;
+	g_main_context_wakeup(self->base.context);
+}
+
 static void
 begin(RelayTransport *self, guint index, int qemu_fd)
 {
 	const TransportTap *tap = &g_array_index(self->base.taps, TransportTap, index);
+	const RelayOptions options = { .outlives_peer = self->base.end == SIDE_SOURCE,
+				       .tap = tap->tap,
+				       .tap_data = tap->data,
+				       .on_lost = wake_owner,
+				       .on_lost_data = self };
 	g_array_index(self->qemu_fds, int, index) = qemu_fd;
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	self->relays->pdata[index] = relay_new(qemu_fd, peer_fd(self, index), tap->tap, tap->data);
+	self->relays->pdata[index] = relay_new(qemu_fd, peer_fd(self, index), &options);
+}
+
+static void
+shut_peers(RelayTransport *self)
+{
+	for (guint i = 0; i < self->base.fds->len; i++)
+		shutdown(peer_fd(self, i), SHUT_RDWR);
 }
 
 /* The first byte of a channel, which stays where it is; -1 when it has ended without one. */
@@ -94,7 +128,7 @@ peek(int fd)
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1 ? byte : -1;
 }
 
-/* ---- the source's door: the functions say %FALSE when it must shut ---- */
+/* ---- the source's door ---- */
 
 /* Which channel this is that QEMU has opened; -1 for none that belongs here. */
 static gint
@@ -108,25 +142,57 @@ index_of(const RelayTransport *self, int first)
 	return -1;
 }
 
-static gboolean
-take_spoken(RelayTransport *self, GArray *waiting, guint at)
+/* This stream is of no use. The peer sees it, QEMU does not. */
+static void
+give_up(RelayTransport *self)
 {
-	int fd = g_array_index(waiting, int, at);
-	int first = peek(fd);
-	gint index = index_of(self, first);
-	if (index < 0 && first >= 0) {
-		fail(self, "QEMU", "it has opened a channel that has no place in the plan");
-		return FALSE;
-	}
-	g_array_index(waiting, int, at) = -1; /* kept from being closed */
-	g_array_remove_index(waiting, at);
-	if (index >= 0)
-		begin(self, (guint)index, fd);
-	else
-		close(fd); /* QEMU has thought better of it, and says why itself */
-	return TRUE;
+	fail(self, "QEMU", "it has opened a channel that has no place in the plan");
+	shut_peers(self);
+	wake_owner(self);
 }
 
+/* %FALSE at the end of what comes. */
+static gboolean
+discard(int fd)
+{
+	guint8 bytes[DISCARD_BYTES];
+	ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* @waiting[@at] has something to say, or has ended. */
+static void
+hear(RelayTransport *self, GArray *waiting, guint at)
+{
+	int fd = g_array_index(waiting, int, at);
+	int first = has_failed(self) ? -1 : peek(fd);
+	gint index = index_of(self, first);
+	if (index >= 0) {
+		g_array_index(waiting, int, at) = -1; /* kept from being closed */
+		begin(self, (guint)index, fd);
+		g_array_remove_index(waiting, at);
+		return;
+	}
+	if (first >= 0)
+		give_up(self);
+	/* When QEMU closes a channel before its first byte it says why itself. */
+	if (!discard(fd))
+		g_array_remove_index(waiting, at);
+}
+
+static void
+let_qemu_in(RelayTransport *self, GArray *waiting)
+{
+	int fd = accept4(self->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (waiting->len < self->base.fds->len + MAX_STRANGERS)
+		g_array_append_val(waiting, fd);
+	else
+		close(fd);
+}
+
+/* %FALSE when the door must shut. */
 static gboolean
 turn_source(RelayTransport *self, GArray *waiting)
 {
@@ -142,14 +208,10 @@ turn_source(RelayTransport *self, GArray *waiting)
 		return TRUE; /* a signal */
 	/* From the last to the first, so that the indices hold. */
 	for (guint i = fds->len; i > G_N_ELEMENTS(first); i--)
-		if (polled[i - 1].revents != 0 &&
-		    !take_spoken(self, waiting, i - 1 - (guint)G_N_ELEMENTS(first)))
-			return FALSE;
-	int fd = polled[1].revents != 0
-			 ? accept4(self->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)
-			 : -1;
-	if (fd >= 0)
-		g_array_append_val(waiting, fd);
+		if (polled[i - 1].revents != 0)
+			hear(self, waiting, i - 1 - (guint)G_N_ELEMENTS(first));
+	if (polled[1].revents != 0)
+		let_qemu_in(self, waiting);
 	return polled[0].revents == 0;
 }
 
@@ -230,8 +292,8 @@ keep_door(gpointer data)
 		close(self->listener);
 	self->listener = -1;
 	/* A stream that lacks a channel is none. */
-	for (guint i = 0; !have_all_begun(self) && i < self->base.fds->len; i++)
-		shutdown(peer_fd(self, i), SHUT_RDWR);
+	if (!have_all_begun(self))
+		shut_peers(self);
 	return NULL;
 }
 
@@ -285,6 +347,21 @@ get_failure(Transport *base)
 	return NULL;
 }
 
+static gboolean
+is_broken(Transport *base)
+{
+	RelayTransport *self = (RelayTransport *)base;
+	if (has_failed(self))
+		return TRUE;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	for (guint i = 0; i < self->relays->len; i++) {
+		const Relay *relay = self->relays->pdata[i];
+		if (relay != NULL && relay_has_lost_peer(relay))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static void
 clear(Transport *base)
 {
@@ -308,6 +385,7 @@ const TransportOps transport_relay = {
 	.attach = attach,
 	.start = start,
 	.get_failure = get_failure,
+	.is_broken = is_broken,
 	.clear = clear,
 	.size = sizeof(RelayTransport),
 };

@@ -6,6 +6,9 @@
  * A socket that is kept here to look at, while QEMU has it too, keeps the connection open when QEMU dies: the
  * peer would wait for bytes that never come. So whoever sees QEMU end says transport_release(). Where the
  * bytes pass through us QEMU's end shows by itself, after the last of them.
+ *
+ * At the source a QEMU whose bytes pass through us never sees a channel break: relay.c says why. A
+ * descriptor that is QEMU's own (direct, and TLS in the kernel) breaks as the network does.
  */
 #include "engine/channel/transport.h"
 
@@ -59,6 +62,7 @@ transport_attach(const TransportKind *kind, Side end, Qemu *qemu, const char *se
 	self->tcps = tcps != NULL ? tcps : channel_fds_new();
 	self->taps = g_array_new(FALSE, TRUE, sizeof(TransportTap));
 	g_array_set_size(self->taps, fds->len);
+	self->context = g_main_context_ref_thread_default();
 	return ops->attach(self, qemu, error) ? g_steal_pointer(&self) : NULL;
 }
 
@@ -120,6 +124,13 @@ transport_sever(Transport *self)
 	shut(self);
 }
 
+gboolean
+transport_is_broken(Transport *self)
+{
+	return self != NULL && !self->is_severed && self->ops->is_broken != NULL &&
+	       self->ops->is_broken(self);
+}
+
 char *
 transport_get_failure(Transport *self)
 {
@@ -138,6 +149,7 @@ transport_free(Transport *self)
 	g_array_unref(self->fds);
 	g_array_unref(self->tcps);
 	g_array_unref(self->taps);
+	g_main_context_unref(self->context);
 	g_free(self->uri);
 	g_free(self->name);
 	g_free(self);

@@ -26,6 +26,8 @@ typedef struct {
 	void (*start)(Transport *self);
 	/* (nullable) (transfer full) (nullable): what has broken here, if anything has. */
 	char *(*get_failure)(Transport *self);
+	/* (nullable): is something of the stream lost, though QEMU goes on? */
+	gboolean (*is_broken)(Transport *self);
 	/* (nullable): what is beyond the common part; the channels are open still. */
 	void (*clear)(Transport *self);
 	gsize size; /* of the struct that begins with a Transport */
@@ -38,8 +40,9 @@ struct Transport {
 	char *name;   /* (owned) */
 	GArray *fds;  /* of int, by index: what is not QEMU's own yet; (owned) */
 	GArray *tcps; /* of int, by index: the TCP sockets under the channels, to look at; (owned) */
-	GArray *taps; /* of TransportTap, by index; (owned) */
-	char *uri;    /* what migrate or migrate-incoming is told */
+	GArray *taps;	       /* of TransportTap, by index; (owned) */
+	char *uri;	       /* what migrate or migrate-incoming is told */
+	GMainContext *context; /* of transport_attach(): woken when it breaks; (owned) */
 	gboolean is_severed;
 };
 
@@ -65,8 +68,17 @@ void transport_start(Transport *self);
 void transport_detach(Transport *self, Qemu *qemu);
 /* QEMU has broken off, or died: it closes its sockets, and what is kept here must not hold them open. */
 void transport_release(Transport *self);
-/* Ends all channels at once, for both ends. */
+/* Ends all channels at once. At the source a QEMU whose bytes pass through us is not told. */
 void transport_sever(Transport *self);
+/**
+ * transport_is_broken:
+ * @self: (nullable)
+ *
+ * At the source: is a channel's peer lost, or did QEMU open a channel that has no place? QEMU does
+ * not see it: what it sends is thrown away until its migration is cancelled. The main context of
+ * transport_attach() is woken when this becomes %TRUE. %FALSE after transport_sever().
+ */
+gboolean transport_is_broken(Transport *self);
 /* (transfer full) (nullable): what has broken in here, if anything has by itself. @self: (nullable) */
 char *transport_get_failure(Transport *self);
 void transport_free(Transport *self);

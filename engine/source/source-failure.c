@@ -99,3 +99,20 @@ source_migration_error(SourceRun *run)
 	error_add_side(&error, SIDE_SOURCE);
 	return error;
 }
+
+GError *
+source_channel_error(SourceRun *run)
+{
+	if (!await_until(source_peer_has_failed, run, LAST_WORDS_TIMEOUT_MS, NULL, NULL))
+		g_debug("the destination gives no reason");
+	g_autofree char *failure = transport_get_failure(run->channels.transport);
+	const char *channel = failure != NULL ? failure : "a data channel is lost";
+	const GError *theirs = run->notices.failure != NULL
+				       ? run->notices.failure
+				       : control_conn_get_error(run->peer->conn);
+	GError *error = theirs != NULL ? g_error_new(GW_ERROR, (gint)gw_error_code(theirs),
+						     "%s; %s", error_peek_text(theirs), channel)
+				       : g_error_new(GW_ERROR, GW_ERROR_PEER_LOST, "%s", channel);
+	error_add_side(&error, SIDE_DESTINATION);
+	return error;
+}

@@ -13,3 +13,6 @@ void source_report_left_over(SourceRun *run, Side side, const GError *error);
 char *source_describe_reset(SourceRun *run);
 /* (transfer full): why QEMU failed the migration, in the words of both ends. */
 GError *source_migration_error(SourceRun *run);
+/* (transfer full): why a data channel was lost that the relay keeps open for QEMU. The agent may
+ * know more; if it says nothing the code is %GW_ERROR_PEER_LOST. */
+GError *source_channel_error(SourceRun *run);

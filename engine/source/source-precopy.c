@@ -33,6 +33,7 @@ has_news(gpointer data)
 	StatusWait *wait = data;
 	return wait->reached(wait->run->qemu->status) || wait->run->qemu->closed != NULL ||
 	       wait->run->notices.failure != NULL ||
+	       transport_is_broken(wait->run->channels.transport) ||
 	       control_conn_get_error(wait->run->peer->conn) != NULL;
 }
 
@@ -63,6 +64,21 @@ check_channels(SourceRun *run, GError **error)
 	return FALSE;
 }
 
+/* The relay hides from QEMU that a channel is lost, so the run has to look: see relay.c. */
+static gboolean
+check_transport(SourceRun *run, GError **error)
+{
+	if (!transport_is_broken(run->channels.transport) || run->qemu->closed != NULL)
+		return TRUE;
+	g_autoptr(GError) ignored = NULL;
+	/* At once: until then QEMU sends at full speed what is thrown away. If it fails, the undo
+	 * of pre-copy cancels again and reports it. */
+	if (!qemu_cancel_migration(run->qemu, NULL, NULL, &ignored))
+		g_debug("cancel after a lost channel: %s", ignored->message);
+	g_propagate_error(error, source_channel_error(run));
+	return FALSE;
+}
+
 /* Waits for one sample interval. TRUE when the migration can go on, or has reached the status. */
 static gboolean
 wait_interval(SourceRun *run, StatusWait *wait, GError **error)
@@ -83,7 +99,7 @@ wait_interval(SourceRun *run, StatusWait *wait, GError **error)
 	/* QEMU's own status says more than what fails because of it. */
 	if (wait->reached(run->qemu->status))
 		return TRUE;
-	if (!source_check(run, error))
+	if (!check_transport(run, error) || !source_check(run, error))
 		return FALSE;
 	if (is_silent)
 		g_propagate_error(error, g_steal_pointer(&silence));
@@ -154,7 +170,7 @@ source_precopy(SourceRun *run, GError **error)
 		    (!has_stopped_or_ended(run->qemu->status) && !check_convergence(run, error)))
 			return FALSE;
 	if (run->qemu->status == QMP_MIGRATE_PRE_SWITCHOVER)
-		return TRUE;
+		return check_transport(run, error);
 	g_propagate_error(error, source_migration_error(run));
 	return FALSE;
 }
@@ -278,7 +294,7 @@ source_switchover(SourceRun *run, GError **error)
 	/* The figures of the moment at which the guest stopped; the answer to the last poll may
 	 * be older. */
 	qemu_poll_afresh(run->qemu);
-	if (!ask_go(run, error))
+	if (!ask_go(run, error) || !check_transport(run, error))
 		return FALSE;
 	run->switchover.continue_us = g_get_real_time();
 	g_autoptr(GError) refused = NULL;

@@ -61,9 +61,10 @@ begin(BenchFlow *flow, RelayTap tap, gboolean at_both_ends)
 	bench_tcp(&dialled, &accepted);
 	if (tap == parse)
 		self->stream = stream_new(FALSE);
-	self->relays[0] = relay_new(near[1], dialled, tap, self->stream);
+	self->relays[0] = relay_new(near[1], dialled,
+				    &(RelayOptions){ .tap = tap, .tap_data = self->stream });
 	if (at_both_ends)
-		self->relays[1] = relay_new(far[0], accepted, tap, NULL);
+		self->relays[1] = relay_new(far[0], accepted, &(RelayOptions){ .tap = tap });
 	memcpy(self->fds, (int[]){ near[1], dialled, at_both_ends ? accepted : -1, far[0] },
 	       sizeof self->fds);
 	*flow = (BenchFlow){ near[0], at_both_ends ? far[1] : accepted, self };

@@ -9,7 +9,20 @@ import struct
 import threading
 
 CHUNK_BYTES = 1 << 17
+UNLIMITED = 1 << 62
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER that turns close() into a reset
+
+
+class Pair:
+    """One connection: NEAR to the source, FAR to the agent. LEFT_BYTES may still go to the agent before it breaks."""
+
+    def __init__(self, near, far):
+        self.near, self.far = near, far
+        self.left_bytes = UNLIMITED
+
+    def close(self):
+        close(self.near)
+        close(self.far)
 
 
 class Proxy:
@@ -35,12 +48,13 @@ class Proxy:
             except OSError:
                 close(near)
                 continue
+            pair = Pair(near, far)
             with self._lock:
-                self._pairs.append((near, far))
+                self._pairs.append(pair)
             for here, there in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(here, there), daemon=True).start()
+                threading.Thread(target=self._pump, args=(pair, here, there), daemon=True).start()
 
-    def _pump(self, here, there):
+    def _pump(self, pair, here, there):
         try:
             while True:
                 data = here.recv(CHUNK_BYTES)
@@ -49,18 +63,36 @@ class Proxy:
                 if not data:
                     there.shutdown(socket.SHUT_WR)
                     return
+                if here is pair.near:
+                    data = data[:pair.left_bytes]
+                    pair.left_bytes -= len(data)
                 there.sendall(data)
+                if pair.left_bytes == 0:
+                    pair.close()
         except OSError:
-            close(here)
-            close(there)
+            pair.close()
+
+    def forget(self):
+        """From now on the connections are counted anew. Those that are there go on."""
+        with self._lock:
+            self._pairs = []
+
+    def break_after(self, limits):
+        """Connection NUMBER (0: the first that was made) is reset when LIMITS[NUMBER] more bytes have gone to the
+        agent."""
+        with self._lock:
+            pairs = list(self._pairs)
+        for number, limit_bytes in limits.items():
+            pairs[number].left_bytes = limit_bytes
+            if limit_bytes == 0:
+                pairs[number].close()
 
     def cut(self):
         """Resets every connection there is; new ones are taken as before."""
         with self._lock:
             pairs, self._pairs = self._pairs, []
-        for near, far in pairs:
-            close(near)
-            close(far)
+        for pair in pairs:
+            pair.close()
 
     def black_hole(self):
         """From now on takes every byte and passes none on, as a network that lost its route does."""

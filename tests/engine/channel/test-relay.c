@@ -6,6 +6,7 @@
 #include <CUnit/CUnit.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ typedef struct {
 	int qemu;		     /* QEMU's end of its UNIX socket */
 	int ours;		     /* and the relay's */
 	int peer;		     /* the other host's end of the TCP connection */
+	atomic_uint n_lost;	     /* how often it was told that the peer is lost */
 	Relay *relay;
 } Line;
 
@@ -36,9 +38,21 @@ look_on(gpointer data, const guint8 *bytes, gsize n_bytes, RelayDirection direct
 }
 
 static void
-line_open(Line *line, gboolean is_seen)
+on_lost(gpointer data)
+{
+	Line *line = data;
+	atomic_fetch_add(&line->n_lost, 1);
+}
+
+static void
+line_open(Line *line, gboolean is_seen, gboolean outlives_peer)
 {
 	int pair[2];
+	const RelayOptions options = { .outlives_peer = outlives_peer,
+				       .tap = is_seen ? look_on : NULL,
+				       .tap_data = line,
+				       .on_lost = on_lost,
+				       .on_lost_data = line };
 	*line = (Line){ .qemu = -1 };
 	g_mutex_init(&line->lock);
 	for (guint i = 0; i < RELAY_N_DIRECTIONS; i++)
@@ -49,8 +63,7 @@ line_open(Line *line, gboolean is_seen)
 	tcp_pair(&line->dialled, &line->accepted);
 	line->peer = g_socket_get_fd(line->accepted);
 	fcntl(line->peer, F_SETFL, 0);
-	line->relay = relay_new(line->ours, g_socket_get_fd(line->dialled),
-				is_seen ? look_on : NULL, line);
+	line->relay = relay_new(line->ours, g_socket_get_fd(line->dialled), &options);
 }
 
 static void
@@ -145,7 +158,7 @@ static void
 carry_both_ways(gboolean is_seen)
 {
 	g_auto(Line) line;
-	line_open(&line, is_seen);
+	line_open(&line, is_seen, FALSE);
 	g_autoptr(GBytes) stream = make_bytes(5 * MIB + 1, 1);
 	g_autoptr(GBytes) answers = make_bytes(3 * MIB + 7, 2);
 	Sending there = { line.qemu, stream }, back = { line.peer, answers };
@@ -203,7 +216,7 @@ each_direction_ends_by_itself(void)
 {
 	for (guint is_seen = 0; is_seen < 2; is_seen++) {
 		g_auto(Line) line;
-		line_open(&line, is_seen);
+		line_open(&line, is_seen, FALSE);
 		CU_ASSERT_EQUAL(send(line.qemu, "stream", 6, 0), 6);
 		shutdown(line.qemu, SHUT_WR);
 		expect_text(line.peer, "stream");
@@ -231,7 +244,7 @@ a_reset_reaches_qemu_and_is_told(void)
 {
 	for (guint is_seen = 0; is_seen < 2; is_seen++) {
 		g_auto(Line) line;
-		line_open(&line, is_seen);
+		line_open(&line, is_seen, FALSE);
 		reset(&line.accepted);
 		CU_ASSERT_TRUE(is_at_end(line.qemu));
 		CU_ASSERT_TRUE(await_end(line.relay));
@@ -241,12 +254,124 @@ a_reset_reaches_qemu_and_is_told(void)
 	}
 }
 
+/* QEMU can still write, and reads nothing, not even an end. */
+static void
+expect_open_and_silent(const Line *line)
+{
+	g_autofree guint8 *bytes = g_malloc0(3 * MIB);
+	CU_ASSERT_EQUAL(send(line->qemu, bytes, 3 * MIB, MSG_NOSIGNAL), 3 * MIB);
+	struct pollfd pfd = { .fd = line->qemu, .events = POLLIN | POLLRDHUP };
+	CU_ASSERT_EQUAL(poll(&pfd, 1, 50), 0);
+}
+
+static gboolean
+await_loss(const Line *line)
+{
+	for (guint i = 0; i < 1000 && !relay_has_lost_peer(line->relay); i++)
+		g_usleep(10000);
+	return relay_has_lost_peer(line->relay);
+}
+
+/* At the source QEMU must not see its channel break. */
+static void
+one_that_outlives_its_peer_hides_a_reset(void)
+{
+	for (guint is_seen = 0; is_seen < 2; is_seen++) {
+		g_auto(Line) line;
+		line_open(&line, is_seen, TRUE);
+		CU_ASSERT_FALSE(relay_has_lost_peer(line.relay));
+		reset(&line.accepted);
+		CU_ASSERT_TRUE(await_loss(&line));
+		expect_open_and_silent(&line);
+		g_autofree char *failure = relay_get_failure(line.relay);
+		TEST_STRING(failure, "the peer's side: Connection reset by peer");
+		CU_ASSERT_EQUAL(line.n_lost, 1);
+		CU_ASSERT_EQUAL(relay_get_bytes(line.relay, RELAY_TO_PEER), 0);
+		CU_ASSERT_FALSE(relay_has_ended(line.relay));
+		/* Only QEMU ends it. */
+		close(line.qemu);
+		line.qemu = -1;
+		CU_ASSERT_TRUE(await_end(line.relay));
+	}
+}
+
+/* The pipe and the sockets are full when the peer is lost. */
+static void
+one_that_outlives_its_peer_frees_a_qemu_that_sends(void)
+{
+	for (guint is_seen = 0; is_seen < 2; is_seen++) {
+		g_auto(Line) line;
+		line_open(&line, is_seen, TRUE);
+		g_autoptr(GBytes) stream = make_bytes(20 * MIB, 3);
+		Sending sending = { line.qemu, stream };
+		GThread *sender = g_thread_new("send", send_all, &sending);
+		struct pollfd pfd = { .fd = line.peer, .events = POLLIN };
+		CU_ASSERT_EQUAL(poll(&pfd, 1, 10000), 1);
+		g_usleep(20000);
+		reset(&line.accepted);
+		CU_ASSERT_TRUE(GPOINTER_TO_INT(g_thread_join(sender)));
+		CU_ASSERT_TRUE(relay_has_lost_peer(line.relay));
+		CU_ASSERT_TRUE(await_end(line.relay));
+	}
+}
+
+/* The engine severs the stream to cancel: QEMU, blocked in a write, goes on too. */
+static void
+one_that_outlives_its_peer_frees_qemu_when_severed(void)
+{
+	g_auto(Line) line;
+	line_open(&line, FALSE, TRUE);
+	g_autoptr(GBytes) stream = make_bytes(20 * MIB, 4);
+	Sending sending = { line.qemu, stream };
+	GThread *sender = g_thread_new("send", send_all, &sending);
+	g_usleep(20000);
+	shutdown(g_socket_get_fd(line.dialled), SHUT_RDWR);
+	CU_ASSERT_TRUE(GPOINTER_TO_INT(g_thread_join(sender)));
+	CU_ASSERT_TRUE(await_end(line.relay));
+}
+
+/* The destination's QEMU may close before the source's says "completed". That is a loss only if
+ * the source's QEMU does not follow. */
+static void
+an_end_of_the_peer_is_hidden_and_told_late(void)
+{
+	g_auto(Line) line;
+	line_open(&line, FALSE, TRUE);
+	CU_ASSERT_EQUAL(send(line.peer, "loaded", 6, 0), 6);
+	expect_text(line.qemu, "loaded");
+	shutdown(line.peer, SHUT_WR);
+	expect_open_and_silent(&line);
+	CU_ASSERT_FALSE(relay_has_lost_peer(line.relay));
+	CU_ASSERT_TRUE(await_loss(&line));
+	g_autofree char *failure = relay_get_failure(line.relay);
+	TEST_STRING(failure, "the peer's side: it has closed the channel");
+	close(line.qemu);
+	line.qemu = -1;
+	CU_ASSERT_TRUE(await_end(line.relay));
+	CU_ASSERT_FALSE(relay_has_lost_peer(line.relay));
+}
+
+/* Nothing is being sent, so no write can fail and tell it. */
+static void
+a_reset_after_the_end_is_told(void)
+{
+	g_auto(Line) line;
+	line_open(&line, FALSE, TRUE);
+	shutdown(line.peer, SHUT_WR);
+	g_usleep(50000);
+	reset(&line.accepted);
+	gint64 before_us = g_get_monotonic_time();
+	CU_ASSERT_TRUE(await_loss(&line));
+	CU_ASSERT_TRUE(g_get_monotonic_time() - before_us < 1500000);
+	expect_open_and_silent(&line);
+}
+
 /* QEMU's process dies with the stream half sent: the peer gets what came, then the end. */
 static void
 a_qemu_that_dies_ends_the_stream(void)
 {
 	g_auto(Line) line;
-	line_open(&line, FALSE);
+	line_open(&line, FALSE, FALSE);
 	CU_ASSERT_EQUAL(send(line.qemu, "half", 4, 0), 4);
 	close(line.qemu);
 	line.qemu = -1;
@@ -269,7 +394,8 @@ what_is_under_way_is_bounded(void)
 		CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, qemu), 0);
 		CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, peer), 0);
 		Line line = { .seen = { g_byte_array_new(), g_byte_array_new() } };
-		Relay *relay = relay_new(qemu[1], peer[0], is_seen ? look_on : NULL, &line);
+		const RelayOptions options = { .tap = is_seen ? look_on : NULL, .tap_data = &line };
+		Relay *relay = relay_new(qemu[1], peer[0], &options);
 		static const guint8 piece[32768];
 		gsize sent = 0;
 		struct pollfd pfd = { .fd = qemu[0], .events = POLLOUT };
@@ -293,7 +419,7 @@ static void
 one_that_is_freed_at_work_ends_both_sides(void)
 {
 	Line line;
-	line_open(&line, FALSE);
+	line_open(&line, FALSE, FALSE);
 	relay_free(g_steal_pointer(&line.relay));
 	CU_ASSERT_TRUE(is_at_end(line.qemu));
 	CU_ASSERT_TRUE(is_at_end(line.peer));
@@ -306,7 +432,7 @@ nothing_is_left_open(void)
 	guint before = rig_count_fds();
 	for (guint i = 0; i < 10; i++) {
 		g_auto(Line) line;
-		line_open(&line, i % 2 == 1);
+		line_open(&line, i % 2 == 1, FALSE);
 	}
 	CU_ASSERT_EQUAL(rig_count_fds(), before);
 }
@@ -316,6 +442,14 @@ CU_TestInfo suite_relay[] = {
 	{ "bytes go both ways, and are seen", bytes_go_both_ways_and_are_seen },
 	{ "each direction ends by itself", each_direction_ends_by_itself },
 	{ "a reset reaches QEMU and is told", a_reset_reaches_qemu_and_is_told },
+	{ "one that outlives its peer hides a reset", one_that_outlives_its_peer_hides_a_reset },
+	{ "one that outlives its peer frees a QEMU that sends",
+	  one_that_outlives_its_peer_frees_a_qemu_that_sends },
+	{ "one that outlives its peer frees QEMU when severed",
+	  one_that_outlives_its_peer_frees_qemu_when_severed },
+	{ "an end of the peer is hidden, and told late",
+	  an_end_of_the_peer_is_hidden_and_told_late },
+	{ "a reset after the end is told", a_reset_after_the_end_is_told },
 	{ "a QEMU that dies ends the stream", a_qemu_that_dies_ends_the_stream },
 	{ "what is under way is bounded", what_is_under_way_is_bounded },
 	{ "one that is freed at work ends both sides", one_that_is_freed_at_work_ends_both_sides },
