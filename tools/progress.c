@@ -2,6 +2,10 @@
 /*
  * A sample as one line for people: data in, text out. It writes nothing and knows no terminal: that is
  * progress-view.c. Figures stand in order of their worth, because a narrow line loses the last ones.
+ *
+ * A percentage of RAM counts what was sent in the first pass. When a later pass begins, all that was written meanwhile
+ * is left again: 84 % would fall to 1 %. So a later pass has its number and what is left of it. A percentage of vRAM
+ * counts what is clean: it would not be sent if the guest stopped now.
  */
 #include "tools/progress.h"
 
@@ -32,11 +36,15 @@ ram_number(gint64 value)
 	return (GwNumber){ value, GW_SOURCE_QEMU, GW_CONFIDENCE_MEASURED };
 }
 
+/* "84 % of RAM sent", and from the second pass on "pass 3, 512 MiB of RAM left". */
 static char *
-format_ram_percent(const GwSample *sample)
+format_ram(const GwSample *sample)
 {
-	return format_percent(ram_number(sample->ram_remaining_bytes), sample->ram_total_bytes,
-			      "RAM");
+	if (sample->passes <= 1)
+		return format_percent(ram_number(sample->ram_remaining_bytes),
+				      sample->ram_total_bytes, "RAM sent");
+	g_autofree char *left = units_format_bytes(sample->ram_remaining_bytes);
+	return g_strdup_printf("pass %" G_GINT64_FORMAT ", %s of RAM left", sample->passes, left);
 }
 
 /* Of all vGPUs; one that nobody knows makes all of it unknown. */
@@ -53,7 +61,7 @@ format_vram_percent(const GwSample *sample)
 		left.confidence = MAX(left.confidence, vgpu->remaining_bytes.confidence);
 		total_bytes += MAX(vgpu->vram_bytes, 0);
 	}
-	return format_percent(left, total_bytes, "vRAM");
+	return format_percent(left, total_bytes, "vRAM clean");
 }
 
 /* Of all if it is known of all, else of RAM, which is said. */
@@ -165,7 +173,7 @@ progress_line(const GwSample *sample, const char *phase, guint width)
 		return g_string_free(line, FALSE);
 
 	gboolean full = FALSE;
-	add_figure(line, width, &full, "", format_ram_percent(sample));
+	add_figure(line, width, &full, "", format_ram(sample));
 	if (sample->vgpus->len > 0)
 		add_figure(line, width, &full, "", format_vram_percent(sample));
 	if (sample->held_up_by != NULL)

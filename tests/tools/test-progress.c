@@ -4,6 +4,7 @@
  */
 #include <CUnit/CUnit.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/data/sample-json.h"
@@ -80,9 +81,52 @@ lines_are_as_promised(void)
 	add_line(out, vgpus, NULL, 0);
 	add_line(out, dark, NULL, 0);
 	add_line(out, ram, NULL, 0);
+	g_autoptr(GwSample) later = vgpu_sample(FALSE);
+	later->passes = 3;
+	add_line(out, later, NULL, 0);
 	add_line(out, NULL, "connect", 0);
 	add_line(out, NULL, NULL, 0);
 	golden_check("progress/lines.txt", out->str);
+}
+
+/* The percentage in a line; -1 where there is none. */
+static int
+percent_of(const char *line)
+{
+	const char *mark = strstr(line, " % of RAM sent");
+	if (mark == NULL)
+		return -1;
+	while (mark > line && g_ascii_isdigit(mark[-1]))
+		mark--;
+	return atoi(mark);
+}
+
+/* A guest that writes to all of its memory: each pass begins with nearly all of it left. */
+static void
+a_new_pass_takes_nothing_back(void)
+{
+	static const struct {
+		gint64 passes, left_percent;
+		const char *text;
+	} rows[] = {
+		{ -1, 100, "  0 % of RAM sent" },	  { 1, 100, "  0 % of RAM sent" },
+		{ 1, 16, " 84 % of RAM sent" },		  { 2, 99, "pass 2, 99.0 MiB of RAM left" },
+		{ 2, 5, "pass 2, 5.00 MiB of RAM left" }, { 3, 99, "pass 3, 99.0 MiB of RAM left" },
+	};
+	int percent = -1;
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GwSample) sample = gw_sample_new();
+		sample->phase = "precopy";
+		sample->passes = rows[i].passes;
+		sample->ram_total_bytes = 100 << 20;
+		sample->ram_remaining_bytes = rows[i].left_percent << 20;
+		g_autofree char *line = progress_line(sample, NULL, 0);
+		CU_ASSERT_PTR_NOT_NULL(strstr(line, rows[i].text));
+		int now = percent_of(line);
+		CU_ASSERT_TRUE(now < 0 || now >= percent);
+		percent = MAX(percent, now);
+	}
+	CU_ASSERT_EQUAL(percent, 84);
 }
 
 static void
@@ -130,7 +174,7 @@ plain_lines_come_once_a_second_and_at_phases(void)
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	CU_ASSERT_EQUAL_FATAL(g_strv_length(lines), 3);
 	CU_ASSERT_STRING_EQUAL(lines[0], "precopy");
-	CU_ASSERT_TRUE(g_str_has_prefix(lines[1], "switchover   75 % of RAM"));
+	CU_ASSERT_TRUE(g_str_has_prefix(lines[1], "switchover   75 % of RAM sent"));
 	CU_ASSERT_STRING_EQUAL(lines[2], "");
 }
 
@@ -164,6 +208,7 @@ unknown_mode_is_refused(void)
 
 CU_TestInfo suite_progress[] = {
 	{ "lines are as promised", lines_are_as_promised },
+	{ "a new pass takes nothing back", a_new_pass_takes_nothing_back },
 	{ "narrow lines lose whole figures", narrow_lines_lose_whole_figures },
 	{ "plain lines come once a second and at phases",
 	  plain_lines_come_once_a_second_and_at_phases },
