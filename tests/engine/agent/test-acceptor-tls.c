@@ -21,6 +21,7 @@ typedef char *Folder;
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
 
 static const guint8 token[CONTROL_TOKEN_BYTES] = { 1, 2, 3 };
+static const guint8 other_token[CONTROL_TOKEN_BYTES] = { 1, 2, 4 };
 
 /* A source that dials in a thread of its own while the test turns the agent's loop. */
 typedef struct {
@@ -222,13 +223,15 @@ source_again(Source *self, GSocket *dialled)
 	source_run(self, dialled);
 }
 
-/* Strangers take all the handshakes there are; then one comes whom a session waits for, from the same address. */
+/* Strangers take all the handshakes there are, the last ones with a proof of a token that no session has. Then a
+ * channel comes that a session waits for, from the same address. */
 static void
 a_channel_of_a_session_gets_through_a_flood(void)
 {
 	g_auto(Folder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_autofree char *pass = control_token_proof(token);
+	g_autofree char *wrong = control_token_proof(other_token);
 	g_autoptr(GSocket) listening = tcp_listen("127.0.0.1");
 	g_auto(Door)
 		door = { .waits_for_channel = TRUE, .pass = pass, .config.limits = &door_narrow };
@@ -239,6 +242,7 @@ a_channel_of_a_session_gets_through_a_flood(void)
 	door_open(&door);
 	for (guint i = 0; i < door_narrow.costly_burst + 2; i++) {
 		g_autoptr(GSocket) stranger = door_dial(&door, listening);
+		source.pass = i > door_narrow.costly_burst ? wrong : NULL;
 		source_again(&source, stranger);
 		gboolean is_busy = g_error_matches(source.error, GW_ERROR, GW_ERROR_BUSY);
 		CU_ASSERT_EQUAL(is_busy, i >= door_narrow.costly_burst);

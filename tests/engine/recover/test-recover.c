@@ -168,6 +168,9 @@ a_living_owner_is_left_alone(void)
 	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL, &error),
 			PEER_OUTCOME_UNKNOWN);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "is under way");
+	g_clear_error(&error);
+	CU_ASSERT_FALSE(recover_forget(folder, SESSION, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "is under way");
 	CU_ASSERT_TRUE(is_there(folder));
 	test_folder_free(folder);
 }

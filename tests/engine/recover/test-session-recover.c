@@ -99,10 +99,38 @@ commit_never_came(Rig *rig)
 	rig_expect_journals(rig, "");
 }
 
+/* What a recovery after the agent's death goes by: see recover-destination.c. */
+static void
+expect_paused_in_journal(Rig *rig, gboolean paused)
+{
+	g_autoptr(GPtrArray) names = journal_list(rig->destination_state, NULL);
+	CU_ASSERT_EQUAL_FATAL(names->len, 1);
+	const JournalName *name = g_ptr_array_index(names, 0);
+	g_autoptr(Journal) journal =
+		journal_open(rig->destination_state, name->session, SIDE_DESTINATION, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
+	CU_ASSERT_PTR_NOT_NULL(journal_get_node(journal, "paused"));
+	CU_ASSERT_EQUAL(journal_get_boolean(journal, "paused"), paused);
+}
+
+static void
+guest_stays_paused(Rig *rig)
+{
+	rig_end_agent(rig);
+	expect_paused_in_journal(rig, TRUE);
+	rig_start_agent(rig);
+	splice_proxy_heal(rig->proxy);
+	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION, "it runs at the destination");
+	rig_expect_guests(rig, RIG_GONE, RIG_STOPPED);
+	rig_expect_saw(rig, rig->destination_commands, "!cont");
+	rig_expect_journals(rig, "");
+}
+
 static void
 agent_is_another_process(Rig *rig)
 {
 	rig_end_agent(rig);
+	expect_paused_in_journal(rig, FALSE);
 	rig_start_agent(rig);
 	splice_proxy_heal(rig->proxy);
 	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION, "it runs at the destination");
@@ -198,6 +226,8 @@ static const struct {
 	{ LOST("COMMIT never came", RIG_TRAP_COMMIT, RIG_GONE), commit_never_came },
 	{ LOST("the agent is another process", RIG_TRAP_ANSWER, RIG_RUNNING),
 	  agent_is_another_process },
+	{ LOST("the guest stays paused", RIG_TRAP_ANSWER | RIG_PAUSED, RIG_STOPPED),
+	  guest_stays_paused },
 	{ LOST("the journal is busy", RIG_TRAP_ANSWER, RIG_RUNNING), journal_is_busy },
 	{ LOST("the agent is a stranger", RIG_TRAP_ANSWER, RIG_RUNNING), agent_is_a_stranger },
 	{ LOST("the user says it runs", RIG_TRAP_ANSWER, RIG_RUNNING), user_says_it_runs },

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Recovery over a model of QEMU that lives: journals written by hand, and what QEMU is told because
+ * of them.
+ */
+#include <CUnit/CUnit.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/record/journal.h"
+#include "engine/recover/recover-destination.h"
+#include "engine/recover/recover-source.h"
+#include "engine/util/process.h"
+#include "engine/util/scoped-context.h"
+#include "qmp/qmp-migration.h"
+#include "tests/rig/model-qemu.h"
+#include "tests/rig/test-util.h"
+
+#define SESSION	   "3f1f6a54-58d5-4e0e-8a0c-5d2f7b9c1e60"
+#define CONNECT_MS 5000
+
+typedef struct {
+	char *folder;
+	char *commands; /* what QEMU was told */
+	ModelQemu *qemu;
+	int far_end; /* of the migration's channel; -1: none */
+} Left;
+
+static void
+left_init(Left *self, const char *const *options)
+{
+	self->folder = test_folder_new();
+	self->commands = g_build_filename(self->folder, "commands", NULL);
+	self->far_end = -1;
+	g_autoptr(GStrvBuilder) argv = g_strv_builder_new();
+	g_strv_builder_add(argv, "--die-with-parent");
+	g_strv_builder_add(argv, "--commands");
+	g_strv_builder_add(argv, self->commands);
+	for (guint i = 0; options[i] != NULL; i++)
+		g_strv_builder_add(argv, options[i]);
+	g_auto(GStrv) all = g_strv_builder_end(argv);
+	self->qemu = model_qemu_startv((const char *const *)all);
+}
+
+static void
+left_clear(Left *self)
+{
+	if (self->far_end >= 0)
+		close(self->far_end);
+	model_qemu_free(self->qemu);
+	g_free(self->commands);
+	test_folder_free(self->folder);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Left, left_clear);
+
+/* @facts: (transfer full): beside those of the model */
+static Journal *
+write_journal(Left *self, Side side, JsonObject *facts, const char *const *phases)
+{
+	g_auto(Process) process = PROCESS_INIT;
+	process_open(&process, model_qemu_get_pid(self->qemu));
+	json_object_set_string_member(facts, "vm", "web1");
+	json_object_set_string_member(facts, "qmp", model_qemu_get_path(self->qemu));
+	json_object_set_int_member(facts, "pid", process.pid);
+	json_object_set_int_member(facts, "start_ticks", (gint64)process.start_ticks);
+	Journal *journal = journal_create(self->folder, SESSION, side, facts, NULL);
+	g_assert_nonnull(journal);
+	for (guint i = 0; phases[i] != NULL; i++)
+		g_assert_true(journal_append(journal, phases[i], NULL, NULL));
+	return journal;
+}
+
+static gboolean
+was_told(const Left *self, const char *command)
+{
+	g_autofree char *text = NULL;
+	if (!g_file_get_contents(self->commands, &text, NULL, NULL))
+		return FALSE; /* nobody has connected */
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	for (guint i = 0; lines[i] != NULL; i++)
+		if (strncmp(lines[i], command, strlen(command)) == 0 &&
+		    strchr(" ", lines[i][strlen(command)]) != NULL)
+			return TRUE;
+	return FALSE;
+}
+
+static QmpClient *
+dial(const Left *self)
+{
+	g_autoptr(GError) error = NULL;
+	QmpClient *client =
+		qmp_client_connect(model_qemu_get_path(self->qemu), CONNECT_MS, NULL, &error);
+	TEST_NO_ERROR(error);
+	g_assert_nonnull(client);
+	return client;
+}
+
+static QmpMigrateStatus
+status_of(const Left *self)
+{
+	g_autoptr(QmpClient) client = dial(self);
+	g_auto(QmpMigrateInfo) info;
+	qmp_migrate_info_init(&info);
+	CU_ASSERT_TRUE(qmp_query_migrate(client, &info, NULL));
+	qmp_client_close(client);
+	return info.status;
+}
+
+/* Nothing reads the other end. */
+static void
+start_migration(Left *self)
+{
+	g_autoptr(QmpClient) client = dial(self);
+	int fds[2];
+	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+	self->far_end = fds[1];
+	CU_ASSERT_TRUE(qmp_getfd(client, "m", fds[0], NULL));
+	close(fds[0]);
+	CU_ASSERT_TRUE(qmp_migrate(client, "fd:m", NULL));
+	qmp_client_close(client);
+}
+
+/* Everything that recover_source() has to set is something else before. */
+static void
+check_source(Left *self, gboolean settled, GwPlace place, const char *text)
+{
+	static const char *const phases[] = { "precopy", NULL };
+	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+	JsonObject *facts = json_object_new();
+	json_object_set_boolean_member(facts, "was_running", TRUE);
+	g_autoptr(Journal) journal = write_journal(self, SIDE_SOURCE, facts, phases);
+	GwRecovered result = { .settled = !settled, .vm_runs_on = GW_PLACE_NONE };
+	recover_source(journal, GW_ASSUME_NOTHING, NULL, &result);
+	if (result.settled != settled)
+		g_print("\n    %s", result.text);
+	CU_ASSERT_EQUAL(result.settled, settled);
+	CU_ASSERT_EQUAL(result.vm_runs_on, place);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(result.text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.text, text));
+	g_free(result.text);
+}
+
+static void
+a_migration_under_way_is_cancelled(void)
+{
+	static const char *const options[] = { "--capability", "events", "--active-ms", "60000",
+					       NULL };
+	g_auto(Left) left = { NULL };
+	left_init(&left, options);
+	start_migration(&left);
+	CU_ASSERT_EQUAL(status_of(&left), QMP_MIGRATE_ACTIVE);
+	check_source(&left, TRUE, GW_PLACE_SOURCE, "it was not handed over");
+	CU_ASSERT_TRUE(was_told(&left, "migrate_cancel"));
+	CU_ASSERT_EQUAL(status_of(&left), QMP_MIGRATE_CANCELLED);
+}
+
+/* One that never began, and one that has ended. */
+static void
+what_is_over_is_not_cancelled(void)
+{
+	static const char *const fresh[] = { NULL };
+	static const char *const failed[] = { "--earlier", "failed", NULL };
+	static const char *const *const rows[] = { fresh, failed };
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_auto(Left) left = { NULL };
+		left_init(&left, rows[i]);
+		check_source(&left, TRUE, GW_PLACE_SOURCE, "it was not handed over");
+		CU_ASSERT_FALSE(was_told(&left, "migrate_cancel"));
+	}
+}
+
+static void
+a_source_that_does_not_tell_its_status_is_left_alone(void)
+{
+	static const char *const options[] = { "--on", "query-migrate=fail:no", NULL };
+	g_auto(Left) left = { NULL };
+	left_init(&left, options);
+	check_source(&left, FALSE, GW_PLACE_UNKNOWN, "its QEMU does not answer: ");
+	CU_ASSERT_FALSE(was_told(&left, "migrate_cancel"));
+	CU_ASSERT_FALSE(was_told(&left, "cont"));
+	CU_ASSERT_FALSE(was_told(&left, "quit"));
+}
+
+static void
+settle_destination(Left *self, JsonObject *facts, const char *const *phases)
+{
+	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+	g_autoptr(GError) error = NULL;
+	journal_free(write_journal(self, SIDE_DESTINATION, facts, phases));
+	CU_ASSERT_EQUAL(recover_destination(self->folder, SESSION, NULL, NULL, &error),
+			PEER_OUTCOME_RUNNING);
+	TEST_NO_ERROR(error);
+}
+
+/* The guest of a plan with --paused is taken over without 'cont'. */
+static void
+a_committed_guest_runs_unless_the_plan_pauses_it(void)
+{
+	static const char *const options[] = { "-S", NULL };
+	static const char *const phases[] = { "setup", "committed", NULL };
+	for (gboolean paused = FALSE; paused <= TRUE; paused++) {
+		g_auto(Left) left = { NULL };
+		left_init(&left, options);
+		JsonObject *facts = json_object_new();
+		json_object_set_boolean_member(facts, "paused", paused);
+		settle_destination(&left, facts, phases);
+		CU_ASSERT_EQUAL(was_told(&left, "cont"), !paused);
+	}
+}
+
+static JsonObject *
+former_settings(void)
+{
+	JsonObject *capabilities = json_object_new();
+	JsonObject *facts = json_object_new();
+	json_object_set_boolean_member(capabilities, "xbzrle", FALSE);
+	json_object_set_object_member(facts, "capabilities", capabilities);
+	return facts;
+}
+
+/* A later change is somebody else's. */
+static void
+settings_are_put_back_only_once(void)
+{
+	static const char *const options[] = { NULL };
+	static const char *const first[] = { "committed", "running", NULL };
+	static const char *const later[] = { "committed", "running", "restored", NULL };
+	static const struct {
+		const char *const *phases;
+		gboolean restores;
+	} rows[] = { { first, TRUE }, { later, FALSE } };
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_auto(Left) left = { NULL };
+		left_init(&left, options);
+		settle_destination(&left, former_settings(), rows[i].phases);
+		CU_ASSERT_EQUAL(was_told(&left, "migrate-set-capabilities"), rows[i].restores);
+	}
+}
+
+CU_TestInfo suite_recover_models[] = {
+	{ "a migration under way is cancelled", a_migration_under_way_is_cancelled },
+	{ "what is over is not cancelled", what_is_over_is_not_cancelled },
+	{ "a source that does not tell its status is left alone",
+	  a_source_that_does_not_tell_its_status_is_left_alone },
+	{ "a committed guest runs unless the plan pauses it",
+	  a_committed_guest_runs_unless_the_plan_pauses_it },
+	{ "settings are put back only once", settings_are_put_back_only_once },
+	CU_TEST_INFO_NULL,
+};
