@@ -1,46 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "qmp/json-scan.h"
 
-/* Splits a stream of bytes into JSON objects. Pure: no socket, no clock. QMP and the control
- * protocol use it. See json-frame.c for how the end of an object is found. */
+/* Cuts a stream of bytes into JSON objects. Pure: no socket, no clock. Serves QMP and the control
+ * protocol. See json-frame.c for how an end is found. */
 typedef struct JsonFrame JsonFrame;
 
-typedef enum {
-	JSON_FRAME_ERROR_SYNTAX,    /* no object where one must begin, or bad nesting */
-	JSON_FRAME_ERROR_TOO_LARGE, /* an object larger than @max_bytes */
-	JSON_FRAME_ERROR_TOO_DEEP,  /* nested deeper than @max_depth */
-	JSON_FRAME_ERROR_TRUNCATED, /* the stream ended inside an object */
-} JsonFrameError;
-
-#define JSON_FRAME_ERROR (json_frame_error_quark())
-GQuark json_frame_error_quark(void);
-
-/**
- * json_frame_new:
- * @max_bytes: the largest object that is accepted, in bytes; memory use stays below twice this size
- * @max_depth: the deepest nesting that is accepted
- */
-JsonFrame *json_frame_new(gsize max_bytes, guint max_depth);
+/* @limits: of each object; copied. Memory stays below twice their bytes. */
+JsonFrame *json_frame_new(const JsonLimits *limits);
 void json_frame_free(JsonFrame *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonFrame, json_frame_free)
 
-/* Adds @len bytes. Never fails: json_frame_next() reports the errors. */
+/* Other limits from the next object on. */
+void json_frame_set_limits(JsonFrame *self, const JsonLimits *limits);
+
+/* Adds @len bytes. Never fails: what is wrong is told by json_frame_next(). */
 void json_frame_push(JsonFrame *self, const void *data, gsize len);
 
 /**
  * json_frame_next:
- * @ret_text: (out): one whole object, not NUL-terminated, valid until the next call on @self; NULL
- *   when more bytes are needed
+ * @ret_text: (out): one whole object, not NUL-terminated, valid until the next call on @self;
+ *   NULL when more bytes are needed
  * @ret_len: (out): its length in bytes
  *
- * After an error every later call returns the same error, because the next object cannot be found.
+ * Once it has failed it fails forever in the same way: there is no way to find the next object.
  *
- * Returns: %FALSE with %JSON_FRAME_ERROR
+ * Returns: %FALSE with %JSON_SCAN_ERROR
  */
 gboolean json_frame_next(JsonFrame *self, const char **ret_text, gsize *ret_len,
 			 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Returns %FALSE with %JSON_FRAME_ERROR_TRUNCATED when the bytes so far end inside an object. */
+/* What json-glib needs for the object that was given out last, in bytes. */
+gsize json_frame_get_heap_bytes(JsonFrame *self);
+
+/* %FALSE with %JSON_SCAN_ERROR_TRUNCATED when the bytes so far end inside an object. */
 gboolean json_frame_end(JsonFrame *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -24,11 +24,6 @@
 #include "qmp/qmp-wire.h"
 #include "qmp/source-end.h"
 
-/* QEMU's own limits for JSON are 64 MiB and 1024 levels. json-glib recurses: 1024 levels fit into a
- * stack of 256 KiB, 2048 do not (measured, json-glib 1.6.6). */
-#define MESSAGE_BYTES_MAX (65 * 1024 * 1024)
-#define MESSAGE_DEPTH_MAX 1024
-
 #define TIMEOUT_MS 10000
 
 typedef enum {
@@ -536,7 +531,7 @@ static void
 qmp_client_init(QmpClient *self)
 {
 	self->context = g_main_context_ref_thread_default();
-	self->frame = json_frame_new(MESSAGE_BYTES_MAX, MESSAGE_DEPTH_MAX);
+	self->frame = json_frame_new(&qmp_wire_limits);
 	self->requests = qmp_requests_new();
 	self->timeout_ms = TIMEOUT_MS;
 }

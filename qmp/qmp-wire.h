@@ -3,7 +3,11 @@
 
 #include <json-glib/json-glib.h>
 
+#include "qmp/json-scan.h"
+
 /* The text of QMP and nothing else: pure. */
+
+extern const JsonLimits qmp_wire_limits; /* of one message */
 
 typedef enum {
 	QMP_MESSAGE_GREETING,

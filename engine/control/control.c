@@ -35,6 +35,7 @@
 #include <string.h>
 
 #include "engine/util/json-fields.h"
+#include "engine/util/json-parse.h"
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
 
@@ -89,6 +90,27 @@ static const TypeInfo types[CONTROL_N_TYPES] = {
 			    0,
 			    { { "name", G_TYPE_STRING }, { "timestamp_us", G_TYPE_INT64 } } },
 	[CONTROL_FAILED] = { "failed", FALSE, 0, { { "error", T_OBJECT } } },
+};
+
+const JsonLimits control_hello_limits = {
+	.bytes = 4 * 1024,
+	.string_bytes = 256,
+	.heap_bytes = 16 * 1024,
+	.depth = 8,
+};
+
+const JsonLimits control_request_limits = {
+	.bytes = 256 * 1024,
+	.string_bytes = 128 * 1024,
+	.heap_bytes = 2 * 1024 * 1024,
+	.depth = 32,
+};
+
+const JsonLimits control_reply_limits = {
+	.bytes = CONTROL_MAX_BYTES,
+	.string_bytes = CONTROL_MAX_BYTES,
+	.heap_bytes = 32 * 1024 * 1024,
+	.depth = 32,
 };
 
 static const char *const state_names[CONTROL_N_STATES] = {
@@ -187,19 +209,12 @@ ControlMessage *
 control_parse(const char *text, gsize len, GError **error)
 {
 	g_autoptr(GError) local_error = NULL;
-	g_autoptr(JsonParser) parser = json_parser_new_immutable();
-	if (!json_parser_load_from_data(parser, text, (gssize)len, &local_error)) {
-		g_autofree char *why = g_utf8_make_valid(local_error->message, -1); /* it quotes */
-		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message is not JSON: %s",
-			    why);
+	g_autoptr(JsonNode) root = parse_object(text, len, &control_reply_limits, &local_error);
+	if (root == NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message: %s",
+			    local_error->message);
 		return NULL;
 	}
-	JsonNode *root = json_parser_get_root(parser);
-	if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message is not an object");
-		return NULL;
-	}
-
 	g_autoptr(ControlMessage) message = g_new0(ControlMessage, 1);
 	message->body = json_object_ref(json_node_get_object(root));
 	if (!find_type(fields_peek_string(message->body, "type", NULL), &message->type, error))

@@ -5,10 +5,20 @@
  */
 #include "engine/gw-event.h"
 
+#include <string.h>
+
 #include "engine/util/json-fields.h"
+#include "engine/util/json-parse.h"
 #include "engine/data/sample-json.h"
 
 G_DEFINE_BOXED_TYPE(GwEvent, gw_event, gw_event_copy, gw_event_free)
+
+static const JsonLimits data_limits = {
+	.bytes = 1024 * 1024,
+	.string_bytes = 1024 * 1024,
+	.heap_bytes = 32 * 1024 * 1024,
+	.depth = 32,
+};
 
 GwEvent *
 gw_event_new(gint64 time_us, const char *host, const char *name, const char *data)
@@ -45,11 +55,11 @@ event_to_node(const GwEvent *self)
 	fields_add_string(object, "event", self->name);
 	json_object_set_int_member(object, "time_us", self->time_us);
 	fields_add_string(object, "host", self->host);
-	JsonNode *data = self->data != NULL ? json_from_string(self->data, NULL) : NULL;
-	if (data != NULL && JSON_NODE_HOLDS_OBJECT(data))
+	JsonNode *data = self->data != NULL
+				 ? parse_object(self->data, strlen(self->data), &data_limits, NULL)
+				 : NULL;
+	if (data != NULL)
 		json_object_set_member(object, "data", data);
-	else
-		g_clear_pointer(&data, json_node_unref);
 	return fields_node(object);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * GwReport as JSON, in the form that the design lays down: times in microseconds, sizes in bytes, what is
- * not known is absent. Reading is the exact inverse of writing. A file may be anything: it is framed first,
- * which bounds its size and its depth, and each member is checked by json-fields.c.
+ * not known is absent. Reading is the exact inverse of writing. A file may be anything: parse_object()
+ * bounds its size, its depth and its cost, and json-fields.c checks each member.
  */
 #include "engine/data/report-json.h"
 
@@ -15,10 +15,16 @@
 #include "engine/data/sample-json.h"
 #include "engine/data/vgpu-json.h"
 
-#define MAX_REPORT_BYTES (512 * 1024 * 1024)
-#define MAX_REPORT_DEPTH 64
-#define MAX_PHASES	 4096
-#define MAX_RECORDS	 (4 * 1024 * 1024) /* samples or events */
+#define MAX_PHASES  4096
+#define MAX_RECORDS 65536 /* samples or events: a run records 4,096 of each */
+
+/* A run records 4 MiB of events and 4,096 samples of some KiB. */
+static const JsonLimits report_limits = {
+	.bytes = 256 * 1024 * 1024,
+	.string_bytes = 1024 * 1024,
+	.heap_bytes = 1024 * 1024 * 1024,
+	.depth = 64,
+};
 
 /* The numbers that stand in an object as they are. */
 typedef struct {
@@ -420,8 +426,8 @@ gw_report_from_json(const char *text, gssize len, GError **error)
 {
 	g_return_val_if_fail(text != NULL, NULL);
 	GError *cause = NULL;
-	g_autoptr(JsonNode) node = parse_object(text, len < 0 ? strlen(text) : (gsize)len,
-						MAX_REPORT_BYTES, MAX_REPORT_DEPTH, &cause);
+	g_autoptr(JsonNode) node =
+		parse_object(text, len < 0 ? strlen(text) : (gsize)len, &report_limits, &cause);
 	GwReport *self = node != NULL ? report_from_node(node, &cause) : NULL;
 	if (self == NULL)
 		say_it_is_no_report(error, cause);

@@ -28,8 +28,6 @@
 #define SHOWN		   0.2 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
 #define MUCH_OF_VRAM	   8 /* of the vRAM one part in so many: less says nothing of a driver's speed */
 #define MAX_VALUE	   (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
-#define MAX_BYTES	   (256 * 1024)
-#define MAX_DEPTH	   8
 #define PER_MILLE	   1000
 
 static const GwRange unknown = { -1, -1, -1 };
@@ -459,14 +457,20 @@ from_node(JsonNode *node, GError **error)
 	return g_steal_pointer(&self);
 }
 
+static const JsonLimits limits = {
+	.bytes = 256 * 1024,
+	.string_bytes = FIELDS_WORD_BYTES,
+	.heap_bytes = 8 * 1024 * 1024,
+	.depth = 8,
+};
+
 GPtrArray *
 learning_from_json(const char *text, gsize len, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
-	g_autoptr(JsonNode) node = parse_object(text, len, MAX_BYTES, MAX_DEPTH, &cause);
+	g_autoptr(JsonNode) node = parse_object(text, len, &limits, &cause);
 	if (node != NULL)
 		return from_node(node, error);
-	g_autofree char *why = g_utf8_make_valid(cause->message, -1); /* it quotes */
-	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "learned: %s", why);
+	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "learned: %s", cause->message);
 	return NULL;
 }

@@ -20,7 +20,6 @@
 #include "engine/util/safe-file.h"
 
 #define FOLDER	       "vms"
-#define MAX_BYTES      (1024 * 1024)
 #define MAX_LOCK_BYTES 256
 #define MAX_NAME_BYTES 160 /* escaped; what is longer is hashed */
 
@@ -72,7 +71,7 @@ ownership_load(const char *state_dir, const char *vm_name, GError **error)
 	g_autofree char *path = make_path(state_dir, vm_name, ".json");
 	g_autoptr(GError) cause = NULL;
 	gsize len;
-	g_autofree char *text = safe_file_read(path, MAX_BYTES, &len, &cause);
+	g_autofree char *text = safe_file_read(path, ownership_limits.bytes, &len, &cause);
 	if (text == NULL && g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
 		return ownership_new(vm_name);
 	Ownership *self = text != NULL ? ownership_from_json(text, len, vm_name, &cause) : NULL;
@@ -124,9 +123,10 @@ static char *
 read_name(const char *path)
 {
 	gsize len;
-	g_autofree char *text = safe_file_read(path, MAX_BYTES, &len, NULL);
-	g_autoptr(JsonNode) node = text != NULL ? json_from_string(text, NULL) : NULL;
-	if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
+	g_autofree char *text = safe_file_read(path, ownership_limits.bytes, &len, NULL);
+	g_autoptr(JsonNode) node =
+		text != NULL ? parse_object(text, len, &ownership_limits, NULL) : NULL;
+	if (node == NULL)
 		return NULL;
 	JsonNode *name = json_object_get_member(json_node_get_object(node), "vm");
 	return name != NULL && json_node_get_value_type(name) == G_TYPE_STRING

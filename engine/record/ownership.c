@@ -18,12 +18,16 @@
 
 #include "engine/gw-error.h"
 #include "engine/util/json-fields.h"
-#include "engine/util/json-parse.h"
 
-#define MAX_BYTES     (1024 * 1024)
-#define MAX_DEPTH     4
 #define MAX_TAKEN     4096
 #define MAX_CONFIRMED 16 /* of them are kept, for people */
+
+const JsonLimits ownership_limits = {
+	.bytes = 1024 * 1024,
+	.string_bytes = FIELDS_TEXT_BYTES,
+	.heap_bytes = 16 * 1024 * 1024,
+	.depth = 4,
+};
 
 /* For the table below. */
 enum {
@@ -362,7 +366,7 @@ Ownership *
 ownership_from_json(const char *text, gsize len, const char *vm_name, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
-	g_autoptr(JsonNode) node = parse_object(text, len, MAX_BYTES, MAX_DEPTH, &cause);
+	g_autoptr(JsonNode) node = parse_object(text, len, &ownership_limits, &cause);
 	g_autoptr(Ownership) self = ownership_new(vm_name);
 	Fields fields;
 	if (node == NULL) {

@@ -3,7 +3,11 @@
 
 #include <json-glib/json-glib.h>
 
+#include "engine/util/json-parse.h"
+
 /* Where one VM belongs, as this host knows it. Pure: ownership-file.h keeps it. See ownership.c. */
+
+extern const JsonLimits ownership_limits; /* of a record */
 
 typedef enum {
 	OWNERSHIP_NOT_KNOWN,	/* this host has never had it */

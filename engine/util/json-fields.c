@@ -7,7 +7,7 @@
  * if the member were absent. So the code that reads an object is a plain list of reads and one
  * fields_end(). Members that are not known are passed over: a newer peer may send more.
  *
- * Nothing here parses text, so nothing here bounds the depth of what it is given: that is JsonFrame's work.
+ * Nothing here parses text, so nothing here bounds the depth of what it is given: json-parse.c does.
  */
 #include "engine/util/json-fields.h"
 

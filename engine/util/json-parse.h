@@ -3,11 +3,12 @@
 
 #include <json-glib/json-glib.h>
 
+#include "qmp/json-scan.h"
+
 /**
  * parse_object:
- * @text: exactly one object, from a file that anybody may have written
+ * @text: exactly one object, from a file or a peer that is not trusted
  *
- * Returns: (transfer full): NULL when it is something else, larger than @max_bytes or nested deeper than @max_depth
+ * Returns: (transfer full): NULL with %GW_ERROR_PROTOCOL when it is something else or beyond @limits
  */
-JsonNode *
-parse_object(const char *text, gsize len, gsize max_bytes, guint max_depth, GError **error);
+JsonNode *parse_object(const char *text, gsize len, const JsonLimits *limits, GError **error);

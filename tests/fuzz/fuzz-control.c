@@ -16,8 +16,12 @@
 #include "qmp/json-frame.h"
 
 /* Small, so that the fuzzer finds the limits. */
-#define MAX_BYTES 8192
-#define MAX_DEPTH 16
+static const JsonLimits limits = {
+	.bytes = 8192,
+	.string_bytes = 4096,
+	.heap_bytes = 256 * 1024,
+	.depth = 16,
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -119,7 +123,7 @@ try_message(const char *text, gsize len)
 static guint64
 walk(const uint8_t *data, gsize size, gsize piece, gboolean parse)
 {
-	g_autoptr(JsonFrame) frame = json_frame_new(MAX_BYTES, MAX_DEPTH);
+	g_autoptr(JsonFrame) frame = json_frame_new(&limits);
 	const char *text = NULL;
 	gsize len = 0;
 	guint64 digest = 0;

@@ -13,8 +13,12 @@
 #include "qmp/qmp-wire.h"
 
 /* Small, so that the fuzzer finds the limits. */
-#define MAX_BYTES 8192
-#define MAX_DEPTH 16
+static const JsonLimits limits = {
+	.bytes = 8192,
+	.string_bytes = 4096,
+	.heap_bytes = 256 * 1024,
+	.depth = 16,
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,7 +56,7 @@ try_message(const char *text, gsize len)
 static guint64
 walk(const uint8_t *data, gsize size, gsize piece, gboolean parse)
 {
-	g_autoptr(JsonFrame) frame = json_frame_new(MAX_BYTES, MAX_DEPTH);
+	g_autoptr(JsonFrame) frame = json_frame_new(&limits);
 	const char *text = NULL;
 	gsize len = 0;
 	guint64 digest = 0;
@@ -60,7 +64,7 @@ walk(const uint8_t *data, gsize size, gsize piece, gboolean parse)
 	for (gsize at = 0; at < size; at += piece) {
 		json_frame_push(frame, data + at, MIN(piece, size - at));
 		while (json_frame_next(frame, &text, &len, NULL) && text != NULL) {
-			g_assert(len >= 2 && len <= MAX_BYTES);
+			g_assert(len >= 2 && len <= limits.bytes);
 			digest += (G_GUINT64_CONSTANT(1) << 32) + len;
 			if (parse)
 				try_message(text, len);

@@ -13,13 +13,18 @@
 #include "engine/plan/negotiate.h"
 #include "engine/data/plan-json.h"
 #include "engine/data/survey-json.h"
+#include "engine/util/json-parse.h"
 #include "qmp/json-frame.h"
 #include "qmp/qmp-facts.h"
 #include "tools/plan-text.h"
 
 /* As on the wire, but small enough to find the limits. */
-#define MAX_BYTES (64 * 1024)
-#define MAX_DEPTH 16
+static const JsonLimits limits = {
+	.bytes = 64 * 1024,
+	.string_bytes = 16 * 1024,
+	.heap_bytes = 4 * 1024 * 1024,
+	.depth = 16,
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,11 +32,11 @@ static GwSurvey *
 try_survey(const char *text, gsize len)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(JsonParser) parser = json_parser_new_immutable();
+	g_autoptr(JsonNode) node = parse_object(text, len, &limits, NULL);
 
-	if (!json_parser_load_from_data(parser, text, (gssize)len, NULL))
+	if (node == NULL)
 		return NULL;
-	g_autoptr(GwSurvey) survey = survey_from_node(json_parser_get_root(parser), &error);
+	g_autoptr(GwSurvey) survey = survey_from_node(node, &error);
 	g_assert((survey == NULL) == (error != NULL));
 	if (survey == NULL) {
 		/* An error names the field, and can be sent back. */
@@ -112,7 +117,7 @@ try_texts(const uint8_t *data, gsize size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	g_autoptr(JsonFrame) frame = json_frame_new(MAX_BYTES, MAX_DEPTH);
+	g_autoptr(JsonFrame) frame = json_frame_new(&limits);
 	GwSurvey *surveys[2] = { NULL, NULL };
 	const char *text = NULL;
 	gsize len = 0;

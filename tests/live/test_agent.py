@@ -43,7 +43,7 @@ CASES = {
     "survey_before_hello": ((survey("vm"),), "'survey'"),
     "commit_before_all": ((HELLO, line(type="commit", id=2)), "'commit'"),
     "setup_before_prepare": ((HELLO, line(type="setup", id=2)), "'setup'"),
-    "oversize_line": ((b'{"type": "' + b"x" * (2 * MIB) + b'"}\n',), "an object with too many bytes"),
+    "oversize_line": ((b'{"type": "' + b"x" * (2 * MIB) + b'"}\n',), "too many bytes"),
     "deep_nesting": ((b'{"type":' + b"[" * 5000 + b"]" * 5000 + b"}\n",), "deep"),
     "unknown_vm": ((HELLO, survey("other")), "'other'"),
     "vm_name_is_a_path": ( (HELLO, survey("../../etc/passwd")), "passwd'"),

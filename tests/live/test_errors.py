@@ -64,7 +64,7 @@ class SourceTest(unittest.TestCase):
                        "control message: not a JSON object")
 
     def test_agent_oversize_line(self):
-        self.bad_agent(answers(b'{"type": "' + b"x" * (2 * MIB)), "an object with too many bytes")
+        self.bad_agent(answers(b'{"type": "' + b"x" * (2 * MIB)), "too many bytes")
 
     def test_agent_endless_nesting(self):
         self.bad_agent(answers(b'{"type":' + b"[" * 100000 + b"\n"), "deep")

@@ -10,11 +10,24 @@
 #define MAX_BYTES 4096
 #define MAX_DEPTH 8
 
+static const JsonLimits limits = {
+	.bytes = MAX_BYTES,
+	.string_bytes = MAX_BYTES,
+	.heap_bytes = 1024 * 1024,
+	.depth = MAX_DEPTH,
+};
+static const JsonLimits large_limits = {
+	.bytes = 1024 * 1024,
+	.string_bytes = 1024 * 1024,
+	.heap_bytes = 16 * 1024 * 1024,
+	.depth = MAX_DEPTH,
+};
+
 /* All objects of @text fed in pieces of @piece bytes, with '|' between them; NULL and @error on failure. */
 static char *
 cut(const char *text, gsize len, gsize piece, GError **error)
 {
-	g_autoptr(JsonFrame) frame = json_frame_new(MAX_BYTES, MAX_DEPTH);
+	g_autoptr(JsonFrame) frame = json_frame_new(&limits);
 	g_autoptr(GString) out = g_string_new(NULL);
 	const char *object = NULL;
 	gsize object_len = 0;
@@ -47,7 +60,7 @@ check_cut(const char *text, const char *expected)
 }
 
 static void
-check_refused(const char *text, gsize len, JsonFrameError code)
+check_refused(const char *text, gsize len, JsonScanError code)
 {
 	const gsize pieces[] = { 1, 3, len };
 
@@ -55,7 +68,7 @@ check_refused(const char *text, gsize len, JsonFrameError code)
 		g_autoptr(GError) error = NULL;
 		g_autofree char *got = cut(text, len, pieces[i], &error);
 		CU_ASSERT_PTR_NULL(got);
-		TEST_ERROR(error, JSON_FRAME_ERROR, (int)code, "");
+		TEST_ERROR(error, JSON_SCAN_ERROR, (int)code, "");
 	}
 }
 
@@ -90,19 +103,19 @@ test_only_space(void)
 static void
 test_refuses_other_than_objects(void)
 {
-	check_refused("[1]", 3, JSON_FRAME_ERROR_SYNTAX);
-	check_refused("{} x", 4, JSON_FRAME_ERROR_SYNTAX);
-	check_refused("\0{}", 3, JSON_FRAME_ERROR_SYNTAX);
-	check_refused("}", 1, JSON_FRAME_ERROR_SYNTAX);
-	check_refused("{\"a\":[}", 7, JSON_FRAME_ERROR_SYNTAX);
-	check_refused("{]", 2, JSON_FRAME_ERROR_SYNTAX);
+	check_refused("[1]", 3, JSON_SCAN_ERROR_SYNTAX);
+	check_refused("{} x", 4, JSON_SCAN_ERROR_SYNTAX);
+	check_refused("\0{}", 3, JSON_SCAN_ERROR_SYNTAX);
+	check_refused("}", 1, JSON_SCAN_ERROR_SYNTAX);
+	check_refused("{\"a\":[}", 7, JSON_SCAN_ERROR_SYNTAX);
+	check_refused("{]", 2, JSON_SCAN_ERROR_SYNTAX);
 }
 
 static void
 test_depth_limit(void)
 {
 	check_cut("{\"a\":[[[[[[[1]]]]]]]}", "{\"a\":[[[[[[[1]]]]]]]}|");
-	check_refused("{\"a\":[[[[[[[[1]]]]]]]]}", 23, JSON_FRAME_ERROR_TOO_DEEP);
+	check_refused("{\"a\":[[[[[[[[1]]]]]]]]}", 23, JSON_SCAN_ERROR_TOO_DEEP);
 }
 
 static char *
@@ -127,14 +140,14 @@ test_size_limit(void)
 	TEST_NO_ERROR(error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(got);
 	CU_ASSERT_EQUAL(strlen(got), MAX_BYTES + 1);
-	check_refused(larger, MAX_BYTES + 1, JSON_FRAME_ERROR_TOO_LARGE);
+	check_refused(larger, MAX_BYTES + 1, JSON_SCAN_ERROR_TOO_LARGE);
 }
 
 static void
 test_member_limit(void)
 {
 	g_autoptr(GString) text = g_string_new("{\"a\":0");
-	g_autoptr(JsonFrame) frame = json_frame_new(1 << 20, MAX_DEPTH);
+	g_autoptr(JsonFrame) frame = json_frame_new(&large_limits);
 	g_autoptr(GError) error = NULL;
 	const char *object = NULL;
 	gsize len = 0;
@@ -144,14 +157,14 @@ test_member_limit(void)
 	g_string_append_c(text, '}');
 	json_frame_push(frame, text->str, text->len);
 	CU_ASSERT_FALSE(json_frame_next(frame, &object, &len, &error));
-	TEST_ERROR(error, JSON_FRAME_ERROR, JSON_FRAME_ERROR_TOO_LARGE, "members");
+	TEST_ERROR(error, JSON_SCAN_ERROR, JSON_SCAN_ERROR_TOO_LARGE, "members");
 }
 
 static void
 test_long_arrays_are_no_members(void)
 {
 	g_autoptr(GString) text = g_string_new("{\"a\":[0");
-	g_autoptr(JsonFrame) frame = json_frame_new(1 << 20, MAX_DEPTH);
+	g_autoptr(JsonFrame) frame = json_frame_new(&large_limits);
 	const char *object = NULL;
 	gsize len = 0;
 
@@ -163,10 +176,45 @@ test_long_arrays_are_no_members(void)
 	CU_ASSERT_EQUAL(len, text->len);
 }
 
+/* The first object has the limits of its time, and the second its own. */
+static void
+test_limits_change_between_objects(void)
+{
+	const JsonLimits narrow = { 16, 16, 1024, 2 };
+	g_autoptr(JsonFrame) frame = json_frame_new(&limits);
+	g_autoptr(GError) error = NULL;
+	const char text[] = "{\"a\":[[0]]}{\"a\":[[0]]}";
+	const char *object = NULL;
+	gsize len = 0;
+
+	json_frame_push(frame, text, strlen(text));
+	CU_ASSERT_TRUE(json_frame_next(frame, &object, &len, NULL));
+	CU_ASSERT_EQUAL(len, 11);
+	CU_ASSERT_TRUE(json_frame_get_heap_bytes(frame) > 300);
+	json_frame_set_limits(frame, &narrow);
+	CU_ASSERT_FALSE(json_frame_next(frame, &object, &len, &error));
+	TEST_ERROR(error, JSON_SCAN_ERROR, JSON_SCAN_ERROR_TOO_DEEP, "nested too deep, at byte 7");
+}
+
+/* What is refused must not be gathered first: this peer would go on forever. */
+static void
+test_refused_before_it_is_gathered(void)
+{
+	g_autoptr(JsonFrame) frame = json_frame_new(&large_limits);
+	const char *object = NULL;
+	gsize len = 0;
+	guint n = 0;
+
+	json_frame_push(frame, "{\"a\":[0", 7);
+	while (json_frame_next(frame, &object, &len, NULL) && n++ < 100000)
+		json_frame_push(frame, ",{}", 3);
+	CU_ASSERT_TRUE(n > 10000 && n < 90000);
+}
+
 static void
 test_fails_for_ever(void)
 {
-	g_autoptr(JsonFrame) frame = json_frame_new(MAX_BYTES, MAX_DEPTH);
+	g_autoptr(JsonFrame) frame = json_frame_new(&limits);
 	const char *object = NULL;
 	gsize len = 0;
 
@@ -174,7 +222,7 @@ test_fails_for_ever(void)
 	for (guint i = 0; i < 3; i++) {
 		g_autoptr(GError) error = NULL;
 		CU_ASSERT_FALSE(json_frame_next(frame, &object, &len, &error));
-		TEST_ERROR(error, JSON_FRAME_ERROR, JSON_FRAME_ERROR_SYNTAX, "not a JSON object");
+		TEST_ERROR(error, JSON_SCAN_ERROR, JSON_SCAN_ERROR_SYNTAX, "not a JSON object");
 		json_frame_push(frame, "{}", 2);
 	}
 	CU_ASSERT_FALSE(json_frame_end(frame, NULL));
@@ -186,7 +234,7 @@ test_truncated(void)
 	const char *text = "{\"a\":\"\\\"b\",\"c\":[1]}";
 
 	for (gsize len = 1; len < strlen(text); len++)
-		check_refused(text, len, JSON_FRAME_ERROR_TRUNCATED);
+		check_refused(text, len, JSON_SCAN_ERROR_TRUNCATED);
 }
 
 /* A scanner that began again at each piece would look at 4 * 10^12 bytes here. */
@@ -194,7 +242,8 @@ static void
 test_time_is_linear(void)
 {
 	const gsize len = test_under_valgrind() ? 1 << 18 : 1 << 22;
-	g_autoptr(JsonFrame) frame = json_frame_new(len + 16, MAX_DEPTH);
+	const JsonLimits enough = { len + 16, len + 16, len + 4096, MAX_DEPTH };
+	g_autoptr(JsonFrame) frame = json_frame_new(&enough);
 	g_autofree char *text = object_of(len);
 	const char *object = NULL;
 	gsize object_len = 0;
@@ -218,6 +267,8 @@ CU_TestInfo suite_json_frame[] = {
 	{ "too large is refused", test_size_limit },
 	{ "too many members are refused", test_member_limit },
 	{ "a long array is accepted", test_long_arrays_are_no_members },
+	{ "limits may change between objects", test_limits_change_between_objects },
+	{ "too many values are refused as they come", test_refused_before_it_is_gathered },
 	{ "once failed it fails for ever", test_fails_for_ever },
 	{ "an end inside an object is told", test_truncated },
 	{ "time is linear", test_time_is_linear },

@@ -218,7 +218,7 @@ test_garbage(void)
 	probe_log_init(&log, client);
 	probe_start(&a, client, "a", NULL, NULL);
 	probe_expect_error(&a, QMP_ERROR, QMP_ERROR_CLOSED,
-			   "a: the monitor sent invalid data: not QMP");
+			   "a: the monitor sent invalid data: not JSON");
 	CU_ASSERT_TRUE(qmp_client_is_closed(client));
 	test_turn(20);
 	TEST_STRING(log.text->str, "closed");
@@ -232,7 +232,7 @@ test_garbage(void)
 static void
 test_end_in_reply(void)
 {
-	const char reply[] = "{\"return\": {\"a\": \"\\\"}\"}, \"id\": @1}";
+	const char reply[] = "{\"return\": {\"a\": \"\\\"}\"}, \"id\": 71}";
 
 	for (gsize len = 0; len < strlen(reply); len++) {
 		g_autofree char *piece = g_strndup(reply, len);

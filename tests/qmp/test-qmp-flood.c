@@ -101,7 +101,7 @@ string_of(gsize bytes)
 static void
 test_large_reply(void)
 {
-	const gsize bytes = test_under_valgrind() ? 4 * MIB : 64 * MIB;
+	const gsize bytes = test_under_valgrind() ? 4 * MIB : 15 * MIB;
 	g_autofree char *text = string_of(bytes);
 	const FakeStep steps[] = {
 		{ .expect = "a", .result = text },
@@ -125,7 +125,7 @@ test_large_reply(void)
 static void
 test_endless_reply(void)
 {
-	g_autofree char *text = string_of(66 * MIB);
+	g_autofree char *text = string_of(17 * MIB);
 	const FakeStep steps[] = { { .expect = "a", .result = text, .closes = TRUE } };
 	g_autoptr(FakeQemu) qemu = FAKE_QEMU(steps);
 	QmpClient *client = probe_connect(qemu);
@@ -172,7 +172,7 @@ test_too_deep_reply(void)
 
 CU_TestInfo suite_qmp_flood[] = {
 	{ "300,000 events, bounded memory, the loop goes on", test_events },
-	{ "a reply of 64 MiB", test_large_reply },
+	{ "a reply of 15 MiB", test_large_reply },
 	{ "a reply beyond the limit", test_endless_reply },
 	{ "a reply of 1024 levels", test_deep_reply },
 	{ "a reply of 1025 levels is refused", test_too_deep_reply },

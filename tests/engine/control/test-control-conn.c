@@ -443,7 +443,7 @@ nonsense_is_answered_by_a_last_word(void)
 	g_autofree char *oversize = g_strconcat("{\"a\":\"", padding, NULL);
 
 	check_last_word("nonsense\n", "control message: ");
-	check_last_word("{nonsense}\n", "control message is not JSON: ");
+	check_last_word("{nonsense}\n", "control message: not JSON: ");
 	check_last_word("[]", "control message: ");
 	check_last_word("{\"type\":\"novelty\",\"id\":1}\n",
 			"control message of unknown type 'novelty'");

@@ -234,13 +234,17 @@ nonsense_is_refused(void)
 	check_refused("{\"type\":\"\",\"id\":1}", "control message of unknown type ''");
 	check_refused("{\"type\":\"Ping\",\"id\":1}", "control message of unknown type 'Ping'");
 	check_refused("{\"type\":\"done\",\"id\":1,\"session\":\"\\ud83d{ude00\"}",
-		      "control message 'done': field 'session' has the wrong type");
-	check_refused("[]", "control message is not an object");
-	check_refused("7", "control message is not an object");
-	check_refused("", "control message is not an object");
+		      "control message: a string with half a surrogate pair, at byte 40");
+	check_refused("[]", "control message: not a JSON object");
+	check_refused("7", "control message: not a JSON object");
+	check_refused("", "control message: it is empty, at byte 0");
+	check_refused("{\"type\":\"ping\",/**/\"id\":1}",
+		      "control message: not JSON: a comment or '/', at byte 16");
+	check_refused("{\"type\":\"ping\",\"id\":1e999}",
+		      "control message: a number that is too large, at byte 25");
 	g_autoptr(GError) error = NULL;
 	CU_ASSERT_PTR_NULL(parse("{\"type\":\"ping\",\"id\":1", &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message is not JSON: ");
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message: ended inside");
 	g_clear_error(&error);
 	CU_ASSERT_PTR_NULL(parse("{\"type\":\"\xff\xfe\",\"id\":1}", &error));
 	CU_ASSERT_TRUE_FATAL(error != NULL);
@@ -467,7 +471,7 @@ token_has_one_text(void)
 static char *
 read_in_pieces(const GString *stream, gsize piece)
 {
-	g_autoptr(JsonFrame) frame = json_frame_new(CONTROL_MAX_BYTES, CONTROL_MAX_DEPTH);
+	g_autoptr(JsonFrame) frame = json_frame_new(&control_reply_limits);
 	GString *seen = g_string_new(NULL);
 	const char *text = NULL;
 	gsize len = 0;

@@ -8,7 +8,7 @@
 #include "engine/gw-error.h"
 #include "engine/plan/negotiate.h"
 #include "engine/util/error-host.h"
-#include "qmp/json-frame.h"
+#include "qmp/json-scan.h"
 #include "qmp/qmp-error.h"
 #include "tests/rig/test-util.h"
 #include "vfio/vfio-error.h"
@@ -19,7 +19,7 @@ error_domains_have_names_without_blanks(void)
 	TEST_STRING(g_quark_to_string(GW_ERROR), "GwError");
 	TEST_STRING(g_quark_to_string(QMP_ERROR), "qmp-error-quark");
 	TEST_STRING(g_quark_to_string(VFIO_ERROR), "vfio-error-quark");
-	TEST_STRING(g_quark_to_string(JSON_FRAME_ERROR), "json-frame-error-quark");
+	TEST_STRING(g_quark_to_string(JSON_SCAN_ERROR), "json-scan-error-quark");
 }
 
 static void
