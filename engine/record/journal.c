@@ -25,8 +25,18 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
+#include "engine/util/json-parse.h"
+#include "engine/util/safe-file.h"
 
 #define JOURNAL_MAX_BYTES (1024 * 1024)
+
+/* The settings of a QEMU are the largest facts, some KiB. */
+static const JsonLimits line_limits = {
+	.bytes = 256 * 1024,
+	.string_bytes = 64 * 1024,
+	.heap_bytes = 4 * 1024 * 1024,
+	.depth = 16,
+};
 
 struct Journal {
 	int fd;
@@ -224,26 +234,36 @@ journal_create(const char *state_dir, const char *session, Side role, JsonObject
 	return NULL;
 }
 
+/* A whole line that makes no sense was not left by a crash: what follows it may be the commit. */
+static gboolean
+set_damaged(Journal *self, GError **error)
+{
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "'%s' is %s", self->path,
+		    self->phase != NULL ? "damaged" : "not a journal");
+	return FALSE;
+}
+
 /* What was cut short by a crash has no line feed and does not count. */
 static gboolean
 read_lines(Journal *self, GError **error)
 {
-	g_autofree char *text = NULL;
 	gsize len = 0;
-	if (!g_file_get_contents(self->path, &text, &len, error))
+	g_autofree char *text =
+		safe_file_read_fd(self->fd, self->path, JOURNAL_MAX_BYTES, &len, error);
+	if (text == NULL)
 		return FALSE;
-	g_auto(GStrv) lines = g_strsplit(len < JOURNAL_MAX_BYTES ? text : "", "\n", -1);
-	for (guint i = 0; lines[i] != NULL && lines[i + 1] != NULL; i++) {
-		g_autoptr(JsonNode) node = json_from_string(lines[i], NULL);
-		if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node) ||
-		    !apply_line(self, json_node_get_object(node)))
-			break;
-		self->good_bytes += (off_t)strlen(lines[i]) + 1;
+	const char *line = text, *end;
+	while ((end = memchr(line, '\n', len - (gsize)(line - text))) != NULL) {
+		g_autoptr(JsonNode) node =
+			parse_object(line, (gsize)(end - line), &line_limits, NULL);
+		if (node == NULL || !apply_line(self, json_node_get_object(node)))
+			return set_damaged(self, error);
+		line = end + 1;
 	}
-	if (self->phase != NULL)
-		return (gsize)self->good_bytes == len || drop_torn_end(self, error);
-	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "'%s' is not a journal", self->path);
-	return FALSE;
+	self->good_bytes = line - text;
+	if (self->phase == NULL)
+		return set_damaged(self, error);
+	return (gsize)self->good_bytes == len || drop_torn_end(self, error);
 }
 
 Journal *
@@ -255,9 +275,10 @@ journal_open(const char *state_dir, const char *session, Side role, GError **err
 		return NULL;
 	}
 	char *path = g_strconcat(state_dir, "/", session, role_suffix[role], NULL);
-	int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+	g_autoptr(GError) cause = NULL;
+	int fd = safe_file_open(path, O_RDWR | O_APPEND, JOURNAL_MAX_BYTES, &cause);
 	if (fd < 0) {
-		set_errno_error(error, "cannot open", path);
+		g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "journal %s", cause->message);
 		g_free(path);
 		return NULL;
 	}
@@ -359,8 +380,12 @@ parse_name(const char *file)
 	for (guint role = 0; role < G_N_ELEMENTS(role_suffix); role++) {
 		if (!g_str_has_suffix(file, role_suffix[role]))
 			continue;
+		g_autofree char *session =
+			g_strndup(file, strlen(file) - strlen(role_suffix[role]));
+		if (!session_is_safe(session))
+			return NULL;
 		JournalName *name = g_new0(JournalName, 1);
-		name->session = g_strndup(file, strlen(file) - strlen(role_suffix[role]));
+		name->session = g_steal_pointer(&session);
 		name->role = role;
 		return name;
 	}

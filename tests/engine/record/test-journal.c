@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utime.h>
 
@@ -295,7 +296,7 @@ a_huge_file_is_refused(void)
 
 	write_file(folder, text, -1);
 	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a journal");
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is too large");
 }
 
 static void
@@ -307,6 +308,141 @@ binary_garbage_is_refused(void)
 	write_file(folder, "\0{\"phase\":\"begin\"}\n", 19);
 	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a journal");
+}
+
+/* A fact that makes no sense must never be one that says "not committed". */
+static void
+a_damaged_line_in_the_middle_is_no_torn_end(void)
+{
+	static const char *const bad[] = {
+		"garbage",
+		"{\"phase\":\"set{\"phase\":\"setup\"}",
+		"{\"phase\":\"setup\"} {\"phase\":\"x\"}",
+		"{\"phase\":\"setup\",/*\"*/\"x\":1}",
+		"{\"phase\":\"setup\",\"x\":1e999}",
+		"{\"phase\":\"setup\",\"x\":\"\\u0000\"}",
+		"",
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_auto(Folder) folder = test_folder_new();
+		g_autofree char *path = path_of(folder);
+		g_autofree char *text =
+			g_strdup_printf("{\"phase\":\"begin\"}\n%s\n{\"phase\":\"committed\"}\n",
+					bad[i]);
+		g_autofree char *after = NULL;
+		g_autoptr(GError) error = NULL;
+		write_file(folder, text, -1);
+		CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
+		TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is damaged");
+		CU_ASSERT_TRUE(g_file_get_contents(path, &after, NULL, NULL));
+		TEST_STRING(after, text);
+	}
+}
+
+static void
+a_bomb_is_refused(void)
+{
+	g_autofree char *deep = g_strnfill(400000, '[');
+	g_autofree char *text = g_strdup_printf(
+		"{\"phase\":\"begin\"}\n{\"phase\":\"setup\",\"x\":/*\"*/%s/*\"*/}\n", deep);
+	GString *objects = g_string_new("{\"phase\":\"begin\"}\n{\"phase\":\"setup\",\"x\":[0");
+	for (guint i = 0; i < 80000; i++)
+		g_string_append(objects, ",{}");
+	g_string_append(objects, "]}\n");
+	g_autofree char *wide = g_string_free(objects, FALSE);
+	const char *const bombs[] = { text, wide };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(bombs); i++) {
+		g_auto(Folder) folder = test_folder_new();
+		g_autoptr(GError) error = NULL;
+		write_file(folder, bombs[i], -1);
+		CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
+		TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is damaged");
+	}
+}
+
+static void
+check_not_opened(const char *folder, const char *why)
+{
+	g_autoptr(GError) error = NULL;
+
+	CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, why);
+}
+
+/* Whatever has a journal's name: it is neither waited for nor followed nor cut. */
+static void
+what_only_has_the_name_of_a_journal(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *path = path_of(folder);
+	g_autofree char *other = g_build_filename(folder, "other", NULL);
+	g_autofree char *text = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+	check_not_opened(folder, "is not a regular file");
+	CU_ASSERT_EQUAL_FATAL(unlink(path), 0);
+	CU_ASSERT_EQUAL_FATAL(symlink("/dev/zero", path), 0);
+	check_not_opened(folder, "journal '");
+	CU_ASSERT_EQUAL_FATAL(unlink(path), 0);
+
+	CU_ASSERT_TRUE_FATAL(
+		g_file_set_contents(other, "{\"phase\":\"x\"}\nno line feed", -1, NULL));
+	CU_ASSERT_EQUAL_FATAL(symlink(other, path), 0);
+	check_not_opened(folder, "journal '");
+	CU_ASSERT_TRUE(g_file_get_contents(other, &text, NULL, NULL));
+	TEST_STRING(text, "{\"phase\":\"x\"}\nno line feed");
+	CU_ASSERT_EQUAL_FATAL(unlink(path), 0);
+
+	CU_ASSERT_EQUAL_FATAL(g_mkdir(path, 0700), 0);
+	check_not_opened(folder, "journal '");
+	CU_ASSERT_EQUAL_FATAL(g_rmdir(path), 0);
+}
+
+static void
+journals_of_others_are_not_believed(void)
+{
+	static const mode_t modes[] = { 0602, 0620, 0666 };
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *path = path_of(folder);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(modes); i++) {
+		write_file(folder, "{\"phase\":\"begin\"}\n", -1);
+		CU_ASSERT_EQUAL_FATAL(g_chmod(path, modes[i]), 0);
+		check_not_opened(folder, "may be written by other users");
+	}
+	if (geteuid() != 0)
+		return;
+	CU_ASSERT_EQUAL_FATAL(g_chmod(path, 0600), 0);
+	CU_ASSERT_EQUAL_FATAL(chown(path, 65534, 65534), 0);
+	check_not_opened(folder, "belongs to another user");
+}
+
+static void
+a_sparse_file_is_not_read(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *path = path_of(folder);
+
+	write_file(folder, "{\"phase\":\"begin\"}\n", -1);
+	CU_ASSERT_EQUAL_FATAL(truncate(path, G_GINT64_CONSTANT(1) << 40), 0);
+	check_not_opened(folder, "is too large");
+}
+
+/* Such a name may have been made to forge a line of a log. */
+static void
+names_that_are_no_session_are_not_listed(void)
+{
+	static const char *const names[] = { "a b.source", "\x1b[2J.source",  "x\ny.destination",
+					     ".source",	   "\xc2\x9b.source", "a.b.source" };
+	g_auto(Folder) folder = test_folder_new();
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *path = g_build_filename(folder, names[i], NULL);
+		CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, "{\"phase\":\"x\"}\n", -1, NULL));
+	}
+	g_autoptr(GPtrArray) found = journal_list(folder, NULL);
+	CU_ASSERT_EQUAL(found->len, 0);
 }
 
 static void
@@ -324,7 +460,7 @@ unsafe_names_reach_no_file(void)
 	}
 	g_autoptr(GError) error = NULL;
 	CU_ASSERT_PTR_NULL(journal_open(folder, "not-there", SIDE_SOURCE, &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot open '");
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "journal '");
 }
 
 static void
@@ -449,6 +585,14 @@ CU_TestInfo suite_journal[] = {
 	{ "what is no journal is refused", what_is_no_journal_is_refused },
 	{ "a huge file is refused", a_huge_file_is_refused },
 	{ "binary garbage is refused", binary_garbage_is_refused },
+	{ "a damaged line in the middle is no torn end",
+	  a_damaged_line_in_the_middle_is_no_torn_end },
+	{ "a bomb is refused", a_bomb_is_refused },
+	{ "what only has the name of a journal is left alone",
+	  what_only_has_the_name_of_a_journal },
+	{ "journals of others are not believed", journals_of_others_are_not_believed },
+	{ "a sparse file is not read", a_sparse_file_is_not_read },
+	{ "names that are no session are not listed", names_that_are_no_session_are_not_listed },
 	{ "unsafe names reach no file", unsafe_names_reach_no_file },
 	{ "all are listed and strangers are not", all_are_listed_and_strangers_are_not },
 	{ "a folder that is not there has no journals",
