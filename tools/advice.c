@@ -20,8 +20,8 @@ static const char *const by_code[] = {
 	[GW_ERROR_PROTOCOL] = "make sure that godwit of the same version listens on that port",
 	[GW_ERROR_PEER_LOST] = "fix the network or restart the agent, and try again",
 	[GW_ERROR_INSECURE] =
-		"encrypt with --tls-dir on both hosts ('godwit pki' makes the certificates); on a "
-		"network that you trust say --insecure on both",
+		("encrypt with --tls-dir on both hosts ('godwit pki' makes the certificates); on a "
+		 "network that you trust say --insecure on both"),
 	[GW_ERROR_TLS] = "fix the certificates in --tls-dir; 'godwit pki' makes new ones",
 	[GW_ERROR_BUSY] = "wait until the other migration of this VM has ended",
 	[GW_ERROR_INCOMPATIBLE] = "fix what is listed; 'godwit check' tells when all of it fits",
