@@ -4,7 +4,7 @@
 #include <glib.h>
 #include <unistd.h>
 
-/* A descriptor that is closed where its name ends; -1 is none. */
+/* A descriptor that is closed at the end of its scope; -1 is none. */
 typedef int AutoFd;
 
 static inline void
@@ -16,7 +16,7 @@ auto_fd_clear(AutoFd *fd)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AutoFd, auto_fd_clear)
 
-/* Hands the descriptor over. */
+/* Moves the descriptor out of the variable, which becomes -1. */
 static inline int
 auto_fd_steal(AutoFd *fd)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Mediated devices: the parent has one folder a type, a UUID written to its 'create' makes a vGPU.
+ * Mediated devices. The parent has one folder a type; writing a UUID to the folder's 'create' makes
+ * a vGPU.
  *
- * 'create' is synchronous: when the write returns, a driver has the device. The kernel keeps one list of
- * UUIDs for all parents, and a UUID stays on it for a moment after the device has gone. Once a write to
- * 'remove' has failed, the kernel has taken the file away for good: so it is written only once, and never
- * before the create has returned.
+ * 'create' is synchronous: when the write returns, a driver has bound the device. The kernel keeps
+ * one list of UUIDs for all parents, and a UUID stays on it for a moment after the device is gone.
+ * After a failed write to 'remove' the kernel has already taken the file away forever. So this code
+ * writes it only once, and never before the create has returned.
  */
 #include <errno.h>
 
@@ -26,7 +27,7 @@ parent_folder(const VfioSysfs *sysfs, const char *parent)
 	return g_build_filename(folder, parent, NULL);
 }
 
-/* The class is a compatibility link: a kernel may come without it. */
+/* The class is a compatibility link: some kernels do not have it. */
 static GStrv
 list_parents(const VfioSysfs *sysfs)
 {
@@ -98,8 +99,8 @@ exists(const VfioSysfs *sysfs, const char *id)
 	return vfio_sysfs_exists(sysfs, DEVICES, id);
 }
 
-/* While the driver removes it the bus has forgotten it, but its folder is still in its parent's, and its
- * instance taken. */
+/* While the driver removes a device, the device is no longer on the bus. But the folder in its
+ * parent still exists and the instance is still taken. */
 static gboolean
 is_gone(const VfioSysfs *sysfs, const char *id)
 {
@@ -112,7 +113,7 @@ is_gone(const VfioSysfs *sysfs, const char *id)
 	return !exists(sysfs, id);
 }
 
-/* The device is a folder in its parent's, and the bus has a link to it. */
+/* The device is a folder in its parent's folder, and the bus has a link to it. */
 static char *
 device_parent(const VfioSysfs *sysfs, const char *id)
 {
@@ -143,7 +144,7 @@ create(const VfioSysfs *sysfs, const char *parent, const char *type, const char 
 	g_autofree char *above = parent_folder(sysfs, parent);
 	g_autofree char *folder = g_build_filename(above, TYPES, type, NULL);
 	int number = vfio_sysfs_write(sysfs, folder, "create", id);
-	/* The UUID of a device that has just gone is free in a moment. */
+	/* The UUID of a device that is just gone becomes free in a moment. */
 	for (guint i = 0; number == EEXIST && !exists(sysfs, id) && i < LINGER_TRIES; i++) {
 		g_usleep(LINGER_US);
 		number = vfio_sysfs_write(sysfs, folder, "create", id);
@@ -153,43 +154,42 @@ create(const VfioSysfs *sysfs, const char *parent, const char *type, const char 
 
 static const VfioErrnoRow create_rows[] = {
 	{ EINVAL, VFIO_ERROR_UNSUPPORTED,
-	  "the driver does not take this type or UUID: the kernel log ('dmesg') has its reason" },
+	  "the driver rejects this type or UUID: the kernel log ('dmesg') has the reason" },
 	{ EEXIST, VFIO_ERROR_EXISTS,
-	  "the UUID is taken on this host: choose another, or remove the vGPU that has it" },
+	  "the UUID is in use on this host: choose another one, or remove the vGPU that has it" },
 	{ EUSERS, VFIO_ERROR_NO_INSTANCE,
 	  "no instance of the type is free: remove a vGPU of this parent, or choose another "
 	  "parent" },
 	{ ENOSPC, VFIO_ERROR_NO_INSTANCE,
 	  "the parent is full: remove a vGPU of this parent, or choose another parent" },
 	{ ENODEV, VFIO_ERROR_BUSY,
-	  "the parent is going away: wait until its driver has been loaded again" },
+	  "the parent is being removed: wait until its driver is loaded again" },
 	{ EAGAIN, VFIO_ERROR_BUSY, "the driver is not ready yet: try again in a moment" },
 	{ EBUSY, VFIO_ERROR_BUSY, "the parent is busy: try again in a moment" },
-	{ ENOENT, VFIO_ERROR_NOT_FOUND,
-	  "the parent or its type has just gone: list the types again" },
-	{ EACCES, VFIO_ERROR_SYSFS, "only root may make a vGPU: run this as root" },
+	{ ENOENT, VFIO_ERROR_NOT_FOUND, "the parent or its type is gone: list the types again" },
+	{ EACCES, VFIO_ERROR_SYSFS, "only root may create a vGPU: run this as root" },
 	{ EPERM, VFIO_ERROR_SYSFS,
-	  "the driver or a security policy forbids it: run this as root, and look into the kernel "
+	  "the driver or a security policy forbids it: run this as root, and read the kernel "
 	  "log" },
 	{ EROFS, VFIO_ERROR_SYSFS,
-	  "sysfs is mounted read-only, as in a container: run this on the host" },
+	  "sysfs is mounted read-only, as in a container: run this on the host itself" },
 	{ ENOMEM, VFIO_ERROR_SYSFS,
-	  "the driver has no memory for it: free memory of the host or of the board" },
+	  "the driver has not enough memory: free memory of the host or of the board" },
 	{ EIO, VFIO_ERROR_SYSFS,
-	  "the driver failed: the kernel log and, for NVIDIA, the journal of nvidia-vgpu-mgr tell "
+	  "the driver failed: the kernel log and, for NVIDIA, the journal of nvidia-vgpu-mgr say "
 	  "why" },
 	{ 0 },
 };
 
 static const VfioErrnoRow remove_rows[] = {
-	{ EINVAL, VFIO_ERROR_SYSFS, "the kernel does not take the request: is that tree a sysfs?" },
-	{ ENOENT, VFIO_ERROR_NOT_FOUND, "it has gone, or its removal was begun before" },
-	{ ENODEV, VFIO_ERROR_NOT_FOUND, "it has gone, or its parent is going" },
-	{ EAGAIN, VFIO_ERROR_NOT_FOUND, "somebody is making or removing it just now" },
+	{ EINVAL, VFIO_ERROR_SYSFS, "the kernel rejects the request: is this tree a sysfs?" },
+	{ ENOENT, VFIO_ERROR_NOT_FOUND, "it is gone, or its removal has already begun" },
+	{ ENODEV, VFIO_ERROR_NOT_FOUND, "it is gone, or its parent is being removed" },
+	{ EAGAIN, VFIO_ERROR_NOT_FOUND, "another program is creating or removing it now" },
 	{ EACCES, VFIO_ERROR_SYSFS, "only root may remove a vGPU: run this as root" },
 	{ EPERM, VFIO_ERROR_SYSFS, "the driver or a security policy forbids it: run this as root" },
 	{ EROFS, VFIO_ERROR_SYSFS,
-	  "sysfs is mounted read-only, as in a container: run this on the host" },
+	  "sysfs is mounted read-only, as in a container: run this on the host itself" },
 	{ 0 },
 };
 

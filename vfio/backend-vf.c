@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * NVIDIA's framework for SR-IOV boards without mdev: every virtual function can carry one vGPU, whose type
- * number is written to the function's 'nvidia/current_vgpu_type'; 0 takes it away. A vGPU here has no UUID:
- * it is the function.
+ * NVIDIA's framework for SR-IOV boards without mdev. Every virtual function can carry one vGPU.
+ * Writing the number of a type to the function's 'nvidia/current_vgpu_type' creates the vGPU;
+ * writing 0 removes it. A vGPU has no UUID here: it is the function.
  *
- * 'nvidia/creatable_vgpu_types' is a table, "ID : NAME" a line below a heading, of what could be made at this
- * very moment. Types are called "nvidia-ID", as NVIDIA's mdev types are.
+ * 'nvidia/creatable_vgpu_types' is a table with one line "ID : NAME" a type below a heading. It
+ * lists the types that could be created at this moment. Types are called "nvidia-ID" here, like
+ * NVIDIA's mdev types.
  */
 #include <errno.h>
 #include <string.h>
@@ -31,7 +32,7 @@ parent_folder(const VfioSysfs *sysfs, const char *parent)
 	return folder_of(parent);
 }
 
-/* The number of its type: 0 has none; -1 is no such function. */
+/* The number of the function's type; 0: no vGPU; -1: no such function. */
 static gint64
 current_type(const VfioSysfs *sysfs, const char *id)
 {
@@ -82,7 +83,7 @@ list_devices(const VfioSysfs *sysfs)
 	return list_where(sysfs, exists);
 }
 
-/* "1428  : NVIDIA H200X-141C"; NULL for a line that is none, as the heading. */
+/* Parses "1428  : NVIDIA H200X-141C"; NULL for another line, for instance the heading. */
 static VfioType *
 parse_line(const char *line)
 {
@@ -130,7 +131,7 @@ device_parent(const VfioSysfs *sysfs, const char *id)
 	return g_strdup(id);
 }
 
-/* The table has the name only as long as one more of the type could be made. */
+/* The table has the name only while one more vGPU of the type could be created. */
 static VfioType *
 device_type(const VfioSysfs *sysfs, const char *id)
 {
@@ -169,38 +170,37 @@ static const VfioErrnoRow create_rows[] = {
 	{ EPERM, VFIO_ERROR_NO_INSTANCE,
 	  "the function has a vGPU already: remove it, or choose another function" },
 	{ EINVAL, VFIO_ERROR_UNSUPPORTED,
-	  "the driver does not make this type there now: the vGPUs of one board may have to be of "
-	  "one "
-	  "size; the kernel log ('dmesg') has the reason" },
+	  "the driver cannot create this type there now: perhaps all vGPUs of one board must have "
+	  "the same size; the kernel log ('dmesg') has the reason" },
 	{ ENOSPC, VFIO_ERROR_NO_INSTANCE,
 	  "the board is full: remove a vGPU of this board, or choose another board" },
 	{ EUSERS, VFIO_ERROR_NO_INSTANCE,
 	  "the board is full: remove a vGPU of this board, or choose another board" },
-	{ EBUSY, VFIO_ERROR_BUSY, "the function is in use: end the program that has it" },
+	{ EBUSY, VFIO_ERROR_BUSY, "the function is in use: end the program that uses it" },
 	{ EAGAIN, VFIO_ERROR_BUSY, "the driver is not ready yet: try again in a moment" },
 	{ ENODEV, VFIO_ERROR_BUSY,
-	  "the function is going away: enable the virtual functions of the board again" },
+	  "the function is being removed: enable the virtual functions of the board again" },
 	{ ENOENT, VFIO_ERROR_NOT_FOUND,
-	  "the function has just gone: enable the virtual functions of the board again" },
-	{ EACCES, VFIO_ERROR_SYSFS, "only root may make a vGPU: run this as root" },
+	  "the function is gone: enable the virtual functions of the board again" },
+	{ EACCES, VFIO_ERROR_SYSFS, "only root may create a vGPU: run this as root" },
 	{ EROFS, VFIO_ERROR_SYSFS,
-	  "sysfs is mounted read-only, as in a container: run this on the host" },
+	  "sysfs is mounted read-only, as in a container: run this on the host itself" },
 	{ ENOMEM, VFIO_ERROR_SYSFS,
-	  "the driver has no memory for it: free memory of the host or of the board" },
+	  "the driver has not enough memory: free memory of the host or of the board" },
 	{ EIO, VFIO_ERROR_SYSFS,
-	  "the driver failed: the kernel log and the journal of nvidia-vgpu-mgr tell why" },
+	  "the driver failed: the kernel log and the journal of nvidia-vgpu-mgr say why" },
 	{ 0 },
 };
 
 static const VfioErrnoRow remove_rows[] = {
 	{ EPERM, VFIO_ERROR_NOT_FOUND, "the function has no vGPU" },
-	{ ENOENT, VFIO_ERROR_NOT_FOUND, "the function has gone" },
-	{ ENODEV, VFIO_ERROR_NOT_FOUND, "the function has gone" },
-	{ EBUSY, VFIO_ERROR_BUSY, "it is in use: end the VM that has it, then remove it again" },
-	{ EAGAIN, VFIO_ERROR_BUSY, "it is in use: end the VM that has it, then remove it again" },
+	{ ENOENT, VFIO_ERROR_NOT_FOUND, "the function is gone" },
+	{ ENODEV, VFIO_ERROR_NOT_FOUND, "the function is gone" },
+	{ EBUSY, VFIO_ERROR_BUSY, "it is in use: end the VM that uses it, then remove it again" },
+	{ EAGAIN, VFIO_ERROR_BUSY, "it is in use: end the VM that uses it, then remove it again" },
 	{ EACCES, VFIO_ERROR_SYSFS, "only root may remove a vGPU: run this as root" },
 	{ EROFS, VFIO_ERROR_SYSFS,
-	  "sysfs is mounted read-only, as in a container: run this on the host" },
+	  "sysfs is mounted read-only, as in a container: run this on the host itself" },
 	{ 0 },
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whoever has no file of his own: drivers of the kernel itself, samples, Intel's GVT-g. Their modules seldom
- * have a version, and most descriptions name no frame buffer; both then stay unknown rather than guessed.
+ * Fallback for drivers without a vendor file: drivers in the kernel itself, samples, Intel's GVT-g.
+ * Their modules seldom have a version, and most descriptions name no frame buffer. Both then stay
+ * unknown; nothing is guessed.
  */
 #include "vfio/vfio-vendor.h"
 

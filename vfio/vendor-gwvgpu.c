@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The vGPU of our own lab, tests/lab/vgpu/, which is made to look like NVIDIA's from sysfs: the same kind of
- * description, the same settings that forbid to migrate.
+ * The vGPU of our own lab, tests/lab/vgpu/. In sysfs it resembles NVIDIA's: the same kind of
+ * description, the same settings that forbid migration.
  */
 #include "vfio/vfio-vendor.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * NVIDIA's vGPUs. What sysfs does not tell (the frame buffer of a type of the vendor-VF framework, and
- * whether a vGPU can go live to a board) NVIDIA's own library does, where it is installed.
+ * NVIDIA's vGPUs. Two facts are not in sysfs: the frame buffer of a type of the vendor-VF
+ * framework, and whether a vGPU can migrate live to a board. NVIDIA's own library reports them
+ * where it is installed.
  */
 #include "vfio/vfio-vendor.h"
 

@@ -2,14 +2,14 @@
 /*
  * Writes to an attribute from a process that nobody waits for.
  *
- * Removing a vGPU that is open blocks in the kernel, uninterruptibly once a signal has come, until the last
- * descriptor is closed. A thread in there would keep the whole process from ending, even from SIGKILL. So
- * the write is done in a grandchild: init reaps it whenever the kernel lets it go, and our own thread only
- * waits for a pipe, with a deadline.
+ * A write that removes an open vGPU blocks in the kernel until the last descriptor is closed; after
+ * a signal it is even uninterruptible. A thread in this write would keep the whole process from
+ * ending, even after SIGKILL. So a grandchild does the write. init reaps the grandchild when the
+ * kernel lets it end, and our own thread only waits for a pipe, with a deadline.
  *
- * Between fork() and _exit() only async-signal-safe calls are made: other threads may have held any lock.
- * The grandchild closes what it does not need, or it would keep our sockets open for as long as it is
- * stuck, and has a session of its own, so that no Ctrl-C reaches it.
+ * Between fork() and _exit() only async-signal-safe calls are made, because other threads may have
+ * held any lock. The grandchild closes every other descriptor, or it would keep our sockets open
+ * while it hangs. It has its own session, so that Ctrl-C does not reach it.
  */
 #include "vfio/vfio-apart.h"
 
@@ -47,8 +47,8 @@ keep_only(int a, int b)
 	close_between(high + 1, G_MAXUINT);
 }
 
-/* Tells @number to whoever waits. What the process exits with tells nothing: a tool that watches it, such
- * as valgrind, may have a word in that. */
+/* Sends @number to the waiting process. The exit status is no proof: a tool that watches the
+ * process, for instance valgrind, may change it. */
 static void G_GNUC_NORETURN
 tell_and_end(const Job *job, int number)
 {
@@ -78,7 +78,7 @@ run_child(const Job *job)
 	_exit(0);
 }
 
-/* Returns 0 or an errno. The child has ended when this returns; the grandchild is init's. */
+/* Returns 0 or an errno. The child has ended when this returns; init reaps the grandchild. */
 static int
 start(const Job *job)
 {
@@ -87,7 +87,8 @@ start(const Job *job)
 		return errno;
 	if (child == 0)
 		run_child(job);
-	/* How it ended does not matter, for the pipe tells; and somebody else may have reaped it. */
+	/* The exit status does not matter, because the pipe tells the result. Another thread may
+	 * have reaped the child. */
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		continue;
 	return 0;

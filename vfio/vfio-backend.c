@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The list of frameworks from meson.build, and the names of devices. Ids come from users and peers: nothing
- * goes into a path that has not been through here or through vfio_sysfs_name_is_valid().
+ * The list of frameworks from meson.build, and the names of devices. Ids come from users and peers.
+ * So every name is checked here or by vfio_sysfs_name_is_valid() before it becomes part of a path.
  */
 #include "vfio/vfio-backend.h"
 

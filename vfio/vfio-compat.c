@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Can the vGPU of one host become that of another? Pure: what is known of both goes in, every issue comes
- * out. A thing that is not known at one end is at most a warning: a driver may tell nothing and still work,
- * and a refusal must be right.
+ * Can the vGPU of one host migrate to the other host? Pure: takes the known facts of both hosts and
+ * returns every issue. A fact that one host does not know is at most a warning: a driver may report
+ * nothing and still work, and a rejection must be right.
  */
 #include "vfio/vfio-compat.h"
 
@@ -20,7 +20,7 @@ vfio_issue_free(VfioIssue *self)
 
 static const char source_host[] = "source", destination_host[] = "destination";
 
-/* @host: the one that has to change. */
+/* @host: the host that must change. */
 static void G_GNUC_PRINTF(6, 7) add(GPtrArray *issues, VfioSeverity severity, const char *code,
 				    const char *host, const char *remedy, const char *format, ...)
 {
@@ -93,8 +93,8 @@ check_framework(const VfioSide *source, const VfioSide *destination, GPtrArray *
 	if (differ(source->framework, destination->framework))
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-framework", destination_host,
 		    "choose a destination with the same kernel and vGPU software",
-		    "the source makes vGPUs by '%s' and the destination by '%s'", source->framework,
-		    destination->framework);
+		    "the source makes vGPUs with '%s' and the destination with '%s'",
+		    source->framework, destination->framework);
 }
 
 static void
@@ -113,8 +113,9 @@ check_driver_version(const char *from, const char *to, GPtrArray *issues)
 				   : "the destination");
 		return;
 	}
-	g_autofree char *remedy = g_strdup_printf(
-		"load the driver's version '%s' on the destination: both must have the same", from);
+	g_autofree char *remedy = g_strdup_printf("load driver version '%s' on the destination: "
+						  "both hosts must have the same version",
+						  from);
 	if (strcmp(from, to) != 0)
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-driver-version", destination_host, remedy,
 		    "the driver's version is '%s' on the source and '%s' on the destination", from,
@@ -138,8 +139,8 @@ check_live(const VfioSide *destination, GPtrArray *issues)
 {
 	if (destination->live == VFIO_LIVE_NO)
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-vendor-refuses", destination_host,
-		    "choose a destination that the vendor's documents allow",
-		    "the vendor's own library says no: %s",
+		    "choose a destination that the vendor's documentation allows",
+		    "the vendor's own library rejects it: %s",
 		    destination->live_reason != NULL ? destination->live_reason
 						     : "without a reason");
 }
@@ -151,7 +152,7 @@ check_same_type(const VfioSide *source, const VfioSide *destination, GPtrArray *
 	    differ(source->description, destination->description))
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-type-differs", destination_host,
 		    "choose a destination with the same kind of board",
-		    "type '%s' is not the same thing on both hosts: '%s' (%s) on the source, '%s' "
+		    "type '%s' differs between the hosts: '%s' (%s) on the source, '%s' "
 		    "(%s) "
 		    "on the destination",
 		    source->type, source->type_name != NULL ? source->type_name : "?",
@@ -168,7 +169,7 @@ check_same_type(const VfioSide *source, const VfioSide *destination, GPtrArray *
 	if (source->vram_bytes < 0 && destination->vram_bytes < 0)
 		add(issues, VFIO_SEVERITY_WARNING, "vgpu-vram-unknown", "both",
 		    "allow a longer downtime limit than the prediction asks for",
-		    "nobody tells how much vRAM type '%s' has: no prediction covers it",
+		    "the vRAM size of type '%s' is not known: no prediction includes it",
 		    source->type);
 }
 
@@ -177,7 +178,7 @@ check_instance(const VfioSide *source, const VfioSide *destination, GPtrArray *i
 {
 	if (differ(source->type, destination->taken_type))
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-uuid-taken", destination_host,
-		    "remove that vGPU on the destination, or give this one another UUID there",
+		    "remove that vGPU on the destination, or give this vGPU another UUID there",
 		    "on the destination the UUID belongs to a vGPU of type '%s'",
 		    destination->taken_type);
 	else if (destination->available == 0 && destination->taken_type == NULL)
@@ -191,7 +192,8 @@ check_type(const VfioSide *source, const VfioSide *destination, GPtrArray *issue
 {
 	if (source->type == NULL) {
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-type-unknown", source_host,
-		    "look at the vGPU in sysfs; remove it and make it anew if its type is gone",
+		    "look at the vGPU in sysfs; if its type is gone, remove the vGPU and create it "
+		    "again",
 		    "the type of vGPU '%s' cannot be read on the source", source->id);
 		return;
 	}
@@ -213,10 +215,10 @@ check_params(const VfioSide *side, const char *where, GPtrArray *issues)
 		vfio_vendor_find_forbidden(vfio_vendor_by_name(side->vendor), side->params);
 	if (found != NULL)
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-params", where,
-		    "shut the guest down, switch them off in the vGPU's vgpu_params, start it "
+		    "shut the guest down, switch these settings off in the vGPU's vgpu_params, "
+		    "start it "
 		    "again",
-		    "settings that make it impossible to migrate are on at the %s: %s", where,
-		    found);
+		    "settings that prevent migration are on at the %s: %s", where, found);
 }
 
 static void
@@ -224,12 +226,12 @@ check_migratable(const VfioSide *side, const char *where, GPtrArray *issues)
 {
 	if (side->migration_flags >= 0 && !(side->migration_flags & VFIO_FLAG_STOP_COPY))
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-not-migratable", where,
-		    "use a driver release that can migrate, and switch it on there",
+		    "use a driver release that supports migration, and enable migration there",
 		    "the driver at the %s cannot migrate vGPUs", where);
 }
 
-/* The destination would wait for ever for what only a driver that copies early sends, or get what it does not
- * expect. */
+/* A driver that copies early sends data that the other kind of driver never sends. So a destination
+ * would wait forever for this data, or would receive data that it does not expect. */
 static void
 check_precopy(const VfioSide *source, const VfioSide *destination, GPtrArray *issues)
 {
@@ -241,7 +243,7 @@ check_precopy(const VfioSide *source, const VfioSide *destination, GPtrArray *is
 	const char *cannot = source_can ? destination_host : source_host;
 	add(issues, VFIO_SEVERITY_ERROR, "vgpu-precopy-differs", cannot,
 	    "use the same driver release with the same settings on both hosts",
-	    "the driver at the %s cannot copy while the guest runs, and the one at the %s does "
+	    "the driver at the %s cannot copy while the guest runs, but the driver at the %s does "
 	    "(PRE_COPY)",
 	    cannot, can);
 }
@@ -256,7 +258,7 @@ vfio_compat_check(const VfioSide *source, const VfioSide *destination)
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-no-parent", destination_host,
 		    "load the vendor's driver there, enable the board's virtual functions, or name "
 		    "another parent",
-		    "nothing at the destination can make this vGPU");
+		    "no device at the destination can make this vGPU");
 		return issues;
 	}
 	check_framework(source, destination, issues);
@@ -273,7 +275,7 @@ GPtrArray *
 vfio_compat_check_among(const VfioSide *side, guint n, const char *where)
 {
 	GPtrArray *issues = g_ptr_array_new_with_free_func((GDestroyNotify)vfio_issue_free);
-	/* One that cannot migrate at all has been told of. */
+	/* check_migratable() has already reported a driver that cannot migrate at all. */
 	if (n > 1 && side->migration_flags > 0 && !(side->migration_flags & VFIO_FLAG_P2P))
 		add(issues, VFIO_SEVERITY_ERROR, "vgpu-no-p2p", where,
 		    "give the VM one vGPU only, or use a driver release with peer-to-peer support",
@@ -283,8 +285,9 @@ vfio_compat_check_among(const VfioSide *side, guint n, const char *where)
 	return issues;
 }
 
-/* What QEMU takes for granted of a device whose driver does not tell (hw/vfio/migration.c,
- * VFIO_MIG_STOP_COPY_SIZE); 10 Gbit/s; and a rate that no stream of QEMU's comes near, 400 Gbit/s. */
+/* The size that QEMU assumes for a device whose driver does not report one (hw/vfio/migration.c,
+ * VFIO_MIG_STOP_COPY_SIZE); 10 Gbit/s; and 400 Gbit/s, a rate that no stream of QEMU's comes
+ * near. */
 #define ASSUMED_BYTES	    (100LL << 30)
 #define USUAL_BYTES_PER_S   1250000000LL
 #define FASTEST_BYTES_PER_S 50000000000LL
@@ -293,7 +296,7 @@ static char *
 size_remedy(gint64 bytes, gint64 bandwidth_bytes_per_s)
 {
 	gint64 rate = bandwidth_bytes_per_s > 0 ? bandwidth_bytes_per_s : USUAL_BYTES_PER_S;
-	return g_strdup_printf("use a driver release that tells it (MIG_DATA_SIZE), or allow a "
+	return g_strdup_printf("use a driver release that reports it (MIG_DATA_SIZE), or allow a "
 			       "downtime limit of %" G_GINT64_FORMAT " s%s",
 			       bytes / rate + 1,
 			       bandwidth_bytes_per_s > 0 ? "" : " (at 10 Gbit/s)");
@@ -313,8 +316,8 @@ vfio_compat_check_size(const VfioSide *side, guint n_lacking, gint64 downtime_li
 	add(issues,
 	    (double)rate * limit_s < (double)bytes ? VFIO_SEVERITY_ERROR : VFIO_SEVERITY_WARNING,
 	    "vgpu-no-data-size", source_host, remedy,
-	    "the driver does not tell how much is left to copy: QEMU takes 100 GiB for granted, "
-	    "and stops the guest only when they fit into the downtime limit, %.1f s",
+	    "the driver does not report how much is left to copy: QEMU assumes 100 GiB, "
+	    "and stops the guest only when 100 GiB fit into the downtime limit, %.1f s",
 	    limit_s);
 	return issues;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes a vGPU. The number of free instances is only a hint, since anybody may take one at any time: the
- * write's own answer is what counts.
+ * Creates a vGPU. The number of free instances is only a hint, since another program may take one
+ * at any time: only the result of the write counts.
  *
- * A vGPU that is there already is taken when type and parent are as wanted, for a create that was done
- * twice must not fail; one of the same name that differs is never touched.
+ * An existing vGPU is reused when its type and parent are the wanted ones, because a repeated
+ * create must not fail. A vGPU with the same name that differs is never touched.
  */
 #include "vfio/vfio-create.h"
 
@@ -20,11 +20,11 @@ static gboolean
 fail_exists(GError **error, const VfioDevice *device, const char *is_what)
 {
 	g_set_error(error, VFIO_ERROR, VFIO_ERROR_EXISTS,
-		    "'%s' is there already, %s: remove it, or choose another", device->id, is_what);
+		    "'%s' already exists, %s: remove it, or choose another", device->id, is_what);
 	return FALSE;
 }
 
-/* Is the vGPU that is there the one that is wanted? */
+/* Is the existing vGPU the wanted one? */
 static gboolean
 check_same(const VfioDevice *device, const VfioRequest *request, GError **error)
 {
@@ -61,11 +61,11 @@ check_request(const VfioRequest *request, GError **error)
 	if (request->parent != NULL && !vfio_sysfs_name_is_valid(request->parent))
 		return fail_name(error, request->parent, "cannot be the name of a parent");
 	if (request->uuid != NULL && !g_uuid_string_is_valid(request->uuid))
-		return fail_name(error, request->uuid, "is no UUID");
+		return fail_name(error, request->uuid, "is not a UUID");
 	return TRUE;
 }
 
-/* What is there under the name that the new one would have; NULL when nothing is. */
+/* The existing device with the name of the new one; NULL when there is none. */
 static VfioDevice *
 find_existing(const VfioHost *host, const VfioRequest *request)
 {
@@ -77,7 +77,7 @@ find_existing(const VfioHost *host, const VfioRequest *request)
 	return device;
 }
 
-/* The safety net for a driver that takes the device only after the write has returned. */
+/* Safety net for a driver that binds the device only after the write has returned. */
 static gboolean
 wait_group(const VfioHost *host, const VfioBackend *backend, const char *id)
 {
@@ -96,7 +96,7 @@ finish_new(const VfioHost *host, const VfioBackend *backend, const char *id, GEr
 	if (wait_group(host, backend, id))
 		return vfio_device_new(host, id, error);
 	g_set_error(error, VFIO_ERROR, VFIO_ERROR_SYSFS,
-		    "'%s' was made, but no VFIO driver took it, and it is removed again: is the "
+		    "'%s' was created, but no VFIO driver took it, so it was removed again: is the "
 		    "vendor's VFIO module loaded?",
 		    id);
 	g_autoptr(GError) undo_error = NULL;
@@ -119,7 +119,7 @@ create_on(const VfioHost *host, const VfioParent *parent, const char *type, cons
 	return NULL;
 }
 
-/* May another parent still do it? */
+/* May another parent still succeed? */
 static gboolean
 is_parents_own(const GError *error)
 {
@@ -134,7 +134,7 @@ is_candidate(const VfioParent *parent, const VfioRequest *request)
 	       vfio_parent_find_type(parent, request->type) != NULL;
 }
 
-/* Tells why there is no candidate. */
+/* Sets the error that explains why there is no candidate. */
 static void
 set_not_found(GError **error, const GPtrArray *parents, const VfioRequest *request)
 {
@@ -152,7 +152,7 @@ set_not_found(GError **error, const GPtrArray *parents, const VfioRequest *reque
 			    request->parent);
 	else
 		g_set_error(error, VFIO_ERROR, VFIO_ERROR_NOT_FOUND,
-			    "%s%s%s has no type '%s': list the types to see what there is",
+			    "%s%s%s has no type '%s': list the types to see all of them",
 			    request->parent != NULL ? "'" : "",
 			    request->parent != NULL ? request->parent : "this host",
 			    request->parent != NULL ? "'" : "", request->type);

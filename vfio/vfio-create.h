@@ -3,21 +3,21 @@
 
 #include "vfio/vfio-device.h"
 
-/* The vGPU that somebody wants. */
+/* The wanted vGPU. */
 typedef struct {
 	const char *type; /* its id: "nvidia-63" */
 	const char
 		*parent; /* (nullable): a parent's name or its board's; NULL for any that is free */
-	const char *uuid; /* (nullable): NULL for a new one; of no meaning for virtual functions */
+	const char *uuid; /* (nullable): NULL for a new one; ignored for virtual functions */
 } VfioRequest;
 
 /**
  * vfio_device_create:
- * @ret_reused: (nullable): it was there already, just as wanted, and nothing was made
+ * @ret_reused: (nullable): a matching vGPU already existed, and nothing was created
  *
- * Makes the vGPU if it is not there. Without a parent asked for, the next one is tried when the kernel says
- * that one is full. Blocks for as long as the driver takes, seconds perhaps. A failure leaves nothing
- * behind.
+ * Creates the vGPU if it does not exist. When no parent is asked for and the kernel says that one
+ * is full, the next one is tried. Blocks while the driver works, perhaps for seconds. A failure
+ * leaves nothing behind.
  *
  * Returns: (transfer full): NULL with %VFIO_ERROR
  */

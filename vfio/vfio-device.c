@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Describes one vGPU. Read anew each time: the IOMMU group changes whenever it is made, and NVIDIA's free
- * instances whenever a sibling is.
+ * Describes one vGPU. All values are read again each time: a vGPU has another IOMMU group each time
+ * it is created, and the number of NVIDIA's free instances changes whenever a sibling is created.
  */
 #include "vfio/vfio-device.h"
 

@@ -3,7 +3,7 @@
 
 #include "vfio/vfio-parent.h"
 
-/* One vGPU that is there. */
+/* One existing vGPU. */
 typedef struct {
 	const VfioBackend *backend;
 	const VfioVendor *vendor;
@@ -11,12 +11,12 @@ typedef struct {
 	char *path;	      /* in sysfs, as QEMU's sysfsdev= takes it */
 	char *parent;	      /* (nullable) */
 	char *board;	      /* (nullable): as in VfioParent */
-	VfioType *type;	      /* (nullable): the free instances in it are not known */
-	char *iommu_group;    /* (nullable): N of /dev/vfio/N; another one each time it is made */
+	VfioType *type;	      /* (nullable): without its free instances */
+	char *iommu_group;    /* (nullable): N of /dev/vfio/N; changes at each creation */
 	char *driver;	      /* (nullable): the driver of the vGPU itself: "nvidia-vgpu-vfio" */
-	char *parent_driver;  /* (nullable): the one that makes it */
+	char *parent_driver;  /* (nullable): the driver that makes it */
 	char *driver_version; /* (nullable): of @parent_driver */
-	char *params;	      /* (nullable): the vendor's settings, as they are written there */
+	char *params;	      /* (nullable): the vendor's settings, unchanged */
 } VfioDevice;
 
 /**

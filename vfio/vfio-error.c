@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The error domain of vfio/, and how an errno of the kernel becomes an error. The same errno means
- * different things in different files of sysfs, so the meaning comes in a table from whoever wrote there.
+ * different things in different files of sysfs. So the code that wrote passes a table of meanings.
  */
 #include "vfio/vfio-error.h"
 
@@ -25,7 +25,7 @@ vfio_error_set_errno(GError **error, const VfioErrnoRow *rows, int number, const
 		return FALSE;
 	}
 	g_set_error(error, VFIO_ERROR, VFIO_ERROR_SYSFS,
-		    "%s: %s: the kernel log ('dmesg') may tell why", subject, g_strerror(number));
+		    "%s: %s: the kernel log ('dmesg') may say why", subject, g_strerror(number));
 	return FALSE;
 }
 

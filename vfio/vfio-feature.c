@@ -2,17 +2,19 @@
 /*
  * Asks the driver of a device that a QEMU has open.
  *
- * Only one program at a time can open a device, so the descriptor has to be QEMU's own, taken for a moment
- * with pidfd_getfd(2). QEMU's descriptors of devices are all called "anon_inode:[vfio-device]", though: with
- * several of them nothing tells which is whose, neither their numbers (a free one may lie anywhere) nor the
- * order in which they were made, nor the sizes of their regions. The descriptor of a device's group is no
- * such riddle: it is a character device, whose number sysfs gives. So that one is taken, and the kernel asked
- * for the device in it by its name. That opens it a second time, which only counts: the driver's own open
- * and close belong to the first and the last. With iommufd the device has a character device of its own, and
- * that very descriptor is taken.
+ * Only one program at a time can open a device, so we borrow QEMU's own descriptor for a moment
+ * with pidfd_getfd(2). But all of QEMU's device descriptors are called "anon_inode:[vfio-device]".
+ * With several of them, nothing tells which belongs to which device: not their numbers (a free
+ * number may be anywhere), not the order of their creation, not the sizes of their regions. The
+ * descriptor of a device's group can be identified: it is a character device, and sysfs has its
+ * number. So we take the group's descriptor and ask the kernel for the device in it by name. This
+ * opens the device a second time, which only increments a counter: the driver's own open and close
+ * run at the first open and the last close. With iommufd the device has a character device of its
+ * own, and we take that descriptor.
  *
- * All of them are closed at once: one that stayed would keep the vGPU from being removed. Nothing but
- * VFIO_DEVICE_FEATURE with GET is ever asked, of these two: others clear what QEMU has yet to read.
+ * All of them are closed at once: one that stayed open would prevent the removal of the vGPU. We
+ * only ever send VFIO_DEVICE_FEATURE with GET, for these two features: other requests clear data
+ * that QEMU has not read yet.
  */
 #include "vfio/vfio-feature.h"
 
@@ -27,7 +29,7 @@
 #include "vfio/auto-fd.h"
 #include "vfio/vfio-backend.h"
 
-/* linux/vfio.h of Linux 6.2: MIG_DATA_SIZE, and the u64 that it answers with. */
+/* linux/vfio.h of Linux 6.2: MIG_DATA_SIZE, answered with a u64. */
 #define FEATURE_DATA_SIZE 9
 
 /* Both answers are one u64. */
@@ -73,7 +75,7 @@ ask_device(const VfioHost *host, int device, VfioFeatures *features)
 		ask_data_size(host, device, features);
 }
 
-/* The number of a character device, of sysfs's file "dev"; 0 when there is none. */
+/* The number of a character device, read from sysfs's file "dev"; 0 when there is none. */
 static dev_t
 read_device_number(const VfioHost *host, const char *folder)
 {
@@ -85,7 +87,7 @@ read_device_number(const VfioHost *host, const char *folder)
 	return makedev(major, minor);
 }
 
-/* Of the group that the device is in. */
+/* The number of the device's group. */
 static dev_t
 group_number(const VfioHost *host, const char *device_folder)
 {
@@ -96,7 +98,7 @@ group_number(const VfioHost *host, const char *device_folder)
 	return read_device_number(host, folder);
 }
 
-/* Of the device itself, where the kernel gives it one. */
+/* The number of the device's own character device, where the kernel has one. */
 static dev_t
 own_number(const VfioHost *host, const char *device_folder)
 {
@@ -115,7 +117,7 @@ is_device_number(const char *folder, const char *name, dev_t number)
 	return stat(path, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == number;
 }
 
-/* -1: it has none. */
+/* -1: none found. */
 static int
 find_descriptor(pid_t process, dev_t number)
 {
@@ -128,8 +130,8 @@ find_descriptor(pid_t process, dev_t number)
 	return -1;
 }
 
-/* Our own copy of what @process has open of the device @number, or -1. The number of a descriptor may mean
- * something else by the time it is taken: what was taken counts. */
+/* Our own copy of @process's descriptor of the device @number, or -1. The process may reuse the
+ * descriptor's number before we take it, so the copy is checked. */
 static int
 take_descriptor(pid_t process, dev_t number)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ties together what the questions about one host need. NVIDIA's library knows the machine it runs on and
- * nothing of a tree in /tmp, so it is only loaded for the real sysfs, or when a test brings its own.
+ * The handles that are needed to examine one host. NVIDIA's library knows only the machine that it
+ * runs on and nothing about a tree in /tmp. So it is only loaded for the real sysfs, or when a test
+ * brings its own library.
  */
 #include "vfio/vfio-host.h"
 

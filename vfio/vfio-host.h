@@ -5,10 +5,10 @@
 #include "vfio/vfio-pci.h"
 #include "vfio/vfio-sysfs.h"
 
-/* Takes the place of ioctl(2). */
+/* Replaces ioctl(2). */
 typedef int (*VfioIoctl)(int fd, unsigned long request, gpointer argument);
 
-/* One host as this folder sees it: its sysfs, and who can name and size what is in there. */
+/* One host as this folder sees it: its sysfs, and the sources of names and sizes. */
 typedef struct {
 	VfioSysfs *sysfs;
 	VfioPciNames pci_names;
@@ -16,7 +16,7 @@ typedef struct {
 	VfioIoctl ioctl;
 } VfioHost;
 
-/* What tests put in the place of the real thing. */
+/* What tests replace. */
 typedef struct {
 	VfioSysfsWrite write;	/* (nullable) */
 	VfioPciNames pci_names; /* (nullable) */
@@ -26,13 +26,13 @@ typedef struct {
 
 /**
  * vfio_host_new:
- * @root: (nullable): a tree in place of the kernel's own sysfs; NVML is not asked about it
+ * @root: (nullable): a tree that replaces the kernel's own sysfs; NVML is not used for it
  * @seams: (nullable)
  *
  * Returns: NULL with %VFIO_ERROR_SYSFS when @root is not a folder
  */
 VfioHost *vfio_host_new(const char *root, const VfioSeams *seams, GError **error);
-/* Atomic: a reference may be held and dropped in any thread. */
+/* Atomic: any thread may take and drop a reference. */
 VfioHost *vfio_host_ref(VfioHost *self);
 void vfio_host_unref(VfioHost *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioHost, vfio_host_unref)

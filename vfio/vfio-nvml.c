@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What NVIDIA's own library says: sizes of vGPU types, and whether a vGPU can go live to a board. The
- * library is proprietary and often absent, so it is loaded when asked for, and its absence is normal. Only
- * what is called is declared here, after the published interface; it is stable since the first release
- * that can migrate.
+ * What NVIDIA's own library reports: the sizes of vGPU types, and whether a vGPU can migrate live
+ * to a board. The library is proprietary and often absent. So it is loaded when needed, and its
+ * absence is normal. Only the functions in use are declared here, after the published interface,
+ * which is stable since the first release that can migrate.
  *
- * Metadata comes from the other host, and the library reads as many bytes as the metadata itself says: so
- * that number is checked before the library sees it.
+ * Metadata comes from the other host, and the library reads as many bytes as the metadata itself
+ * claims. So that number is checked before the library sees it.
  */
 #include "vfio/vfio-nvml.h"
 
@@ -121,7 +121,7 @@ vfio_nvml_framebuffer_bytes(VfioNvml *self, guint type)
 	return bytes <= G_MAXINT64 ? (gint64)bytes : -1;
 }
 
-/* The vGPU on @device that is this mdev. */
+/* Finds the vGPU on @device that is this mdev. */
 static gboolean
 find_instance(VfioNvml *self, NvmlDevice device, const char *uuid, NvmlInstance *ret_instance)
 {
@@ -158,7 +158,8 @@ vfio_nvml_vgpu_metadata(VfioNvml *self, const char *gpu, const char *mdev_uuid)
 	return g_bytes_new_take(g_steal_pointer(&metadata), size);
 }
 
-/* (transfer full): a copy that the library may read; NULL when it would read past its end. */
+/* (transfer full): a copy that the library may read; NULL when the library would read past its
+ * end. */
 static VgpuMetadata *
 check_metadata(GBytes *bytes)
 {
@@ -175,7 +176,7 @@ check_metadata(GBytes *bytes)
 	return NULL;
 }
 
-/* (transfer full): NULL when the library does not tell. */
+/* (transfer full): NULL when the library does not report it. */
 static gpointer
 board_metadata(VfioNvml *self, const char *gpu)
 {
@@ -195,11 +196,11 @@ static const char *
 limit_text(unsigned int limit)
 {
 	if (limit & LIMIT_HOST_DRIVER)
-		return "the drivers of the two hosts do not fit";
+		return "the drivers of the two hosts are not compatible";
 	if (limit & LIMIT_GUEST_DRIVER)
-		return "the driver in the guest does not fit that host's";
+		return "the driver in the guest is not compatible with that host's driver";
 	if (limit & LIMIT_GPU)
-		return "the boards do not fit";
+		return "the boards are not compatible";
 	return "NVIDIA's library gives no reason";
 }
 

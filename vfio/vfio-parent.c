@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Describes what vGPUs can be made on. Whatever cannot be read stays unknown: a parent with half of its
- * files missing is still a parent, and only the act that needs the missing half fails.
+ * Describes the devices that vGPUs can be created on. A value that cannot be read stays unknown: a
+ * parent with half of its files missing is still a parent, and only the operation that needs the
+ * missing half fails.
  */
 #include "vfio/vfio-parent.h"
 
 #include <string.h>
 
-/* A parent need not be bound to a driver; its types then tell what the driver calls itself. */
+/* A parent may be bound to no driver; then its type ids contain the driver's own name. */
 static char *
 find_driver(const VfioHost *host, const char *folder, const GPtrArray *types)
 {

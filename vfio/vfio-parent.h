@@ -4,15 +4,16 @@
 #include "vfio/vfio-backend.h"
 #include "vfio/vfio-vendor.h"
 
-/* Something that vGPUs can be made on: a board, a virtual function of one, or a device of a lab. */
+/* A device that vGPUs can be created on: a board, a virtual function of one, or a device of a
+ * lab. */
 typedef struct {
 	const VfioBackend *backend;
 	const VfioVendor *vendor;
 	char *name;	      /* "0000:3b:00.0" */
-	char *board;	      /* (nullable): the physical function that it is a virtual one of */
+	char *board;	      /* (nullable): the physical function of a virtual function */
 	char *driver;	      /* (nullable) */
 	char *driver_version; /* (nullable) */
-	VfioPciId *pci;	      /* (nullable): it may be no PCI device */
+	VfioPciId *pci;	      /* (nullable): it may not be a PCI device */
 	GPtrArray *types;     /* of VfioType */
 } VfioParent;
 
@@ -25,7 +26,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioParent, vfio_parent_free)
 
 /* (transfer none), (nullable) */
 const VfioType *vfio_parent_find_type(const VfioParent *self, const char *type);
-/* Is it meant by @name: its own, or its board's, in any form that people write? */
+/* Is @name the parent's own name or its board's, in any form that people write? */
 gboolean vfio_parent_is_called(const VfioParent *self, const char *name);
 
 /**
@@ -33,8 +34,8 @@ gboolean vfio_parent_is_called(const VfioParent *self, const char *name);
  * @parents: of VfioParent
  * @wanted: (nullable): a parent's or a board's name; NULL for any
  *
- * Returns: (transfer none): where a vGPU of @type would best be made: a free instance first, then one that
- * has the type, then whatever is called so. NULL when nothing is.
+ * Returns: (transfer none): the best parent for a new vGPU of @type: first one with a free
+ *   instance, then one that has the type, then any with this name. NULL when there is none.
  */
 const VfioParent *
 vfio_parents_choose(const GPtrArray *parents, const char *type, const char *wanted);

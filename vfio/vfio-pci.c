@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PCI addresses, and what stands there. The numbers come from sysfs, like all else in this folder, because
- * libpciaccess cannot be pointed at another root; the names come from libpciaccess, the only file that calls
- * it. Its table of names is a global one without locks, hence the lock here.
+ * PCI addresses, and the devices at them. The numbers come from sysfs, like everything else in this
+ * folder, because libpciaccess cannot use another root. The names come from libpciaccess; this is
+ * the only file that calls it. Its table of names is global and has no locks, so this file has a
+ * lock.
  */
 #include "vfio/vfio-pci.h"
 
@@ -13,7 +14,7 @@
 
 static GMutex names_lock;
 
-/* Reads hexadecimal digits, at least @min, and steps over them. */
+/* Reads at least @min hexadecimal digits and moves past them. */
 static gboolean
 take_hex(const char **text, guint min, guint max, guint *ret_value)
 {

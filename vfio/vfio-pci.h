@@ -15,10 +15,11 @@ typedef struct {
 gboolean vfio_bdf_parse(const char *text, VfioBdf *ret_bdf) G_GNUC_WARN_UNUSED_RESULT;
 /* (transfer full): as the kernel writes it. */
 char *vfio_bdf_format(const VfioBdf *bdf);
-/* (transfer full): as the kernel writes it, or a copy of what is no PCI address. */
+/* (transfer full): as the kernel writes it, or an unchanged copy when @text is not a PCI
+ * address. */
 char *vfio_bdf_normalize(const char *text);
 
-/* What a PCI function is. Numbers are 0 and names NULL where they are not known. */
+/* The identity of a PCI function. Numbers are 0 and names NULL where they are not known. */
 typedef struct {
 	guint vendor;
 	guint device;
@@ -32,10 +33,11 @@ typedef struct {
 /* Fills in the names, (transfer full), of @id. */
 typedef void (*VfioPciNames)(VfioPciId *id);
 
-/* By libpciaccess, which reads the data base of the system. */
+/* Uses libpciaccess, which reads the system's database. */
 void vfio_pci_names(VfioPciId *id);
 
-/* (transfer full): NULL when @name is no PCI function of this host. @names: in place of vfio_pci_names(). */
+/* (transfer full): NULL when @name is not a PCI function of this host. @names: replaces
+ * vfio_pci_names(). */
 VfioPciId *vfio_pci_id_new(const VfioSysfs *sysfs, const char *name, VfioPciNames names);
 void vfio_pci_id_free(VfioPciId *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioPciId, vfio_pci_id_free)

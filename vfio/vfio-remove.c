@@ -2,9 +2,10 @@
 /*
  * Removes a vGPU, within a given time.
  *
- * The write may block in the kernel for as long as somebody has the vGPU open, so it is done in a process
- * apart, see vfio-apart.c. After it has returned, or when somebody else turns out to be removing the vGPU
- * (some NVIDIA drivers do so by themselves when the VM ends), its folder is waited for to go.
+ * The write may block in the kernel while any program has the vGPU open, so it runs in a separate
+ * process, see vfio-apart.c. Then we wait until the vGPU's folder disappears. We also wait when
+ * another program turns out to be removing the vGPU (some NVIDIA drivers remove it by themselves
+ * when the VM ends).
  */
 #include "vfio/vfio-remove.h"
 
@@ -33,7 +34,7 @@ wait_gone(const Removal *self)
 	return TRUE;
 }
 
-/* Each sets @error and returns -1. */
+/* Each of these sets @error and returns -1. */
 static int
 fail_in_use(const Removal *self, GError **error)
 {
@@ -47,11 +48,10 @@ fail_in_use(const Removal *self, GError **error)
 static int
 fail_lingers(const Removal *self, GError **error)
 {
-	g_set_error(
-		error, VFIO_ERROR, VFIO_ERROR_BUSY,
-		"remove '%s': its removal was begun, and it is still there after %.1f s: end the "
-		"program that has it open; if it never goes, load the vendor's driver anew",
-		self->id, (double)self->timeout_us / G_TIME_SPAN_SECOND);
+	g_set_error(error, VFIO_ERROR, VFIO_ERROR_BUSY,
+		    "remove '%s': its removal has begun, but it still exists after %.1f s: end the "
+		    "program that has it open; if it never disappears, reload the vendor's driver",
+		    self->id, (double)self->timeout_us / G_TIME_SPAN_SECOND);
 	return -1;
 }
 
@@ -72,8 +72,8 @@ fail_lost(const Removal *self, int number, GError **error)
 	return -1;
 }
 
-/* One write. @before: what the last one has returned. Returns 0, or an errno that is worth another try; -1
- * with @error. */
+/* Writes once. @before: the result of the previous write. Returns 0, or an errno that is worth
+ * another try; -1 with @error. */
 static int
 remove_once(const Removal *self, int before, GError **error)
 {

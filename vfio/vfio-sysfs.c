@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads and writes attributes below a root. The only file that opens anything in sysfs.
+ * Reads and writes attributes below a root. Only this file opens anything in sysfs.
  *
- * What is read there comes from drivers that we do not know, and in tests from trees made to be wrong: so
- * every read is bounded, never blocks (a FIFO may stand there), and gives text that is safe to print. A
- * write tells its errno as it is: only the caller knows what it means in that place.
+ * The contents come from drivers that we do not know, and in tests from trees that are wrong on
+ * purpose. So every read is bounded, never blocks (there may be a FIFO), and gives text that is
+ * safe to print. A write returns its errno unchanged: only the caller knows what it means in that
+ * place.
  */
 #include "vfio/vfio-sysfs.h"
 
@@ -147,7 +148,7 @@ vfio_sysfs_list(const VfioSysfs *self, const char *folder, const char *name)
 	return (GStrv)g_ptr_array_steal(names, NULL);
 }
 
-/* Reads up to @size bytes, and says how many; -1 with errno. */
+/* Reads up to @size bytes and returns how many; -1 with errno. */
 static gssize
 read_up_to(int fd, char *buffer, gsize size)
 {

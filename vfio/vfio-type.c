@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One kind of vGPU, and the little that can be read out of its texts. NVIDIA's description is a list of
- * KEY=VALUE in one line, whose order and keys changed over the years: only the key that matters is looked
- * for. Pure.
+ * One type of vGPU, and the few facts that its texts contain. NVIDIA's description is a list of
+ * KEY=VALUE on one line. Its order and keys changed over the years, so the code searches only for
+ * the key that it needs. Pure.
  */
 #include "vfio/vfio-type.h"
 
@@ -42,7 +42,7 @@ vfio_type_free(VfioType *self)
 	g_free(self);
 }
 
-/* The value of @key in a list of KEY=VALUE, at its first character; NULL when it is not there. */
+/* The first character of the value of @key in a list of KEY=VALUE; NULL when the key is absent. */
 static const char *
 find_value(const char *list, const char *key)
 {

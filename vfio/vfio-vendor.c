@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finds the vendor of a driver in the list from meson.build, and holds what vendors have in common.
+ * Finds the vendor of a driver in the list from meson.build, and holds what the vendors share.
  */
 #include "vfio/vfio-vendor.h"
 
@@ -37,7 +37,7 @@ vfio_vendor_module_version(const VfioHost *host, const char *driver)
 {
 	if (!vfio_sysfs_name_is_valid(driver))
 		return NULL;
-	/* A module is never called by a name with a dash. */
+	/* The kernel writes '_' for '-' in the names of modules. */
 	g_autofree char *module = g_strdelimit(g_strdup(driver), "-", '_');
 	g_autofree char *folder = g_build_filename("module", module, NULL);
 	g_autofree char *version = vfio_sysfs_read(host->sysfs, folder, "version", NULL);
@@ -50,7 +50,7 @@ vfio_vendor_described_vram(const VfioHost *host, const VfioType *type)
 	return vfio_type_framebuffer_bytes(type->description);
 }
 
-/* "NAME=VALUE", where the value is anything but zero or nothing. */
+/* "NAME=VALUE", where the value is neither zero nor empty. */
 static gboolean
 is_on(const char *param, const char *name)
 {

@@ -104,7 +104,7 @@ class Flags(RefusedCase):
         """QEMU takes 100 GiB for granted, which no network sends within a second."""
         self.source_fault("no_data_size", 1)
         self.lab(62)
-        self.refused("vgpu-no-data-size", "source", "gpu0", "takes 100 GiB for granted")
+        self.refused("vgpu-no-data-size", "source", "gpu0", "QEMU assumes 100 GiB")
 
 
 class Params(RefusedCase):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two vGPUs that fit, and one difference at a time: the codes it gives are exactly those, in their order, and
- * each has a text and a remedy.
+ * Two vGPUs that fit, and one difference at a time: the codes it gives are exactly those, in their
+ * order, and each has a text and a remedy.
  */
 #include <string.h>
 
@@ -26,7 +26,8 @@ static const VfioSide good = {
 	.available = 1,
 };
 
-/* (transfer full): "source error vgpu-x, both warning vgpu-y": which host has to change, and why. */
+/* (transfer full): "source error vgpu-x, both warning vgpu-y": which host has to change, and
+ * why. */
 static char *
 join(const GPtrArray *issues)
 {
@@ -104,7 +105,7 @@ the_type_must_be_there_and_the_same(void)
 	DIFFER(description, "framebuffer=2048M", "framebuffer=1024M",
 	       "destination error vgpu-type-differs", "framebuffer=1024M");
 	DIFFER(vram_bytes, 10, 20, "destination error vgpu-vram-differs", "10 bytes of vRAM");
-	DIFFER(vram_bytes, -1, -1, "both warning vgpu-vram-unknown", "nobody tells");
+	DIFFER(vram_bytes, -1, -1, "both warning vgpu-vram-unknown", "is not known");
 }
 
 static void
@@ -152,7 +153,7 @@ all_issues_come_at_once(void)
 	destination.driver_version = "1";
 	destination.available = 0;
 	destination.live = VFIO_LIVE_NO;
-	destination.live_reason = "the boards do not fit";
+	destination.live_reason = "the boards are not compatible";
 	check(&source, &destination,
 	      "source error vgpu-params, destination error vgpu-driver-version, destination error "
 	      "vgpu-vendor-refuses, "

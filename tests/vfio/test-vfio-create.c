@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Making a vGPU on a model of the kernel, and every errno that the real one has for it: those come from a
- * seam in the place of write(2), which answers for one parent and lets the model answer for the others.
+ * Making a vGPU on a model of the kernel, and every errno that the real one has for it: those come
+ * from a seam in the place of write(2), which answers for one parent and lets the model answer for
+ * the others.
  */
 #include <errno.h>
 #include <string.h>
@@ -129,9 +130,9 @@ one_that_differs_is_not_touched(void)
 		const char *text;
 	} rows[] = {
 		{ { "nvidia-64", NULL, UUID },
-		  "'" UUID "' is there already, of type 'nvidia-63' and not 'nvidia-64'" },
+		  "'" UUID "' already exists, of type 'nvidia-63' and not 'nvidia-64'" },
 		{ { "nvidia-63", "5e:00.0", UUID },
-		  "'" UUID "' is there already, on '" FIRST "' and not '" NEXT "'" },
+		  "'" UUID "' already exists, on '" FIRST "' and not '" NEXT "'" },
 	};
 	g_autoptr(FakeSysfs) fake = three_boards();
 	g_autoptr(VfioHost) host = open_host(fake);
@@ -194,10 +195,10 @@ every_errno_says_what_to_do(void)
 		const char *text;
 	} rows[] = {
 		{ EINVAL, VFIO_ERROR_UNSUPPORTED, "the kernel log" },
-		{ EEXIST, VFIO_ERROR_EXISTS, "choose another, or remove the vGPU that has it" },
+		{ EEXIST, VFIO_ERROR_EXISTS, "choose another one, or remove the vGPU that has it" },
 		{ EUSERS, VFIO_ERROR_NO_INSTANCE, "choose another parent" },
 		{ ENOSPC, VFIO_ERROR_NO_INSTANCE, "the parent is full" },
-		{ ENODEV, VFIO_ERROR_BUSY, "wait until its driver has been loaded again" },
+		{ ENODEV, VFIO_ERROR_BUSY, "wait until its driver is loaded again" },
 		{ EAGAIN, VFIO_ERROR_BUSY, "try again in a moment" },
 		{ EBUSY, VFIO_ERROR_BUSY, "try again in a moment" },
 		{ ENOENT, VFIO_ERROR_NOT_FOUND, "list the types again" },
@@ -280,8 +281,8 @@ what_is_not_there_is_told(void)
 		{ { "../nvidia-63", NULL, NULL }, "'../nvidia-63' cannot be the name of a type" },
 		{ { NULL, NULL, NULL }, "'' cannot be the name of a type" },
 		{ { "nvidia-63", "../b", NULL }, "'../b' cannot be the name of a parent" },
-		{ { "nvidia-63", NULL, "1" }, "'1' is no UUID" },
-		{ { "nvidia-63", NULL, UUID "\n" }, "is no UUID" },
+		{ { "nvidia-63", NULL, "1" }, "'1' is not a UUID" },
+		{ { "nvidia-63", NULL, UUID "\n" }, "is not a UUID" },
 	};
 	g_autoptr(FakeSysfs) fake = three_boards();
 	g_autoptr(VfioHost) host = open_host(fake);
@@ -397,10 +398,10 @@ every_errno_of_a_function_says_what_to_do(void)
 		const char *text;
 	} rows[] = {
 		{ EPERM, VFIO_ERROR_NO_INSTANCE, "the function has a vGPU already" },
-		{ EINVAL, VFIO_ERROR_UNSUPPORTED, "may have to be of one size" },
+		{ EINVAL, VFIO_ERROR_UNSUPPORTED, "must have the same size" },
 		{ ENOSPC, VFIO_ERROR_NO_INSTANCE, "the board is full" },
 		{ EUSERS, VFIO_ERROR_NO_INSTANCE, "the board is full" },
-		{ EBUSY, VFIO_ERROR_BUSY, "end the program that has it" },
+		{ EBUSY, VFIO_ERROR_BUSY, "end the program that uses it" },
 		{ EAGAIN, VFIO_ERROR_BUSY, "try again in a moment" },
 		{ ENODEV, VFIO_ERROR_BUSY, "enable the virtual functions" },
 		{ ENOENT, VFIO_ERROR_NOT_FOUND, "enable the virtual functions" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * NVIDIA's library, played by fake-nvml.c: that it is called rightly, that its absence is silent, and that
- * metadata from another host cannot make it read past its end.
+ * NVIDIA's library, played by fake-nvml.c: that it is called rightly, that its absence is silent,
+ * and that metadata from another host cannot make it read past its end.
  */
 #include <string.h>
 
@@ -100,9 +100,9 @@ its_refusal_has_a_reason(void)
 		char first;
 		const char *reason;
 	} rows[] = {
-		{ '1', "the drivers of the two hosts do not fit" },
-		{ '2', "the driver in the guest does not fit that host's" },
-		{ '4', "the boards do not fit" },
+		{ '1', "the drivers of the two hosts are not compatible" },
+		{ '2', "the driver in the guest is not compatible with that host's driver" },
+		{ '4', "the boards are not compatible" },
 		{ 'x', "NVIDIA's library gives no reason" },
 	};
 	g_autoptr(FakeSysfs) fake = fake_sysfs_load("nvidia-mdev");

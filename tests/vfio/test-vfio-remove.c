@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Removing a vGPU: every errno, the kernel that does not return from the write, and what that must never
- * hold up. The seam in the place of write(2) runs in the process apart: it may not allocate, and what it
- * does is seen in files.
+ * Removing a vGPU: every errno, the kernel that does not return from the write, and what that must
+ * never hold up. The seam in the place of write(2) runs in the process apart: it may not allocate,
+ * and what it does is seen in files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +111,7 @@ every_errno_says_what_to_do(void)
 		VfioError code;
 		const char *text;
 	} rows[] = {
-		{ EINVAL, VFIO_ERROR_SYSFS, "is that tree a sysfs?" },
+		{ EINVAL, VFIO_ERROR_SYSFS, "is this tree a sysfs?" },
 		{ EACCES, VFIO_ERROR_SYSFS, "run this as root" },
 		{ EPERM, VFIO_ERROR_SYSFS, "run this as root" },
 		{ EROFS, VFIO_ERROR_SYSFS, "run this on the host" },
@@ -161,7 +161,8 @@ one_that_somebody_else_removes_is_waited_for(void)
 	}
 }
 
-/* The bus forgets a vGPU before its driver has ended the removal; until then its instance is taken. */
+/* The bus forgets a vGPU before its driver has ended the removal; until then its instance is
+ * taken. */
 static void
 one_that_the_driver_still_holds_is_not_gone(void)
 {
@@ -171,7 +172,7 @@ one_that_the_driver_still_holds_is_not_gone(void)
 	for (guint i = 0; i < 2; i++) {
 		g_autoptr(GError) error = NULL;
 		CU_ASSERT_FALSE(vfio_device_remove(host, UUID, SHORT, &error));
-		TEST_ERROR(error, VFIO_ERROR, VFIO_ERROR_BUSY, "its removal was begun");
+		TEST_ERROR(error, VFIO_ERROR, VFIO_ERROR_BUSY, "its removal has begun");
 	}
 	fake_sysfs_remove(fake, FOLDER);
 	g_autoptr(GError) error = NULL;
@@ -187,7 +188,7 @@ one_whose_file_is_gone_is_told(void)
 	fake_sysfs_remove(fake, DEVICE "/remove");
 	g_autoptr(GError) error = NULL;
 	CU_ASSERT_FALSE(vfio_device_remove(host, UUID, SHORT, &error));
-	TEST_ERROR(error, VFIO_ERROR, VFIO_ERROR_BUSY, "its removal was begun");
+	TEST_ERROR(error, VFIO_ERROR, VFIO_ERROR_BUSY, "its removal has begun");
 }
 
 static void
@@ -205,7 +206,8 @@ a_stuck_kernel_holds_up_nobody(void)
 		   "still has it open after 1.0 s: end that program, and the kernel removes it");
 	CU_ASSERT_TRUE(fake_sysfs_exists(fake, DEVICE));
 
-	/* What is stuck has no descriptor of ours: the other end of our pipe sees that we closed it. */
+	/* What is stuck has no descriptor of ours: the other end of our pipe sees that we closed
+	 * it. */
 	close(ends[1]);
 	struct pollfd poll_fd = { .fd = ends[0], .events = POLLIN };
 	CU_ASSERT_EQUAL(poll(&poll_fd, 1, 10000), 1);
@@ -228,7 +230,8 @@ a_process_ends_while_the_kernel_is_stuck(void)
 	if (child == 0) {
 		if (!vfio_device_remove(host, UUID, SHORT, NULL))
 			fake_sysfs_file(fake, "gave-up", "");
-		/* The code is no answer: valgrind sets its own when it takes what is ours for a leak. */
+		/* The code is no answer: valgrind sets its own when it takes what is ours for a
+		 * leak. */
 		_exit(0);
 	}
 	CU_ASSERT_TRUE_FATAL(child > 0);
@@ -332,10 +335,10 @@ every_errno_of_a_function_says_what_to_do(void)
 		VfioError code;
 		const char *text;
 	} rows[] = {
-		{ EBUSY, VFIO_ERROR_BUSY, "end the VM that has it" },
-		{ EAGAIN, VFIO_ERROR_BUSY, "end the VM that has it" },
-		{ EPERM, VFIO_ERROR_BUSY, "its removal was begun" },
-		{ ENODEV, VFIO_ERROR_BUSY, "its removal was begun" },
+		{ EBUSY, VFIO_ERROR_BUSY, "end the VM that uses it" },
+		{ EAGAIN, VFIO_ERROR_BUSY, "end the VM that uses it" },
+		{ EPERM, VFIO_ERROR_BUSY, "its removal has begun" },
+		{ ENODEV, VFIO_ERROR_BUSY, "its removal has begun" },
 		{ EACCES, VFIO_ERROR_SYSFS, "run this as root" },
 		{ EROFS, VFIO_ERROR_SYSFS, "run this on the host" },
 	};

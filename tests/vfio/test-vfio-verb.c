@@ -113,7 +113,7 @@ one_that_does_not_go_is_a_failure(void)
 {
 	g_autoptr(FakeSysfs) fake = fake_sysfs_load("nvidia-mdev");
 	check(fake, "remove c0b26072-dd1b-4340-84fe-bf338c510818 --timeout 1s", 1, "",
-	      "still there after 1.0 s");
+	      "still exists after 1.0 s");
 }
 
 static void

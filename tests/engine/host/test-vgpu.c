@@ -394,7 +394,7 @@ the_vendors_library_is_asked(void)
 		const char *refusal;
 	} rows[] = {
 		{ 'L', NULL, NULL },
-		{ '1', NULL, "the drivers of the two hosts do not fit" },
+		{ '1', NULL, "the drivers of the two hosts are not compatible" },
 		{ 'L', "not base64!", NULL },
 		{ 'L', "", NULL },
 	};
