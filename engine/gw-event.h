@@ -5,12 +5,13 @@
 
 #include "engine/gw-version.h"
 
-/* Something that happened at one instant, on either host or in the engine itself. */
+/* An event at one instant, on either host or in the engine itself. */
 typedef struct {
-	gint64 time_us; /* since the run's start, on the source's clock; the destination's are converted */
-	char *host; /* "source", "destination" or "engine" */
-	char *name; /* QEMU's word, or ours: "phase", "clock", "hook" */
-	char *data; /* (nullable): a JSON object as text */
+	gint64 time_us; /* since the run's start, on the source's clock; the destination's times
+			 * are converted */
+	char *host;	/* "source", "destination" or "engine" */
+	char *name;	/* QEMU's word, or ours: "phase", "clock", "hook" */
+	char *data;	/* (nullable): a JSON object as text */
 } GwEvent;
 
 #define GW_TYPE_EVENT (gw_event_get_type())

@@ -5,24 +5,26 @@
 
 #include "engine/gw-version.h"
 
-/* The vGPUs of this host, through sysfs: what can be made, what is there, making and removing. All blocks.
- * @sysfs: (nullable): another root than the kernel's own, for tests. Every error is %GW_ERROR_FAILED, and its
- * message says what to do. Texts are NULL and numbers -1 where nobody tells. */
+/* The vGPUs of this host, through sysfs: list the types and the existing vGPUs, create and remove
+ * vGPUs. All calls block.
+ * @sysfs: (nullable): replaces the kernel's own root, for tests. Every error is %GW_ERROR_FAILED,
+ *   and its message says
+ * what to do. Unknown texts are NULL, unknown numbers -1. */
 
-/* One kind of vGPU that a parent can make. */
+/* One type of vGPU that a parent can make. */
 typedef struct {
 	char *id;	   /* "nvidia-63" */
 	char *name;	   /* "GRID P4-2Q" */
 	char *description; /* may have several lines */
 	char *device_api;
 	gint64 vram_bytes;
-	gint64 available; /* instances that can be made now */
+	gint64 available; /* instances that can be created now */
 } GwMdevType;
 
-/* Something that vGPUs can be made on: a board, or a virtual function of one. */
+/* A device that vGPUs can be created on: a board, or a virtual function of one. */
 typedef struct {
 	char *name;	 /* "0000:3b:00.0" */
-	char *board;	 /* the physical function that it is a virtual one of */
+	char *board;	 /* the physical function of a virtual function */
 	char *model;	 /* "NVIDIA Corporation GP104GL [Tesla P4]" */
 	char *framework; /* "mdev" or "vendor-vf" */
 	char *driver;
@@ -30,7 +32,7 @@ typedef struct {
 	GPtrArray *types; /* of GwMdevType */
 } GwMdevParent;
 
-/* One vGPU that is there. */
+/* One existing vGPU. */
 typedef struct {
 	char *id;   /* its UUID; with the framework "vendor-vf" the PCI address of the function */
 	char *path; /* in sysfs, as QEMU's sysfsdev= takes it */
@@ -41,18 +43,18 @@ typedef struct {
 	gint64 vram_bytes;
 	char *iommu_group;
 	char *driver;	      /* the vGPU's own */
-	char *parent_driver;  /* the one that makes it */
+	char *parent_driver;  /* the driver that makes it */
 	char *driver_version; /* of @parent_driver */
-	char *params;	      /* the vendor's settings of it */
+	char *params;	      /* the vendor's settings */
 } GwMdev;
 
 GW_API void gw_mdev_parent_free(GwMdevParent *self);
 GW_API void gw_mdev_free(GwMdev *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwMdev, gw_mdev_free)
 
-/* (transfer full): of GwMdevParent, maybe empty. */
+/* (transfer full): of GwMdevParent, perhaps empty. */
 GW_API GPtrArray *gw_mdev_list_parents(const char *sysfs, GError **error);
-/* (transfer full): of GwMdev, maybe empty. */
+/* (transfer full): of GwMdev, perhaps empty. */
 GW_API GPtrArray *gw_mdev_list(const char *sysfs, GError **error);
 
 /**
@@ -60,9 +62,10 @@ GW_API GPtrArray *gw_mdev_list(const char *sysfs, GError **error);
  * @type: the id of a type
  * @parent: (nullable): a parent or its board; NULL for any with a free instance
  * @uuid: (nullable): NULL for a new one
- * @ret_reused: (nullable): it was there already, as wanted, and nothing was made
+ * @ret_reused: (nullable): a matching vGPU already existed, and nothing was created
  *
- * A vGPU with that UUID and another type or parent is an error and not touched.
+ * If the UUID belongs to a vGPU of another type or parent, that is an error, and that vGPU is not
+ * touched.
  *
  * Returns: (transfer full)
  */
@@ -72,16 +75,17 @@ GW_API GwMdev *gw_mdev_create(const char *sysfs, const char *type, const char *p
 /**
  * gw_mdev_remove:
  * @id: as in #GwMdev
- * @timeout_us: how long to wait until it has gone, in microseconds
- * @ret_removed: (nullable): %FALSE when it was not there, which is no error
+ * @timeout_us: the longest wait until it is gone, in microseconds
+ * @ret_removed: (nullable): %FALSE when it did not exist, which is no error
  *
- * The kernel waits until nobody has the vGPU open. When that takes longer than @timeout_us, this is an error;
- * the removal then happens by itself later, and nothing of it stays in this process.
+ * The kernel waits until no program has the vGPU open. If that takes longer than @timeout_us, this
+ * call fails. The kernel then removes the vGPU later by itself, and this process keeps nothing of
+ * it.
  */
 GW_API gboolean gw_mdev_remove(const char *sysfs, const char *id, gint64 timeout_us,
 			       gboolean *ret_removed, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Could a vGPU be called so? */
+/* Is @id a possible id of a vGPU? */
 GW_API gboolean gw_mdev_id_is_valid(const char *id);
 
 /* (transfer full): JSON arrays as text. */

@@ -5,27 +5,27 @@
 
 #include "engine/gw-version.h"
 
-/* Who counted; the best first. */
+/* The source of a number; the best first. */
 typedef enum {
-	GW_SOURCE_STREAM,      /* the bytes of the stream, as Godwit sees them pass */
+	GW_SOURCE_STREAM,      /* the bytes of the stream, as Godwit sees them */
 	GW_SOURCE_QEMU,	       /* query-migrate, calc-dirty-rate */
 	GW_SOURCE_TRACE,       /* QEMU's trace points */
 	GW_SOURCE_DEVICE,      /* the device's driver, by ioctl or by its library */
-	GW_SOURCE_FRAMEBUFFER, /* how much vRAM the type has */
+	GW_SOURCE_FRAMEBUFFER, /* the vRAM size of the type */
 	GW_SOURCE_MODEL,       /* computed from other numbers */
 } GwNumberSource;
 
-/* How far a number can be trusted; the best first. */
+/* How reliable a number is; the best first. */
 typedef enum {
 	GW_CONFIDENCE_MEASURED,
 	GW_CONFIDENCE_ESTIMATED,
-	GW_CONFIDENCE_BOUND,	   /* it is this or less */
-	GW_CONFIDENCE_LOWER_BOUND, /* it is this or more */
+	GW_CONFIDENCE_BOUND,	   /* the true value is this or less */
+	GW_CONFIDENCE_LOWER_BOUND, /* the true value is this or more */
 } GwConfidence;
 
-/* A quantity that says where it comes from. The name of the field has the unit. */
+/* A quantity with its source. The unit is in the name of the field. */
 typedef struct {
-	gint64 value; /* -1: not known, the rest means nothing then */
+	gint64 value; /* -1: not known; the other members then have no meaning */
 	GwNumberSource source;
 	GwConfidence confidence;
 } GwNumber;
@@ -34,11 +34,11 @@ typedef struct {
 	((GwNumber){      \
 		.value = -1, .source = GW_SOURCE_MODEL, .confidence = GW_CONFIDENCE_ESTIMATED })
 
-/* A negative @value is taken as not known. */
+/* A negative @value means "not known". */
 GW_API GwNumber gw_number(gint64 value, GwNumberSource source, GwConfidence confidence);
 GW_API gboolean gw_number_is_known(GwNumber self);
-/* Both together, as sure as the less sure of them and by its source. Not known when one of them is not, or
- * when one can only be less and the other only more. */
+/* The sum of both, with the confidence and the source of the less certain one. Not known when
+ * either is not known, or when one is an upper bound and the other a lower bound. */
 GW_API GwNumber gw_number_add(GwNumber a, GwNumber b);
 
 /* The stable words: "stream", "qemu", ...; "measured", "estimated", "bound", "lower-bound". */

@@ -5,15 +5,16 @@
 
 #include "engine/gw-version.h"
 
-/* The certificates of a cluster, by two calls: an authority, kept in one safe place, and for each host a folder
- * that is copied to it as it is. The files have the names that QEMU's tls-creds-x509 looks for. */
+/* The certificates of a cluster, in two calls: an authority, which stays in one safe place, and a
+ * folder for each host, which is copied to that host unchanged. The files have the names that
+ * QEMU's tls-creds-x509 expects. */
 
-/* What was made. */
+/* The result. */
 typedef struct {
-	char *folder;	    /* with the files in it */
+	char *folder;	    /* the folder with the files */
 	char *subject;	    /* "CN=b" */
-	GStrv names;	    /* (nullable): what a host may be called: "DNS:b", "IP:192.0.2.2" */
-	gint64 not_after_s; /* until when it is good, since the epoch */
+	GStrv names;	    /* (nullable): the names of a host: "DNS:b", "IP:192.0.2.2" */
+	gint64 not_after_s; /* valid until then, seconds since the epoch */
 } GwPki;
 
 GW_API void gw_pki_free(GwPki *self);
@@ -27,10 +28,11 @@ GW_API char *gw_pki_to_json(const GwPki *self);
 
 /**
  * gw_pki_init:
- * @dir: made if it is not there
- * @days: how long it is good for, 1 to %GW_PKI_MAX_DAYS
+ * @dir: created if it does not exist
+ * @days: how long the authority is valid, 1 to %GW_PKI_MAX_DAYS
  *
- * Makes an authority: ca-cert.pem and ca-key.pem in @dir, mode 0600. One that is there is never overwritten.
+ * Makes an authority: ca-cert.pem and ca-key.pem in @dir, mode 0600. An existing authority is never
+ * overwritten.
  *
  * Returns: (transfer full): NULL with %GW_ERROR_TLS
  */
@@ -39,13 +41,13 @@ GW_API GwPki *gw_pki_init(const char *dir, guint days, GError **error);
 /**
  * gw_pki_add_host:
  * @dir: of gw_pki_init()
- * @host: what it is called in the network; also the name of the new folder in @dir
- * @addresses: (nullable): more names and IP addresses that it is reached by
- * @days: how long it is good for, not longer than the authority
- * @renew: make new ones in the place of those that are there
+ * @host: the host's name in the network; also the name of the new folder in @dir
+ * @addresses: (nullable): more names and IP addresses of the host
+ * @days: how long the certificates are valid, not longer than the authority
+ * @renew: replace existing certificates
  *
- * Makes the folder @dir/@host, mode 0700, with ca-cert.pem and the certificates and keys of a server and a client,
- * mode 0600.
+ * Makes the folder @dir/@host, mode 0700, with ca-cert.pem and the certificates and keys of a
+ * server and a client, mode 0600.
  *
  * Returns: (transfer full): NULL with %GW_ERROR_TLS, and nothing changed
  */

@@ -6,33 +6,33 @@
 #include "engine/gw-number.h"
 #include "engine/gw-version.h"
 
-/* What a quantity may be. -1: not known; as @high: there is no telling how much. */
+/* The range of a quantity. -1: not known; as @high: no upper bound. */
 typedef struct {
 	gint64 low;
 	gint64 likely;
 	gint64 high;
 } GwRange;
 
-/* A part of the downtime to come; the parts follow one another and add up to it. */
+/* A part of the predicted downtime; the parts follow one another and add up to it. */
 typedef struct {
 	char *name; /* "stop", "ram", "vgpu", "in-flight", "device-state", "load", "start" */
 	char *id;   /* of a "vgpu", else NULL */
 	GwRange us;
 } GwPredictedPart;
 
-/* What a migration will take, as far as the numbers tell. */
+/* What a migration will need, as far as the numbers tell. */
 typedef struct {
-	gint64 time_us; /* when it was made, since the run's start; -1: before any run */
+	gint64 time_us; /* time of the prediction, since the run's start; -1: before any run */
 	gint64 bandwidth_bytes_per_s;
-	gint64 downtime_limit_us;	  /* what it is made for */
-	gboolean converges;		  /* with that limit, as is likely */
-	GwConfidence confidence;	  /* of the numbers that it is made from */
-	GwRange needed_downtime_limit_us; /* the smallest with which it would end */
+	gint64 downtime_limit_us;	  /* the limit that it assumes */
+	gboolean converges;		  /* probably, with that limit */
+	GwConfidence confidence;	  /* of the numbers behind it */
+	GwRange needed_downtime_limit_us; /* the smallest with which the migration would end */
 	GwRange passes;
-	GwRange total_us; /* from then on, the downtime too */
+	GwRange total_us; /* from @time_us on, including the downtime */
 	GwRange downtime_us;
 	GPtrArray *parts; /* of GwPredictedPart */
-	char *held_up_by; /* (nullable): the vGPU that takes most of the downtime; NULL: RAM does */
+	char *held_up_by; /* (nullable): the vGPU with most of the downtime; NULL: RAM */
 } GwPrediction;
 
 #define GW_TYPE_PREDICTION (gw_prediction_get_type())

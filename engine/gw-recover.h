@@ -17,7 +17,7 @@ typedef struct {
 	char *vm_name;
 	char *role;	  /* "source" or "destination" */
 	gboolean settled; /* nothing is left to do */
-	gboolean acted;	  /* it was settled just now */
+	gboolean acted;	  /* it was settled by this call */
 	gboolean busy;	  /* its owner is alive: not touched */
 	GwPlace vm_runs_on;
 	char *text; /* what was found and done, for people */
@@ -28,11 +28,12 @@ GW_API void gw_recovered_free(GwRecovered *self);
 /**
  * gw_recover:
  * @state_dir: (nullable): NULL for gw_default_state_dir()
- * @tls_dir: (nullable): for the peers, in the place of the folder that each journal names
+ * @tls_dir: (nullable): for the peers; replaces the folder that each journal names
  *
- * Settles every journal whose owner has died, by the rules of the hand-over. Blocks; asks the peers.
+ * Settles every journal whose owner has died, by the rules of the hand-over. Blocks; asks the
+ * peers.
  *
- * Returns: (transfer full): of GwRecovered, maybe empty; NULL with %GW_ERROR_STATE_DIR
+ * Returns: (transfer full): of GwRecovered, perhaps empty; NULL with %GW_ERROR_STATE_DIR
  */
 GW_API GPtrArray *
 gw_recover(const char *state_dir, GwAssume assume, const char *tls_dir, GError **error);

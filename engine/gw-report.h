@@ -27,7 +27,7 @@ typedef enum {
 typedef struct {
 	char *name;
 	gint64 start_us;
-	gint64 end_us; /* -1 while it lasts */
+	gint64 end_us; /* -1 while the phase lasts */
 } GwPhase;
 
 /* A part of the downtime; parts follow one another and add up to it. */
@@ -38,17 +38,18 @@ typedef struct {
 
 /* One vGPU of the VM. */
 typedef struct {
-	char *id;	   /* QEMU's id of it, else its UUID or PCI address */
+	char *id;	   /* its id in QEMU, else its UUID or PCI address */
 	char *type;	   /* (nullable) */
 	gint64 vram_bytes; /* its frame buffer */
 	GwNumber transferred_bytes;
-	GwNumber precopy_bytes;	    /* of those, what went while the guest ran */
-	GwNumber stop_copy_bytes;   /* and what went while it stood still */
-	GwNumber dirty_bytes_per_s; /* the last that is known */
+	GwNumber precopy_bytes;	    /* of these, the bytes sent while the guest ran */
+	GwNumber stop_copy_bytes;   /* of these, the bytes sent while the guest was stopped */
+	GwNumber dirty_bytes_per_s; /* the last known value */
 	gint64 stopped_us; /* from its stop at the source to its start at the destination */
 } GwReportVgpu;
 
-/* One connection between the hosts, and how it is encrypted: "none", "tls" (by a process) or "kernel-tls". */
+/* One connection between the hosts, and how it is encrypted: "none", "tls" (by a process) or
+ * "kernel-tls". */
 typedef struct {
 	char *name;	  /* "control", "channel 0" */
 	char *encryption; /* at the source's end */
@@ -56,8 +57,8 @@ typedef struct {
 	char *cipher; /* (nullable): "TLSv1.3 TLS_AES_128_GCM_SHA256" */
 } GwReportConnection;
 
-/* One migration from its first step to its last. Times in microseconds from the run's start, sizes in
- * bytes. What is not known is -1 or NULL here and absent from the JSON. */
+/* One migration from its first step to its last. Times are in microseconds from the run's start,
+ * sizes in bytes. An unknown value is -1 or NULL here and absent from the JSON. */
 typedef struct {
 	GwOutcome outcome;
 	GwPlace vm_runs_on;
@@ -69,7 +70,7 @@ typedef struct {
 	char *error_message;
 	char *error_qemu_source; /* QEMU's own words */
 	char *error_qemu_destination;
-	char *left_over; /* what could not be taken away in the end, with its host; NULL: nothing */
+	char *left_over; /* what could not be removed at the end, with its host; NULL: nothing */
 
 	gint64 total_us;
 	gint64 setup_us;
@@ -82,12 +83,12 @@ typedef struct {
 	gint64 ram_total_bytes;
 	gint64 ram_transferred_bytes;
 	gint64 ram_passes;
-	gint64 ram_dirty_bytes_per_s; /* the last that was measured */
+	gint64 ram_dirty_bytes_per_s; /* the last measured value */
 
 	GPtrArray *vgpus;	/* of GwReportVgpu */
 	GPtrArray *connections; /* of GwReportConnection */
 
-	GwPrediction *first_prediction; /* (nullable): as soon as there was one */
+	GwPrediction *first_prediction; /* (nullable): the first one that could be made */
 	GwPrediction *prediction;	/* (nullable): the last one before the guest was stopped */
 
 	GwPlan *plan;	    /* (nullable) */
@@ -102,12 +103,14 @@ GW_API GwReport *gw_report_copy(const GwReport *self);
 GW_API void gw_report_free(GwReport *self);
 /* (transfer full): the whole report, indented. */
 GW_API char *gw_report_to_json(const GwReport *self);
-/* Reads what gw_report_to_json() wrote; %GW_ERROR_FAILED, naming the field, on anything else. */
+/* Reads the text of gw_report_to_json(); %GW_ERROR_FAILED, with the field's name, for anything
+ * else. */
 GW_API GwReport *gw_report_from_json(const char *text, gssize len, GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwReport, gw_report_free)
 
 GW_API const char *gw_outcome_to_string(GwOutcome outcome);
 GW_API const char *gw_place_to_string(GwPlace place);
-/* Where is the VM? 0 on the destination, 1 failed, 3 incompatible, 4 no convergence, 5 cancelled: on the
- * source; 6 look before you act: nobody knows, or it runs nowhere any more. */
+/* Where is the VM? 0: on the destination. On the source: 1 failed, 3 incompatible, 4 no
+ * convergence, 5 cancelled. 6: look before you act, because it is not known, or the VM runs nowhere
+ * any more. */
 GW_API int gw_report_to_exit_code(const GwReport *self);

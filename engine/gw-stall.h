@@ -7,10 +7,10 @@
 
 /* What to do when a migration cannot end within the downtime that the user allows. */
 typedef enum {
-	GW_ON_STALL_WAIT,     /* go on: the guest may come to rest; a time-out ends it */
-	GW_ON_STALL_THROTTLE, /* slow the guest's vCPUs down until its RAM can be caught up with */
-	GW_ON_STALL_EXTEND,   /* allow the smallest downtime that will do */
-	GW_ON_STALL_ABORT,    /* give up with the numbers */
+	GW_ON_STALL_WAIT,     /* continue: the guest may become idle; the time-out ends it */
+	GW_ON_STALL_THROTTLE, /* slow the guest's vCPUs down until its RAM converges */
+	GW_ON_STALL_EXTEND,   /* allow the smallest downtime that is enough */
+	GW_ON_STALL_ABORT,    /* give up and report the numbers */
 } GwOnStall;
 
 /* "wait", "throttle", "extend", "abort". */

@@ -5,39 +5,42 @@
 
 #include "engine/gw-vgpu.h"
 
-/* Something that QEMU has a name for, and its value as text. */
+/* A name of QEMU's, and its value as text. */
 typedef struct {
 	char *name;  /* "multifd-channels" */
-	char *value; /* "2"; "on" and "off" for a switch */
+	char *value; /* "2"; "on" or "off" for a boolean */
 } GwProperty;
 
 GW_API void gw_property_free(GwProperty *self);
-/* (transfer none): the value of the one called @name, or NULL. @list: (nullable): of GwProperty */
+/* (transfer none): the value of @name, or NULL. @list: (nullable): of GwProperty */
 GW_API const char *gw_property_list_get(const GPtrArray *list, const char *name);
 
-/* A device that a QEMU has: one that it was given, or the board's own. */
+/* A device of a QEMU: one that the user added, or the board's own. */
 typedef struct {
-	char *path; /* where it is, the same at every QEMU: "02.0/00.0" behind a PCI bridge, "03.0/usb@2.1" */
-	char *id;	       /* (nullable): what the user called it */
+	/* The same on every QEMU: "02.0/00.0" behind a PCI bridge, "03.0/usb@2.1". */
+	char *path;
+	char *id;	       /* (nullable): the id that the user chose */
 	char *type;	       /* "virtio-net-pci" */
 	GPtrArray *properties; /* (nullable): of GwProperty */
 } GwDevice;
 
-/* A block of memory as it goes into the stream. One that can be resized is smaller than its largest size. */
+/* A block of memory as the stream describes it. A resizable block is smaller than its largest
+ * size. */
 typedef struct {
 	char *name; /* "pc.ram", "0000:00:03.0/virtio-net-pci.rom" */
 	guint64 used_bytes;
 	guint64 max_bytes;
 } GwRamBlock;
 
-/* A drive that has something in it. */
+/* A drive with a medium in it. */
 typedef struct {
-	char *device;	   /* whose it is: its id, or QEMU's path of it */
-	char *file;	   /* as QEMU was told: a path, an address, "json:..." */
+	char *device;	   /* the drive's device: its id, or its path in QEMU */
+	char *file;	   /* as QEMU was given it: a path, an address, "json:..." */
 	char *format;	   /* (nullable): "qcow2" */
 	gint64 size_bytes; /* as the guest sees it; -1: not known */
 	gboolean read_only;
-	char *identity; /* (nullable): equal at both hosts exactly if the file is the same one */
+	/* (nullable): equal on both hosts if and only if it is the same file. */
+	char *identity;
 } GwDisk;
 
 typedef enum {
@@ -46,7 +49,7 @@ typedef enum {
 	GW_TRISTATE_YES,
 } GwTristate;
 
-/* What this host is; no QEMU needed. */
+/* Facts about this host; they need no QEMU. */
 typedef struct {
 	char *host_name;
 	char *kernel;
@@ -54,9 +57,10 @@ typedef struct {
 	guint64 memory_available_bytes;
 } GwHostSurvey;
 
-/* What one QEMU says of itself and its guest. Fields are NULL (or 0) where it did not say. */
+/* What one QEMU reports about itself and its guest. Fields are NULL (or 0) where it did not report
+ * them. */
 typedef struct {
-	char *qemu_version; /* for messages only; decisions go by features */
+	char *qemu_version; /* only for messages; decisions depend on features */
 	char *target;	    /* "x86_64" */
 	char *machine_type; /* "pc-q35-7.2" */
 	char *accelerator;  /* "kvm", "tcg" */
@@ -67,40 +71,41 @@ typedef struct {
 	gboolean running; /* vCPUs execute */
 	guint64 ram_bytes;
 	guint vcpus;
-	char *migrate_status;  /* QEMU's word for its last or present migration */
-	GStrv blocked_reasons; /* why QEMU would refuse to migrate; NULL when it would not */
-	GStrv capabilities;    /* the migration capabilities it has, sorted */
-	GStrv capabilities_on; /* those that are switched on now, sorted */
-	GStrv jobs;	       /* jobs on its disks that are not over: "ID (TYPE)" */
-	GPtrArray *parameters; /* (nullable): of GwProperty: its migration parameters now */
+	char *migrate_status;  /* QEMU's word for its last or current migration */
+	GStrv blocked_reasons; /* why QEMU would refuse to migrate; NULL: it would not */
+	GStrv capabilities;    /* its migration capabilities, sorted */
+	GStrv capabilities_on; /* the capabilities that are on now, sorted */
+	GStrv jobs;	       /* unfinished jobs on its disks: "ID (TYPE)" */
+	GPtrArray *parameters; /* (nullable): of GwProperty: its current migration parameters */
 	GPtrArray *machine;    /* (nullable): of GwProperty: the board's */
 	GPtrArray *cpu;	       /* (nullable): of GwProperty: the first vCPU's */
-	GPtrArray *
-		cpu_features; /* (nullable): of GwProperty: bits of CPUID, "00000007.0.EBX" and hexadecimal */
-	GPtrArray
-		*topology; /* (nullable): of GwProperty: a vCPU's number, "socket-id=0 core-id=0" */
-	GPtrArray *numa;   /* (nullable): of GwProperty: "node 0 size", "512 MB" */
+	/* (nullable): of GwProperty: bits of CPUID, "00000007.0.EBX" and hexadecimal. */
+	GPtrArray *cpu_features;
+	/* (nullable): of GwProperty: a vCPU's number, "socket-id=0 core-id=0". */
+	GPtrArray *topology;
+	GPtrArray *numa;	   /* (nullable): of GwProperty: "node 0 size", "512 MB" */
 	GPtrArray *memory_devices; /* (nullable): of GwProperty: an id, "type=dimm slot=0" */
 	GPtrArray *ram_blocks;	   /* (nullable): of GwRamBlock */
 	GPtrArray *devices;	   /* (nullable): of GwDevice */
 	GPtrArray *disks;	   /* (nullable): of GwDisk */
-	GwTristate no_shutdown;	   /* it stays when the guest shuts down (-no-shutdown) */
+	GwTristate no_shutdown;	   /* it keeps running when the guest shuts down (-no-shutdown) */
 	gboolean has_oob;
 	gboolean has_vfio_migration; /* vfio-pci can migrate by the kernel's v2 interface */
 	GStrv viommus;		     /* virtual IOMMUs, by QEMU's names of their types */
-	GPtrArray *vgpus;	     /* (nullable): of GwVgpu: what it was given through VFIO */
-	GwHostSurvey *host;	     /* (nullable): where it is */
-	guint64 resident_bytes;	     /* of the host's memory, that it has already */
-	gboolean
-		is_absent; /* only @vgpus and @host are known: QEMU was not started, or did not start */
-	char *absent_reason; /* (nullable): what it said when it did not start */
+	GPtrArray *vgpus;	     /* (nullable): of GwVgpu: its VFIO devices */
+	GwHostSurvey *host;	     /* (nullable): its host */
+	guint64 resident_bytes;	     /* the host memory that it uses already */
+	/* Only @vgpus and @host are known: QEMU was not started, or did not start. */
+	gboolean is_absent;
+	char *absent_reason; /* (nullable): QEMU's words when it did not start */
 } GwSurvey;
 
 /**
  * gw_survey_qemu:
  * @qmp_path: a monitor's UNIX socket
  *
- * Asks, and changes nothing. Blocks for as long as QEMU takes to answer some thirty queries, 10 s each at most.
+ * Asks questions and changes nothing. Blocks while QEMU answers about thirty queries, at most 10 s
+ * each.
  *
  * Returns: (transfer full): NULL with %GW_ERROR_MONITOR or %GW_ERROR_MONITOR_LOST
  */

@@ -15,9 +15,8 @@ typedef struct {
 	gint64 flags; /* VFIO_FLAG_…; 0: it cannot migrate; -1: not known */
 	/* If the stop-copy began now: the driver's estimate; -1: not known. */
 	gint64 stop_copy_bytes;
-	gboolean
-		/* The driver has no such estimate: QEMU then assumes 100 GiB. */
-		lacks_data_size;
+	/* The driver has no such estimate: QEMU then assumes 100 GiB. */
+	gboolean lacks_data_size;
 } VfioFeatures;
 
 /**
