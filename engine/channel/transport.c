@@ -4,7 +4,7 @@
  * What all transports have in common: they own the channels' descriptors.
  *
  * A socket that is kept here to look at, while QEMU has it too, keeps the connection open when QEMU dies: the
- * peer would wait for bytes that never come. So whoever sees QEMU end says transport_release(). Where the
+ * peer would wait for bytes that never come. So a caller that sees QEMU end calls transport_release(). Where the
  * bytes pass through us QEMU's end shows by itself, after the last of them.
  *
  * At the source a QEMU whose bytes pass through us never sees a channel break: relay.c says why. A

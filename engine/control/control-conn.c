@@ -265,7 +265,7 @@ control_conn_new(GSocket *socket, ControlHandler handler, gpointer data)
 	ControlConn *self = g_new0(ControlConn, 1);
 	self->socket = g_object_ref(socket);
 	self->context = g_main_context_ref_thread_default();
-	self->frame = json_frame_new(&control_reply_limits);
+	self->frame = json_frame_new(&control_limits);
 	self->queue = g_byte_array_new();
 	self->pending = g_hash_table_new(g_int64_hash, g_int64_equal);
 	self->next_id = 1;

@@ -92,21 +92,7 @@ static const TypeInfo types[CONTROL_N_TYPES] = {
 	[CONTROL_FAILED] = { "failed", FALSE, 0, { { "error", T_OBJECT } } },
 };
 
-const JsonLimits control_hello_limits = {
-	.bytes = 4 * 1024,
-	.string_bytes = 256,
-	.heap_bytes = 16 * 1024,
-	.depth = 8,
-};
-
-const JsonLimits control_request_limits = {
-	.bytes = 256 * 1024,
-	.string_bytes = 128 * 1024,
-	.heap_bytes = 2 * 1024 * 1024,
-	.depth = 32,
-};
-
-const JsonLimits control_reply_limits = {
+const JsonLimits control_limits = {
 	.bytes = CONTROL_MAX_BYTES,
 	.string_bytes = CONTROL_MAX_BYTES,
 	.heap_bytes = 32 * 1024 * 1024,
@@ -209,7 +195,7 @@ ControlMessage *
 control_parse(const char *text, gsize len, GError **error)
 {
 	g_autoptr(GError) local_error = NULL;
-	g_autoptr(JsonNode) root = parse_object(text, len, &control_reply_limits, &local_error);
+	g_autoptr(JsonNode) root = parse_object(text, len, &control_limits, &local_error);
 	if (root == NULL) {
 		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message: %s",
 			    local_error->message);

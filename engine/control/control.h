@@ -11,10 +11,8 @@
 #define CONTROL_VERSION_MAX 1
 #define CONTROL_MAX_BYTES   (1024 * 1024) /* of one message */
 
-/* Of one message, by what the receiver has need for: */
-extern const JsonLimits control_hello_limits;	/* an agent, before it is told who speaks to it */
-extern const JsonLimits control_request_limits; /* an agent: a plan is the largest */
-extern const JsonLimits control_reply_limits;	/* a source: a survey is the largest */
+/* Of one message: a survey is the largest. */
+extern const JsonLimits control_limits;
 
 typedef enum {
 	CONTROL_HELLO,
@@ -50,7 +48,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlMessage, control_message_free)
 
 /**
  * control_parse:
- * @text: one JSON object within %control_reply_limits
+ * @text: one JSON object within %control_limits
  *
  * Returns: (transfer full): NULL with %GW_ERROR_PROTOCOL, naming the message and the field
  */

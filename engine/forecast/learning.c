@@ -148,7 +148,7 @@ vram_bytes(const GwReport *report)
 
 /* Of the transfer. A driver that once seemed slow, and is faster, is told too; @before: what was known. */
 static void
-read_transfer(const GwReport *report, const Learned *before, Observation *lesson)
+read_transfer(const GwReport *report, const Learned *before, Observation *observation)
 {
 	double us = (double)find_part(report, "transfer"), bytes = stop_copy_bytes(report);
 	double link =
@@ -163,9 +163,9 @@ read_transfer(const GwReport *report, const Learned *before, Observation *lesson
 	gboolean is_much = bytes > 0 && bytes >= vram_bytes(report) / MUCH_OF_VRAM;
 	gboolean is_held_up = is_much && rate < DRIVER_BOUND_RATIO * link;
 	if (is_held_up || (is_much && slowest > 0 && rate >= slowest))
-		lesson->device_bytes_per_s = (gint64)MIN(rate, (double)MAX_VALUE);
+		observation->device_bytes_per_s = (gint64)MIN(rate, (double)MAX_VALUE);
 	if (!is_held_up && us - link_us > SHOWN * link_us)
-		lesson->load_us = (gint64)(us - link_us);
+		observation->load_us = (gint64)(us - link_us);
 }
 
 /* -1: not measured, or it sends its memory while the guest runs: then it depends on what is written. */
@@ -219,7 +219,7 @@ share(gint64 us, guint n)
 	return us < 0 ? -1 : us / n;
 }
 
-/* Several of a type, in one VM, are one lesson. */
+/* Several of a type, in one VM, are one observation. */
 static gboolean
 is_first_of_type(const GPtrArray *vgpus, guint at)
 {
@@ -233,13 +233,13 @@ is_first_of_type(const GPtrArray *vgpus, guint at)
 }
 
 static void
-add_observation(LearnedType *self, const Observation *lesson, const GwReportVgpu *vgpu,
+add_observation(LearnedType *self, const Observation *observation, const GwReportVgpu *vgpu,
 		guint n_vgpus)
 {
-	keep(&self->stop_us, share(lesson->stop_us, n_vgpus));
-	keep(&self->start_us, share(lesson->start_us, n_vgpus));
-	keep(&self->load_us, share(lesson->load_us, n_vgpus));
-	keep(&self->device_bytes_per_s, lesson->device_bytes_per_s);
+	keep(&self->stop_us, share(observation->stop_us, n_vgpus));
+	keep(&self->start_us, share(observation->start_us, n_vgpus));
+	keep(&self->load_us, share(observation->load_us, n_vgpus));
+	keep(&self->device_bytes_per_s, observation->device_bytes_per_s);
 	keep(&self->sent_per_mille, sent_per_mille(vgpu));
 }
 
@@ -247,12 +247,13 @@ gboolean
 learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 {
 	guint n = vgpus != NULL ? vgpus->len : 0;
-	Observation lesson = { find_part(report, "go"), find_part(report, "commit"), -1, -1 };
+	Observation observation = { find_part(report, "go"), find_part(report, "commit"), -1, -1 };
 	Learned before;
-	if (n == 0 || n != report->vgpus->len || lesson.stop_us < 0 || lesson.start_us < 0)
+	if (n == 0 || n != report->vgpus->len || observation.stop_us < 0 ||
+	    observation.start_us < 0)
 		return FALSE;
 	learning_look_up(self, vgpus, &before);
-	read_transfer(report, &before, &lesson);
+	read_transfer(report, &before, &observation);
 	gboolean is_taken = FALSE;
 	for (guint i = 0; i < n; i++) {
 		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
@@ -261,7 +262,8 @@ learning_take(GPtrArray *self, const GPtrArray *vgpus, const GwReport *report)
 		LearnedType *known = find_or_add(self, vgpu);
 		known->seen = MIN(known->seen + 1, MAX_VALUE);
 		if (is_first_of_type(vgpus, i))
-			add_observation(known, &lesson, g_ptr_array_index(report->vgpus, i), n);
+			add_observation(known, &observation, g_ptr_array_index(report->vgpus, i),
+					n);
 		is_taken = TRUE;
 	}
 	return is_taken;

@@ -9,8 +9,8 @@
  * @process: (out): the process that is QEMU; not known where that cannot be proven
  *
  * Finds the process behind a monitor, and proves it. The number that the socket tells (SO_PEERCRED) is of the process
- * that listened on it: socat, ssh -L, a multiplexer or systemd may have done that. Who takes such a process for QEMU
- * kills the wrong one, and takes its end for the guest's.
+ * that listened on it: socat, ssh -L, a multiplexer or systemd may have done that. A caller that
+ * takes this process for QEMU kills the wrong one, and takes its end for the guest's.
  *
  * QEMU is sent one end of a pipe (getfd); the process that then holds this pipe is QEMU. A program in between cannot
  * pass the descriptor on, and QEMU refuses the command.

@@ -52,6 +52,6 @@ allowable_apply(Negotiation *self)
 	for (guint i = 0; codes != NULL && codes[i] != NULL; i++)
 		if (!gw_code_can_be_allowed(codes[i]))
 			negotiation_error(self, "not-allowable", "both", codes[i],
-					  "mend what is wrong instead",
+					  "fix what is wrong instead",
 					  "errors of code '%s' cannot be allowed", codes[i]);
 }

@@ -25,6 +25,7 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
+#include "engine/record/state-dir.h"
 #include "engine/util/json-parse.h"
 #include "engine/util/safe-file.h"
 
@@ -55,24 +56,6 @@ static const char *const role_suffix[] = {
 };
 
 static gboolean
-set_errno_error(GError **error, const char *what, const char *path)
-{
-	int code = errno;
-	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "%s '%s': %s", what, path,
-		    g_strerror(code));
-	return FALSE;
-}
-
-static char *
-read_boot_id(void)
-{
-	g_autofree char *text = NULL;
-	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
-		return g_strdup("");
-	return g_strdup(g_strstrip(text));
-}
-
-static gboolean
 session_is_safe(const char *session)
 {
 	return *session != '\0' && strlen(session) <= 64 &&
@@ -87,7 +70,7 @@ new_with_fd(int fd, char *path, const char *session)
 	self->fd = fd;
 	self->path = path;
 	self->session = g_strdup(session);
-	self->boot_id = read_boot_id();
+	self->boot_id = state_dir_get_boot_id();
 	self->phases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	self->facts = json_object_new();
 	return self;
@@ -145,7 +128,7 @@ static gboolean
 drop_torn_end(Journal *self, GError **error)
 {
 	if (ftruncate(self->fd, self->good_bytes) < 0)
-		return set_errno_error(error, "cannot cut", self->path);
+		return state_dir_fail_errno("cannot cut", self->path, error);
 	return TRUE;
 }
 
@@ -160,7 +143,7 @@ journal_append(Journal *self, const char *phase, JsonObject *facts, GError **err
 	g_autofree char *text = json_to_string(node, FALSE);
 	g_autofree char *whole = g_strconcat(text, "\n", NULL);
 	if (!write_all(self->fd, whole, strlen(whole))) {
-		set_errno_error(error, "cannot write", self->path);
+		state_dir_fail_errno("cannot write", self->path, error);
 		if (!drop_torn_end(self, NULL))
 			g_debug("'%s' ends in half a line", self->path);
 		return FALSE;
@@ -174,7 +157,7 @@ gboolean
 journal_sync(Journal *self, GError **error)
 {
 	if (fdatasync(self->fd) < 0)
-		return set_errno_error(error, "cannot sync", self->path);
+		return state_dir_fail_errno("cannot sync", self->path, error);
 	return TRUE;
 }
 
@@ -184,7 +167,7 @@ sync_folder(const char *path, GError **error)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	gboolean synced = fd >= 0 && fsync(fd) == 0;
 	if (!synced)
-		set_errno_error(error, "cannot sync", path);
+		state_dir_fail_errno("cannot sync", path, error);
 	if (fd >= 0)
 		close(fd);
 	return synced;
@@ -196,12 +179,12 @@ write_first_line(Journal *self, const char *temporary, JsonObject *facts, GError
 {
 	json_object_set_string_member(facts, "boot_id", self->boot_id);
 	if (flock(self->fd, LOCK_EX | LOCK_NB) < 0)
-		return set_errno_error(error, "cannot lock", temporary);
+		return state_dir_fail_errno("cannot lock", temporary, error);
 	if (!journal_append(self, "begin", json_object_ref(facts), error) ||
 	    !journal_sync(self, error))
 		return FALSE;
 	return link(temporary, self->path) == 0 ||
-	       set_errno_error(error, "cannot make", self->path);
+	       state_dir_fail_errno("cannot make", self->path, error);
 }
 
 Journal *
@@ -212,14 +195,14 @@ journal_create(const char *state_dir, const char *session, Side role, JsonObject
 	g_return_val_if_fail(session_is_safe(session), NULL);
 
 	if (g_mkdir_with_parents(state_dir, 0700) < 0) {
-		set_errno_error(error, "cannot make the state folder", state_dir);
+		state_dir_fail_errno("cannot make the state folder", state_dir, error);
 		return NULL;
 	}
 	char *path = g_strconcat(state_dir, "/", session, role_suffix[role], NULL);
 	g_autofree char *temporary = g_strconcat(path, ".new", NULL);
 	int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		set_errno_error(error, "cannot make", temporary);
+		state_dir_fail_errno("cannot make", temporary, error);
 		g_free(path);
 		return NULL;
 	}
@@ -289,7 +272,7 @@ journal_open(const char *state_dir, const char *session, Side role, GError **err
 	}
 	/* Its owner may have removed it between our open and our lock. */
 	if (g_access(path, F_OK) < 0) {
-		set_errno_error(error, "cannot open", path);
+		state_dir_fail_errno("cannot open", path, error);
 		return NULL;
 	}
 	return read_lines(self, error) ? g_steal_pointer(&self) : NULL;

@@ -17,6 +17,7 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
+#include "engine/record/state-dir.h"
 #include "engine/util/safe-file.h"
 
 #define FOLDER	       "vms"
@@ -26,15 +27,6 @@
 struct VmLock {
 	int fd;
 };
-
-static gboolean
-fail_errno(const char *what, const char *path, GError **error)
-{
-	int code = errno;
-	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "%s '%s': %s", what, path,
-		    g_strerror(code));
-	return FALSE;
-}
 
 static char *
 make_path(const char *state_dir, const char *vm_name, const char *suffix)
@@ -53,16 +45,7 @@ make_folder(const char *state_dir, GError **error)
 {
 	g_autofree char *folder = g_build_filename(state_dir, FOLDER, NULL);
 	return g_mkdir_with_parents(folder, 0700) == 0 ||
-	       fail_errno("cannot make the folder", folder, error);
-}
-
-static char *
-read_boot_id(void)
-{
-	char *text = NULL;
-	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
-		return NULL;
-	return g_strstrip(text);
+	       state_dir_fail_errno("cannot make the folder", folder, error);
 }
 
 Ownership *
@@ -89,7 +72,7 @@ ownership_save(Ownership *self, const char *state_dir, GError **error)
 	if (!make_folder(state_dir, error))
 		return FALSE;
 	g_free(self->boot_id);
-	self->boot_id = read_boot_id();
+	self->boot_id = state_dir_get_boot_id();
 	g_autofree char *text = ownership_to_json(self);
 	g_autoptr(GError) cause = NULL;
 	if (g_file_set_contents_full(path, text, -1,
@@ -114,7 +97,7 @@ ownership_record(const char *state_dir, const char *vm_name, OwnershipEvent even
 gboolean
 ownership_is_from_earlier_boot(const Ownership *self)
 {
-	g_autofree char *boot_id = read_boot_id();
+	g_autofree char *boot_id = state_dir_get_boot_id();
 	return self->boot_id != NULL && g_strcmp0(self->boot_id, boot_id) != 0;
 }
 
@@ -185,7 +168,7 @@ vm_lock_take(const char *state_dir, const char *vm_name, const char *what, GErro
 		return NULL;
 	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		fail_errno("cannot open", path, error);
+		state_dir_fail_errno("cannot open", path, error);
 		return NULL;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {

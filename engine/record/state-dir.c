@@ -2,6 +2,7 @@
 /* Where a run writes down what it does, and who writes there. */
 #include "engine/record/state-dir.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "engine/gw-error.h"
@@ -32,4 +33,22 @@ state_dir_get_agent_id(const char *state_dir, GError **error)
 	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot write '%s': %s", path,
 		    local_error != NULL ? local_error->message : "cannot make its folder");
 	return NULL;
+}
+
+char *
+state_dir_get_boot_id(void)
+{
+	char *text = NULL;
+	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
+		return g_strdup("");
+	return g_strstrip(text);
+}
+
+gboolean
+state_dir_fail_errno(const char *what, const char *path, GError **error)
+{
+	int code = errno;
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "%s '%s': %s", what, path,
+		    g_strerror(code));
+	return FALSE;
 }

@@ -8,3 +8,9 @@
 /* (transfer full): who the agent with this state folder is; made up at the first call and kept. NULL with
  * %GW_ERROR_STATE_DIR. */
 char *state_dir_get_agent_id(const char *state_dir, GError **error);
+
+/* (transfer full): of this boot of the host; empty where the kernel does not tell. */
+char *state_dir_get_boot_id(void);
+
+/* For the files of the room: sets %GW_ERROR_STATE_DIR, "@what '@path': " and errno's text. Returns: %FALSE */
+gboolean state_dir_fail_errno(const char *what, const char *path, GError **error);

@@ -471,7 +471,7 @@ token_has_one_text(void)
 static char *
 read_in_pieces(const GString *stream, gsize piece)
 {
-	g_autoptr(JsonFrame) frame = json_frame_new(&control_reply_limits);
+	g_autoptr(JsonFrame) frame = json_frame_new(&control_limits);
 	GString *seen = g_string_new(NULL);
 	const char *text = NULL;
 	gsize len = 0;

@@ -19,18 +19,18 @@ typedef struct {
 	Estimate dirty;
 	gint64 time_us, passes, left, sent;
 	PredictSource sources[PREDICT_SOURCES_MAX];
-} CaseInput;
+} Scene;
 
 static void
-scene_init(CaseInput *self, gint64 left)
+scene_init(Scene *self, gint64 left)
 {
-	*self = (CaseInput){ .passes = 1, .left = left };
+	*self = (Scene){ .passes = 1, .left = left };
 	estimate_init(&self->dirty);
 }
 
 /* (transfer full) */
 static GwSample *
-sample_of(const CaseInput *self, gint64 bytes_per_s)
+sample_of(const Scene *self, gint64 bytes_per_s)
 {
 	GwSample *sample = gw_sample_new();
 	sample->time_us = self->time_us;
@@ -43,7 +43,7 @@ sample_of(const CaseInput *self, gint64 bytes_per_s)
 }
 
 static void
-step(CaseInput *self, gint64 sent, gint64 zeros, gint64 found, gint64 looks)
+step(Scene *self, gint64 sent, gint64 zeros, gint64 found, gint64 looks)
 {
 	g_autoptr(GwSample) sample = sample_of(self, sent * G_USEC_PER_SEC / STEP_US);
 	estimate_add(&self->dirty, sample);
@@ -68,7 +68,7 @@ is_about(GwRange range, gint64 expected)
 static void
 link_is_measured_only_while_it_is_busy(void)
 {
-	CaseInput scene;
+	Scene scene;
 	scene_init(&scene, 1000 * MIB);
 	CU_ASSERT_EQUAL(estimate_get_bandwidth(&scene.dirty).likely, -1);
 	for (guint i = 0; i < 50; i++)
@@ -84,7 +84,7 @@ link_is_measured_only_while_it_is_busy(void)
 static void
 lumps_are_taken_together(void)
 {
-	CaseInput scene;
+	Scene scene;
 	scene_init(&scene, 1000 * MIB);
 	static const gint64 lumps[] = { 1, 3, 20, 0, 26, 10, 2, 18, 17, 3 };
 	for (guint i = 0; i < 40; i++) {
@@ -98,7 +98,7 @@ lumps_are_taken_together(void)
 static void
 what_is_acknowledged_is_what_counts(void)
 {
-	CaseInput scene;
+	Scene scene;
 	scene_init(&scene, 1000 * MIB);
 	for (guint i = 0; i < 60; i++) {
 		g_autoptr(GwSample) sample = sample_of(&scene, LINK / 2);
@@ -121,7 +121,7 @@ what_is_acknowledged_is_what_counts(void)
 static void
 zeroes_do_not_slow_the_link(void)
 {
-	CaseInput scene;
+	Scene scene;
 	scene_init(&scene, 4000 * MIB);
 	for (guint i = 0; i < 20; i++)
 		step(&scene, LINK / 10, 0, 0, 0);
@@ -134,7 +134,7 @@ zeroes_do_not_slow_the_link(void)
 static void
 a_slower_link_is_seen(void)
 {
-	CaseInput scene;
+	Scene scene;
 	scene_init(&scene, 4000 * MIB);
 	for (guint i = 0; i < 50; i++)
 		step(&scene, LINK / 10, 0, 0, 0);
@@ -148,7 +148,7 @@ a_slower_link_is_seen(void)
 static void
 small_guest_shows_what_was_seen(void)
 {
-	CaseInput scene;
+	Scene scene;
 	scene_init(&scene, 20 * MIB);
 	step(&scene, 8 * MIB, 0, 0, 0);
 	step(&scene, 8 * MIB, 0, 0, 0);
@@ -163,7 +163,7 @@ small_guest_shows_what_was_seen(void)
 static void
 passes_tell_the_rate(void)
 {
-	CaseInput scene;
+	Scene scene;
 	scene_init(&scene, 700 * MIB);
 	for (guint i = 0; i < 20; i++)
 		step(&scene, LINK / 10, 25 * MIB, 0, 0);
@@ -189,7 +189,7 @@ passes_tell_the_rate(void)
 static void
 storm_of_looks_tells_the_rate(void)
 {
-	CaseInput scene;
+	Scene scene;
 	scene_init(&scene, 5 * MIB);
 	for (guint i = 0; i < 40; i++)
 		step(&scene, 2 * MIB, 0, 2 * MIB, 3000);
@@ -200,7 +200,7 @@ storm_of_looks_tells_the_rate(void)
 static void
 forgotten_passes_count_no_more(void)
 {
-	CaseInput scene;
+	Scene scene;
 	scene_init(&scene, 5 * MIB);
 	for (guint i = 0; i < 40; i++)
 		step(&scene, 2 * MIB, 0, 2 * MIB, 3000);
@@ -259,7 +259,7 @@ static void
 vgpus_are_what_their_numbers_are(void)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(vgpu_rows); i++) {
-		CaseInput scene;
+		Scene scene;
 		scene_init(&scene, MIB);
 		g_autoptr(GwSample) sample = sample_of(&scene, 0);
 		GwVgpuSample *vgpu = sample_add_vgpu(sample, "gpu0", 2000);

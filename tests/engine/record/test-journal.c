@@ -429,40 +429,6 @@ a_sparse_file_is_not_read(void)
 	check_not_opened(folder, "is too large");
 }
 
-/* Such a name may have been made to forge a line of a log. */
-static void
-names_that_are_no_session_are_not_listed(void)
-{
-	static const char *const names[] = { "a b.source", "\x1b[2J.source",  "x\ny.destination",
-					     ".source",	   "\xc2\x9b.source", "a.b.source" };
-	g_auto(Folder) folder = test_folder_new();
-
-	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *path = g_build_filename(folder, names[i], NULL);
-		CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, "{\"phase\":\"x\"}\n", -1, NULL));
-	}
-	g_autoptr(GPtrArray) found = journal_list(folder, NULL);
-	CU_ASSERT_EQUAL(found->len, 0);
-}
-
-static void
-unsafe_names_reach_no_file(void)
-{
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *too_long = g_strnfill(65, 'a');
-	const char *const names[] = { "",    "..",  "../x",	"a/b",	 "a.b",
-				      "a b", "a\n", "\xc3\xa4", too_long };
-
-	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autoptr(GError) error = NULL;
-		CU_ASSERT_PTR_NULL(journal_open(folder, names[i], SIDE_SOURCE, &error));
-		TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is not a session id");
-	}
-	g_autoptr(GError) error = NULL;
-	CU_ASSERT_PTR_NULL(journal_open(folder, "not-there", SIDE_SOURCE, &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "journal '");
-}
-
 static void
 all_are_listed_and_strangers_are_not(void)
 {
@@ -486,23 +452,6 @@ all_are_listed_and_strangers_are_not(void)
 		found[name->role] = TRUE;
 	}
 	CU_ASSERT_TRUE(found[SIDE_SOURCE] && found[SIDE_DESTINATION]);
-}
-
-static void
-a_folder_that_is_not_there_has_no_journals(void)
-{
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *none = g_build_filename(folder, "none", NULL);
-	g_autofree char *file = g_build_filename(folder, "file", NULL);
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GPtrArray) names = journal_list(none, &error);
-
-	TEST_NO_ERROR(error);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(names);
-	CU_ASSERT_EQUAL(names->len, 0);
-	CU_ASSERT_TRUE(g_file_set_contents(file, "x", 1, NULL));
-	CU_ASSERT_PTR_NULL(journal_list(file, &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot read '");
 }
 
 static void
@@ -541,22 +490,6 @@ age_counts_from_the_last_line(void)
 }
 
 static void
-a_folder_that_cannot_be_is_named(void)
-{
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *file = g_build_filename(folder, "file", NULL);
-	g_autofree char *below = g_build_filename(file, "state", NULL);
-	g_autoptr(GError) error = NULL;
-
-	CU_ASSERT_TRUE(g_file_set_contents(file, "x", 1, NULL));
-	CU_ASSERT_PTR_NULL(journal_create(below, SESSION, SIDE_SOURCE, NULL, &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, below);
-	g_clear_error(&error);
-	CU_ASSERT_PTR_NULL(journal_create("/proc/self", SESSION, SIDE_SOURCE, NULL, &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot make '/proc/self/" SESSION);
-}
-
-static void
 a_folder_is_made_for_its_owner_alone(void)
 {
 	g_auto(Folder) folder = test_folder_new();
@@ -592,14 +525,9 @@ CU_TestInfo suite_journal[] = {
 	  what_only_has_the_name_of_a_journal },
 	{ "journals of others are not believed", journals_of_others_are_not_believed },
 	{ "a sparse file is not read", a_sparse_file_is_not_read },
-	{ "names that are no session are not listed", names_that_are_no_session_are_not_listed },
-	{ "unsafe names reach no file", unsafe_names_reach_no_file },
 	{ "all are listed and strangers are not", all_are_listed_and_strangers_are_not },
-	{ "a folder that is not there has no journals",
-	  a_folder_that_is_not_there_has_no_journals },
 	{ "a removed one is gone", a_removed_one_is_gone },
 	{ "the age counts from the last line", age_counts_from_the_last_line },
-	{ "a folder that cannot be is named", a_folder_that_cannot_be_is_named },
 	{ "a folder is made for its owner alone", a_folder_is_made_for_its_owner_alone },
 	CU_TEST_INFO_NULL,
 };
