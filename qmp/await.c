@@ -8,7 +8,7 @@
  */
 #include "qmp/await.h"
 
-#include "qmp/source-end.h"
+#include "qmp/source-util.h"
 
 static gboolean
 on_timeout(gpointer data)
@@ -24,16 +24,6 @@ static void
 on_cancelled(GCancellable *cancellable, gpointer context)
 {
 	g_main_context_wakeup(context);
-}
-
-static GSource *
-attach_timeout(GMainContext *context, int timeout_ms, gboolean *timed_out)
-{
-	GSource *source = g_timeout_source_new(timeout_ms);
-
-	g_source_set_callback(source, on_timeout, timed_out, NULL);
-	g_source_attach(source, context);
-	return source;
 }
 
 static gboolean
@@ -62,7 +52,8 @@ await_until(AwaitReady ready, gpointer data, int timeout_ms, GCancellable *cance
 	gboolean timed_out = FALSE;
 
 	if (timeout_ms >= 0)
-		timeout = attach_timeout(context, timeout_ms, &timed_out);
+		timeout = source_begin(g_timeout_source_new((guint)timeout_ms), on_timeout,
+				       &timed_out, context);
 	/* Not a GCancellableSource: GLib 2.74 leaks one that ends while another thread cancels. */
 	if (cancellable != NULL)
 		cancel_id =

@@ -22,7 +22,7 @@
 #include "qmp/qmp-requests.h"
 #include "qmp/qmp-socket.h"
 #include "qmp/qmp-wire.h"
-#include "qmp/source-end.h"
+#include "qmp/source-util.h"
 
 #define TIMEOUT_MS 10000
 
@@ -67,9 +67,7 @@ static guint signals[N_SIGNALS];
 static GSource *
 attach(QmpClient *self, GSource *source, GSourceFunc func, gpointer data)
 {
-	g_source_set_callback(source, func, data, NULL);
-	g_source_attach(source, self->context);
-	return source;
+	return source_begin(source, func, data, self->context);
 }
 
 /* ---- closing ---- */

@@ -14,7 +14,7 @@
 
 #include "qmp/qmp-error.h"
 #include "qmp/qmp-socket.h"
-#include "qmp/source-end.h"
+#include "qmp/source-util.h"
 
 #define READ_BYTES (16 * 1024)
 
@@ -50,11 +50,9 @@ watch(QmpLink *self, GIOCondition condition, GSourceFunc func)
 {
 	GSource *source = g_socket_create_source(self->socket, condition, NULL);
 
-	g_source_set_callback(source, func, self, NULL);
 	/* A callback may wait for another reply by turning the loop. */
 	g_source_set_can_recurse(source, TRUE);
-	g_source_attach(source, self->context);
-	return source;
+	return source_begin(source, func, self, self->context);
 }
 
 static gboolean

@@ -14,7 +14,7 @@
 #include "qmp/qmp-requests.h"
 
 #include "qmp/qmp-error.h"
-#include "qmp/source-end.h"
+#include "qmp/source-util.h"
 
 #define IN_FLIGHT_MAX 8
 

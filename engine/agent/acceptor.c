@@ -29,7 +29,7 @@
 #include "engine/gw-error.h"
 #include "engine/control/net.h"
 #include "engine/tls/tls.h"
-#include "qmp/source-end.h"
+#include "qmp/source-util.h"
 
 #define MAX_UNDECIDED	  128
 #define MAX_OF_ONE_GROUP  32
@@ -142,9 +142,9 @@ watch(Acceptor *self, GSocket *socket, GIOCondition condition)
 		return;
 	source_end(&self->watch);
 	self->condition = condition;
-	self->watch = g_socket_create_source(socket, condition, NULL);
-	g_source_set_callback(self->watch, G_SOURCE_FUNC(on_ready), self, NULL);
-	g_source_attach(self->watch, g_main_context_get_thread_default());
+	self->watch =
+		source_begin(g_socket_create_source(socket, condition, NULL),
+			     G_SOURCE_FUNC(on_ready), self, g_main_context_get_thread_default());
 }
 
 static void
@@ -395,9 +395,8 @@ acceptor_set_add(AcceptorSet *self, GSocket *socket)
 	acceptor->group = g_steal_pointer(&group);
 	acceptor->wire = g_object_ref(socket);
 	g_socket_set_blocking(socket, FALSE);
-	acceptor->timeout = g_timeout_source_new(self->limits.decide_ms);
-	g_source_set_callback(acceptor->timeout, on_timeout, acceptor, NULL);
-	g_source_attach(acceptor->timeout, g_main_context_get_thread_default());
+	acceptor->timeout = source_begin(g_timeout_source_new(self->limits.decide_ms), on_timeout,
+					 acceptor, g_main_context_get_thread_default());
 	g_ptr_array_add(self->undecided, acceptor);
 	watch(acceptor, socket, G_IO_IN);
 	/* Bytes that are here decide at once, so that no flood can replace a peer before it was

@@ -10,7 +10,7 @@
 #include "engine/agent/agent-run.h"
 #include "engine/gw-error.h"
 #include "qmp/await.h"
-#include "qmp/source-end.h"
+#include "qmp/source-util.h"
 
 #define MAX_RUNS       64
 #define END_TIMEOUT_MS 40000
@@ -154,9 +154,8 @@ on_linger_over(gpointer data)
 static void
 linger(AgentConnection *connection)
 {
-	connection->linger = g_timeout_source_new(LINGER_MS);
-	g_source_set_callback(connection->linger, on_linger_over, connection, NULL);
-	g_source_attach(connection->linger, connection->set->context);
+	connection->linger = source_begin(g_timeout_source_new(LINGER_MS), on_linger_over,
+					  connection, connection->set->context);
 }
 
 static void
@@ -173,9 +172,9 @@ watch_guest(AgentConnection *connection)
 	if (!agent_run_owns_guest(connection->run) ||
 	    !process_is_known(&connection->run->start.launched))
 		return;
-	g_autoptr(GSource) source = g_child_watch_source_new(connection->run->start.launched.pid);
-	g_source_set_callback(source, G_SOURCE_FUNC(on_guest_exited), NULL, NULL);
-	g_source_attach(source, connection->set->context);
+	g_autoptr(GSource) source =
+		source_begin(g_child_watch_source_new(connection->run->start.launched.pid),
+			     G_SOURCE_FUNC(on_guest_exited), NULL, connection->set->context);
 }
 
 /* In the agent's context, when the thread is done. */
@@ -213,10 +212,10 @@ thread_main(gpointer data)
 	g_mutex_unlock(&connection->set->lock);
 	/* Not g_main_context_invoke(): while no thread runs the loop it would call on_run_ended()
 	 * in this thread, and a thread cannot join itself. */
-	g_autoptr(GSource) source = g_idle_source_new();
-	g_source_set_priority(source, G_PRIORITY_DEFAULT);
-	g_source_set_callback(source, on_run_ended, connection, NULL);
-	g_source_attach(source, connection->set->context);
+	GSource *idle = g_idle_source_new();
+	g_source_set_priority(idle, G_PRIORITY_DEFAULT);
+	g_autoptr(GSource) source =
+		source_begin(idle, on_run_ended, connection, connection->set->context);
 	return NULL;
 }
 

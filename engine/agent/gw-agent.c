@@ -17,7 +17,7 @@
 #include "engine/gw-session.h"
 #include "engine/agent/acceptor.h"
 #include "engine/control/net.h"
-#include "qmp/source-end.h"
+#include "qmp/source-util.h"
 #include "engine/record/state-dir.h"
 
 #define LISTEN_BACKLOG	  1024 /* the kernel drops every new connection while it is full */
@@ -282,9 +282,8 @@ on_connection(GSocket *listening, GIOCondition condition, gpointer data)
 static void
 watch_port(GwAgent *self)
 {
-	self->port_watch = g_socket_create_source(self->socket, G_IO_IN, NULL);
-	g_source_set_callback(self->port_watch, G_SOURCE_FUNC(on_connection), self, NULL);
-	g_source_attach(self->port_watch, self->context);
+	self->port_watch = source_begin(g_socket_create_source(self->socket, G_IO_IN, NULL),
+					G_SOURCE_FUNC(on_connection), self, self->context);
 }
 
 static gboolean
@@ -308,9 +307,8 @@ pause_accepting(gpointer data)
 	if (self->port_watch == NULL)
 		return;
 	source_end(&self->port_watch);
-	self->pause_end = g_timeout_source_new(PAUSE_MS);
-	g_source_set_callback(self->pause_end, on_pause_end, self, NULL);
-	g_source_attach(self->pause_end, self->context);
+	self->pause_end =
+		source_begin(g_timeout_source_new(PAUSE_MS), on_pause_end, self, self->context);
 }
 
 static GSocket *
@@ -423,9 +421,8 @@ gw_agent_start(GwAgent *self, GError **error)
 		return FALSE;
 	if (!self->recover)
 		return TRUE;
-	self->recover_timer = g_timeout_source_new(RECOVER_PERIOD_MS);
-	g_source_set_callback(self->recover_timer, on_recover, self, NULL);
-	g_source_attach(self->recover_timer, self->context);
+	self->recover_timer = source_begin(g_timeout_source_new(RECOVER_PERIOD_MS), on_recover,
+					   self, self->context);
 	on_recover(self);
 	return TRUE;
 }

@@ -13,6 +13,7 @@
 #include "engine/gw-error.h"
 #include "qmp/await.h"
 #include "qmp/json-frame.h"
+#include "qmp/source-util.h"
 
 #define READ_BYTES	(64 * 1024)
 #define FIRST_PINGS	8
@@ -80,22 +81,11 @@ reject_and_close(ControlConn *self, GError *error)
 	lose(self, error);
 }
 
-static void
-destroy_source(GSource **source)
-{
-	if (*source == NULL)
-		return;
-	g_source_destroy(*source);
-	g_clear_pointer(source, g_source_unref);
-}
-
 static GSource *
 attach_socket_source(ControlConn *self, GIOCondition condition, GSocketSourceFunc callback)
 {
-	GSource *source = g_socket_create_source(self->socket, condition, NULL);
-	g_source_set_callback(source, G_SOURCE_FUNC(callback), self, NULL);
-	g_source_attach(source, self->context);
-	return source;
+	return source_begin(g_socket_create_source(self->socket, condition, NULL),
+			    G_SOURCE_FUNC(callback), self, self->context);
 }
 
 static void
@@ -282,9 +272,9 @@ control_conn_free(ControlConn *self)
 {
 	if (self == NULL)
 		return;
-	destroy_source(&self->reader);
-	destroy_source(&self->writer);
-	destroy_source(&self->heartbeat);
+	source_end(&self->reader);
+	source_end(&self->writer);
+	source_end(&self->heartbeat);
 	g_socket_close(self->socket, NULL);
 	g_object_unref(self->socket);
 	json_frame_free(self->frame);
@@ -298,11 +288,10 @@ control_conn_free(ControlConn *self)
 void
 control_conn_set_heartbeat(ControlConn *self, guint interval_ms, guint silence_ms)
 {
-	destroy_source(&self->heartbeat);
+	source_end(&self->heartbeat);
 	self->silence_ms = silence_ms;
-	self->heartbeat = g_timeout_source_new(interval_ms);
-	g_source_set_callback(self->heartbeat, on_heartbeat, self, NULL);
-	g_source_attach(self->heartbeat, self->context);
+	self->heartbeat =
+		source_begin(g_timeout_source_new(interval_ms), on_heartbeat, self, self->context);
 	on_heartbeat(self);
 }
 

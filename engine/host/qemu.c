@@ -17,6 +17,7 @@
 #include "engine/util/error-host.h"
 #include "engine/host/qemu-process.h"
 #include "qmp/await.h"
+#include "qmp/source-util.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define BEAT_INTERVAL_MS   1000
@@ -104,9 +105,7 @@ qemu_free(Qemu *self)
 {
 	if (self == NULL)
 		return;
-	if (self->beat != NULL)
-		g_source_destroy(self->beat);
-	g_clear_pointer(&self->beat, g_source_unref);
+	source_end(&self->beat);
 	qmp_client_close(self->qmp);
 	/* Whoever asked last is told of the close from the loop: let that come while we are here. */
 	while (self->poll_pending || self->beat_pending)
@@ -161,9 +160,8 @@ qemu_start_heartbeat(Qemu *self)
 {
 	if (self->beat != NULL)
 		return;
-	self->beat = g_timeout_source_new(BEAT_INTERVAL_MS);
-	g_source_set_callback(self->beat, on_beat, self, NULL);
-	g_source_attach(self->beat, g_main_context_get_thread_default());
+	self->beat = source_begin(g_timeout_source_new(BEAT_INTERVAL_MS), on_beat, self,
+				  g_main_context_get_thread_default());
 }
 
 gboolean

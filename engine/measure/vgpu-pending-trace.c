@@ -14,6 +14,7 @@
 
 #include "engine/measure/trace-log.h"
 #include "qmp/qmp-trace.h"
+#include "qmp/source-util.h"
 #include "qmp/trace-line.h"
 
 #define PERIOD_US	(G_USEC_PER_SEC)
@@ -143,7 +144,7 @@ end_window(Trace *self)
 {
 	if (self->log.kind == TRACE_LOG_FILE)
 		self->next_us += (gint64)(self->window_bytes * G_USEC_PER_SEC / LOG_BYTES_PER_S);
-	g_clear_pointer(&self->reader, g_source_unref);
+	source_end(&self->reader);
 	return G_SOURCE_REMOVE;
 }
 
@@ -152,16 +153,15 @@ static gboolean on_read(gpointer data);
 static void
 read_each(Trace *self, guint ms)
 {
-	self->reader = g_timeout_source_new(ms);
-	g_source_set_callback(self->reader, on_read, self, NULL);
-	g_source_attach(self->reader, g_main_context_get_thread_default());
+	self->reader = source_begin(g_timeout_source_new(ms), on_read, self,
+				    g_main_context_get_thread_default());
 }
 
 /* From now on. Returns: to go on with the former one, or not. */
 static gboolean
 slow_down(Trace *self)
 {
-	g_source_unref(self->reader);
+	source_end(&self->reader);
 	self->calm_us = G_MAXINT64;
 	read_each(self, CALM_READ_MS);
 	return G_SOURCE_REMOVE;
@@ -209,10 +209,7 @@ end(VgpuPendingSource *base, GError **error)
 	g_autoptr(GError) local_error = NULL;
 	gboolean is_off = !self->is_on || qemu->closed != NULL ||
 			  qmp_trace_set(qemu->qmp, TRACE_LINE_EVENTS, FALSE, &local_error);
-	if (self->reader != NULL) {
-		g_source_destroy(self->reader);
-		g_source_unref(self->reader);
-	}
+	source_end(&self->reader);
 	gboolean is_back = trace_log_close(&self->log, qemu, is_off ? &local_error : NULL);
 	g_free(self->seen);
 	g_free(self);

@@ -20,6 +20,7 @@
 #include <glib-unix.h>
 
 #include "qmp/await.h"
+#include "qmp/source-util.h"
 
 void
 process_clear(Process *self)
@@ -114,11 +115,11 @@ process_await_gone(Process *self, int timeout_ms)
 	if (!process_is_known(self))
 		return FALSE;
 	if (self->pidfd >= 0) {
-		g_autoptr(GSource) source = g_unix_fd_source_new(self->pidfd, G_IO_IN);
-		g_source_set_callback(source, G_SOURCE_FUNC(on_pidfd), NULL, NULL);
-		g_source_attach(source, g_main_context_get_thread_default());
+		GSource *source = source_begin(g_unix_fd_source_new(self->pidfd, G_IO_IN),
+					       G_SOURCE_FUNC(on_pidfd), NULL,
+					       g_main_context_get_thread_default());
 		gboolean gone = await_until(is_gone, self, timeout_ms, NULL, NULL);
-		g_source_destroy(source);
+		source_end(&source);
 		if (!gone)
 			return FALSE;
 	}
