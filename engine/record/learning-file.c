@@ -9,18 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include "engine/gw-error.h"
 #include "engine/util/safe-file.h"
+#include "vfio/auto-fd.h"
 
 #define FILE_NAME    "learned.json"
 #define MAX_BYTES    (256 * 1024)
 #define LOCK_TRIES   500
 #define LOCK_WAIT_US 10000
-
-typedef int Fd;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Fd, close, -1)
 
 /* -1: without the lock. A holder that was stopped must not hold up the end of a migration: then an addition may be lost. */
 static int
@@ -53,7 +50,7 @@ learning_load(const char *state_dir)
 gboolean
 learning_add(const char *state_dir, const GPtrArray *vgpus, const GwReport *report, GError **error)
 {
-	g_auto(Fd) held = lock(state_dir);
+	g_auto(AutoFd) held = lock(state_dir);
 	g_autoptr(GPtrArray) self = learning_load(state_dir);
 	if (!learning_take(self, vgpus, report))
 		return TRUE;

@@ -24,7 +24,6 @@
 #include <openssl/err.h>
 
 #include "engine/gw-error.h"
-#include "vfio/auto-fd.h"
 
 #define BUFFER_BYTES	 (64 * 1024)
 #define INNER_BYTES	 (128 * 1024) /* of the socketpair: QEMU takes what it can write for sent */
