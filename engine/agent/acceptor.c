@@ -18,12 +18,9 @@
 #include "engine/agent/acceptor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <glib-unix.h>
 
 #include "engine/util/rate-limit.h"
 #include "engine/gw-error.h"
@@ -172,9 +169,7 @@ take_channel(Acceptor *self)
 		return;
 	}
 	net_set_options(self->wire, NET_DATA);
-	int fd = fcntl(g_socket_get_fd(self->inner), F_DUPFD_CLOEXEC, 3);
-	if (fd >= 0) /* QEMU expects a blocking socket; a GSocket's descriptor never blocks */
-		g_unix_set_fd_nonblocking(fd, FALSE, NULL);
+	int fd = net_dup_blocking(self->inner, NULL);
 	if (fd >= 0 && self->set->listener->channel(&preamble, fd, self->set->data)) {
 		forget(self);
 		return;
@@ -234,9 +229,10 @@ admit(const char *proof, gpointer data)
 static void
 begin_handshake(Acceptor *self)
 {
-	int fd = fcntl(g_socket_get_fd(self->wire), F_DUPFD_CLOEXEC, 3);
+	g_autoptr(GError) error = NULL;
+	int fd = net_dup(self->wire, &error);
 	if (fd < 0) {
-		reject_for(self, GW_ERROR_FAILED, "no descriptor for a handshake");
+		reject(self, error);
 		return;
 	}
 	self->handshake =

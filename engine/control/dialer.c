@@ -7,7 +7,6 @@
  */
 #include "engine/control/dialer.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "engine/gw-error.h"
@@ -144,12 +143,11 @@ dialer_connect(Dialer *self, NetUse use, const guint8 *token, const NetTuning *t
 	g_autoptr(GSocket) socket = connect_tcp(self, use, tuning, cancellable, error);
 	forget_tcp(self);
 	if (socket != NULL && use == NET_DATA)
-		self->data_tcp = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
+		self->data_tcp = net_dup(socket, NULL);
 	if (socket == NULL || self->tls == NULL)
 		return g_steal_pointer(&socket);
-	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
+	int fd = net_dup(socket, error);
 	if (fd < 0) {
-		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no descriptor for a handshake");
 		error_add_side(error, SIDE_SOURCE);
 		return NULL;
 	}

@@ -20,6 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <glib-unix.h>
+
 #include "engine/gw-error.h"
 
 #define CONNECT_TIMEOUT_S  5
@@ -225,6 +227,25 @@ dial(const char *host, guint16 port, const char *local, GCancellable *cancellabl
 	return connection;
 }
 
+int
+net_dup(GSocket *socket, GError **error)
+{
+	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED,
+			    "no descriptor is left for a connection: %s", g_strerror(errno));
+	return fd;
+}
+
+int
+net_dup_blocking(GSocket *socket, GError **error)
+{
+	int fd = net_dup(socket, error);
+	if (fd >= 0)
+		g_unix_set_fd_nonblocking(fd, FALSE, NULL);
+	return fd;
+}
+
 GSocket *
 net_connect(const char *host, guint16 port, NetUse use, gboolean insecure, const NetTuning *tuning,
 	    GCancellable *cancellable, GError **error)
@@ -249,7 +270,8 @@ net_connect(const char *host, guint16 port, NetUse use, gboolean insecure, const
 	if (!tune(socket, wanted, error))
 		return NULL;
 	/* The connection closes its socket when it goes: keep a descriptor of our own. */
-	return g_socket_new_from_fd(fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3), error);
+	int fd = net_dup(socket, error);
+	return fd >= 0 ? g_socket_new_from_fd(fd, error) : NULL;
 }
 
 gboolean

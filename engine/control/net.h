@@ -54,6 +54,13 @@ char *net_peer_group(GSocket *socket);
 GSocket *net_connect(const char *host, guint16 port, NetUse use, gboolean insecure,
 		     const NetTuning *tuning, GCancellable *cancellable, GError **error);
 
+/* Another descriptor of @socket's connection, for code that wants one of its own; -1 with %GW_ERROR_FAILED when none is
+ * left. */
+int net_dup(GSocket *socket, GError **error);
+/* Likewise, for QEMU: it wants its connections blocking, and GSocket's never are, whatever it is told. @socket shares
+ * that, so it must not be used any more. */
+int net_dup_blocking(GSocket *socket, GError **error);
+
 /* Reads "ADDR", "ADDR:PORT", "[ADDR]:PORT"; %G_IO_ERROR_INVALID_ARGUMENT naming @text. */
 gboolean net_parse_address(const char *text, guint16 default_port, char **ret_host,
 			   guint16 *ret_port, GError **error) G_GNUC_WARN_UNUSED_RESULT;

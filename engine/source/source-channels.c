@@ -6,10 +6,7 @@
  */
 #include "engine/source/source-channels.h"
 
-#include <fcntl.h>
 #include <string.h>
-
-#include <glib-unix.h>
 
 #include "engine/channel/channel-set.h"
 #include "engine/gw-error.h"
@@ -49,14 +46,7 @@ open_one(SourceRun *run, const guint8 token[CONTROL_TOKEN_BYTES], guint index, G
 	if (socket == NULL ||
 	    g_socket_send(socket, (const char *)bytes, sizeof bytes, NULL, error) != sizeof bytes)
 		return -1;
-	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
-	/* QEMU needs a blocking socket. A GSocket's own descriptor never blocks, so its copy is
-	 * changed. */
-	if (fd >= 0)
-		g_unix_set_fd_nonblocking(fd, FALSE, NULL);
-	else
-		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no descriptor for a data channel");
-	return fd;
+	return net_dup_blocking(socket, error);
 }
 
 void
