@@ -64,6 +64,28 @@ await_until(AwaitReady ready, gpointer data, int timeout_ms, GCancellable *cance
 	return ok;
 }
 
+void
+await_take_result(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GAsyncResult **slot = data;
+
+	*slot = g_object_ref(result);
+}
+
+static gboolean
+has_result(gpointer data)
+{
+	GAsyncResult **result = data;
+
+	return *result != NULL;
+}
+
+gboolean
+await_result(GAsyncResult **result, int timeout_ms, GError **error)
+{
+	return await_until(has_result, result, timeout_ms, NULL, error);
+}
+
 static gboolean
 never(gpointer data)
 {

@@ -7,30 +7,14 @@
 #include "qmp/await.h"
 #include "qmp/qmp-client.h"
 
-static gboolean
-has_result(gpointer data)
-{
-	GAsyncResult **result = data;
-
-	return *result != NULL;
-}
-
-static void
-keep_result(GObject *source, GAsyncResult *result, gpointer data)
-{
-	GAsyncResult **slot = data;
-
-	*slot = g_object_ref(result);
-}
-
 QmpClient *
 qmp_client_connect(const char *path, guint timeout_ms, GCancellable *cancellable, GError **error)
 {
 	g_autoptr(GAsyncResult) result = NULL;
 
-	qmp_client_connect_async(path, timeout_ms, cancellable, keep_result, &result);
+	qmp_client_connect_async(path, timeout_ms, cancellable, await_take_result, &result);
 	/* This wait has no limit and no cancellable of its own, so it cannot fail. */
-	if (!await_until(has_result, &result, -1, NULL, error))
+	if (!await_result(&result, -1, error))
 		return NULL;
 	return qmp_client_connect_finish(result, error);
 }
@@ -41,8 +25,9 @@ qmp_client_execute(QmpClient *self, const char *command, JsonNode *arguments,
 {
 	g_autoptr(GAsyncResult) result = NULL;
 
-	qmp_client_execute_async(self, command, arguments, options, NULL, keep_result, &result);
-	if (!await_until(has_result, &result, -1, NULL, error))
+	qmp_client_execute_async(self, command, arguments, options, NULL, await_take_result,
+				 &result);
+	if (!await_result(&result, -1, error))
 		return NULL;
 	return qmp_client_execute_finish(self, result, error);
 }

@@ -71,8 +71,6 @@ find_vm(const AgentConfig *config, const char *name, GError **error)
 typedef struct {
 	GwVm *vm;
 	const char *log_path;
-	gboolean ended;
-	GError *error;
 	GPid pid;
 } Launch;
 
@@ -106,37 +104,29 @@ explain_refusal(GError **error)
 }
 
 static gboolean
-make_and_start(Launch *launch)
+make_and_start(Launch *launch, GError **error)
 {
 	static const char *const extra[] = { "-S", "-incoming", "defer", NULL };
-	if (!gw_vm_make_vgpus(launch->vm, &launch->error))
+	if (!gw_vm_make_vgpus(launch->vm, error))
 		return FALSE;
-	if (gw_vm_start(launch->vm, extra, launch->log_path, &launch->pid, &launch->error))
+	if (gw_vm_start(launch->vm, extra, launch->log_path, &launch->pid, error))
 		return TRUE;
-	g_autoptr(GError) error = NULL;
-	if (gw_vm_remove_vgpus(launch->vm, &error))
-		explain_refusal(&launch->error);
+	g_autoptr(GError) cause = NULL;
+	if (gw_vm_remove_vgpus(launch->vm, &cause))
+		explain_refusal(error);
 	else
-		g_prefix_error(&launch->error, "%s; and before that: ", error->message);
+		g_prefix_error(error, "%s; and before that: ", cause->message);
 	return FALSE;
 }
 
 static void
 launch_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-	g_task_return_boolean(task, make_and_start(data));
-}
-
-static void
-on_launched(GObject *source, GAsyncResult *result, gpointer data)
-{
-	((Launch *)data)->ended = TRUE;
-}
-
-static gboolean
-has_launched(gpointer data)
-{
-	return ((Launch *)data)->ended;
+	GError *error = NULL;
+	if (make_and_start(data, &error))
+		g_task_return_boolean(task, TRUE);
+	else
+		g_task_return_error(task, error);
 }
 
 /* Starting takes a while, in which the source's pings want their answers: so not in this thread. */
@@ -144,17 +134,14 @@ static gboolean
 launch(AgentRun *self, GError **error)
 {
 	Launch launch = { .vm = self->start.vm, .log_path = self->start.log_path };
-	g_autoptr(GTask) task = g_task_new(NULL, NULL, on_launched, &launch);
+	g_autoptr(GAsyncResult) result = NULL;
+	g_autoptr(GTask) task = g_task_new(NULL, NULL, await_take_result, &result);
 	g_task_set_task_data(task, &launch, NULL);
 	g_task_run_in_thread(task, launch_thread);
-	if (!await_until(has_launched, &launch, -1, NULL, error))
+	if (!await_result(&result, -1, error) || !g_task_propagate_boolean(task, error))
 		return FALSE;
-	if (launch.error == NULL) {
-		process_open(&self->start.launched, launch.pid);
-		return TRUE;
-	}
-	g_propagate_error(error, launch.error);
-	return FALSE;
+	process_open(&self->start.launched, launch.pid);
+	return TRUE;
 }
 
 /* The same UUID as at the source where it is free, since some drivers and people identify a vGPU by

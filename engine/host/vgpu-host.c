@@ -261,44 +261,37 @@ vgpu_take_open(GPtrArray *vgpus, const GwVm *vm, const GPtrArray *open)
 	}
 }
 
-typedef struct {
-	guint n_left;
-	GError *error;
-} Removal;
-
+/* Waits for one of several that are removed at once. */
 static void
-on_removed(GObject *source, GAsyncResult *result, gpointer data)
+finish_removal(GAsyncResult **result, GError **error)
 {
-	Removal *removal = data;
-	g_autoptr(GError) error = NULL;
-	if (!vfio_device_remove_finish(result, &error) && removal->error == NULL)
-		removal->error = g_error_new_literal(GW_ERROR, GW_ERROR_VGPU, error->message);
-	removal->n_left--;
-}
-
-static gboolean
-is_over(gpointer data)
-{
-	return ((Removal *)data)->n_left == 0;
+	g_autoptr(GError) cause = NULL;
+	/* It has a deadline of its own, so this ends. */
+	gboolean ended = await_result(result, -1, NULL);
+	g_warn_if_fail(ended);
+	if (!vfio_device_remove_finish(*result, &cause) && *error == NULL)
+		g_set_error_literal(error, GW_ERROR, GW_ERROR_VGPU, cause->message);
+	g_clear_object(result);
 }
 
 gboolean
 vgpu_remove_ids(const char *const *ids, GError **error)
 {
-	Removal removal = { 0 };
-	if (ids == NULL || ids[0] == NULL)
+	guint n = ids != NULL ? g_strv_length((char **)ids) : 0;
+	if (n == 0)
 		return TRUE;
 	g_autoptr(VfioHost) host = vgpu_host_open(error);
 	if (host == NULL)
 		return FALSE;
-	for (guint i = 0; ids[i] != NULL; i++, removal.n_left++)
-		vfio_device_remove_async(host, ids[i], REMOVE_TIMEOUT_US, NULL, on_removed,
-					 &removal);
-	/* Each has a deadline of its own, so this ends. */
-	gboolean ended = await_until(is_over, &removal, -1, NULL, NULL);
-	g_warn_if_fail(ended);
-	if (removal.error == NULL)
+	g_autofree GAsyncResult **results = g_new0(GAsyncResult *, n);
+	g_autoptr(GError) first = NULL;
+	for (guint i = 0; i < n; i++)
+		vfio_device_remove_async(host, ids[i], REMOVE_TIMEOUT_US, NULL, await_take_result,
+					 &results[i]);
+	for (guint i = 0; i < n; i++)
+		finish_removal(&results[i], &first);
+	if (first == NULL)
 		return TRUE;
-	g_propagate_error(error, removal.error);
+	g_propagate_error(error, g_steal_pointer(&first));
 	return FALSE;
 }

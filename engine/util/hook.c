@@ -13,27 +13,6 @@
 #include "engine/gw-error.h"
 #include "qmp/await.h"
 
-typedef struct {
-	gboolean ended;
-	gboolean succeeded;
-	GError *error;
-} HookWait;
-
-static void
-on_ended(GObject *source, GAsyncResult *result, gpointer data)
-{
-	HookWait *wait = data;
-	wait->succeeded =
-		g_subprocess_wait_check_finish(G_SUBPROCESS(source), result, &wait->error);
-	wait->ended = TRUE;
-}
-
-static gboolean
-has_ended(gpointer data)
-{
-	return ((HookWait *)data)->ended;
-}
-
 /* Between fork and exec: the shell and its children can be killed together then. */
 static void
 lead_group(gpointer data)
@@ -62,19 +41,27 @@ kill_group(GSubprocess *child)
 	g_subprocess_force_exit(child);
 }
 
-/* Kills it and says so in @wait, unless it has succeeded in the last moment. */
-static void
-end_late(GSubprocess *child, HookWait *wait, int timeout_ms)
+/* How it ended; the error of a time-out if it had to be killed for that. */
+static gboolean
+await_end(GSubprocess *child, int timeout_ms, GError **error)
 {
-	kill_group(child);
-	/* The callback holds @wait: it has to come before we go. SIGKILL makes it. */
-	gboolean ended = await_until(has_ended, wait, -1, NULL, NULL);
-	g_warn_if_fail(ended);
-	if (wait->succeeded)
-		return;
-	g_clear_error(&wait->error);
-	g_set_error(&wait->error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "takes longer than %.1f s",
-		    timeout_ms / 1000.0);
+	g_autoptr(GAsyncResult) result = NULL;
+	g_autoptr(GError) cause = NULL;
+	g_subprocess_wait_check_async(child, NULL, await_take_result, &result);
+	gboolean is_late = !await_result(&result, timeout_ms, NULL);
+	if (is_late) {
+		kill_group(child);
+		await_result(&result, -1, NULL); /* SIGKILL ends it */
+	}
+	/* It may have succeeded in the last moment. */
+	if (g_subprocess_wait_check_finish(child, result, &cause))
+		return TRUE;
+	if (is_late)
+		g_set_error(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "takes longer than %.1f s",
+			    timeout_ms / 1000.0);
+	else
+		g_propagate_error(error, g_steal_pointer(&cause));
+	return FALSE;
 }
 
 gboolean
@@ -84,18 +71,12 @@ hook_run(const char *command, const char *phase, const char *vm_name, const char
 	if (command == NULL)
 		return TRUE;
 
-	HookWait wait = { 0 };
-	g_autoptr(GSubprocess) child = spawn(command, phase, vm_name, host, &wait.error);
-	if (child != NULL) {
-		g_subprocess_wait_check_async(child, NULL, on_ended, &wait);
-		if (!await_until(has_ended, &wait, timeout_ms, NULL, NULL))
-			end_late(child, &wait, timeout_ms);
-	}
-	if (wait.succeeded)
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(GSubprocess) child = spawn(command, phase, vm_name, host, &cause);
+	if (child != NULL && await_end(child, timeout_ms, &cause))
 		return TRUE;
 
 	g_set_error(error, GW_ERROR, GW_ERROR_HOOK, "hook '%s' at %s: %s", command, phase,
-		    wait.error->message);
-	g_clear_error(&wait.error);
+		    cause->message);
 	return FALSE;
 }
