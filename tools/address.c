@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * HOST[:PORT] as it is written on a command line. Only the form is looked at: no name is resolved. An
- * IPv6 address needs its brackets, or nobody could tell its last part from a port.
+ * Parses HOST[:PORT] of a command line. It checks only the form and resolves no name. An IPv6
+ * address needs its brackets, because otherwise its last part looks like a port.
  */
 #include "tools/address.h"
 
@@ -10,8 +10,8 @@
 static gboolean
 bad_value(GError **error, const char *text, const char *why)
 {
-	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "'%s' is no address: %s", text,
-		    why);
+	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "'%s' is not an address: %s",
+		    text, why);
 	return FALSE;
 }
 
@@ -21,7 +21,7 @@ parse_port(const char *text, const char *digits, guint16 min_port, guint16 *ret_
 {
 	guint64 port;
 	if (!g_ascii_string_to_unsigned(digits, 10, min_port, G_MAXUINT16, &port, NULL))
-		return bad_value(error, text, "a port is a number up to 65535");
+		return bad_value(error, text, "the port must be a number up to 65535");
 	*ret_port = (guint16)port;
 	return TRUE;
 }
@@ -42,7 +42,7 @@ finish(const char *text, const char *host, gsize len, const char *after, guint16
 	if (*after == ':' && !parse_port(text, after + 1, min_port, &port, error))
 		return FALSE;
 	if (*after != ':' && *after != '\0')
-		return bad_value(error, text, "after ']' comes ':PORT' or nothing");
+		return bad_value(error, text, "only ':PORT' may follow the ']'");
 	*ret_host = g_strndup(host, len);
 	*ret_port = port;
 	return TRUE;
@@ -62,7 +62,7 @@ address_parse(const char *text, guint16 min_port, char **ret_host, guint16 *ret_
 	const char *colon = strchr(text, ':');
 	if (colon != NULL && strchr(colon + 1, ':') != NULL)
 		return bad_value(error, text,
-				 "an IPv6 address stands in brackets, as in '[::1]:49160'");
+				 "write an IPv6 address in brackets, as in '[::1]:49160'");
 	gsize len = colon != NULL ? (gsize)(colon - text) : strlen(text);
 	return finish(text, text, len, text + len, min_port, ret_host, ret_port, error);
 }

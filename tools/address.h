@@ -6,9 +6,9 @@
 /**
  * address_parse:
  * @text: "HOST", "HOST:PORT", "[IPV6]" or "[IPV6]:PORT"
- * @min_port: the least port that may be named: 0 where the kernel may choose one, else 1
- * @ret_host: (out) (transfer full): without its brackets
- * @ret_port: (out): 0 where none is named
+ * @min_port: the smallest port that is valid: 0 where the kernel may choose one, else 1
+ * @ret_host: (out) (transfer full): the host without brackets
+ * @ret_port: (out): 0 when @text has no port
  *
  * Returns: %FALSE with %G_OPTION_ERROR_BAD_VALUE
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a user can do next, by the error's code. Where it is not known where the guest runs, only that matters.
+ * What a user can do next, for each error code. If it is not known where the guest runs, the advice
+ * is about that alone.
  */
 #include "tools/advice.h"
 
@@ -14,17 +15,17 @@ static const char *const by_code[] = {
 	[GW_ERROR_MONITOR] =
 		"check the monitor's socket; if another program uses it, give QEMU a second -qmp",
 	[GW_ERROR_MONITOR_LOST] =
-		"look at that QEMU: it has ended or does not answer; then try again",
+		"check that QEMU: it has ended or does not answer; then try again",
 	[GW_ERROR_UNREACHABLE] =
-		"start godwitd (or 'godwit receive') there, and let its port through the firewall",
-	[GW_ERROR_PROTOCOL] = "make sure that godwit of the same version listens on that port",
+		"start godwitd (or 'godwit receive') there, and open its port in the firewall",
+	[GW_ERROR_PROTOCOL] = "check that a godwit of the same version listens on that port",
 	[GW_ERROR_PEER_LOST] = "fix the network or restart the agent, and try again",
 	[GW_ERROR_INSECURE] =
 		("encrypt with --tls-dir on both hosts ('godwit pki' makes the certificates); on a "
-		 "network that you trust say --insecure on both"),
+		 "network that you trust, give --insecure on both"),
 	[GW_ERROR_TLS] = "fix the certificates in --tls-dir; 'godwit pki' makes new ones",
 	[GW_ERROR_BUSY] = "wait until the other migration of this VM has ended",
-	[GW_ERROR_INCOMPATIBLE] = "fix what is listed; 'godwit check' tells when all of it fits",
+	[GW_ERROR_INCOMPATIBLE] = "fix what is listed; then 'godwit check' finds no error",
 	[GW_ERROR_MIGRATION] = "read QEMU's messages, fix the cause and try again",
 	[GW_ERROR_NO_CONVERGENCE] =
 		"allow a longer --downtime-limit or more --bandwidth, or choose another --on-stall",
@@ -34,8 +35,7 @@ static const char *const by_code[] = {
 	[GW_ERROR_HOOK] = "find out why the hook failed, fix it and try again",
 	[GW_ERROR_STATE_DIR] =
 		"make the state folder writable, or choose another one with --state-dir",
-	[GW_ERROR_VGPU] =
-		"look at that host's vGPUs with 'godwit mdev list' and 'godwit mdev types'",
+	[GW_ERROR_VGPU] = "list that host's vGPUs with 'godwit mdev list' and 'godwit mdev types'",
 	[GW_ERROR_UNKNOWN_HOST] =
 		"correct the name in --to, or add it to the DNS or to /etc/hosts of this host",
 	[GW_ERROR_CANCELLED] = "try again when you are ready",
@@ -55,7 +55,7 @@ advice_for(const GwReport *report)
 	if (report->outcome == GW_OUTCOME_UNKNOWN || report->vm_runs_on == GW_PLACE_UNKNOWN)
 		return LOOK_FIRST;
 	if (report->vm_runs_on == GW_PLACE_NONE)
-		return "both copies have ended; start it afresh with 'godwit run'";
+		return "both copies have ended; start the guest again with 'godwit run'";
 	if (report->outcome == GW_OUTCOME_CANCELLED)
 		return NULL;
 	return advice_for_code(report->error_code);

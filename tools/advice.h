@@ -3,7 +3,7 @@
 
 #include "engine/gw-report.h"
 
-/* What to do next after this outcome; NULL when there is nothing to say. */
+/* Returns what the user can do next after this outcome; NULL when there is nothing to say. */
 const char *advice_for(const GwReport *report);
-/* What to do about an error; NULL for a code that does not exist. */
+/* Returns what the user can do about an error; NULL for a code that does not exist. */
 const char *advice_for_code(GwError code);

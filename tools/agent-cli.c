@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An agent from its options to its end, for 'godwit receive' and for godwitd. It ends only when the agent
- * says that every session is safe: a second signal does not hurry it.
+ * Runs an agent from its options to its end, for 'godwit receive' and for godwitd. It ends only
+ * when the agent says that every session is safe. A second signal does not end it sooner.
  */
 #include "tools/agent-cli.h"
 
@@ -13,14 +13,16 @@
 #define AT(member) G_STRUCT_OFFSET(AgentOptions, member)
 
 const CmdOption agent_options[] = {
-	{ "listen", AT(listen), "ADDR[:PORT]", "Where to listen; port 0 lets the kernel choose",
+	{ "listen", AT(listen), "ADDR[:PORT]",
+	  "Where to listen; with port 0 the kernel chooses one", NULL },
+	{ "state-dir", AT(state_dir), "DIR", "The folder of journals and QEMU's logs", NULL },
+	{ "hook", AT(hook), "CMD", "Run this shell command at the start of each phase", NULL },
+	{ "tls-dir", AT(tls_dir), "DIR", "Accept TLS only, with the certificates of this folder",
 	  NULL },
-	{ "state-dir", AT(state_dir), "DIR", "Where journals and QEMU's logs are kept", NULL },
-	{ "hook", AT(hook), "CMD", "Run this at the start of each phase", NULL },
-	{ "tls-dir", AT(tls_dir), "DIR", "Take TLS only, with the certificates in there", NULL },
 	{ "tls-allow", AT(tls_allow), "SUBJECT",
-	  "Let only this one come, as CN=a with * and ?; more than once for more", NULL, TRUE },
-	{ "insecure", AT(insecure), NULL, "Allow plain text, also off loopback", NULL },
+	  "Accept only this source, as CN=a with * and ?; may be repeated", NULL, TRUE },
+	{ "insecure", AT(insecure), NULL, "Allow plain text over other networks than loopback",
+	  NULL },
 	{ NULL },
 };
 
@@ -36,7 +38,7 @@ agent_options_apply(const AgentOptions *self, GwAgent *agent)
 		return cmd_usage("--listen: %s", error->message);
 	gw_agent_set_listen(agent, self->listen);
 	if (self->tls_allow != NULL && self->tls_dir == NULL)
-		return cmd_usage("--tls-allow is of no use without --tls-dir");
+		return cmd_usage("--tls-allow has no effect without --tls-dir");
 	gw_agent_set_insecure(agent, self->insecure);
 	gw_agent_set_tls_dir(agent, self->tls_dir);
 	gw_agent_set_tls_allow(agent, (const char *const *)self->tls_allow);

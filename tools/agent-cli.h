@@ -6,7 +6,7 @@
 #include "engine/gw-agent.h"
 #include "tools/cmd.h"
 
-/* What 'godwit receive' and godwitd are told in the same words. */
+/* The options that 'godwit receive' and godwitd have in common. */
 typedef struct {
 	char *listen;
 	char *state_dir;
@@ -16,10 +16,10 @@ typedef struct {
 	gboolean insecure;
 } AgentOptions;
 
-/* The rows for a @more_options; the verb's own struct must begin with an AgentOptions. */
+/* The rows for @more_options. The struct of that verb must begin with an AgentOptions. */
 extern const CmdOption agent_options[];
 
-/* 0, or the exit code after the reason was printed. */
+/* Returns 0, or the exit code after the error was printed. */
 int agent_options_apply(const AgentOptions *self, GwAgent *agent);
 
 typedef struct {
@@ -32,8 +32,8 @@ typedef struct {
  * agent_cli_run:
  * @agent: with all its settings
  *
- * Starts it, prints "listening on ADDR:PORT" and turns the loop until agent_cli_stop() was called, or
- * SIGINT or SIGTERM came, and every session has ended safely.
+ * Starts @agent, prints "listening on ADDR:PORT" and runs the main loop. The loop ends after
+ * agent_cli_stop(), SIGINT or SIGTERM, once every session has ended safely.
  */
 gboolean agent_cli_run(AgentCli *self, GwAgent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* May be called twice. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The words about data channels: how many, which way, and how the kernel sends on them.
+ * The options of the data channels: how many, over which links, and how the kernel sends on them.
  */
 #include "tools/channel-options.h"
 
@@ -14,7 +14,7 @@ apply_number(const SessionOptions *self, GwSession *session)
 	guint64 channels = 0;
 	if (self->channels != NULL &&
 	    !g_ascii_string_to_unsigned(self->channels, 10, 1, GW_MAX_CHANNELS, &channels, NULL))
-		return cmd_usage("--channels: '%s' is no number from 1 to %d", self->channels,
+		return cmd_usage("--channels: '%s' is not a number from 1 to %d", self->channels,
 				 GW_MAX_CHANNELS);
 	gw_session_set_channels(session, (guint)channels);
 	return 0;
@@ -29,7 +29,7 @@ apply_bind(const char *word, GwSession *session)
 	g_autofree char *local =
 		equals != NULL ? g_strndup(word, (gsize)(equals - word)) : g_strdup(word);
 	if (equals != NULL && equals[1] == '\0')
-		return cmd_usage("--bind: '%s' names no host after its '='", word);
+		return cmd_usage("--bind: '%s' has no host after the '='", word);
 	if (!gw_session_add_bind(session, local, equals != NULL ? equals + 1 : NULL, &error))
 		return cmd_usage("--bind: %s", error->message);
 	return 0;

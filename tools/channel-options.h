@@ -3,6 +3,6 @@
 
 #include "tools/session-options.h"
 
-/* What is said of the data channels: brings it into @session. Returns: 0, or the exit code after the reason was
- * printed */
+/* Applies the options of the data channels to @session. Returns 0, or the exit code after the error
+ * was printed. */
 int channel_options_apply(const SessionOptions *self, GwSession *session);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit check: asks both hosts and prints the plan of a migration, or everything that stands in its way.
- * Nothing is changed on either.
+ * godwit check: asks both hosts and prints the plan of a migration, or everything that prevents it.
+ * It changes nothing on either host.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -42,11 +42,11 @@ on_measured(GObject *source, GAsyncResult *result, gpointer data)
 	g_autoptr(GError) error = NULL;
 	run->rate = gw_dirty_rate_finish(result, &error);
 	if (error != NULL)
-		fprintf(stderr, "godwit: there is no prediction: %s\n", error->message);
+		fprintf(stderr, "godwit: cannot make a prediction: %s\n", error->message);
 	g_main_loop_quit(run->loop);
 }
 
-/* What it would take takes a measurement, and somebody who says how fast the link is. */
+/* A prediction needs two things: a measured dirty rate, and a bandwidth that the user gives. */
 static void
 predict(Run *run, const SessionOptions *options)
 {
@@ -106,7 +106,7 @@ check(gpointer data, char **arguments)
 }
 
 static const CmdOption options[] = {
-	{ "all", G_STRUCT_OFFSET(CheckOptions, all), NULL, "Tell of what is left off too, and why",
+	{ "all", G_STRUCT_OFFSET(CheckOptions, all), NULL, "Also list what stays off, and why",
 	  NULL },
 	{ "json", G_STRUCT_OFFSET(CheckOptions, json), NULL, "Print the plan as JSON", NULL },
 	{ NULL },
@@ -115,11 +115,12 @@ static const CmdOption options[] = {
 const Cmd verb_check = {
 	.name = "check",
 	.arguments = "",
-	.summary = "Tell whether a VM can be moved, and how",
-	.detail = "Takes the options of 'godwit migrate' and touches nothing. With --bandwidth it "
-		  "measures for\n"
-		  "a few seconds how fast memory is written, and tells what the migration would "
-		  "take.\n",
+	.summary = "Check whether a VM can be migrated, and how",
+	.detail = "Takes the options of 'godwit migrate' and changes nothing. With --bandwidth it "
+		  "measures\n"
+		  "for a few seconds how fast memory is written, and predicts the time and the "
+		  "downtime.\n"
+		  "Exit code 0: it can be migrated. 3: it cannot. 1: no plan could be made.\n",
 	.options = options,
 	.more_options = session_options,
 	.options_size = sizeof(CheckOptions),

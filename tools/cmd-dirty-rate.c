@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit dirty-rate: how fast a VM's memory is written, and what a migration would take. SIGINT cancels and waits until the
- * guest is as it was.
+ * godwit dirty-rate: measures how fast a VM's memory is written, and predicts a migration. SIGINT
+ * cancels; the verb then waits until the guest's QEMU has its old settings again.
  */
 #include <stdio.h>
 
@@ -104,23 +104,24 @@ run(gpointer data, char **arguments)
 
 static const CmdOption options[] = {
 	{ "qmp", AT(qmp), "SOCK", "The monitor of the QEMU", NULL },
-	{ "time", AT(time), "TIME", "How long to measure, 1s to 60s; 10s if left out", NULL },
-	{ "bandwidth", AT(bandwidth), "RATE", "Tell what a migration would take at this", NULL },
-	{ "downtime-limit", AT(downtime_limit), "TIME", "With this pause at most; 300ms", NULL },
-	{ "probe", AT(probe), NULL, "Measure vGPUs too, by a migration to nowhere", NULL },
+	{ "time", AT(time), "TIME", "How long to measure, 1s to 60s (10s)", NULL },
+	{ "bandwidth", AT(bandwidth), "RATE", "Predict a migration at this bandwidth", NULL },
+	{ "downtime-limit", AT(downtime_limit), "TIME", "The longest pause in it (300ms)", NULL },
+	{ "probe", AT(probe), NULL, "Measure vGPUs too, by a migration that never switches over",
+	  NULL },
 	{ "state-dir", AT(state_dir), "DIR", "Where the probe's journal is kept", NULL },
-	{ "json", AT(json), NULL, "Print it as JSON", NULL },
+	{ "json", AT(json), NULL, "Print the result as JSON", NULL },
 	{ NULL },
 };
 
 const Cmd verb_dirty_rate = {
 	.name = "dirty-rate",
 	.arguments = "",
-	.summary = "Tell how fast a VM's memory is written, vGPUs included",
-	.detail = "Without --probe nothing is changed, and what a vGPU's engines write is not "
-		  "seen. The\n"
-		  "probe slows the guest down, and never stops it. It takes --time once more at "
-		  "most.\n",
+	.summary = "Measure how fast a VM's memory is written, vGPUs included",
+	.detail = "Without --probe nothing is changed, but writes by a vGPU's engines are not "
+		  "seen.\n"
+		  "The probe slows the guest down and never stops it. It takes at most --time "
+		  "again.\n",
 	.options = options,
 	.options_size = sizeof(DirtyRateOptions),
 	.run = run,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit mdev: the vGPUs of this host by hand. It does just what the library does for a migration, so that
- * what fails here tells why a migration would.
+ * godwit mdev: lists, makes and removes the vGPUs of this host by hand. It calls the same functions
+ * of the library that a migration calls. What fails here therefore shows why a migration would
+ * fail.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,12 +23,12 @@ typedef struct {
 	gboolean json;
 } MdevOptions;
 
-/* Lines of COLUMNS cells each, all of a column as wide as the widest of them. */
+/* Lines of COLUMNS cells each. Each column is as wide as its widest cell. */
 typedef struct {
 	GPtrArray *cells; /* (owned) */
 } Table;
 
-/* A cell that is NULL shows the size. */
+/* A NULL cell shows @vram_bytes. */
 static void
 table_add(Table *self, gint64 vram_bytes, const char *const cells[COLUMNS])
 {
@@ -95,7 +96,7 @@ print_types(const GPtrArray *parents)
 	if (table.cells->len > COLUMNS)
 		table_print(&table);
 	else
-		puts("no vGPUs can be made on this host");
+		puts("this host cannot make vGPUs");
 	g_ptr_array_unref(table.cells);
 }
 
@@ -117,7 +118,7 @@ print_mdevs(const GPtrArray *mdevs)
 	if (mdevs->len > 0)
 		table_print(&table);
 	else
-		puts("there are no vGPUs on this host");
+		puts("this host has no vGPUs");
 	g_ptr_array_unref(table.cells);
 }
 
@@ -155,7 +156,7 @@ static int
 create(const MdevOptions *options, const char *type)
 {
 	if (options->uuid != NULL && !g_uuid_string_is_valid(options->uuid))
-		return cmd_usage("--uuid '%s' is no UUID", options->uuid);
+		return cmd_usage("--uuid '%s' is not a UUID", options->uuid);
 	gboolean reused = FALSE;
 	GError *error = NULL;
 	g_autoptr(GwMdev) mdev = gw_mdev_create(options->sysfs, type, options->parent,
@@ -163,7 +164,7 @@ create(const MdevOptions *options, const char *type)
 	if (mdev == NULL)
 		return cmd_fail(EXIT_FAILURE, error);
 	if (reused)
-		fprintf(stderr, "%s: '%s' was there already, with this type: nothing was made\n",
+		fprintf(stderr, "%s: '%s' of this type exists already: nothing was made\n",
 			g_get_prgname(), mdev->id);
 	g_autofree char *json = options->json ? gw_mdev_to_json(mdev) : NULL;
 	puts(json != NULL ? json : mdev->id);
@@ -189,13 +190,13 @@ remove_one(const MdevOptions *options, const char *id)
 	if (options->json)
 		puts(removed ? "{\"removed\": true}" : "{\"removed\": false}");
 	else if (!removed)
-		fprintf(stderr, "%s: there was no vGPU '%s'\n", g_get_prgname(), id);
+		fprintf(stderr, "%s: there is no vGPU '%s'\n", g_get_prgname(), id);
 	return cmd_printed(0);
 }
 
 static const struct {
 	const char *word;
-	const char *argument; /* (nullable): what it needs */
+	const char *argument; /* (nullable): the name of its argument */
 	int (*run)(const MdevOptions *options, const char *argument);
 } acts[] = {
 	{ "types", NULL, types },
@@ -211,9 +212,9 @@ mdev(gpointer data, char **arguments)
 	const char *word = arguments[0], *argument = arguments[1];
 	gboolean is_create = strcmp(word, "create") == 0;
 	if (!is_create && (options->parent != NULL || options->uuid != NULL))
-		return cmd_usage("--parent and --uuid go with 'create' only");
+		return cmd_usage("--parent and --uuid are options of 'create' only");
 	if (options->timeout != NULL && strcmp(word, "remove") != 0)
-		return cmd_usage("--timeout goes with 'remove' only");
+		return cmd_usage("--timeout is an option of 'remove' only");
 	for (guint i = 0; i < G_N_ELEMENTS(acts); i++) {
 		if (strcmp(acts[i].word, word) != 0)
 			continue;
@@ -223,18 +224,18 @@ mdev(gpointer data, char **arguments)
 			return cmd_usage("'%s' is one argument too many", argument);
 		return acts[i].run(options, argument);
 	}
-	return cmd_usage("'%s' is none of types, list, create, remove", word);
+	return cmd_usage("'%s' is not one of types, list, create, remove", word);
 }
 
 #define AT(member) G_STRUCT_OFFSET(MdevOptions, member)
 
 static const CmdOption options[] = {
 	{ "parent", AT(parent), "BDF",
-	  "Of create: where to make it: a parent of 'types', or its board", NULL },
-	{ "uuid", AT(uuid), "UUID", "Of create: what to call it; a new one if left out", NULL },
+	  "For create: where to make it: a parent that 'types' lists, or its board", NULL },
+	{ "uuid", AT(uuid), "UUID", "For create: the UUID of the vGPU (a new one)", NULL },
 	{ "timeout", AT(timeout), "TIME",
-	  "Of remove: how long to wait until it has gone; " TIMEOUT " if left out", NULL },
-	{ "sysfs", AT(sysfs), "DIR", "Use this tree in place of the kernel's own, as tests do",
+	  "For remove: how long to wait until it is removed (" TIMEOUT ")", NULL },
+	{ "sysfs", AT(sysfs), "DIR", "Use this folder instead of the kernel's sysfs, as tests do",
 	  NULL },
 	{ "json", AT(json), NULL, "Print JSON", NULL },
 	{ NULL },
@@ -244,15 +245,14 @@ const Cmd verb_mdev = {
 	.name = "mdev",
 	.arguments = "types | list | create TYPE | remove UUID",
 	.summary = "List, make and remove vGPUs on this host",
-	.detail = "types   what can be made here, and how many more of each\n"
-		  "list    the vGPUs that are there\n"
-		  "create  makes one and prints its id; one that is there already, as asked for, "
-		  "will "
-		  "do\n"
-		  "remove  removes one; that it is not there is no error\n"
-		  "\n"
-		  "Where vGPUs are virtual functions, their PCI address stands in for the UUID.\n"
-		  "Exit code 0: done. 1: failed. 2: wrong usage.\n",
+	.detail =
+		"types   lists what this host can make, and how many more of each type\n"
+		"list    lists the vGPUs of this host\n"
+		"create  makes a vGPU and prints its id; it succeeds if this vGPU exists already\n"
+		"remove  removes a vGPU; it succeeds if there is none\n"
+		"\n"
+		"Where vGPUs are virtual functions, use their PCI address instead of the UUID.\n"
+		"Exit code 0: done. 1: failed. 2: wrong usage.\n",
 	.options = options,
 	.options_size = sizeof(MdevOptions),
 	.min_arguments = 1,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit migrate: runs one session and shows it. All that matters is done by the session in a thread of
- * its own; here are only signals, printing and the exit code.
+ * godwit migrate: runs one session and shows it. The session does the work in its own thread. This
+ * file only handles signals, prints, and returns the exit code.
  *
- * stdout carries JSON alone when --json or --events - asks for it; people then read on stderr, where a
- * failure is always told. The first SIGINT or SIGTERM cancels; the next ones change nothing, for until the guest is safe there is nothing
- * better to do than to wait.
+ * With --json or --events - stdout carries JSON alone. Text for people then goes to stderr.
+ * Failures always go to stderr. The first SIGINT or SIGTERM cancels. Later ones change nothing:
+ * until the guest is safe, the only right thing to do is to wait.
  */
 #include <errno.h>
 #include <glib-unix.h>
@@ -96,21 +96,23 @@ run_session(Run *run, GwSession *session)
 	g_source_remove(terminate);
 }
 
-/* Where the VM is does not change when its report cannot be written: the exit code stays as it is. */
+/* A report that cannot be written does not change where the VM is, so the exit code stays the
+ * same. */
 static void
 write_report(const MigrateOptions *options, const Run *run)
 {
 	g_autofree char *json = gw_report_to_json(run->report);
 	g_autoptr(GError) error = NULL;
 	if (options->report != NULL && !g_file_set_contents(options->report, json, -1, &error))
-		fprintf(stderr, "godwit migrate: the report is lost: %s\n", error->message);
+		fprintf(stderr, "godwit migrate: cannot write the report: %s\n", error->message);
 	if (options->json)
 		puts(json);
 	g_autofree char *summary = report_text_summary(run->report);
 	fputs(summary, run->report->outcome == GW_OUTCOME_COMPLETED ? run->people : stderr);
 }
 
-/* The report comes at the end, when it would be too late to hear that it has no place. */
+/* Checks the place of the report before the migration begins: at the end an error would be too
+ * late. */
 static int
 check_outputs(const MigrateOptions *options)
 {
@@ -124,7 +126,9 @@ check_outputs(const MigrateOptions *options)
 	if (g_file_test(folder, G_FILE_TEST_IS_DIR) &&
 	    !g_file_test(options->report, G_FILE_TEST_IS_DIR))
 		return 0;
-	return cmd_usage("--report: '%s' is no place for a file", options->report);
+	return cmd_usage("--report: '%s' cannot be a file: its folder does not exist, or it is a "
+			 "folder itself",
+			 options->report);
 }
 
 static int
@@ -158,9 +162,11 @@ migrate(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(MigrateOptions, member)
 
 static const CmdOption options[] = {
-	{ "report", AT(report), "FILE", "Write the report there, as JSON", NULL },
-	{ "events", AT(events), "FILE|-", "Write events and samples there, as JSON lines", NULL },
-	{ "progress", AT(progress), "WORD", "auto, bar, plain or none", NULL },
+	{ "report", AT(report), "FILE", "Write the report to this file, as JSON", NULL },
+	{ "events", AT(events), "FILE|-", "Write events and samples as JSON lines (-: to stdout)",
+	  NULL },
+	{ "progress", AT(progress), "WORD", "How to show progress: auto, bar, plain or none",
+	  NULL },
 	{ "json", AT(json), NULL, "Print the report on stdout, as JSON", NULL },
 	{ NULL },
 };
@@ -169,9 +175,8 @@ const Cmd verb_migrate = {
 	.name = "migrate",
 	.arguments = "",
 	.summary = "Move a running VM to another host",
-	.detail =
-		"One of --qmp and --vm, and --to, must be given. The destination runs godwitd or\n"
-		"'godwit receive'. Ctrl-C cancels, and waits until the guest is safe.\n",
+	.detail = "Give --to, and either --qmp or --vm. The destination must run godwitd or\n"
+		  "'godwit receive'. Ctrl-C cancels, and waits until the guest is safe.\n",
 	.options = options,
 	.more_options = session_options,
 	.options_size = sizeof(MigrateOptions),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit pki: the certificates of a cluster by two commands. The authority's key stays where 'init' made it; what
- * 'host' makes is copied to that host and named there by --tls-dir.
+ * godwit pki: makes the certificates of a cluster with two commands. The authority's key stays
+ * where 'init' made it. The folder that 'host' makes is copied to that host and given there to
+ * --tls-dir.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,7 @@ parse_days(const PkiOptions *options, guint fallback, guint *ret_days)
 	guint64 days = fallback;
 	if (options->days != NULL &&
 	    !g_ascii_string_to_unsigned(options->days, 10, 1, GW_PKI_MAX_DAYS, &days, NULL))
-		return cmd_usage("--days: '%s' is no number from 1 to %d", options->days,
+		return cmd_usage("--days: '%s' is not a number from 1 to %d", options->days,
 				 GW_PKI_MAX_DAYS);
 	*ret_days = (guint)days;
 	return 0;
@@ -87,17 +88,16 @@ pki(gpointer data, char **arguments)
 	if (arguments[2] != NULL)
 		return cmd_usage("'%s' is one argument too many", arguments[2]);
 	if (options->renew)
-		return cmd_usage("--renew goes with 'host' only");
+		return cmd_usage("--renew is an option of 'host' only");
 	return init(options, dir, days);
 }
 
 #define AT(member) G_STRUCT_OFFSET(PkiOptions, member)
 
 static const CmdOption options[] = {
-	{ "days", AT(days), "N", "How long it is good for: 3650 of an authority, 825 of a host",
+	{ "days", AT(days), "N", "Days that it stays valid (3650 for an authority, 825 for a host)",
 	  NULL },
-	{ "renew", AT(renew), NULL,
-	  "Of host: new certificates in the place of those that are there", NULL },
+	{ "renew", AT(renew), NULL, "For host: replace the certificates that exist", NULL },
 	{ "json", AT(json), NULL, "Print JSON", NULL },
 	{ NULL },
 };
@@ -106,12 +106,13 @@ const Cmd verb_pki = {
 	.name = "pki",
 	.arguments = "init DIR | host DIR NAME [ADDRESS...]",
 	.summary = "Make the certificates for --tls-dir",
-	.detail = "init  makes an authority in DIR: once for a cluster, and kept there\n"
-		  "host  makes the folder DIR/NAME with all that the host NAME needs; ADDRESS is "
-		  "what\n"
-		  "      else it is reached by, a name or an IP address\n"
+	.detail = "init  makes the authority of a cluster in DIR; do this once, and keep DIR safe\n"
+		  "host  makes the folder DIR/NAME with all that the host NAME needs; each "
+		  "ADDRESS is\n"
+		  "      another name or an IP address of that host\n"
 		  "\n"
-		  "Copy DIR/NAME to that host, as /etc/godwit/tls say, and never DIR/ca-key.pem.\n"
+		  "Copy DIR/NAME to that host, for example as /etc/godwit/tls. Never copy "
+		  "DIR/ca-key.pem.\n"
 		  "Exit code 0: done. 1: failed, nothing was made. 2: wrong usage.\n",
 	.options = options,
 	.options_size = sizeof(PkiOptions),

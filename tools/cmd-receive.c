@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit receive: an agent in the foreground for one migration. It ends when that one has ended, with the
- * exit code of its outcome; a check from the other side does not count. The first line on stdout is
- * "listening on ADDR:PORT", with --json too.
+ * godwit receive: an agent in the foreground for one migration. It ends when that migration has
+ * ended, with the exit code of its outcome. A check by the other side does not count as a
+ * migration. The first line on stdout is "listening on ADDR:PORT", with --json too.
  */
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +46,7 @@ static int
 finish(const ReceiveOptions *options, const Run *run)
 {
 	if (run->report == NULL) {
-		fputs("stopped before a migration came\n", stderr);
+		fputs("stopped before a migration began\n", stderr);
 		return EXIT_CANCELLED;
 	}
 	gboolean json_on_stdout = options->json || g_strcmp0(options->events, "-") == 0;
@@ -108,7 +108,7 @@ static const CmdOption options[] = {
 	{ "qmp", AT(qmp), "SOCK", "The monitor of a QEMU that waits with -S -incoming defer",
 	  NULL },
 	{ "vm", AT(vm), "VMFILE", "The VM file of the QEMU to start, instead of --qmp", NULL },
-	{ "events", AT(events), "FILE|-", "Write events there, as JSON lines", NULL },
+	{ "events", AT(events), "FILE|-", "Write events as JSON lines (-: to stdout)", NULL },
 	{ "json", AT(json), NULL, "Print the report on stdout, as JSON", NULL },
 	{ NULL },
 };
@@ -116,10 +116,10 @@ static const CmdOption options[] = {
 const Cmd verb_receive = {
 	.name = "receive",
 	.arguments = "",
-	.summary = "Take in one VM, in the foreground",
+	.summary = "Receive one VM, in the foreground",
 	.detail = "Prints 'listening on ADDR:PORT' and waits for one 'godwit migrate'. The exit "
 		  "code is\n"
-		  "0 when the VM runs here; else it tells what became of it.\n",
+		  "0 when the VM runs here; the other codes are those of 'godwit migrate'.\n",
 	.options = options,
 	.more_options = agent_options,
 	.options_size = sizeof(ReceiveOptions),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit recover: settles what dead controllers left. The rules are the library's; only a user who has
- * looked at the destination may add what nobody could know, with --assume.
+ * godwit recover: settles what dead controllers left. The rules are in the library. Only the user
+ * can add what the hosts cannot know, with --assume, after a look at the destination.
  */
 #include <stdio.h>
 
@@ -93,12 +93,12 @@ recover(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(RecoverOptions, member)
 
 static const CmdOption options[] = {
-	{ "state-dir", AT(state_dir), "DIR", "Where the journals are", NULL },
+	{ "state-dir", AT(state_dir), "DIR", "The folder of the journals", NULL },
 	{ "assume", AT(assume), "WORD",
-	  "You have looked: on the destination the guest is 'running', or 'gone' for ever", NULL },
+	  "You checked: the guest on the destination is 'running' or 'gone' forever", NULL },
 	{ "tls-dir", AT(tls_dir), "DIR",
-	  "Our certificate, if it is not where it was at the migration", NULL },
-	{ "json", AT(json), NULL, "Print an array of what was found, as JSON", NULL },
+	  "The folder of our certificates, if it is not that of the migration", NULL },
+	{ "json", AT(json), NULL, "Print what was found, as a JSON array", NULL },
 	{ NULL },
 };
 
@@ -106,11 +106,11 @@ const Cmd verb_recover = {
 	.name = "recover",
 	.arguments = "",
 	.summary = "Settle what a crash left behind",
-	.detail = "Exit code 0: all is settled, or its owner is at work. 6: something stays "
-		  "unknown.\n"
-		  "Use --assume only after you have looked at the other host: a wrong word there "
-		  "can\n"
-		  "make the guest run twice.\n",
+	.detail = "Exit code 0: everything is settled, or another godwit still works on it.\n"
+		  "6: something is still unknown.\n"
+		  "Use --assume only after you have checked the other host: with a wrong word "
+		  "the\n"
+		  "guest can run twice.\n",
 	.options = options,
 	.options_size = sizeof(RecoverOptions),
 	.run = recover,

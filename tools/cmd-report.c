@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit report: a report's JSON as text, or as a page.
+ * godwit report: shows a report (JSON) as text, or writes it as an HTML page.
  */
 #include <stdio.h>
 
@@ -47,8 +47,9 @@ print(gpointer data, char **arguments)
 }
 
 static const CmdOption options[] = {
-	{ "html", G_STRUCT_OFFSET(ReportOptions, html), "OUT", "Write a page there instead", NULL },
-	{ "json", G_STRUCT_OFFSET(ReportOptions, json), NULL, "Print it as JSON again", NULL },
+	{ "html", G_STRUCT_OFFSET(ReportOptions, html), "OUT",
+	  "Write an HTML page to this file instead", NULL },
+	{ "json", G_STRUCT_OFFSET(ReportOptions, json), NULL, "Print the report as JSON", NULL },
 	{ NULL },
 };
 

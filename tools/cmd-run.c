@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit run: starts the QEMU of a VM file and leaves it running. Its output goes to NAME.qemu.log in the
- * state folder.
+ * godwit run: starts the QEMU of a VM file and leaves it running. QEMU's output goes to
+ * NAME.qemu.log in the state folder.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ print_started(const GwVm *vm, GPid pid, const char *log_path, const RunOptions *
 	printf("%s}\n", object->str);
 }
 
-/* All or nothing: a vGPU that was made for a QEMU that does not start goes away again. */
+/* All or nothing: if QEMU does not start, the vGPUs that were made for it are removed again. */
 static gboolean
 start(GwVm *vm, const char *const *extra, const char *log_path, GPid *ret_pid, GError **error)
 {
@@ -43,7 +43,7 @@ start(GwVm *vm, const char *const *extra, const char *log_path, GPid *ret_pid, G
 		return TRUE;
 	g_autoptr(GError) left = NULL;
 	if (!gw_vm_remove_vgpus(vm, &left))
-		g_prefix_error(error, "%s; and before that: ", left->message);
+		g_prefix_error(error, "%s; the first error was: ", left->message);
 	return FALSE;
 }
 
@@ -75,8 +75,8 @@ run(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(RunOptions, member)
 
 static const CmdOption options[] = {
-	{ "paused", AT(paused), NULL, "Do not let the guest run yet", NULL },
-	{ "state-dir", AT(state_dir), "DIR", "Where QEMU's log is kept", NULL },
+	{ "paused", AT(paused), NULL, "Start QEMU with the guest paused", NULL },
+	{ "state-dir", AT(state_dir), "DIR", "The folder of QEMU's log", NULL },
 	{ "json", AT(json), NULL, "Print name, process, monitor and log as JSON", NULL },
 	{ NULL },
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit stream: what a migration stream that was saved consists of. A folder has a channel a file: the main one and
- * those of multifd are told by how they begin, what the destination answered by its name, "return".
+ * godwit stream: counts what a saved migration stream consists of. A folder has one file for each
+ * channel. The first bytes of a file tell whether it is the main channel or one of multifd. The
+ * file with the destination's answers has the name "return".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,7 @@ compare(gconstpointer a, gconstpointer b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Every file in it, by name. */
+/* Reads every file of the folder, sorted by name. */
 static gboolean
 read_folder(GwStreamReader *reader, const char *path, GError **error)
 {
@@ -90,7 +91,8 @@ read_folder(GwStreamReader *reader, const char *path, GError **error)
 		if (!read_file(reader, g_ptr_array_index(files, i), error))
 			return FALSE;
 	if (files->len == 0)
-		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "'%s': no file in it", path);
+		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+			    "'%s': the folder has no files", path);
 	return files->len > 0;
 }
 
@@ -104,7 +106,7 @@ read_all(GwStreamReader *reader, const char *path, GError **error)
 	return read_file(reader, path, error);
 }
 
-/* What is wrong with each channel, to stderr. */
+/* Prints the error of each channel to stderr. */
 static int
 judge(const GwStreamAccount *account)
 {
@@ -137,17 +139,18 @@ count(gpointer data, char **arguments)
 
 static const CmdOption options[] = {
 	{ "json", G_STRUCT_OFFSET(StreamOptions, json), NULL,
-	  "Print the account as JSON, of each channel too", NULL },
+	  "Print the account as JSON, with one for each channel", NULL },
 	{ NULL },
 };
 
 const Cmd verb_stream = {
 	.name = "stream",
 	.arguments = "FILE",
-	.summary = "Account a saved migration stream by device",
-	.detail = "FILE is one channel, '-' standard input, or a folder with a file for each "
-		  "channel; one that is\n"
-		  "called 'return' there is what the destination answered.",
+	.summary = "Count the bytes of each device in a saved migration stream",
+	.detail = "FILE is a file with one channel, '-' for standard input, or a folder with one "
+		  "file\n"
+		  "for each channel. In a folder the file 'return' has the destination's "
+		  "answers.\n",
 	.options = options,
 	.options_size = sizeof(StreamOptions),
 	.min_arguments = 1,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit survey: what this host is, its GPUs and vGPUs and, with --qmp, what one QEMU says of itself. Asks, and changes nothing.
+ * godwit survey: shows this host, its GPUs and vGPUs and, with --qmp, one QEMU. It asks and changes
+ * nothing.
  */
 #include <stdio.h>
 
@@ -15,7 +16,7 @@ typedef struct {
 	gboolean json;
 } SurveyOptions;
 
-/* What this host can make, and what is there. */
+/* What this host can make, and what exists. */
 typedef struct {
 	GPtrArray *parents; /* of GwMdevParent */
 	GPtrArray *vgpus;   /* of GwMdev */
@@ -116,7 +117,7 @@ print_vm_vgpus(const GwSurvey *vm)
 	}
 }
 
-/* Those that the user has a name for; the board's own come with the machine. */
+/* Prints the devices that have an id. The others are part of the machine. */
 static void
 print_devices(const GwSurvey *vm)
 {
@@ -214,8 +215,8 @@ survey(gpointer data, char **arguments)
 }
 
 static const CmdOption options[] = {
-	{ "qmp", G_STRUCT_OFFSET(SurveyOptions, qmp), "SOCK",
-	  "Ask the QEMU behind this monitor too", NULL },
+	{ "qmp", G_STRUCT_OFFSET(SurveyOptions, qmp), "SOCK", "Also show the QEMU of this monitor",
+	  NULL },
 	{ "json", G_STRUCT_OFFSET(SurveyOptions, json), NULL, "Print JSON", NULL },
 	{ NULL },
 };
@@ -223,7 +224,7 @@ static const CmdOption options[] = {
 const Cmd verb_survey = {
 	.name = "survey",
 	.arguments = "",
-	.summary = "Tell what this host and a QEMU on it can do",
+	.summary = "Show what this host and a QEMU on it can do",
 	.options = options,
 	.options_size = sizeof(SurveyOptions),
 	.run = survey,

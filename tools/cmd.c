@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a verb reads its command line: its table of options becomes a GOptionContext, which also makes
- * --help. An option of a later version is known but hidden, and refused unless it asks for what is there
- * already: whoever reads the documentation of a newer Godwit gets a plain answer.
+ * Reads the command line of a verb. The verb's table of options becomes a GOptionContext, which
+ * also makes --help. An option of a later version is known but hidden. It is rejected unless its
+ * value is one that works today, so a user who reads a newer Godwit's documentation gets a clear
+ * answer.
  */
 #include "tools/cmd.h"
 
@@ -69,7 +70,8 @@ add_entry(GArray *entries, const CmdOption *option, gpointer options)
 	g_array_append_val(entries, entry);
 }
 
-/* The help is printed by print_help(): GLib's own way spoils what the locale has no character for. */
+/* print_help() prints the help. GLib's own way replaces characters that the locale does not
+ * have. */
 static GOptionContext *
 make_context(const Cmd *self, gpointer options, gboolean *help)
 {
@@ -117,14 +119,14 @@ cmd_printed(int exit_code)
 	gboolean written = fflush(stdout) == 0 && !ferror(stdout);
 	if (written)
 		return exit_code;
-	/* A reader that has seen enough and left is told nothing. */
+	/* A reader that closed the pipe has read enough: print no error. */
 	if (errno != EPIPE)
 		fprintf(stderr, "%s: cannot write the output: %s\n", g_get_prgname(),
 			g_strerror(errno));
 	return EXIT_FAILURE;
 }
 
-/* Does it ask for something that comes with a later version? */
+/* Returns whether the user asks for something that only a later version has. */
 static gboolean
 is_later(const CmdOption *option, gpointer options)
 {

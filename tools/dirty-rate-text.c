@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A dirty rate as aligned text: data in, text out. What nobody knows is "?", a bound has its sign, and each
- * number its method.
+ * A dirty rate as aligned text: data in, text out. An unknown number is "?", a bound has its sign,
+ * and each number has its method.
  */
 #include "tools/dirty-rate-text.h"
 
@@ -11,7 +11,7 @@
 
 #define ROW "  %-12s %14s %16s  %s\n"
 
-/* How sure the rate is, after the method: "page-sampling, estimated". */
+/* The method, and how sure the rate is: "page-sampling, estimated". */
 static char *
 describe_method(const char *method, GwNumber rate)
 {
@@ -61,12 +61,13 @@ char *
 dirty_rate_text(const GwDirtyRate *rate)
 {
 	GString *out = g_string_new(NULL);
-	g_string_append_printf(out, ROW, "", "has", "is written", "method");
+	g_string_append_printf(out, ROW, "", "size", "dirty rate", "method");
 	g_autofree char *method = describe_method(rate->ram_method, rate->ram_dirty_bytes_per_s);
 	add_row(out, "RAM", rate->ram_total_bytes, rate->ram_dirty_bytes_per_s, method);
 	g_autofree char *hot = units_format_number(rate->ram_hot_bytes, units_format_bytes);
 	if (rate->ram_hot_bytes.value >= 0 && rate->ram_hot_bytes.value < rate->ram_total_bytes)
-		g_string_append_printf(out, "  %-12s %s of it again and again\n", "", hot);
+		g_string_append_printf(out, "  %-12s %s of it is written again and again\n", "",
+				       hot);
 	for (guint i = 0; i < rate->vgpus->len; i++)
 		add_vgpu(out, g_ptr_array_index(rate->vgpus, i));
 	if (rate->vgpus->len > 0)

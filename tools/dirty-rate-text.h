@@ -3,5 +3,5 @@
 
 #include "engine/gw-dirty-rate.h"
 
-/* (transfer full): as a table for people, and what a migration would take if that is known. */
+/* (transfer full): a table for people, with the prediction if there is one. */
 char *dirty_rate_text(const GwDirtyRate *rate);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * --events: one JSON object a line, written out at once. A line with "event" is an event, one without is a
- * sample. A reader that has gone away is no reason to stop a migration: errors of writing are passed over.
+ * --events: one JSON object a line, flushed at once. A line with "event" is an event, a line
+ * without it is a sample. A reader that has closed the pipe is no reason to stop a migration, so
+ * write errors are ignored.
  */
 #include "tools/events.h"
 

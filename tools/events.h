@@ -4,10 +4,11 @@
 #include "engine/gw-event.h"
 #include "engine/gw-sample.h"
 
-/* JSON lines as things happen, for --events. Every call takes NULL and then does nothing. */
+/* JSON lines while things happen, for --events. Every function accepts NULL and then does
+ * nothing. */
 typedef struct Events Events;
 
-/* @path: (nullable): NULL for no events, "-" for stdout; %FALSE with %G_FILE_ERROR. */
+/* @path: (nullable): NULL for no events, "-" for stdout. Returns %FALSE with %G_FILE_ERROR. */
 gboolean
 events_open(const char *path, Events **ret_events, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void events_free(Events *self);

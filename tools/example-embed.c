@@ -2,7 +2,7 @@
 /*
  * The smallest program that migrates a VM through the library: example-embed SOCK HOST
  *
- * Everything happens in the main loop; nothing blocks, and no thread is seen.
+ * Everything happens in the main loop. Nothing blocks, and the program needs no threads.
  */
 #include <stdio.h>
 

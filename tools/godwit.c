@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit: looks up the verb and runs it. The table comes from meson.build, where one word adds a verb; the
- * help and the completion are made from the same table, so neither can forget one.
+ * godwit: finds the verb and runs it. meson.build defines the table of verbs: one word there adds a
+ * verb. The help and the completion use the same table, so both list every verb.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -35,20 +35,23 @@ print_help(FILE *file)
 	      file);
 	for (guint i = 0; i < G_N_ELEMENTS(verbs); i++)
 		fprintf(file, "  %-11s %s\n", verbs[i]->name, verbs[i]->summary);
-	fputs("\n'godwit help VERB' or 'godwit VERB --help' tells more; 'godwit --version' the "
-	      "version.\n"
-	      "\nThe exit code says where the VM is: 0 it runs on the destination; 1 failed, 4 did "
-	      "not\n"
-	      "converge, 5 cancelled: it is still on the source; 2 wrong usage; 3 incompatible, "
-	      "nothing\n"
-	      "was touched; 6 unknown: look before you act.\n",
+	fputs("\n'godwit help VERB' or 'godwit VERB --help' explains a verb.\n"
+	      "'godwit --version' prints the version.\n"
+	      "\nThe exit code of 'godwit migrate' says where the VM is:\n"
+	      "  0  it runs on the destination (other verbs: done)\n"
+	      "  1  failed: it is still on the source\n"
+	      "  2  wrong usage or VM file: nothing was touched\n"
+	      "  3  incompatible: nothing was touched\n"
+	      "  4  not converged: it is still on the source\n"
+	      "  5  cancelled: it is still on the source\n"
+	      "  6  unknown, or both copies have ended: look before you act\n",
 	      file);
 }
 
 static int
 unknown_verb(const char *name)
 {
-	fprintf(stderr, "godwit: '%s' is no verb\nTry 'godwit --help'.\n", name);
+	fprintf(stderr, "godwit: '%s' is not a verb\nTry 'godwit --help'.\n", name);
 	return EXIT_USAGE;
 }
 
@@ -71,8 +74,9 @@ run_help(int argc, char **argv)
 	return verb != NULL ? run_verb(verb, 1, help) : unknown_verb(argv[0]);
 }
 
-/* godwit complete [WORD…] CURRENT: what the shell may put in CURRENT's place, one a line. Nothing is said
- * where a file name may stand: the shell knows those better. */
+/* godwit complete [WORD…] CURRENT: prints what the shell may put in the place of CURRENT, one word
+ * a line. It prints nothing where a file name may stand, because the shell completes file names
+ * itself. */
 static int
 run_complete(int argc, char **argv)
 {

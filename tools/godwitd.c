@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwitd: the agent of a host that can take in VMs, for as long as the host is up. It runs no command
- * line but those of its own VM files, and settles what dead controllers left on this host. One line a
- * migration and phase goes to stderr, which is the journal under systemd.
+ * godwitd: the agent of a host that can receive VMs. It runs as long as the host is up. It runs
+ * only the command lines of its own VM files, and it settles what dead controllers left on this
+ * host. It prints one line for each migration and phase to stderr; under systemd that is the
+ * journal.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ log_line(char *line)
 	g_free(line);
 }
 
-/* QEMU's own events are many and are in the source's report; ours are few. */
+/* QEMU sends many events, and the source's report has them. Our own events are few. */
 static void
 on_event(GwAgent *agent, const char *vm_name, const GwEvent *event, gpointer data)
 {
@@ -51,9 +52,9 @@ serve(gpointer data, char **arguments)
 	if (options->version)
 		return printf("godwitd %s\n", GW_VERSION) < 0;
 	if (options->vm_dir == NULL)
-		return cmd_usage("say which VMs may come: --vm-dir DIR");
+		return cmd_usage("say which VMs this host may receive: --vm-dir DIR");
 	if (!g_file_test(options->vm_dir, G_FILE_TEST_IS_DIR))
-		return cmd_usage("--vm-dir: '%s' is no folder", options->vm_dir);
+		return cmd_usage("--vm-dir: '%s' is not a folder", options->vm_dir);
 	g_autoptr(GwAgent) agent = gw_agent_new();
 	int exit_code = agent_options_apply(&options->agent, agent);
 	if (exit_code != 0)
@@ -72,7 +73,7 @@ serve(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(DaemonOptions, member)
 
 static const CmdOption options[] = {
-	{ "vm-dir", AT(vm_dir), "DIR", "The VM files of the VMs that may come", NULL },
+	{ "vm-dir", AT(vm_dir), "DIR", "The folder with the VM files of the VMs to receive", NULL },
 	{ "version", AT(version), NULL, "Print the version", NULL },
 	{ NULL },
 };
@@ -80,7 +81,7 @@ static const CmdOption options[] = {
 static const Cmd daemon_cmd = {
 	.name = "godwitd",
 	.arguments = "",
-	.summary = "Takes in the VMs that 'godwit migrate' sends to this host",
+	.summary = "Receive the VMs that 'godwit migrate' sends to this host",
 	.detail = "Prints 'listening on ADDR:PORT' and runs until SIGTERM or SIGINT.\n",
 	.options = options,
 	.more_options = agent_options,
@@ -91,7 +92,7 @@ static const Cmd daemon_cmd = {
 int
 main(int argc, char **argv)
 {
-	/* A log that nobody reads any more must not end a migration. */
+	/* A closed log must not end a migration. */
 	signal(SIGPIPE, SIG_IGN);
 	return cmd_run(&daemon_cmd, "godwitd", argc - 1, argv + 1);
 }

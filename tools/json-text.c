@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes JSON objects, members in the order in which they are added. Strings are made valid UTF-8 and every
- * control character is escaped; nothing is ever read here.
+ * Writes JSON objects. The members keep the order in which they are added. Strings become valid
+ * UTF-8, and every control character is escaped. Nothing here reads JSON.
  */
 #include "tools/json-text.h"
 

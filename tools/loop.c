@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a verb waits for what it has begun: whoever interrupts it cancels that, and the wait goes on until it has ended.
+ * How a verb waits for an operation that it has started. A signal cancels the operation, and the
+ * verb waits until the operation has ended.
  */
 #include "tools/loop.h"
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A plan as text: data in, text out. The first line answers the question, then come the issues, the worst first,
- * and then what would be done. What cannot be done is not told in detail.
+ * A plan as text: data in, text out. The first line answers the question. Then come the issues,
+ * errors first, and then what would be done. A plan with errors shows no capabilities and
+ * parameters unless all is asked for.
  *
  *   web1 cannot be migrated: 1 error, 1 warning
  *
- *     error    net0 (virtio-net-pci), both hosts: it is at 03.0 at the source and at 1d.0 at the destination
+ *     error    net0 (virtio-net-pci), both hosts: it is at 03.0 at the source and at 1d.0 ...
  *              -> give the device the same bus= and addr= (or port=) on both hosts  [device-moved]
  *
- * Words of QEMU and of the peer are made harmless before colours are put around them.
+ * Text of QEMU and of the peer is sanitized before the colours are added.
  */
 #include "tools/plan-text.h"
 
@@ -65,7 +66,7 @@ static void
 add_safe(GString *out, const char *text)
 {
 	g_autofree char *safe = terminal_sanitize(g_strdup(text));
-	/* One line, whatever QEMU has put into it. */
+	/* The result is one line, even if QEMU's text has several. */
 	g_strdelimit(safe, "\n", ' ');
 	g_string_append(out, safe);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a migration will take, as aligned text: data in, text out.
+ * The prediction of a migration as aligned text: data in, text out.
  */
 #include "tools/prediction-text.h"
 
@@ -12,7 +12,7 @@ add_range(GString *out, const char *label, GwRange range)
 	g_autofree char *low = units_format_duration(range.low);
 	g_autofree char *likely = units_format_duration(range.likely);
 	g_autofree char *high =
-		range.high < 0 ? g_strdup("any time") : units_format_duration(range.high);
+		range.high < 0 ? g_strdup("no limit") : units_format_duration(range.high);
 	if (range.likely < 0)
 		g_string_append_printf(out, "  %-16s does not end\n", label);
 	else
@@ -33,13 +33,11 @@ prediction_text_add(GString *out, const GwPrediction *prediction)
 	g_string_append_printf(out, "\na migration at %s%s\n", bandwidth,
 			       sure[prediction->confidence]);
 	if (!prediction->converges)
-		g_string_append_printf(out,
-				       "  %-16s does not end within the downtime that is allowed\n",
+		g_string_append_printf(out, "  %-16s does not converge within the downtime limit\n",
 				       "");
 	add_range(out, "total", prediction->total_us);
 	add_range(out, "downtime", prediction->downtime_us);
 	g_string_append_printf(out, "  %-16s %s\n", "downtime limit", limit);
 	if (prediction->held_up_by != NULL)
-		g_string_append_printf(out, "  %-16s by '%s'\n", "held up most",
-				       prediction->held_up_by);
+		g_string_append_printf(out, "  %-16s '%s'\n", "bottleneck", prediction->held_up_by);
 }

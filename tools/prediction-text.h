@@ -3,5 +3,5 @@
 
 #include "engine/gw-prediction.h"
 
-/* A few lines behind what is in @out, with an empty one before them; each number with its range. */
+/* Appends an empty line and a few lines to @out. Each number has its range. */
 void prediction_text_add(GString *out, const GwPrediction *prediction);

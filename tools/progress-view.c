@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Shows progress: on a terminal one line that is written over and over, in a pipe plain lines, at most
- * one a second and one at each phase. A reader that has gone away is no reason to stop: errors of writing
- * are passed over.
+ * Shows progress. On a terminal it rewrites one line. In a pipe it prints plain lines, at most one
+ * a second and one at each phase. A reader that has closed the pipe is no reason to stop, so write
+ * errors are ignored.
  */
 #include "tools/progress-view.h"
 
@@ -24,7 +24,7 @@ struct ProgressView {
 	FILE *file;
 	Mode mode;
 	char *phase;
-	gboolean line_open; /* the cursor stands at the end of a live line */
+	gboolean line_open; /* the cursor is at the end of the live line */
 	GwSample *sample;   /* (nullable): the last one */
 	gint64 printed_us;
 };
@@ -51,7 +51,7 @@ progress_view_new(const char *mode, FILE *file, GError **error)
 	Mode parsed;
 	if (!mode_from_string(mode, file, &parsed)) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "--progress: '%s' is not known: say auto, bar, plain or none", mode);
+			    "--progress: '%s' is unknown: use auto, bar, plain or none", mode);
 		return NULL;
 	}
 	ProgressView *self = g_new0(ProgressView, 1);

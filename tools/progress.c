@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A sample as one line for people: data in, text out. It writes nothing and knows no terminal: that is
- * progress-view.c. Figures stand in order of their worth, because a narrow line loses the last ones.
+ * A sample as one line for people: data in, text out. It writes nothing and does not know the
+ * terminal: progress-view.c does. The most useful figures come first, because a narrow line drops
+ * the last ones.
  *
- * A percentage of RAM counts what was sent in the first pass. When a later pass begins, all that was written meanwhile
- * is left again: 84 % would fall to 1 %. So a later pass has its number and what is left of it. A percentage of vRAM
- * counts what is clean: it would not be sent if the guest stopped now.
+ * The percentage of RAM counts what was sent in the first pass. When a later pass begins,
+ * everything that was written meanwhile remains to be sent, and 84 % would fall to 1 %. So a later
+ * pass shows its number and what remains. The percentage of vRAM counts what is clean: what would
+ * not be sent if the guest stopped now.
  */
 #include "tools/progress.h"
 
@@ -13,14 +15,14 @@
 
 #include "tools/units.h"
 
-/* How much of @total is done, as one number says what is left. */
+/* Returns the part of @total that is done, from the number of bytes that remain. */
 static char *
 format_percent(GwNumber left, gint64 total_bytes, const char *of)
 {
 	static const char *const marks[] = {
 		[GW_CONFIDENCE_MEASURED] = "",
 		[GW_CONFIDENCE_ESTIMATED] = "",
-		[GW_CONFIDENCE_BOUND] = "≥ ", /* as much is left or less */
+		[GW_CONFIDENCE_BOUND] = "≥ ", /* at most this much remains */
 		[GW_CONFIDENCE_LOWER_BOUND] = "≤ ",
 	};
 	if (total_bytes <= 0 || left.value < 0)
@@ -47,7 +49,7 @@ format_ram(const GwSample *sample)
 	return g_strdup_printf("pass %" G_GINT64_FORMAT ", %s of RAM left", sample->passes, left);
 }
 
-/* Of all vGPUs; one that nobody knows makes all of it unknown. */
+/* The sum of all vGPUs. If one is unknown, the sum is unknown. */
 static char *
 format_vram_percent(const GwSample *sample)
 {
@@ -64,7 +66,8 @@ format_vram_percent(const GwSample *sample)
 	return format_percent(left, total_bytes, "vRAM clean");
 }
 
-/* Of all if it is known of all, else of RAM, which is said. */
+/* The dirty rate of RAM and all vGPUs. If one of them is unknown it is the rate of RAM, with the
+ * word "RAM". */
 static char *
 format_dirty(const GwSample *sample)
 {
@@ -128,7 +131,7 @@ format_holdup(const GwSample *sample)
 	return g_strdup(strcmp(sample->held_up_by, "ram") == 0 ? "RAM" : sample->held_up_by);
 }
 
-/* Adds a figure if it fits; once one does not, none after it may. */
+/* Adds a figure if it fits. After the first one that does not fit, none is added. */
 static void
 add_figure(GString *line, guint width, gboolean *full, const char *before, char *figure)
 {
@@ -141,7 +144,7 @@ add_figure(GString *line, guint width, gboolean *full, const char *before, char 
 	g_free(figure);
 }
 
-/* Each part by itself, for who has the room. */
+/* Adds the amounts of RAM and of each vGPU, for a wide terminal. */
 static void
 add_amounts(GString *line, guint width, gboolean *full, const GwSample *sample)
 {
@@ -177,7 +180,7 @@ progress_line(const GwSample *sample, const char *phase, guint width)
 	if (sample->vgpus->len > 0)
 		add_figure(line, width, &full, "", format_vram_percent(sample));
 	if (sample->held_up_by != NULL)
-		add_figure(line, width, &full, "held up by ", format_holdup(sample));
+		add_figure(line, width, &full, "bottleneck ", format_holdup(sample));
 	add_figure(line, width, &full, "", units_format_rate(sample->bandwidth_bytes_per_s));
 	add_figure(line, width, &full, "dirty ", format_dirty(sample));
 	add_figure(line, width, &full, "downtime ", format_downtime(sample));

@@ -7,12 +7,13 @@
 
 /**
  * progress_line:
- * @sample: (nullable): NULL before the first one
- * @phase: what is going on; the sample's own when NULL
- * @width: columns that may be filled; 0 for no limit
+ * @sample: (nullable): NULL before the first sample
+ * @phase: (nullable): the current phase; NULL for the phase of @sample
+ * @width: the number of columns; 0 for no limit
  *
- * What is not known is "?". Where there is no room the last figures are left out, never half of one.
+ * An unknown figure is "?". A line that is too short for all figures drops the last ones; it never
+ * cuts a figure.
  *
- * Returns: (transfer full): one line without its line feed
+ * Returns: (transfer full): one line without a line feed
  */
 char *progress_line(const GwSample *sample, const char *phase, guint width);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A report as one page: the drawing, and the same text as on a terminal. No script, no font, no picture
- * from anywhere else. Whatever comes from the report is escaped: a guest's name may hold anything.
+ * A report as one HTML page: the drawing, and the same text as on a terminal. It loads no script,
+ * font or picture. All text of the report is escaped, because a guest's name may hold anything.
  */
 #include "tools/report-html.h"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The samples of a report as a drawing: the RAM that is left (an area), the vGPUs' memory that is (a line, on the same
- * scale; bounds are not drawn) and the bandwidth (a line on its own) over time, each scale from zero to its maximum, and the phases as a band below. Data in, text
- * out. Points that fall into the same column of the drawing are one, so a long run stays small.
+ * The samples of a report as a drawing, over time. An area shows the remaining RAM. A line on the
+ * same scale shows the remaining vRAM; bounds are not drawn. A line with its own scale shows the
+ * bandwidth. Each scale goes from zero to its maximum. A band below shows the phases. Data in, text
+ * out. Points that fall into the same column are drawn as one, so the drawing of a long run stays
+ * small.
  */
 #include "tools/report-html.h"
 
@@ -29,7 +31,7 @@ get_left(const GwSample *sample)
 	return sample->ram_remaining_bytes;
 }
 
-/* Of all vGPUs; -1 where it was not known of one of them, or only a bound. */
+/* The sum of all vGPUs; -1 if one of them is unknown, or only a bound. */
 static gint64
 get_vram(const GwSample *sample)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A report and its summary as aligned text: data in, text out. It never prints a number that is
- * not known as if it were zero: rows without a value are left out.
+ * A report and its summary as aligned text: data in, text out. A number that is not known is never
+ * printed as zero: its row is left out.
  */
 #include "tools/report-text.h"
 
@@ -46,12 +46,12 @@ describe_place(GwPlace place)
 	case GW_PLACE_NONE:
 		return "runs nowhere: its QEMU has ended";
 	case GW_PLACE_UNKNOWN:
-		return "is on one of the two hosts: nobody can tell which from here";
+		return "is on one of the two hosts: it is not known on which";
 	}
 	return NULL;
 }
 
-/* "41.2 ms (30.0 ms to 60.1 ms)"; NULL when there is none. */
+/* "41.2 ms (30.0 ms to 60.1 ms)"; NULL when the range is unknown. */
 static char *
 describe_range(GwRange range)
 {
@@ -64,7 +64,7 @@ describe_range(GwRange range)
 			      : g_strdup_printf("%s (%s to %s)", likely, low, high);
 }
 
-/* Appends what was predicted, for who wants to know how good that is. */
+/* Appends the prediction, so that the user can compare. */
 static void
 add_predicted(GString *text, const GwPrediction *prediction, GwRange range)
 {
@@ -126,7 +126,7 @@ add_ram(GString *out, const GwReport *report)
 	add_row(out, "RAM", text->str);
 }
 
-/* ", 1.50 GiB while it ran", if it is known. */
+/* Appends ", 1.50 GiB while it ran" if the number is known. */
 static void
 add_amount(GString *text, GwNumber number, char *(*format)(gint64 value), const char *what)
 {
@@ -163,7 +163,7 @@ add_duration(GString *out, const char *label, gint64 us)
 		take_row(out, label, units_format_duration(us));
 }
 
-/* Words of QEMU may have several lines. */
+/* QEMU's text may have several lines. */
 static void
 add_words(GString *out, const char *label, const char *words)
 {
@@ -189,7 +189,7 @@ add_where(GString *out, const GwReport *report)
 	add_row(out, "where", text->str);
 }
 
-/* QEMU's words in a message may have line feeds. */
+/* QEMU's text in a message may have line feeds. */
 static void
 add_message(GString *out, const GwReport *report)
 {
@@ -197,7 +197,7 @@ add_message(GString *out, const GwReport *report)
 	if (report->outcome == GW_OUTCOME_INCOMPATIBLE && report->plan != NULL)
 		message = "nothing was touched"; /* the issues follow one by one */
 	else if (message == NULL)
-		message = "no reason is known";
+		message = "the reason is not known";
 	g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
 	g_autofree char *joined = g_strjoinv("; ", lines);
 	g_string_append_printf(out, "%s: %s\n", gw_outcome_to_string(report->outcome), joined);

@@ -5,7 +5,7 @@
 
 /* A report as text for people. All (transfer full), each ends with a line feed. */
 
-/* A few lines: what became of it, where the guest runs, what to do next. */
+/* A few lines: the outcome, where the guest runs, what to do next. */
 char *report_text_summary(const GwReport *report);
-/* The summary, and then all that is known but the samples and events. */
+/* The summary and all the rest, except the samples and events. */
 char *report_text_full(const GwReport *report);

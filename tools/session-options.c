@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From the words of migrate and check to a session. Every value is looked at before anything is touched;
- * what is wrong ends with exit code 2.
+ * Makes a session from the options of migrate and check. It checks every value before anything is
+ * touched. A wrong value ends with exit code 2.
  */
 #include "tools/session-options.h"
 
@@ -17,31 +17,43 @@
 /* clang-format off */
 const CmdOption session_options[] = {
 	{ "qmp", AT(qmp), "SOCK", "The monitor of the QEMU to move", NULL },
-	{ "vm", AT(vm), "VMFILE", "Its VM file, instead of --qmp", NULL },
+	{ "vm", AT(vm), "VMFILE", "The VM file of that QEMU, instead of --qmp", NULL },
 	{ "to", AT(to), "HOST[:PORT]", "The agent at the destination", NULL },
-	{ "downtime-limit", AT(downtime_limit), "TIME", "Longest pause to allow, as 300ms", NULL },
-	{ "bandwidth", AT(bandwidth), "RATE", "Most to send a second, as 10Gbit or 1GiB", NULL },
-	{ "on-stall", AT(on_stall), "WORD", "When it cannot end: wait, throttle, extend or abort", NULL },
-	{ "timeout", AT(timeout), "TIME", "Give up when pre-copy lasts longer, as 10m", NULL },
-	{ "peer-timeout", AT(peer_timeout), "TIME", "A silent host is a lost one after this (5s)", NULL },
+	{ "downtime-limit", AT(downtime_limit), "TIME",
+	  "The longest pause that is allowed (300ms)", NULL },
+	{ "bandwidth", AT(bandwidth), "RATE",
+	  "The most to send per second, as 10Gbit or 1GiB", NULL },
+	{ "on-stall", AT(on_stall), "WORD",
+	  "If it does not converge: wait, throttle, extend or abort", NULL },
+	{ "timeout", AT(timeout), "TIME", "Give up if pre-copy takes longer, as 10m", NULL },
+	{ "peer-timeout", AT(peer_timeout), "TIME",
+	  "Silence after which the other host counts as lost (5s)", NULL },
 	{ "channels", AT(channels), "N", "Send over N connections at once (multifd)", NULL },
-	{ "transport", AT(transport), "WORD", "direct, or relay: through this program", NULL },
-	{ "account", AT(account), NULL, "Count the stream by device as it passes", NULL },
-	{ "switchover-bandwidth", AT(switchover_bandwidth), "RATE", "What the network gives in the switchover", NULL },
-	{ "capability", AT(capabilities), "NAMES", "Want these migration capabilities of QEMU's", NULL },
-	{ "allow", AT(allow), "CODES", "Let errors of these codes pass as warnings", NULL },
-	{ "bind", AT(bind), "ADDR[=HOST]", "From this address of ours, to that of the agent; repeat it", NULL, TRUE },
-	{ "congestion", AT(congestion), "NAME", "The kernel's congestion control, as cubic or bbr", NULL },
-	{ "send-queue", AT(send_queue), "SIZE", "Most that may wait unsent in a channel (128KiB)", NULL },
-	{ "ask-devices", AT(ask_devices), NULL, "Ask the vGPUs' drivers what is left", NULL },
+	{ "transport", AT(transport), "WORD",
+	  "direct: QEMU gets the socket; relay: through this program", NULL },
+	{ "account", AT(account), NULL, "Count the bytes of each device (with relay)", NULL },
+	{ "switchover-bandwidth", AT(switchover_bandwidth), "RATE",
+	  "The bandwidth of the network in the switchover", NULL },
+	{ "capability", AT(capabilities), "NAMES",
+	  "Switch on these migration capabilities of QEMU", NULL },
+	{ "allow", AT(allow), "CODES", "Treat errors with these codes as warnings", NULL },
+	{ "bind", AT(bind), "ADDR[=HOST]",
+	  "Connect from this local address, to HOST; may be repeated", NULL, TRUE },
+	{ "congestion", AT(congestion), "NAME",
+	  "The kernel's congestion control, as cubic or bbr", NULL },
+	{ "send-queue", AT(send_queue), "SIZE",
+	  "The most unsent bytes in a channel (128KiB)", NULL },
+	{ "ask-devices", AT(ask_devices), NULL, "Ask the vGPUs' drivers how much remains", NULL },
 	{ "paused", AT(paused), NULL, "Leave the guest paused at the destination", NULL },
-	{ "keep-source", AT(keep_source), NULL, "Keep the source's QEMU, stopped, after success", NULL },
-	{ "tls-dir", AT(tls_dir), "DIR", "Encrypt, with the certificates in there", NULL },
+	{ "keep-source", AT(keep_source), NULL,
+	  "Keep the source's QEMU, stopped, after success", NULL },
+	{ "tls-dir", AT(tls_dir), "DIR", "Encrypt, with the certificates of this folder", NULL },
 	{ "tls-hostname", AT(tls_hostname), "NAME",
-	  "What is in the agent's certificate, if not the host in --to", NULL },
-	{ "insecure", AT(insecure), NULL, "Allow plain text off loopback", NULL },
-	{ "hook", AT(hook), "CMD", "Run this at the start of each phase", NULL },
-	{ "state-dir", AT(state_dir), "DIR", "Where the journal is kept", NULL },
+	  "The name in the agent's certificate, if it is not the host in --to", NULL },
+	{ "insecure", AT(insecure), NULL,
+	  "Allow plain text over other networks than loopback", NULL },
+	{ "hook", AT(hook), "CMD", "Run this shell command at the start of each phase", NULL },
+	{ "state-dir", AT(state_dir), "DIR", "The folder of the journal", NULL },
 	{ NULL },
 };
 /* clang-format on */
@@ -89,7 +101,7 @@ parse_downtime(const char *text, gint64 *ret_us, GError **error)
 	if (*ret_us <= MAX_DOWNTIME_LIMIT_US)
 		return TRUE;
 	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-		    "'%s' is more than 2000s, the longest that QEMU takes", text);
+		    "'%s' is more than 2000s, the longest that QEMU accepts", text);
 	return FALSE;
 }
 
@@ -105,7 +117,7 @@ parse_peer_timeout(const char *text, gint64 *ret_us, GError **error)
 	return FALSE;
 }
 
-/* Names of capabilities are QEMU's, and what is not known of them is for the plan to say. */
+/* The capabilities are QEMU's names. The plan reports those that are not known. */
 static int
 apply_words(const SessionOptions *self, GwSession *session)
 {
@@ -115,7 +127,7 @@ apply_words(const SessionOptions *self, GwSession *session)
 	for (guint i = 0; codes[i] != NULL; i++)
 		if (!gw_code_can_be_allowed(codes[i])) {
 			g_autofree char *known = gw_codes_that_can_be_allowed();
-			return cmd_usage("--allow: '%s' is none of %s", codes[i], known);
+			return cmd_usage("--allow: '%s' is not one of %s", codes[i], known);
 		}
 	gw_session_set_allowed(session, (const char *const *)codes);
 	gw_session_set_capabilities(session, (const char *const *)capabilities);

@@ -4,7 +4,7 @@
 #include "engine/gw-session.h"
 #include "tools/cmd.h"
 
-/* What migrate and check are told in the same words. */
+/* The options that migrate and check have in common. */
 typedef struct {
 	char *qmp;
 	char *vm;
@@ -33,14 +33,15 @@ typedef struct {
 	gboolean ask_devices;
 } SessionOptions;
 
-/* The rows for a verb's @more_options; its own struct must begin with a SessionOptions. */
+/* The rows for @more_options of a verb. The struct of that verb must begin with a
+ * SessionOptions. */
 extern const CmdOption session_options[];
 
 /**
  * session_options_apply:
- * @ret_session: (out) (transfer full): made by these options
+ * @ret_session: (out) (transfer full): a new session with these options
  *
- * Returns: 0, or the exit code after the reason was printed
+ * Returns: 0, or the exit code after the error was printed
  */
 int session_options_apply(const SessionOptions *self, GwSession **ret_session);
 
@@ -48,8 +49,8 @@ int session_options_apply(const SessionOptions *self, GwSession **ret_session);
  * monitor_from_options:
  * @vm, @qmp: (nullable): exactly one must be given
  * @ret_path: (out) (transfer full): the monitor's socket
- * @ret_name: (out) (transfer full) (nullable): the VM's name, known from a VM file only
+ * @ret_name: (out) (transfer full) (nullable): the VM's name; only a VM file has it
  *
- * Returns: 0, or the exit code after the reason was printed
+ * Returns: 0, or the exit code after the error was printed
  */
 int monitor_from_options(const char *vm, const char *qmp, char **ret_path, char **ret_name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The account of a migration stream as a table: data in, text out. Rows that have nothing are left out; a column that
- * a row does not tell apart is empty, never 0.
+ * The account of a migration stream as a table: data in, text out. Rows without bytes are left out.
+ * A cell is empty, never 0, if the row does not have that number.
  */
 #include "tools/stream-text.h"
 
@@ -40,7 +40,7 @@ add_total(GString *out, const char *label, gint64 bytes)
 	add_row(out, label, columns);
 }
 
-/* @offset: of a number in GwStreamRam. */
+/* @offset: the offset of a number in GwStreamRam. */
 static void
 add_ram(GString *out, const char *label, const GwStreamRam *ram, gsize offset)
 {
@@ -80,7 +80,7 @@ add_bytes(GString *out, const GwStreamBytes *bytes)
 	add_total(out, "other devices", bytes->other_devices_bytes);
 	add_total(out, "description", bytes->description_bytes);
 	add_total(out, "framing", bytes->framing_bytes);
-	add_total(out, "not told apart", bytes->unparsed_bytes);
+	add_total(out, "not recognized", bytes->unparsed_bytes);
 	add_total(out, "all", bytes->total_bytes);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Words that came from a peer, a guest or a file, made fit for a terminal: an escape sequence there could
- * rewrite what the user has just read. JSON needs none of this, it escapes by itself.
+ * Makes text of a peer, a guest or a file safe for a terminal: an escape sequence in it could
+ * overwrite what the user has just read. JSON does not need this, because it escapes control
+ * characters itself.
  */
 #include "tools/terminal-sanitize.h"
 

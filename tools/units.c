@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sizes, rates and durations: text in, text out. A number must say its unit: "--bandwidth 10" could mean
- * too many things. Decimal units are powers of 1000 and count bits or bytes; binary ones count bytes only.
+ * Sizes, rates and durations: text in, text out. A number must have a unit, because "--bandwidth
+ * 10" could mean too many things. Decimal units are powers of 1000 and count bits or bytes. Binary
+ * units count bytes only.
  */
 #include "tools/units.h"
 
@@ -25,7 +26,7 @@ static const Unit size_units[] = {
 	{ "GiB", 1024.0 * 1024 * 1024 },
 };
 
-/* Beside those of sizes. */
+/* In addition to the units of sizes. */
 static const Unit rate_units[] = {
 	{ "bit", 0.125 },
 	{ "kbit", 1e3 / 8 },
@@ -40,12 +41,13 @@ static const Unit duration_units[] = {
 static gboolean
 bad_value(GError **error, const char *what, const char *text, const char *why)
 {
-	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "'%s' is no %s: %s", text,
+	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "'%s' is not a %s: %s", text,
 		    what, why);
 	return FALSE;
 }
 
-/* The length of "12" or "12.5" at the start of @text; 0 when there is none, or one beyond reason. */
+/* Returns the length of "12" or "12.5" at the start of @text; 0 when there is no number, or a
+ * number of too many digits. */
 static gsize
 number_length(const char *text)
 {
@@ -127,7 +129,8 @@ units_parse_duration(const char *text, gint64 *ret_us, GError **error)
 	return scale("duration", text, unit->factor, ret_us, error);
 }
 
-/* Three significant digits, as far as there is a fraction to cut. */
+/* Prints three significant digits if there is a fraction to cut; a whole number keeps all its
+ * digits. */
 static char *
 format_number(double value, const char *unit)
 {

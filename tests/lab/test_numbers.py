@@ -82,7 +82,7 @@ class Holdup(NumbersCase):
                                             "--progress", "plain")
         self.assertEqual(code, NO_CONVERGENCE, output)
         self.assertIn("gpu0", report["error"]["message"])
-        self.assertIn("held up by gpu0", output)
+        self.assertIn("bottleneck gpu0", output)
         self.assert_stayed()
 
     def test_ends_within_the_maximum(self):

@@ -202,7 +202,7 @@ unknown_mode_is_refused(void)
 	g_autoptr(GError) error = NULL;
 	CU_ASSERT_PTR_NULL(progress_view_new("fancy", stdout, &error));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(error);
-	CU_ASSERT_STRING_EQUAL(error->message, "--progress: 'fancy' is not known: say auto, bar, "
+	CU_ASSERT_STRING_EQUAL(error->message, "--progress: 'fancy' is unknown: use auto, bar, "
 					       "plain or none");
 }
 

@@ -102,9 +102,9 @@ one_is_made_and_removed(void)
 	g_auto(Said) list = run(fake, "list");
 	CU_ASSERT_PTR_NOT_NULL(strstr(list.out, UUID "  gwvgpu0  gwvgpu-big  256 MiB"));
 	check(fake, "remove " UUID, 0, "", "");
-	check(fake, "remove " UUID, 0, "", "there was no vGPU");
+	check(fake, "remove " UUID, 0, "", "there is no vGPU");
 	check(fake, "remove --json " UUID, 0, "{\"removed\": false}\n", "");
-	check(fake, "list", 0, "there are no vGPUs on this host\n", "");
+	check(fake, "list", 0, "this host has no vGPUs\n", "");
 }
 
 /* Nobody serves the tree: a file takes the write, and nothing happens. */
@@ -121,21 +121,21 @@ wrong_usage_is_told(void)
 {
 	static const char *const rows[][2] = {
 		{ "", "is missing" },
-		{ "frob", "'frob' is none of types, list, create, remove" },
+		{ "frob", "'frob' is not one of types, list, create, remove" },
 		{ "types x", "'x' is one argument too many" },
 		{ "list x y", "'y' is one argument too many" },
 		{ "create", "create: TYPE is missing" },
 		{ "remove", "remove: UUID is missing" },
 		{ "remove x", "'x' is neither a UUID nor a PCI address" },
-		{ "create x --uuid 1", "--uuid '1' is no UUID" },
-		{ "list --uuid 1", "--parent and --uuid go with 'create' only" },
-		{ "create x --timeout 1s", "--timeout goes with 'remove' only" },
+		{ "create x --uuid 1", "--uuid '1' is not a UUID" },
+		{ "list --uuid 1", "--parent and --uuid are options of 'create' only" },
+		{ "create x --timeout 1s", "--timeout is an option of 'remove' only" },
 		{ "remove " UUID " --timeout soon", "--timeout: " },
 	};
 	g_autoptr(FakeSysfs) fake = fake_sysfs_new();
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
 		check(fake, rows[i][0], 2, "", rows[i][1]);
-	check(fake, "types", 0, "no vGPUs can be made on this host\n", "");
+	check(fake, "types", 0, "this host cannot make vGPUs\n", "");
 	check(fake, "create x", 1, "", "nothing on this host makes vGPUs");
 }
 

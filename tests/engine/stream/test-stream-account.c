@@ -189,7 +189,7 @@ test_program(void)
 	g_autofree char *main = g_build_filename(folder, "main", NULL);
 	g_autofree char *from_stdin = g_strdup_printf("- <%s", main);
 	g_autofree char *missing = g_build_filename(folder, "missing", NULL);
-	check_run(folder, 1, "no file in it");
+	check_run(folder, 1, "the folder has no files");
 	write_channels(folder, 0);
 	int code;
 	g_autofree char *text = run(folder, &code);
