@@ -76,8 +76,8 @@ gboolean
 agent_run_hook(AgentRun *self, const char *phase, GError **error)
 {
 	recorder_phase(self->recorder, phase);
-	return hook_run(self->config->hook, phase, self->vm_name, "destination", HOOK_TIMEOUT_MS,
-			error);
+	return hook_run(self->config->hook, phase, self->vm_name, side_to_string(SIDE_DESTINATION),
+			HOOK_TIMEOUT_MS, error);
 }
 
 void

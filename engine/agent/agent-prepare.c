@@ -40,7 +40,7 @@ on_qemu_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp_u
 		vgpu_watch_event(&self->commit.watch, data);
 	if (!g_strv_contains(forwarded_events, name))
 		return;
-	recorder_event(self->recorder, "destination", name, data, timestamp_us);
+	recorder_event(self->recorder, side_to_string(SIDE_DESTINATION), name, data, timestamp_us);
 	JsonObject *fields = json_object_new();
 	json_object_set_string_member(fields, "name", name);
 	json_object_set_int_member(fields, "timestamp_us", timestamp_us);
@@ -71,7 +71,7 @@ attach(AgentRun *self, GError **error)
 {
 	const char *path =
 		self->start.vm != NULL ? self->start.vm->qmp_path : self->config->qmp_path;
-	self->qemu = qemu_attach(path, "destination", self->stop, error);
+	self->qemu = qemu_attach(path, side_to_string(SIDE_DESTINATION), self->stop, error);
 	if (self->qemu == NULL)
 		return FALSE;
 	qemu_set_event_func(self->qemu, on_qemu_event, self);

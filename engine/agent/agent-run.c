@@ -261,7 +261,7 @@ report_place(AgentRun *self, const GError *left)
 		self->error != NULL ? self->error : control_conn_get_error(self->conn);
 	report->error_code = error != NULL ? gw_error_code(error) : GW_ERROR_FAILED;
 	report->error_message = g_strdup(error != NULL ? error->message : "the source gave up");
-	report->error_host = g_strdup("destination");
+	report->error_host = g_strdup(side_to_string(SIDE_DESTINATION));
 	report->error_phase = g_strdup(recorder_get_phase(self->recorder));
 	report->left_over = left != NULL ? g_strdup(left->message) : NULL;
 	report->vm_runs_on = may_run(left) ? GW_PLACE_UNKNOWN : GW_PLACE_SOURCE;

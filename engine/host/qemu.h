@@ -15,7 +15,7 @@ typedef void (*QemuEventFunc)(Qemu *qemu, const char *name, JsonObject *data, gi
 			      gpointer data_);
 
 struct Qemu {
-	const char *host; /* "source" or "destination": the prefix of every error */
+	const char *host; /* of side_to_string(), or "this host": the prefix of every error */
 	char *qmp_path;
 	QmpClient *qmp;
 	Process process; /* not known where it cannot be proven: see qemu-process.h */

@@ -186,7 +186,7 @@ run(const GwDirtyRateOptions *options, GCancellable *cancellable, GError **error
 	g_auto(PrivateContext) context = private_context_push();
 	g_auto(DirtyRateRun) self = { .result = dirty_rate_new() };
 	gint64 began_us = g_get_monotonic_time();
-	self.qemu = qemu_attach(options->qmp_path, "source", cancellable, error);
+	self.qemu = qemu_attach(options->qmp_path, side_to_string(SIDE_SOURCE), cancellable, error);
 	if (self.qemu == NULL || !check_idle(&self, error))
 		return NULL;
 	self.survey = survey_take(self.qemu, error);

@@ -51,7 +51,7 @@ allowable_apply(Negotiation *self)
 	}
 	for (guint i = 0; codes != NULL && codes[i] != NULL; i++)
 		if (!gw_code_can_be_allowed(codes[i]))
-			negotiation_error(self, "not-allowable", "both", codes[i],
+			negotiation_error(self, "not-allowable", SIDES_BOTH, codes[i],
 					  "fix what is wrong instead",
 					  "errors of code '%s' cannot be allowed", codes[i]);
 }

@@ -212,7 +212,7 @@ tell_missing(Negotiation *self, const Capability *row)
 	for (guint host = 0; host < N_SIDES; host++)
 		if ((row->hosts & (1u << host)) != 0 &&
 		    !negotiation_has_word(self->surveys[host]->capabilities, row->name))
-			negotiation_error(self, "capability", side_to_string(host), row->name,
+			negotiation_error(self, "capability", sides_of(host), row->name,
 					  row->kind == KIND_NEEDED
 						  ? "use QEMU 4.0 or later"
 						  : "use a newer QEMU, or do without it",
@@ -225,7 +225,7 @@ tell_unwanted(Negotiation *self, const Capability *row, const char *reason)
 {
 	if (!negotiation_is_asked(self, row->name))
 		return;
-	negotiation_error(self, "capability-conflict", "both", row->name, "do without it",
+	negotiation_error(self, "capability-conflict", SIDES_BOTH, row->name, "do without it",
 			  "this capability was asked for and cannot be had: %s", reason);
 }
 
@@ -287,7 +287,7 @@ check_asked_names(Negotiation *self)
 	for (guint i = 0; asked != NULL && asked[i] != NULL; i++)
 		if (find_row(asked[i]) == NULL)
 			negotiation_error(
-				self, "capability-unknown", "both", asked[i],
+				self, "capability-unknown", SIDES_BOTH, asked[i],
 				"see 'godwit migrate --help' for those that can be asked for",
 				"this capability was asked for and is not known here");
 }
@@ -309,7 +309,7 @@ capability_check_refused(Negotiation *self)
 			if (table[i].kind == KIND_REFUSED &&
 			    negotiation_has_word(self->surveys[host]->capabilities_on,
 						 table[i].name))
-				negotiation_error(self, "refused-capability", side_to_string(host),
+				negotiation_error(self, "refused-capability", sides_of(host),
 						  table[i].name,
 						  "switch it off with migrate-set-capabilities",
 						  "this capability is switched on: %s",

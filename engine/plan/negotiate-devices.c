@@ -119,7 +119,7 @@ tell_alone(Negotiation *self, const DeviceList *source, const DeviceList *destin
 		if (source->partners[i] != NULL || is_vgpu(device) || is_told_of(source, device))
 			continue;
 		g_autofree char *subject = describe(device);
-		negotiation_error(self, "device-missing", "destination", subject,
+		negotiation_error(self, "device-missing", SIDES_DESTINATION, subject,
 				  "give the QEMU there the same device in the same place",
 				  "it has no such device at %s", device->path);
 	}
@@ -129,7 +129,7 @@ tell_alone(Negotiation *self, const DeviceList *source, const DeviceList *destin
 		    is_told_of(destination, device))
 			continue;
 		g_autofree char *subject = describe(device);
-		negotiation_error(self, "device-extra", "destination", subject,
+		negotiation_error(self, "device-extra", SIDES_DESTINATION, subject,
 				  "take the device away from the QEMU there",
 				  "it has a device at %s that the source has not: the guest would "
 				  "find it as after a reset",
@@ -142,13 +142,13 @@ tell_other(Negotiation *self, const GwDevice *ours, const GwDevice *theirs)
 {
 	g_autofree char *subject = describe(ours);
 	if (strcmp(ours->type, theirs->type) != 0)
-		negotiation_error(self, "device-type", "both", subject,
+		negotiation_error(self, "device-type", SIDES_BOTH, subject,
 				  "give both QEMUs the same device in that place",
 				  "at %s there is '%s' at the source and '%s' at the destination",
 				  ours->path, ours->type, theirs->type);
 	else
 		negotiation_error(
-			self, "device-moved", "both", subject,
+			self, "device-moved", SIDES_BOTH, subject,
 			"give the device the same bus= and addr= (or port=) on both hosts",
 			"it is at %s at the source and at %s at the destination", ours->path,
 			theirs->path);
@@ -275,13 +275,13 @@ compare_properties(Negotiation *self, const GwDevice *ours, const GwDevice *thei
 		if (!differs(self, ours, property, other))
 			continue;
 		if (is_chosen(ours))
-			negotiation_error(self, "device-property", "both", subject,
+			negotiation_error(self, "device-property", SIDES_BOTH, subject,
 					  "give the device the same properties on both hosts",
 					  "at %s its property '%s' is '%s' at the source and '%s' "
 					  "at the destination",
 					  ours->path, property->name, property->value, other);
 		else
-			negotiation_warning(self, "device-property", "both", subject,
+			negotiation_warning(self, "device-property", SIDES_BOTH, subject,
 					    "look whether both QEMUs have the same -machine and "
 					    "-global",
 					    "its property '%s' is '%s' at the source and '%s' at "
@@ -312,7 +312,7 @@ check_devices(Negotiation *self)
 	const GPtrArray *theirs = negotiation_destination(self)->devices;
 	if (ours == NULL || theirs == NULL) {
 		negotiation_warning(self, "devices-unknown",
-				    side_to_string(ours == NULL ? SIDE_SOURCE : SIDE_DESTINATION),
+				    sides_of(ours == NULL ? SIDE_SOURCE : SIDE_DESTINATION),
 				    "devices", "compare the two command lines by hand",
 				    "QEMU does not tell of its devices, so they were not compared");
 		return;

@@ -49,7 +49,7 @@ tell_missing(Negotiation *self, const GwDisk *disk)
 	gboolean is_known_device = has_device(negotiation_source(self), disk->device);
 	if (is_known_device && !has_device(negotiation_destination(self), disk->device))
 		return;
-	negotiation_error(self, "disk-missing", "destination", disk->device,
+	negotiation_error(self, "disk-missing", SIDES_DESTINATION, disk->device,
 			  "give the QEMU there the same drive for that device",
 			  "the device has no disk in it there; at the source it has '%s'",
 			  disk->file);
@@ -72,7 +72,7 @@ check_contents(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
 {
 	gboolean sizes_are_known = ours->size_bytes >= 0 && theirs->size_bytes >= 0;
 	if (sizes_are_known && ours->size_bytes != theirs->size_bytes)
-		negotiation_error(self, "disk-size", "both", ours->device,
+		negotiation_error(self, "disk-size", SIDES_BOTH, ours->device,
 				  "give both QEMUs the same disk",
 				  "the disk has %" G_GINT64_FORMAT
 				  " bytes at the source and %" G_GINT64_FORMAT
@@ -80,7 +80,7 @@ check_contents(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
 				  ours->size_bytes, theirs->size_bytes, theirs->file);
 	else if (!ours->read_only && ours->identity != NULL && theirs->identity != NULL &&
 		 !is_same_file(ours->identity, theirs->identity))
-		negotiation_error(self, "disk-not-shared", "destination", ours->device,
+		negotiation_error(self, "disk-not-shared", SIDES_DESTINATION, ours->device,
 				  "put the disk where both hosts have it; if it is copied by other "
 				  "means, allow this",
 				  "'%s' there is another file than '%s' at the source",
@@ -91,14 +91,14 @@ static void
 check_access(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
 {
 	if (ours->read_only != theirs->read_only)
-		negotiation_error(self, "disk-read-only", "both", ours->device,
+		negotiation_error(self, "disk-read-only", SIDES_BOTH, ours->device,
 				  "give both QEMUs the disk in the same way",
 				  "the disk is %s at the source and %s at the destination",
 				  ours->read_only ? "read-only" : "writable",
 				  theirs->read_only ? "read-only" : "writable");
 	if (ours->format != NULL && theirs->format != NULL &&
 	    strcmp(ours->format, theirs->format) != 0)
-		negotiation_error(self, "disk-format", "both", ours->device,
+		negotiation_error(self, "disk-format", SIDES_BOTH, ours->device,
 				  "give both QEMUs the same format= for the disk",
 				  "the disk is opened as '%s' at the source and as '%s' at the "
 				  "destination",
@@ -133,7 +133,7 @@ check_extra_disks(Negotiation *self)
 		if (find_partner(theirs, ours, i) != NULL ||
 		    !has_device(negotiation_source(self), disk->device))
 			continue;
-		negotiation_error(self, "disk-extra", "destination", disk->device,
+		negotiation_error(self, "disk-extra", SIDES_DESTINATION, disk->device,
 				  "take the drive's contents away from the QEMU there",
 				  "the device has '%s' in it there, and nothing at the source",
 				  disk->file);

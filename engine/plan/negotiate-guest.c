@@ -13,7 +13,7 @@ check_start(Negotiation *self)
 {
 	const GwSurvey *destination = negotiation_destination(self);
 	if (destination->absent_reason != NULL)
-		negotiation_error(self, "destination-start", "destination", "QEMU",
+		negotiation_error(self, "destination-start", SIDES_DESTINATION, "QEMU",
 				  "mend the VM file there: QEMU must start with it",
 				  "QEMU does not start: %s", destination->absent_reason);
 }
@@ -54,7 +54,8 @@ check_stopped_guest(Negotiation *self, const char *state)
 		text = states[i].text;
 		remedy = states[i].remedy;
 	}
-	negotiation_error(self, "run-state", "source", "guest", remedy, "%s ('%s')", text, state);
+	negotiation_error(self, "run-state", SIDES_SOURCE, "guest", remedy, "%s ('%s')", text,
+			  state);
 }
 
 /* A guest whose vCPUs execute can go whatever QEMU calls it. */
@@ -66,7 +67,7 @@ check_source_state(Negotiation *self)
 	if (source->running || source->run_state == NULL)
 		return;
 	if (g_strv_contains(paused, source->run_state))
-		negotiation_warning(self, "paused", "source", "guest",
+		negotiation_warning(self, "paused", SIDES_SOURCE, "guest",
 				    "'cont' it first if it is to run there",
 				    "it is paused, and will be paused at the destination");
 	else
@@ -80,7 +81,7 @@ check_source_idle(Negotiation *self)
 	const char *status = negotiation_source(self)->migrate_status;
 	if (status == NULL || g_strv_contains(idle, status))
 		return;
-	negotiation_error(self, "migrating", "source", "guest",
+	negotiation_error(self, "migrating", SIDES_SOURCE, "guest",
 			  "wait until that migration has ended, or cancel it",
 			  "another migration of it is under way ('%s')", status);
 }
@@ -92,13 +93,13 @@ check_blocked_reasons(Negotiation *self)
 		const GStrv reasons = self->surveys[host]->blocked_reasons;
 		for (guint i = 0; reasons != NULL && reasons[i] != NULL; i++) {
 			if (host == SIDE_SOURCE)
-				negotiation_error(self, "blocked", "source", "guest",
+				negotiation_error(self, "blocked", SIDES_SOURCE, "guest",
 						  "take the device or feature that QEMU names away "
 						  "from the VM",
 						  "QEMU would not migrate it: %s", reasons[i]);
 			else
-				negotiation_warning(self, "blocked-there", "destination", "guest",
-						    NULL,
+				negotiation_warning(self, "blocked-there", SIDES_DESTINATION,
+						    "guest", NULL,
 						    "it could not be migrated on from there: %s",
 						    reasons[i]);
 		}
@@ -111,7 +112,7 @@ check_jobs(Negotiation *self)
 {
 	const GStrv jobs = negotiation_source(self)->jobs;
 	for (guint i = 0; jobs != NULL && jobs[i] != NULL; i++)
-		negotiation_error(self, "job", "source", jobs[i],
+		negotiation_error(self, "job", SIDES_SOURCE, jobs[i],
 				  "wait for its end, or cancel it (job-cancel)",
 				  "a job is at work on the guest's disks");
 }
@@ -122,7 +123,7 @@ negotiation_check_destination_state(Negotiation *self)
 	const char *state = negotiation_destination(self)->run_state;
 	if (g_strcmp0(state, "inmigrate") == 0)
 		return;
-	negotiation_error(self, "not-incoming", "destination", "QEMU",
+	negotiation_error(self, "not-incoming", SIDES_DESTINATION, "QEMU",
 			  "start it with -incoming defer",
 			  "the QEMU that shall receive is '%s', not 'inmigrate'",
 			  state != NULL ? state : "in an unknown state");
@@ -137,7 +138,7 @@ check_no_shutdown(Negotiation *self)
 	GwTristate theirs = negotiation_destination(self)->no_shutdown;
 	if (ours == GW_TRISTATE_UNKNOWN || theirs == GW_TRISTATE_UNKNOWN || ours == theirs)
 		return;
-	negotiation_warning(self, "no-shutdown", "both", "QEMU",
+	negotiation_warning(self, "no-shutdown", SIDES_BOTH, "QEMU",
 			    "start both with -no-shutdown, or both without",
 			    "when the guest shuts down QEMU %s at the source and %s at the "
 			    "destination",

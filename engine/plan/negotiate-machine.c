@@ -42,7 +42,7 @@ check_machine_properties(Negotiation *self)
 		/* How many there are now, and could be, is told by the vCPUs themselves. */
 		if (is_topology && strcmp(property->name, "smp.cpus") == 0)
 			continue;
-		negotiation_error(self, is_topology ? "topology" : "machine-property", "both",
+		negotiation_error(self, is_topology ? "topology" : "machine-property", SIDES_BOTH,
 				  property->name,
 				  is_topology ? "give both QEMUs the same -smp"
 					      : "give both QEMUs the same -machine",
@@ -67,7 +67,7 @@ check_memory(Negotiation *self)
 	guint64 theirs = negotiation_destination(self)->ram_bytes;
 	if (ours == theirs)
 		return;
-	negotiation_error(self, "ram-size", "both", "RAM", "give both QEMUs the same -m",
+	negotiation_error(self, "ram-size", SIDES_BOTH, "RAM", "give both QEMUs the same -m",
 			  "it has %" G_GUINT64_FORMAT " bytes at the source and %" G_GUINT64_FORMAT
 			  " bytes at the destination",
 			  ours, theirs);
@@ -117,13 +117,13 @@ static void
 check_block(Negotiation *self, const GwRamBlock *ours, const GwRamBlock *theirs)
 {
 	if (theirs == NULL && !is_of_device(ours)) {
-		negotiation_error(self, "ram-block", "destination", ours->name,
+		negotiation_error(self, "ram-block", SIDES_DESTINATION, ours->name,
 				  "give both QEMUs the same memory backends, ids included",
 				  "it has no memory block of this name (%" G_GUINT64_FORMAT
 				  " bytes)",
 				  ours->used_bytes);
 	} else if (theirs != NULL && !fits(ours, theirs)) {
-		negotiation_error(self, "ram-block", "both", ours->name,
+		negotiation_error(self, "ram-block", SIDES_BOTH, ours->name,
 				  is_of_device(ours)
 					  ? "give both QEMUs the same firmware files and sizes"
 					  : "give both QEMUs the same memory backends",
@@ -159,7 +159,8 @@ compare_node(Negotiation *self, const GwProperty *size)
 	const char *theirs = gw_property_list_get(negotiation_destination(self)->numa, size->name);
 	if (!g_str_has_suffix(size->name, " size") || g_strcmp0(size->value, theirs) == 0)
 		return;
-	negotiation_error(self, "topology", "both", size->name, "give both QEMUs the same -numa",
+	negotiation_error(self, "topology", SIDES_BOTH, size->name,
+			  "give both QEMUs the same -numa",
 			  "it is '%s' at the source and '%s' at the destination", size->value,
 			  theirs != NULL ? theirs : "none");
 }
@@ -186,7 +187,7 @@ check_numa(Negotiation *self)
 	guint n_ours = count_nodes(ours);
 	guint n_theirs = count_nodes(theirs);
 	if (n_ours != n_theirs)
-		negotiation_error(self, "topology", "both", "NUMA",
+		negotiation_error(self, "topology", SIDES_BOTH, "NUMA",
 				  "give both QEMUs the same -numa",
 				  "the guest's memory is in %u nodes at the source and in %u at "
 				  "the destination",
@@ -207,13 +208,13 @@ check_memory_devices(Negotiation *self)
 			const GwProperty *ours = g_ptr_array_index(lists[host], i);
 			const char *theirs = gw_property_list_get(lists[1 - host], ours->name);
 			if (theirs == NULL)
-				negotiation_error(self, "memory-device", side_to_string(1 - host),
+				negotiation_error(self, "memory-device", sides_of(1 - host),
 						  ours->name,
 						  "give both QEMUs the same memory modules",
 						  "it has no memory module '%s' (%s)", ours->name,
 						  ours->value);
 			else if (host == 0 && strcmp(ours->value, theirs) != 0)
-				negotiation_error(self, "memory-device", "both", ours->name,
+				negotiation_error(self, "memory-device", SIDES_BOTH, ours->name,
 						  "give both QEMUs the same memory modules",
 						  "it is '%s' at the source and '%s' at the "
 						  "destination",
@@ -232,7 +233,7 @@ check_free_memory(Negotiation *self)
 	guint64 room = destination->host->memory_available_bytes + destination->resident_bytes;
 	if (room >= needed)
 		return;
-	negotiation_error(self, "memory", "destination", "host",
+	negotiation_error(self, "memory", SIDES_DESTINATION, "host",
 			  "end something there, or move the guest to another host",
 			  "the guest's RAM is %.1f GiB, and %.1f GiB are free there",
 			  (double)needed / (double)GIB, (double)room / (double)GIB);
@@ -246,7 +247,8 @@ check_vcpus(Negotiation *self)
 	guint ours = negotiation_source(self)->vcpus;
 	guint theirs = negotiation_destination(self)->vcpus;
 	if (ours != theirs)
-		negotiation_error(self, "vcpus", "both", "vCPUs", "give both QEMUs the same -smp",
+		negotiation_error(self, "vcpus", SIDES_BOTH, "vCPUs",
+				  "give both QEMUs the same -smp",
 				  "there are %u at the source and %u at the destination", ours,
 				  theirs);
 }
@@ -278,7 +280,7 @@ check_topology(Negotiation *self)
 		if (theirs == NULL || same_place(vcpu->value, theirs))
 			continue;
 		g_autofree char *subject = g_strconcat("vCPU ", vcpu->name, NULL);
-		negotiation_error(self, "topology", "both", subject,
+		negotiation_error(self, "topology", SIDES_BOTH, subject,
 				  "give both QEMUs the same -smp and -numa",
 				  "its place is '%s' at the source and '%s' at the destination",
 				  vcpu->value, theirs);
@@ -347,12 +349,12 @@ check_cpu_features(Negotiation *self)
 	g_autofree char *missing = bits_only_in(ours, theirs);
 	g_autofree char *more = bits_only_in(theirs, ours);
 	if (*missing != '\0')
-		negotiation_error(self, "cpu-features", "destination", "CPU",
+		negotiation_error(self, "cpu-features", SIDES_DESTINATION, "CPU",
 				  "use a CPU model that both hosts have in full, on both",
 				  "the guest may use what its CPU would not have there: %s",
 				  missing);
 	if (*more != '\0')
-		negotiation_warning(self, "cpu-features-more", "destination", "CPU",
+		negotiation_warning(self, "cpu-features-more", SIDES_DESTINATION, "CPU",
 				    "use a CPU model that both hosts have in full, on both",
 				    "the guest's CPU would have there what it has not now: %s",
 				    more);
@@ -379,7 +381,7 @@ check_cpu_properties(Negotiation *self)
 		if (theirs == NULL || strcmp(property->value, theirs) == 0 ||
 		    is_told_elsewhere(self, property->name))
 			continue;
-		negotiation_error(self, "cpu-property", "both", property->name,
+		negotiation_error(self, "cpu-property", SIDES_BOTH, property->name,
 				  "give both QEMUs the same -cpu",
 				  "it is '%s' at the source and '%s' at the destination",
 				  property->value, theirs);
@@ -400,7 +402,7 @@ check_clock(Negotiation *self)
 	if (ours == NULL || theirs == NULL || !is_promised)
 		return;
 	if (strcmp(ours, theirs) != 0 || strcmp(ours, "0") == 0)
-		negotiation_error(self, "clock", "both", "TSC",
+		negotiation_error(self, "clock", SIDES_BOTH, "TSC",
 				  "give both QEMUs the same -cpu ...,tsc-frequency=",
 				  "the guest relies on an invariant TSC (invtsc), whose frequency "
 				  "is %s Hz at the source and %s Hz at the destination (0: the "
@@ -415,7 +417,7 @@ check_arch(Negotiation *self)
 		const GwHostSurvey *survey = self->surveys[host]->host;
 		if (survey == NULL || survey->arch == NULL || strcmp(survey->arch, "x86_64") == 0)
 			continue;
-		negotiation_error(self, "host-arch", side_to_string(host), "host",
+		negotiation_error(self, "host-arch", sides_of(host), "host",
 				  "use hosts of the x86-64 architecture",
 				  "vGPUs are migrated between x86-64 hosts only, and it is '%s'",
 				  survey->arch);

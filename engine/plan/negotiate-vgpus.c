@@ -48,7 +48,8 @@ add_issues(GPtrArray *issues, const GPtrArray *found, const char *ours, const ch
 {
 	for (guint i = 0; i < found->len; i++) {
 		const VfioIssue *issue = g_ptr_array_index(found, i);
-		gboolean at_theirs = strcmp(issue->host, "destination") == 0 && theirs != NULL;
+		gboolean at_theirs = strcmp(issue->host, side_to_string(SIDE_DESTINATION)) == 0 &&
+				     theirs != NULL;
 		g_ptr_array_add(issues,
 				gw_issue_new(issue->severity == VFIO_SEVERITY_ERROR
 						     ? GW_SEVERITY_ERROR
@@ -69,13 +70,14 @@ compare_pair(const GwVgpu *source, const GwVgpu *destination, GPtrArray *issues)
 }
 
 static void
-check_among(const GPtrArray *vgpus, const char *where, GPtrArray *issues)
+check_among(const GPtrArray *vgpus, Side side, GPtrArray *issues)
 {
 	for (guint i = 0; i < vgpus->len; i++) {
-		VfioSide side;
-		fill_side(&side, g_ptr_array_index(vgpus, i));
-		g_autoptr(GPtrArray) found = vfio_compat_check_among(&side, vgpus->len, where);
-		add_issues(issues, found, side.id, side.id);
+		VfioSide vgpu;
+		fill_side(&vgpu, g_ptr_array_index(vgpus, i));
+		g_autoptr(GPtrArray) found =
+			vfio_compat_check_among(&vgpu, vgpus->len, side_to_string(side));
+		add_issues(issues, found, vgpu.id, vgpu.id);
 	}
 }
 
@@ -91,8 +93,8 @@ add_moved(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issu
 			g_strdup_printf("it is at %s in the guest, where the source has no vGPU",
 					vgpu->guest_path);
 		g_ptr_array_add(issues,
-				gw_issue_new(GW_SEVERITY_ERROR, "vgpu-address", "destination",
-					     name_of(vgpu), text,
+				gw_issue_new(GW_SEVERITY_ERROR, "vgpu-address",
+					     side_to_string(SIDE_DESTINATION), name_of(vgpu), text,
 					     "give each vfio-pci device the bus= and addr= that "
 					     "it has at the source"));
 	}
@@ -107,8 +109,8 @@ warn_of_unwatched(const GPtrArray *destination, GPtrArray *issues)
 			g_ptr_array_add(
 				issues,
 				gw_issue_new(
-					GW_SEVERITY_WARNING, "vgpu-unwatched", "destination",
-					name_of(vgpu),
+					GW_SEVERITY_WARNING, "vgpu-unwatched",
+					side_to_string(SIDE_DESTINATION), name_of(vgpu),
 					"if its driver refused the state at the last moment "
 					"nobody would notice: QEMU's standard error cannot be "
 					"read here, and its events do not tell",
@@ -128,7 +130,8 @@ compare_lists(const GPtrArray *source, const GPtrArray *destination, GPtrArray *
 	if (pairing == VGPU_PAIR_UNKNOWN) {
 		g_ptr_array_add(
 			issues,
-			gw_issue_new(GW_SEVERITY_ERROR, "vgpu-names", "destination", "vGPUs",
+			gw_issue_new(GW_SEVERITY_ERROR, "vgpu-names",
+				     side_to_string(SIDE_DESTINATION), "vGPUs",
 				     "nothing tells which of the vGPUs, of different types, is "
 				     "which: QEMU's ids of them are not the same on both hosts",
 				     "give each vfio-pci device the same id= on both hosts"));
@@ -149,14 +152,15 @@ vgpu_compare(const GPtrArray *source, const GPtrArray *destination, GPtrArray *i
 		g_autofree char *text = g_strdup_printf(
 			"the number of vGPUs is %u at the source and %u at the destination",
 			source->len, destination->len);
-		g_ptr_array_add(issues, gw_issue_new(GW_SEVERITY_ERROR, "vgpu-count", "destination",
-						     "vGPUs", text,
-						     "give its QEMU the devices of the source's"));
+		g_ptr_array_add(issues,
+				gw_issue_new(GW_SEVERITY_ERROR, "vgpu-count",
+					     side_to_string(SIDE_DESTINATION), "vGPUs", text,
+					     "give its QEMU the devices of the source's"));
 		return;
 	}
 	compare_lists(source, destination, issues);
-	check_among(source, "source", issues);
-	check_among(destination, "destination", issues);
+	check_among(source, SIDE_SOURCE, issues);
+	check_among(destination, SIDE_DESTINATION, issues);
 	warn_of_unwatched(destination, issues);
 }
 
@@ -197,7 +201,7 @@ check_vfio_migration(Negotiation *self)
 	for (guint host = 0; host < N_SIDES; host++)
 		if (negotiation_has_vgpus(self) && !self->surveys[host]->is_absent &&
 		    !self->surveys[host]->has_vfio_migration)
-			negotiation_error(self, "vfio-migration", side_to_string(host), "QEMU",
+			negotiation_error(self, "vfio-migration", sides_of(host), "QEMU",
 					  "use QEMU 8.1 or later",
 					  "this QEMU's vfio-pci cannot migrate (it has no "
 					  "'enable-migration')");
@@ -210,7 +214,7 @@ check_viommus(Negotiation *self)
 		const GStrv viommus = self->surveys[host]->viommus;
 		for (guint i = 0; viommus != NULL && viommus[i] != NULL; i++)
 			negotiation_error(
-				self, "viommu", side_to_string(host), viommus[i],
+				self, "viommu", sides_of(host), viommus[i],
 				"take the virtual IOMMU away from the VM",
 				"a vGPU does not migrate together with a virtual IOMMU ('%s')",
 				viommus[i]);
@@ -226,7 +230,7 @@ check_unproven(Negotiation *self)
 		return;
 	for (guint i = 0; vgpus != NULL && i < vgpus->len; i++) {
 		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
-		negotiation_warning(self, "vgpu-unproven", "destination",
+		negotiation_warning(self, "vgpu-unproven", SIDES_DESTINATION,
 				    vgpu->name != NULL ? vgpu->name : vgpu->id,
 				    "say --keep-source, and end the source's QEMU when the guest "
 				    "runs there",

@@ -25,15 +25,15 @@ check_transport(Negotiation *self, const TransportKind *able)
 	g_autofree char *or_one = g_strconcat(remedy, ", or one channel", NULL);
 	g_autofree char *or_unseen = g_strconcat(remedy, ", or do without accounting", NULL);
 	if (transport == NULL) {
-		negotiation_error(self, "transport", "both", "transport", remedy,
+		negotiation_error(self, "transport", SIDES_BOTH, "transport", remedy,
 				  "there is no '%s' here", plan->transport);
 		return;
 	}
 	if (plan->channels > 1 && !transport->carries_many)
-		negotiation_error(self, "transport", "both", "transport", or_one,
+		negotiation_error(self, "transport", SIDES_BOTH, "transport", or_one,
 				  "'%s' has one channel, not %u", plan->transport, plan->channels);
 	if (self->policy->account && !transport->sees_bytes)
-		negotiation_error(self, "transport", "both", "transport", or_unseen,
+		negotiation_error(self, "transport", SIDES_BOTH, "transport", or_unseen,
 				  "'%s' does not see the stream, so it cannot be accounted",
 				  plan->transport);
 }
@@ -129,13 +129,14 @@ check_settings_of_peer(Negotiation *self, const GwPlan *plan)
 		if (capability->at_destination && (!capability_may_be_on(name, SIDE_DESTINATION) ||
 						   !negotiation_has_word(own->capabilities, name)))
 			negotiation_error(
-				self, "capability", "destination", name, NULL,
+				self, "capability", SIDES_DESTINATION, name, NULL,
 				"the plan asks for this capability, which cannot be had here");
 	}
 	for (guint i = 0; i < plan->parameters->len; i++) {
 		const GwPlanParameter *parameter = g_ptr_array_index(plan->parameters, i);
 		if (parameter->at_destination && !parameter_is_acceptable(parameter))
-			negotiation_error(self, "parameter", "destination", parameter->name, NULL,
+			negotiation_error(self, "parameter", SIDES_DESTINATION, parameter->name,
+					  NULL,
 					  "the plan sets this parameter to what it cannot be here");
 	}
 }
@@ -150,7 +151,7 @@ negotiate_check_destination(const GwPlan *plan, const GwSurvey *survey, GError *
 	check_settings_of_peer(&self, plan);
 	const TransportKind *transport = transport_kind_find(plan->transport);
 	if (transport == NULL || (plan->channels > 1 && !transport->carries_many))
-		negotiation_error(&self, "transport", "destination", "channels", NULL,
+		negotiation_error(&self, "transport", SIDES_DESTINATION, "channels", NULL,
 				  "the plan asks for %u channels by '%s', which this agent has "
 				  "not got",
 				  plan->channels, plan->transport);

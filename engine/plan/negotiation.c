@@ -8,33 +8,34 @@
 
 /* @text: (transfer full) */
 static void
-take_issue(Negotiation *self, GwSeverity severity, const char *code, const char *host,
+take_issue(Negotiation *self, GwSeverity severity, const char *code, Sides hosts,
 	   const char *subject, const char *remedy, char *text)
 {
 	if (self->plan->issues->len < MAX_ISSUES)
 		g_ptr_array_add(self->plan->issues,
-				gw_issue_new(severity, code, host, subject, text, remedy));
+				gw_issue_new(severity, code, sides_to_string(hosts), subject, text,
+					     remedy));
 	g_free(text);
 }
 
 void
-negotiation_error(Negotiation *self, const char *code, const char *host, const char *subject,
+negotiation_error(Negotiation *self, const char *code, Sides hosts, const char *subject,
 		  const char *remedy, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	take_issue(self, GW_SEVERITY_ERROR, code, host, subject, remedy,
+	take_issue(self, GW_SEVERITY_ERROR, code, hosts, subject, remedy,
 		   g_strdup_vprintf(format, args));
 	va_end(args);
 }
 
 void
-negotiation_warning(Negotiation *self, const char *code, const char *host, const char *subject,
+negotiation_warning(Negotiation *self, const char *code, Sides hosts, const char *subject,
 		    const char *remedy, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	take_issue(self, GW_SEVERITY_WARNING, code, host, subject, remedy,
+	take_issue(self, GW_SEVERITY_WARNING, code, hosts, subject, remedy,
 		   g_strdup_vprintf(format, args));
 	va_end(args);
 }
@@ -78,7 +79,7 @@ negotiation_compare(Negotiation *self, const char *code, const char *what, const
 {
 	if (source == NULL || destination == NULL || strcmp(source, destination) == 0)
 		return;
-	negotiation_error(self, code, "both", what, remedy,
+	negotiation_error(self, code, SIDES_BOTH, what, remedy,
 			  "it is '%s' at the source and '%s' at the destination", source,
 			  destination);
 }

@@ -11,11 +11,11 @@ typedef struct {
 	GwPlan *plan;
 } Negotiation;
 
-/* Adds one that stands in the way. @host: of sides_to_string(); @remedy: (nullable) */
-void negotiation_error(Negotiation *self, const char *code, const char *host, const char *subject,
+/* Adds one that stands in the way. @remedy: (nullable) */
+void negotiation_error(Negotiation *self, const char *code, Sides hosts, const char *subject,
 		       const char *remedy, const char *format, ...) G_GNUC_PRINTF(6, 7);
 /* Likewise one that does not. */
-void negotiation_warning(Negotiation *self, const char *code, const char *host, const char *subject,
+void negotiation_warning(Negotiation *self, const char *code, Sides hosts, const char *subject,
 			 const char *remedy, const char *format, ...) G_GNUC_PRINTF(6, 7);
 
 /* A rule for two QEMUs is passed over when the destination's was not started, or did not start. */

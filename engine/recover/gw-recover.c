@@ -59,7 +59,7 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume, cons
 	g_autoptr(Journal) journal = journal_open(state_dir, name->session, name->role, &error);
 	GwRecovered *result = g_new0(GwRecovered, 1);
 	result->session = g_strdup(name->session);
-	result->role = g_strdup(name->role == SIDE_SOURCE ? "source" : "destination");
+	result->role = g_strdup(side_to_string(name->role));
 	result->vm_runs_on = GW_PLACE_UNKNOWN;
 	if (journal == NULL) {
 		result->busy = g_error_matches(error, GW_ERROR, GW_ERROR_BUSY);

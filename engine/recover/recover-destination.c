@@ -42,7 +42,7 @@ find_qemu(Journal *journal, GError **error)
 		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "the journal names no monitor");
 		return NULL;
 	}
-	return qemu_attach(path, "destination", NULL, error);
+	return qemu_attach(path, side_to_string(SIDE_DESTINATION), NULL, error);
 }
 
 static void

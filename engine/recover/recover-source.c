@@ -188,7 +188,8 @@ recover_source(Journal *journal, GwAssume assume, const char *tls_dir, GwRecover
 	gboolean dead = process_is_gone(&process);
 	const char *path = journal_get_string(journal, "qmp");
 	g_autoptr(Qemu) qemu =
-		!dead && path != NULL ? qemu_attach(path, "source", NULL, &error) : NULL;
+		!dead && path != NULL ? qemu_attach(path, side_to_string(SIDE_SOURCE), NULL, &error)
+				      : NULL;
 	self.qemu = qemu;
 	transport_remove_left(SIDE_SOURCE, path, journal_get_session(journal));
 

@@ -197,8 +197,8 @@ is_stuck_cancelling(SourceRun *run)
 	QmpRunState before = run->surveys.source->running ? QMP_RUN_RUNNING : QMP_RUN_PAUSED;
 	if (status.run_state != before)
 		return FALSE;
-	recorder_event(run->recorder, "source", "QEMU's migration hangs in 'cancelling'", NULL,
-		       g_get_real_time());
+	recorder_event(run->recorder, side_to_string(SIDE_SOURCE),
+		       "QEMU's migration hangs in 'cancelling'", NULL, g_get_real_time());
 	return TRUE;
 }
 

@@ -50,7 +50,7 @@ on_source_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp
 {
 	SourceRun *run = user_data;
 	source_sample_event(run, name, data);
-	recorder_event(run->recorder, "source", name, data, timestamp_us);
+	recorder_event(run->recorder, side_to_string(SIDE_SOURCE), name, data, timestamp_us);
 }
 
 /* The peer is not trusted: malformed members are ignored. */
@@ -64,7 +64,8 @@ take_peer_event(SourceRun *run, JsonObject *body)
 	JsonObject *data =
 		node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 
-	recorder_event(run->recorder, "destination", name, data, clock_to_ours(clock, peer_us));
+	recorder_event(run->recorder, side_to_string(SIDE_DESTINATION), name, data,
+		       clock_to_ours(clock, peer_us));
 	if (strcmp(name, "RESUME") == 0)
 		run->notices.resume_us = peer_us;
 	const char *status = fields_peek_string(data, "status", NULL);
@@ -88,7 +89,8 @@ on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
 gboolean
 source_connect(SourceRun *run, GError **error)
 {
-	run->qemu = qemu_attach(run->options->qmp_path, "source", run->cancellable, error);
+	run->qemu = qemu_attach(run->options->qmp_path, side_to_string(SIDE_SOURCE),
+				run->cancellable, error);
 	if (run->qemu == NULL)
 		return FALSE;
 	qemu_set_event_func(run->qemu, on_source_event, run);

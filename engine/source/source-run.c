@@ -49,8 +49,8 @@ static gboolean
 run_step_after_commit(SourceRun *run, const SourceStep *step, GError **error)
 {
 	g_autoptr(GError) too_late = NULL;
-	if (!hook_run(run->options->hook, step->phase, run->vm_name, "source", HOOK_TIMEOUT_MS,
-		      &too_late))
+	if (!hook_run(run->options->hook, step->phase, run->vm_name, side_to_string(SIDE_SOURCE),
+		      HOOK_TIMEOUT_MS, &too_late))
 		recorder_event(run->recorder, "engine", "hook failed", NULL, g_get_real_time());
 	return step->run(run, error);
 }
@@ -62,8 +62,8 @@ run_step(SourceRun *run, const SourceStep *step, GError **error)
 	if (run->commit.is_committed)
 		return run_step_after_commit(run, step, error);
 	return !g_cancellable_set_error_if_cancelled(run->cancellable, error) &&
-	       hook_run(run->options->hook, step->phase, run->vm_name, "source", HOOK_TIMEOUT_MS,
-			error) &&
+	       hook_run(run->options->hook, step->phase, run->vm_name, side_to_string(SIDE_SOURCE),
+			HOOK_TIMEOUT_MS, error) &&
 	       step->run(run, error);
 }
 

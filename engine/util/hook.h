@@ -6,7 +6,7 @@
 /**
  * hook_run:
  * @command: (nullable): a shell command; NULL does nothing
- * @host: "source" or "destination"
+ * @host: of side_to_string()
  * @timeout_ms: it is killed after this, with what it has started
  *
  * Runs the user's hook with GODWIT_PHASE, GODWIT_VM and GODWIT_HOST set, turning the loop meanwhile.

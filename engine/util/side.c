@@ -25,6 +25,12 @@ side_from_string(const char *word, Side *side)
 	return FALSE;
 }
 
+Sides
+sides_of(Side side)
+{
+	return (Sides)(1 << side);
+}
+
 const char *
 sides_to_string(Sides sides)
 {

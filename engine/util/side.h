@@ -21,5 +21,7 @@ typedef enum {
 const char *side_to_string(Side side);
 /* %FALSE for any other word, or NULL; then @side is left as it is. */
 gboolean side_from_string(const char *word, Side *side) G_GNUC_WARN_UNUSED_RESULT;
+/* The one end as a set. */
+Sides sides_of(Side side);
 /* As side_to_string(), or "both". */
 const char *sides_to_string(Sides sides);
