@@ -8,8 +8,6 @@
 
 #include "engine/util/hook.h"
 
-#define HOOK_TIMEOUT_MS 60000
-
 AgentRun *
 agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer owner_data,
 	      GSocket *socket, const RecorderListener *listener, gpointer listener_data)

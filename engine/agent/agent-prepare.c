@@ -148,20 +148,6 @@ prepare_foreign(AgentRun *self, GError **error)
 	return self->journal != NULL && qmp_stop(self->qemu->qmp, error);
 }
 
-/* The former settings are in the journal before one of them is changed. */
-static gboolean
-apply_settings(AgentRun *self, GError **error)
-{
-	self->load.former_settings = settings_save(self->qemu, self->plan, SIDE_DESTINATION, error);
-	if (self->load.former_settings == NULL)
-		return FALSE;
-	JsonObject *facts = qemu_facts(self);
-	settings_add_facts(self->load.former_settings, facts);
-	return journal_append(self->journal, "prepare", facts, error) &&
-	       settings_apply(self->load.former_settings, self->qemu, self->plan, SIDE_DESTINATION,
-			      error);
-}
-
 static gboolean
 open_channels(AgentRun *self, GError **error)
 {
@@ -181,7 +167,9 @@ agent_prepare(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 		return FALSE;
 	if (self->start.vm == NULL && !prepare_foreign(self, error))
 		return FALSE;
-	if (!apply_settings(self, error) || !open_channels(self, error))
+	if (!settings_change(&self->load.former_settings, self->qemu, self->plan, SIDE_DESTINATION,
+			     self->journal, "prepare", qemu_facts(self), error) ||
+	    !open_channels(self, error))
 		return FALSE;
 	g_autofree char *token = control_token_to_string(self->shared.channels.token);
 	json_object_set_string_member(reply, "token", token);

@@ -20,7 +20,6 @@
 #include "engine/util/scoped-context.h"
 #include "qmp/await.h"
 
-#define QEMU_SILENCE_MS	 6000
 #define HELLO_TIMEOUT_MS 5000
 #define CLOSE_TIMEOUT_MS 2000
 #define WATCH_MS	 500 /* between two checks of QEMU */

@@ -27,8 +27,6 @@
 #include "vfio/vfio-backend.h"
 #include "vfio/vfio-device.h"
 
-#define KILL_TIMEOUT_MS 5000
-
 /* A name comes over the network: it is compared with the names in the files, and never becomes part
  * of a path. */
 static GwVm *
@@ -257,7 +255,7 @@ agent_end_vm(AgentRun *self, GError **error)
 	if (self->qemu != NULL && !qemu_end(self->qemu, TRUE, error))
 		return FALSE;
 	if (self->qemu == NULL && process_is_known(&self->start.launched) &&
-	    !process_kill(&self->start.launched, KILL_TIMEOUT_MS)) {
+	    !process_kill(&self->start.launched, PROCESS_KILL_TIMEOUT_MS)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "QEMU (pid %d) cannot be ended",
 			    (int)self->start.launched.pid);
 		return FALSE;

@@ -95,6 +95,12 @@ vgpu_list_to_array(const GPtrArray *vgpus)
 	return array;
 }
 
+const char *
+vgpu_display_name(const GwVgpu *vgpu)
+{
+	return vgpu->name != NULL ? vgpu->name : vgpu->id;
+}
+
 GStrv
 vgpu_removable_ids(const GPtrArray *vgpus)
 {

@@ -23,6 +23,8 @@
 
 #include <string.h>
 
+#include "engine/data/vgpu-json.h"
+
 #define VALID_US      (5 * G_USEC_PER_SEC)	      /* a reading that is older says nothing */
 #define MEASURED_US   (150 * (G_USEC_PER_SEC / 1000)) /* one that is older has been carried on */
 #define MIN_WINDOW_US G_USEC_PER_SEC
@@ -43,7 +45,7 @@ void
 account_vgpu_init(AccountVgpu *self, const GwVgpu *vgpu)
 {
 	memset(self, 0, sizeof *self);
-	self->name = g_strdup(vgpu->name != NULL ? vgpu->name : vgpu->id);
+	self->name = g_strdup(vgpu_display_name(vgpu));
 	self->device_id = g_strdup(vgpu->name);
 	self->stream_id =
 		vgpu->guest_path != NULL ? g_strconcat(vgpu->guest_path, "/vfio", NULL) : NULL;

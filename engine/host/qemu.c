@@ -29,7 +29,7 @@
 #define TIDY_TIMEOUT_MS	   5000
 #define TIDY_LOOK_MS	   10
 #define QUIT_TIMEOUT_MS	   5000
-#define KILL_TIMEOUT_MS	   5000
+#define RUN_TIMEOUT_MS	   10000 /* a lock of the disk, or the other side, may hold it up */
 
 static void
 take_migration(Qemu *self, JsonObject *data, gint64 timestamp_us)
@@ -368,9 +368,9 @@ has_resumed_or_closed(gpointer data)
 }
 
 gboolean
-qemu_ensure_running(Qemu *self, int timeout_ms, GError **error)
+qemu_ensure_running(Qemu *self, GError **error)
 {
-	gint64 deadline_us = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+	gint64 deadline_us = g_get_monotonic_time() + (gint64)RUN_TIMEOUT_MS * 1000;
 	g_autoptr(GError) refused = NULL;
 	do {
 		QmpStatus status;
@@ -414,7 +414,7 @@ qemu_end(Qemu *self, gboolean ask, GError **error)
 	}
 	if (asked && process_await_gone(&self->process, QUIT_TIMEOUT_MS))
 		return TRUE;
-	if (process_kill(&self->process, KILL_TIMEOUT_MS))
+	if (process_kill(&self->process, PROCESS_KILL_TIMEOUT_MS))
 		return TRUE;
 	if (asked && !process_is_known(&self->process))
 		return TRUE;

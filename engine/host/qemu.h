@@ -6,6 +6,11 @@
 #include "qmp/qmp-machine.h"
 #include "qmp/qmp-migration.h"
 
+/* For qemu_check(): longer than any pause of a busy host, shorter than a user's patience. */
+#define QEMU_SILENCE_MS 6000
+/* For qemu_is_proven_gone(): a process that dies closes its monitor a moment before it is gone. */
+#define QEMU_DEATH_TIMEOUT_MS 2000
+
 /* One QEMU as a session sees it: its monitor, its process, and what its events have told so far. The
  * callbacks write down; whoever owns it reads between two turns of the loop. */
 typedef struct Qemu Qemu;
@@ -105,8 +110,8 @@ void qemu_release_failed(Qemu *self);
  */
 gboolean qemu_wait_cleaned_up(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Makes the vCPUs run if they do not, and waits until they do. */
-gboolean qemu_ensure_running(Qemu *self, int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Makes the vCPUs run if they do not, and waits until they do, 10 s at most. */
+gboolean qemu_ensure_running(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Ends QEMU: asked first, killed then. %TRUE when it is proven gone. */
 gboolean qemu_end(Qemu *self, gboolean ask, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -234,6 +234,19 @@ settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, Side host
 }
 
 gboolean
+settings_change(Settings **former, Qemu *qemu, const GwPlan *plan, Side host, Journal *journal,
+		const char *phase, JsonObject *facts, GError **error)
+{
+	g_autoptr(JsonObject) line = facts;
+	*former = settings_save(qemu, plan, host, error);
+	if (*former == NULL)
+		return FALSE;
+	settings_add_facts(*former, line);
+	return journal_append(journal, phase, g_steal_pointer(&line), error) &&
+	       settings_apply(*former, qemu, plan, host, error);
+}
+
+gboolean
 settings_restore(const Settings *self, Qemu *qemu, GError **error)
 {
 	if (!qemu_wait_cleaned_up(qemu, error))

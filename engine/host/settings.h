@@ -21,6 +21,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
  * have changed some: settings_restore() is right then too. */
 gboolean settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, Side host,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/**
+ * settings_change:
+ * @former: (out) (transfer full): as it was before; set too when only a part was changed
+ * @phase: of the line in @journal that has the former settings before one of them is changed
+ * @facts: (transfer full): the rest of that line
+ *
+ * settings_save(), the line, settings_apply().
+ */
+gboolean
+settings_change(Settings **former, Qemu *qemu, const GwPlan *plan, Side host, Journal *journal,
+		const char *phase, JsonObject *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Puts them back as they were; all are tried, the first error is kept. None is, where QEMU does not let go of a
  * migration that has ended, likewise. */
 gboolean

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "engine/data/vgpu-json.h"
 #include "engine/gw-error.h"
 #include "engine/host/vgpu-vendor.h"
 #include "engine/host/vm-argv.h"
@@ -146,7 +147,7 @@ describe_left(const VfioHost *host, pid_t qemu, const GwVgpu *vgpu, GString *out
 {
 	VfioFeatures features;
 	vfio_feature_ask(host, qemu, vgpu->id, &features);
-	const char *name = vgpu->name != NULL ? vgpu->name : vgpu->id;
+	const char *name = vgpu_display_name(vgpu);
 	if (features.lacks_data_size)
 		g_string_append_printf(out,
 				       "; how much of vGPU '%s' remains its driver does not tell "

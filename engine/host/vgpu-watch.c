@@ -66,7 +66,7 @@ static void
 add_name(GString *out, const GwVgpu *vgpu)
 {
 	g_string_append_printf(out, "%svGPU '%s'", out->len > 0 ? ", " : "",
-			       vgpu->name != NULL ? vgpu->name : vgpu->id);
+			       vgpu_display_name(vgpu));
 }
 
 /* QEMU calls a device by the last part of its path in sysfs, and its part of the stream by its address. */

@@ -7,6 +7,7 @@
  * taken or given back, not that it was written; so without a probe there is no rate of a vGPU, only what it
  * may have to send.
  */
+#include "engine/data/vgpu-json.h"
 #include "engine/data/dirty-rate-json.h"
 #include "engine/forecast/dirty-rate-forecast.h"
 #include "engine/gw-error.h"
@@ -83,7 +84,7 @@ list_vgpus(DirtyRateRun *self)
 	guint n = self->survey->vgpus != NULL ? self->survey->vgpus->len : 0;
 	for (guint i = 0; i < n; i++) {
 		const GwVgpu *from = vgpu_at(self, i);
-		const char *id = from->name != NULL ? from->name : from->id;
+		const char *id = vgpu_display_name(from);
 		take_size(dirty_rate_add_vgpu(self->result, id, from->type, from->vram_bytes),
 			  from->stop_copy_bytes);
 	}

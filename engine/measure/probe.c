@@ -23,13 +23,11 @@
 #include "engine/measure/sink.h"
 #include "qmp/await.h"
 
-#define FD_NAME		   "godwit-probe"
-#define LOOK_MS		   100
-#define SILENCE_MS	   6000
-#define MIN_US		   (3 * G_USEC_PER_SEC)
-#define CANCEL_GRACE_MS	   3000
-#define FINAL_TIMEOUT_MS   10000
-#define RUNNING_TIMEOUT_MS 10000
+#define FD_NAME		 "godwit-probe"
+#define LOOK_MS		 100
+#define MIN_US		 (3 * G_USEC_PER_SEC)
+#define CANCEL_GRACE_MS	 3000
+#define FINAL_TIMEOUT_MS 10000
 
 typedef struct {
 	Qemu *qemu;
@@ -209,7 +207,7 @@ static gboolean
 check_status(Probe *self, GError **error)
 {
 	QmpMigrateStatus status = self->qemu->info.status;
-	if (!qemu_check(self->qemu, SILENCE_MS, error))
+	if (!qemu_check(self->qemu, QEMU_SILENCE_MS, error))
 		return FALSE;
 	if (!qmp_migrate_status_is_final(status) || status == QMP_MIGRATE_NONE)
 		return TRUE;
@@ -286,7 +284,7 @@ finish(Probe *self, GError **error)
 	}
 	gboolean is_done = self->qemu->closed == NULL &&
 			   (self->began_us == 0 || cancel(self, error)) &&
-			   qemu_ensure_running(self->qemu, RUNNING_TIMEOUT_MS, error) &&
+			   qemu_ensure_running(self->qemu, error) &&
 			   settings_restore(self->former, self->qemu, error);
 	if (is_done)
 		journal_remove(self->journal);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "engine/data/vgpu-json.h"
 #include "engine/data/vgpu-pair.h"
 #include "engine/plan/negotiate-rules.h"
 #include "vfio/vfio-compat.h"
@@ -13,17 +14,11 @@
 G_STATIC_ASSERT(GW_VGPU_STOP_COPY == VFIO_FLAG_STOP_COPY && GW_VGPU_P2P == VFIO_FLAG_P2P &&
 		GW_VGPU_PRE_COPY == VFIO_FLAG_PRE_COPY);
 
-static const char *
-name_of(const GwVgpu *vgpu)
-{
-	return vgpu->name != NULL ? vgpu->name : vgpu->id;
-}
-
 static void
 fill_side(VfioSide *side, const GwVgpu *vgpu)
 {
 	vfio_side_init(side);
-	side->id = name_of(vgpu);
+	side->id = vgpu_display_name(vgpu);
 	side->framework = vgpu->framework;
 	side->vendor = vgpu->vendor;
 	side->driver = vgpu->driver;
@@ -94,7 +89,8 @@ add_moved(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issu
 					vgpu->guest_path);
 		g_ptr_array_add(issues,
 				gw_issue_new(GW_SEVERITY_ERROR, "vgpu-address",
-					     side_to_string(SIDE_DESTINATION), name_of(vgpu), text,
+					     side_to_string(SIDE_DESTINATION),
+					     vgpu_display_name(vgpu), text,
 					     "give each vfio-pci device the bus= and addr= that "
 					     "it has at the source"));
 	}
@@ -110,7 +106,7 @@ warn_of_unwatched(const GPtrArray *destination, GPtrArray *issues)
 				issues,
 				gw_issue_new(
 					GW_SEVERITY_WARNING, "vgpu-unwatched",
-					side_to_string(SIDE_DESTINATION), name_of(vgpu),
+					side_to_string(SIDE_DESTINATION), vgpu_display_name(vgpu),
 					"if its driver refused the state at the last moment "
 					"nobody would notice: QEMU's standard error cannot be "
 					"read here, and its events do not tell",
@@ -231,7 +227,7 @@ check_unproven(Negotiation *self)
 	for (guint i = 0; vgpus != NULL && i < vgpus->len; i++) {
 		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
 		negotiation_warning(self, "vgpu-unproven", SIDES_DESTINATION,
-				    vgpu->name != NULL ? vgpu->name : vgpu->id,
+				    vgpu_display_name(vgpu),
 				    "say --keep-source, and end the source's QEMU when the guest "
 				    "runs there",
 				    "its driver takes what it was sent, or refuses it, only when "

@@ -23,9 +23,6 @@
 #include "engine/channel/transport.h"
 #include "engine/host/vgpu-host.h"
 
-#define RUN_TIMEOUT_MS	10000
-#define KILL_TIMEOUT_MS 5000
-
 static void
 say(char **ret_text, const char *text)
 {
@@ -64,7 +61,7 @@ end_qemu(Journal *journal, GError **error)
 		g_autoptr(Qemu) qemu = find_qemu(journal, &ignored);
 		return qemu == NULL || qemu_end(qemu, TRUE, error);
 	}
-	if (process_is_gone(&process) || process_kill(&process, KILL_TIMEOUT_MS))
+	if (process_is_gone(&process) || process_kill(&process, PROCESS_KILL_TIMEOUT_MS))
 		return TRUE;
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "QEMU (pid %d) cannot be ended",
 		    (int)process.pid);
@@ -158,8 +155,7 @@ finish_commit(Journal *journal, char **ret_text, GError **error)
 	g_autoptr(Qemu) qemu = find_qemu(journal, error);
 	if (qemu == NULL)
 		return PEER_OUTCOME_UNKNOWN;
-	if (!journal_get_boolean(journal, "paused") &&
-	    !qemu_ensure_running(qemu, RUN_TIMEOUT_MS, error))
+	if (!journal_get_boolean(journal, "paused") && !qemu_ensure_running(qemu, error))
 		return PEER_OUTCOME_UNKNOWN;
 	if (!journal_append(journal, "running", NULL, error) || !journal_sync(journal, error))
 		return PEER_OUTCOME_UNKNOWN;

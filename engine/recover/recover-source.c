@@ -16,8 +16,6 @@
 #include "engine/channel/transport.h"
 #include "engine/recover/recover-destination.h"
 
-#define RUN_TIMEOUT_MS 10000
-
 typedef struct {
 	Journal *journal;
 	GwAssume assume;
@@ -82,7 +80,7 @@ resume_here(SourceRecovery *self, const char *text)
 	}
 	qemu_release_failed(self->qemu);
 	if (journal_get_boolean(self->journal, "was_running") &&
-	    !qemu_ensure_running(self->qemu, RUN_TIMEOUT_MS, &error)) {
+	    !qemu_ensure_running(self->qemu, &error)) {
 		leave(self, GW_PLACE_UNKNOWN, "the guest should run here, but", error->message);
 		return;
 	}

@@ -7,9 +7,6 @@
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
 
-/* Longer than any pause of a busy host, shorter than a user's patience. */
-#define QEMU_SILENCE_MS 6000
-
 /* The transport first: its threads push into the stream's reader. QEMU's last events still come
  * while its monitor is closed, so what they look at must be NULL by then. */
 void

@@ -19,8 +19,6 @@
 
 #define SAMPLE_INTERVAL_MS 100
 #define GO_TIMEOUT_MS	   5000
-#define SETTLE_TIMEOUT_MS  10000
-#define DEATH_TIMEOUT_MS   2000
 
 typedef struct {
 	SourceRun *run;
@@ -220,8 +218,7 @@ source_precopy_undo(SourceRun *run, GError **error)
 		return FALSE;
 	}
 	qemu_release_failed(run->qemu);
-	return !run->surveys.source->running ||
-	       qemu_ensure_running(run->qemu, SETTLE_TIMEOUT_MS, error);
+	return !run->surveys.source->running || qemu_ensure_running(run->qemu, error);
 }
 
 static gboolean
@@ -251,8 +248,8 @@ accept_dead_source(SourceRun *run, GError **error)
 {
 	g_autoptr(GError) why = g_error_copy(run->qemu->closed);
 	gboolean is_complete =
-		qemu_is_proven_gone(run->qemu, DEATH_TIMEOUT_MS) &&
-		await_until(destination_has_decided, run, DEATH_TIMEOUT_MS, NULL, NULL) &&
+		qemu_is_proven_gone(run->qemu, QEMU_DEATH_TIMEOUT_MS) &&
+		await_until(destination_has_decided, run, QEMU_DEATH_TIMEOUT_MS, NULL, NULL) &&
 		run->notices.destination_completed;
 	if (is_complete)
 		return TRUE;

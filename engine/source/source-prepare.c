@@ -166,8 +166,7 @@ report_vgpus(SourceRun *run)
 	const GPtrArray *vgpus = run->surveys.source->vgpus;
 	for (guint i = 0; vgpus != NULL && i < vgpus->len; i++) {
 		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
-		report_add_vgpu(report, vgpu->name != NULL ? vgpu->name : vgpu->id, vgpu->type,
-				vgpu->vram_bytes);
+		report_add_vgpu(report, vgpu_display_name(vgpu), vgpu->type, vgpu->vram_bytes);
 	}
 }
 
@@ -292,19 +291,6 @@ source_prepare(SourceRun *run, GError **error)
 	return TRUE;
 }
 
-/* The journal has the former settings before any of them is changed. */
-static gboolean
-apply_settings(SourceRun *run, GError **error)
-{
-	run->former_settings = settings_save(run->qemu, run->plan, SIDE_SOURCE, error);
-	if (run->former_settings == NULL)
-		return FALSE;
-	JsonObject *facts = json_object_new();
-	settings_add_facts(run->former_settings, facts);
-	return journal_append(run->journal, "setup", facts, error) &&
-	       settings_apply(run->former_settings, run->qemu, run->plan, SIDE_SOURCE, error);
-}
-
 /* Connects the data channels and gives them to QEMU. */
 static gboolean
 attach_channels(SourceRun *run, GError **error)
@@ -328,7 +314,9 @@ attach_channels(SourceRun *run, GError **error)
 gboolean
 source_setup(SourceRun *run, GError **error)
 {
-	if (!apply_settings(run, error) || !attach_channels(run, error)) {
+	if (!settings_change(&run->former_settings, run->qemu, run->plan, SIDE_SOURCE, run->journal,
+			     "setup", json_object_new(), error) ||
+	    !attach_channels(run, error)) {
 		error_add_side(error, SIDE_SOURCE);
 		return FALSE;
 	}

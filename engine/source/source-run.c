@@ -21,9 +21,6 @@
 #include "engine/util/hook.h"
 #include "engine/util/scoped-context.h"
 
-#define HOOK_TIMEOUT_MS	 60000
-#define DEATH_TIMEOUT_MS 2000
-
 typedef struct {
 	const char *phase;
 	gboolean (*run)(SourceRun *run, GError **error);
@@ -93,7 +90,7 @@ place_after_failure(SourceRun *run, gboolean undone)
 	if (run->qemu == NULL)
 		return GW_PLACE_SOURCE; /* we never touched it */
 	/* A process that dies closes its monitor a moment before it is gone. */
-	if (qemu_is_proven_gone(run->qemu, run->qemu->closed != NULL ? DEATH_TIMEOUT_MS : 0))
+	if (qemu_is_proven_gone(run->qemu, run->qemu->closed != NULL ? QEMU_DEATH_TIMEOUT_MS : 0))
 		return GW_PLACE_NONE;
 	return undone && run->qemu->closed == NULL ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
 }

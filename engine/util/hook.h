@@ -3,6 +3,8 @@
 
 #include <gio/gio.h>
 
+#define HOOK_TIMEOUT_MS 60000 /* what a hook of a session has; one of a test less */
+
 /**
  * hook_run:
  * @command: (nullable): a shell command; NULL does nothing

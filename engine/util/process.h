@@ -30,6 +30,7 @@ gboolean process_is_known(const Process *self);
 gboolean process_is_gone(const Process *self);
 /* Turns the loop until it has gone, @timeout_ms at most; %TRUE when it is proven. */
 gboolean process_await_gone(Process *self, int timeout_ms);
+#define PROCESS_KILL_TIMEOUT_MS 5000 /* more than the kernel needs, but for a stuck disk */
 /* Sends SIGKILL and waits as above. */
 gboolean process_kill(Process *self, int timeout_ms);
 
