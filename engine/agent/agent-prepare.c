@@ -97,7 +97,7 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 {
 	const char *name = json_object_get_string_member(body, "vm");
 	const char *session = json_object_get_string_member(body, "session");
-	/* The source's vGPUs decide whether ours are made at all. */
+	/* The source's vGPUs decide whether ours are made. */
 	g_autoptr(GPtrArray) vgpus =
 		vgpu_list_from_array(json_object_get_array_member(body, "vgpus"), error);
 	if (vgpus == NULL || !check_session(session, error))

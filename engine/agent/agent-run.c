@@ -118,7 +118,7 @@ answer(AgentRun *self, ControlMessage *message)
 	g_autoptr(JsonObject) reply = json_object_new();
 	if (handler->run == NULL || !control_is_allowed(self->state, message->type)) {
 		g_set_error(&error, GW_ERROR, GW_ERROR_PROTOCOL,
-			    "control message '%s' has no place in state '%s'",
+			    "control message '%s' is not allowed in state '%s'",
 			    control_type_to_string(message->type),
 			    control_state_to_string(self->state));
 	} else if (handler->run(self, message->body, reply, &error)) {
@@ -176,7 +176,7 @@ channel_error(AgentRun *self)
 	return failure != NULL ? g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "%s", failure) : NULL;
 }
 
-/* Only until the guest is ours. What QEMU does after that is its user's business. */
+/* Only until the guest is ours. After that its end is no failure of ours. */
 static gboolean
 qemu_is_watched(AgentRun *self)
 {

@@ -72,8 +72,8 @@ typedef struct {
 	GPid pid;
 } Launch;
 
-/* Some of what a driver can do is told to nobody but the program that opens the vGPU: QEMU, at its
- * start. */
+/* Some limits of a driver show only when a program opens the vGPU, and that is QEMU at its start.
+ * */
 static const struct {
 	QemuMessage meaning;
 	const char *remedy;
