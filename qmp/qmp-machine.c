@@ -9,7 +9,6 @@
 #include "qmp/qmp-call.h"
 
 /* A dump runs at the speed of the slowest disk. */
-#define PMEMSAVE_TIMEOUT_MS (30 * 60 * 1000)
 
 static const struct {
 	const char *word;
@@ -145,16 +144,4 @@ qmp_query_name(QmpClient *client, GError **error)
 	if (!json_get_string_opt(object, "name", &name, &cause))
 		qmp_call_bad_answer("query-name", cause, error);
 	return g_strdup(name);
-}
-
-gboolean
-qmp_pmemsave(QmpClient *client, guint64 address, guint64 len, const char *path, GError **error)
-{
-	const QmpExecOptions options = { .fd = -1, .timeout_ms = PMEMSAVE_TIMEOUT_MS };
-	JsonNode *arguments = qmp_call_strings("filename", path, NULL);
-	JsonObject *object = json_node_get_object(arguments);
-
-	json_object_set_int_member(object, "val", (gint64)address);
-	json_object_set_int_member(object, "size", (gint64)len);
-	return qmp_call(client, "pmemsave", arguments, &options, error);
 }

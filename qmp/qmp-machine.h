@@ -40,6 +40,3 @@ gboolean qmp_quit(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 char *qmp_version_string(QmpClient *client);
 /* (transfer full): the guest's name (-name) or NULL; NULL with @error set on failure. */
 char *qmp_query_name(QmpClient *client, GError **error);
-/* Writes guest-physical memory into a file that QEMU opens. */
-gboolean qmp_pmemsave(QmpClient *client, guint64 address, guint64 len, const char *path,
-		      GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -145,28 +145,6 @@ qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashT
 	return qmp_migrate_set_capabilities(client, wanted, error);
 }
 
-/* ---- parameters ---- */
-
-gboolean
-qmp_migrate_set_parameters(QmpClient *client, const QmpMigrateParameters *parameters,
-			   GError **error)
-{
-	g_autoptr(QmpParameters) set = qmp_parameters_new();
-	const struct {
-		const char *name;
-		gint64 value;
-	} rows[] = {
-		{ "downtime-limit", qmp_downtime_limit(parameters->downtime_limit_us) },
-		{ "max-bandwidth", parameters->max_bandwidth_bytes_per_s },
-		{ "avail-switchover-bandwidth", parameters->avail_switchover_bytes_per_s },
-	};
-
-	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
-		if (rows[i].value >= 0)
-			qmp_parameters_set_int(set, rows[i].name, rows[i].value);
-	return qmp_parameters_apply(set, client, error);
-}
-
 /* ---- running one ---- */
 
 gboolean

@@ -75,22 +75,6 @@ gboolean
 qmp_migrate_switch_capabilities(QmpClient *client, const char *const *on, GHashTable *former,
 				GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Parameters that can change while a migration runs. A negative number leaves the parameter
- * unchanged. */
-typedef struct {
-	gint64 downtime_limit_us;	     /* rounded up to QEMU's milliseconds */
-	gint64 max_bandwidth_bytes_per_s;    /* 0: no limit */
-	gint64 avail_switchover_bytes_per_s; /* 0: measure */
-} QmpMigrateParameters;
-
-#define QMP_MIGRATE_PARAMETERS_INIT \
-	{                           \
-		-1, -1, -1          \
-	}
-
-gboolean qmp_migrate_set_parameters(QmpClient *client, const QmpMigrateParameters *parameters,
-				    GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
 gboolean qmp_migrate(QmpClient *client, const char *uri, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* QEMU 9.1 and later keep running when the load fails, and report why. */
 gboolean

@@ -14,15 +14,13 @@
 
 const CmdOption agent_options[] = {
 	{ "listen", AT(listen), "ADDR[:PORT]",
-	  "Where to listen; with port 0 the kernel chooses one", NULL },
-	{ "state-dir", AT(state_dir), "DIR", "The folder of journals and QEMU's logs", NULL },
-	{ "hook", AT(hook), "CMD", "Run this shell command at the start of each phase", NULL },
-	{ "tls-dir", AT(tls_dir), "DIR", "Accept TLS only, with the certificates of this folder",
-	  NULL },
+	  "Where to listen; with port 0 the kernel chooses one" },
+	{ "state-dir", AT(state_dir), "DIR", "The folder of journals and QEMU's logs" },
+	{ "hook", AT(hook), "CMD", "Run this shell command at the start of each phase" },
+	{ "tls-dir", AT(tls_dir), "DIR", "Accept TLS only, with the certificates of this folder" },
 	{ "tls-allow", AT(tls_allow), "SUBJECT",
-	  "Accept only this source, as CN=a with * and ?; may be repeated", NULL, TRUE },
-	{ "insecure", AT(insecure), NULL, "Allow plain text over other networks than loopback",
-	  NULL },
+	  "Accept only this source, as CN=a with * and ?; may be repeated", TRUE },
+	{ "insecure", AT(insecure), NULL, "Allow plain text over other networks than loopback" },
 	{ NULL },
 };
 

@@ -106,9 +106,8 @@ check(gpointer data, char **arguments)
 }
 
 static const CmdOption options[] = {
-	{ "all", G_STRUCT_OFFSET(CheckOptions, all), NULL, "Also list what stays off, and why",
-	  NULL },
-	{ "json", G_STRUCT_OFFSET(CheckOptions, json), NULL, "Print the plan as JSON", NULL },
+	{ "all", G_STRUCT_OFFSET(CheckOptions, all), NULL, "Also list what stays off, and why" },
+	{ "json", G_STRUCT_OFFSET(CheckOptions, json), NULL, "Print the plan as JSON" },
 	{ NULL },
 };
 

@@ -103,14 +103,13 @@ run(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(DirtyRateOptions, member)
 
 static const CmdOption options[] = {
-	{ "qmp", AT(qmp), "SOCK", "The monitor of the QEMU", NULL },
-	{ "time", AT(time), "TIME", "How long to measure, 1s to 60s (10s)", NULL },
-	{ "bandwidth", AT(bandwidth), "RATE", "Predict a migration at this bandwidth", NULL },
-	{ "downtime-limit", AT(downtime_limit), "TIME", "The longest pause in it (300ms)", NULL },
-	{ "probe", AT(probe), NULL, "Measure vGPUs too, by a migration that never switches over",
-	  NULL },
-	{ "state-dir", AT(state_dir), "DIR", "Where the probe's journal is kept", NULL },
-	{ "json", AT(json), NULL, "Print the result as JSON", NULL },
+	{ "qmp", AT(qmp), "SOCK", "The monitor of the QEMU" },
+	{ "time", AT(time), "TIME", "How long to measure, 1s to 60s (10s)" },
+	{ "bandwidth", AT(bandwidth), "RATE", "Predict a migration at this bandwidth" },
+	{ "downtime-limit", AT(downtime_limit), "TIME", "The longest pause in it (300ms)" },
+	{ "probe", AT(probe), NULL, "Measure vGPUs too, by a migration that never switches over" },
+	{ "state-dir", AT(state_dir), "DIR", "Where the probe's journal is kept" },
+	{ "json", AT(json), NULL, "Print the result as JSON" },
 	{ NULL },
 };
 

@@ -231,13 +231,12 @@ mdev(gpointer data, char **arguments)
 
 static const CmdOption options[] = {
 	{ "parent", AT(parent), "BDF",
-	  "For create: where to make it: a parent that 'types' lists, or its board", NULL },
-	{ "uuid", AT(uuid), "UUID", "For create: the UUID of the vGPU (a new one)", NULL },
+	  "For create: where to make it: a parent that 'types' lists, or its board" },
+	{ "uuid", AT(uuid), "UUID", "For create: the UUID of the vGPU (a new one)" },
 	{ "timeout", AT(timeout), "TIME",
-	  "For remove: how long to wait until it is removed (" TIMEOUT ")", NULL },
-	{ "sysfs", AT(sysfs), "DIR", "Use this folder instead of the kernel's sysfs, as tests do",
-	  NULL },
-	{ "json", AT(json), NULL, "Print JSON", NULL },
+	  "For remove: how long to wait until it is removed (" TIMEOUT ")" },
+	{ "sysfs", AT(sysfs), "DIR", "Use this folder instead of the kernel's sysfs, as tests do" },
+	{ "json", AT(json), NULL, "Print JSON" },
 	{ NULL },
 };
 

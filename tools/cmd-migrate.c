@@ -162,12 +162,10 @@ migrate(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(MigrateOptions, member)
 
 static const CmdOption options[] = {
-	{ "report", AT(report), "FILE", "Write the report to this file, as JSON", NULL },
-	{ "events", AT(events), "FILE|-", "Write events and samples as JSON lines (-: to stdout)",
-	  NULL },
-	{ "progress", AT(progress), "WORD", "How to show progress: auto, bar, plain or none",
-	  NULL },
-	{ "json", AT(json), NULL, "Print the report on stdout, as JSON", NULL },
+	{ "report", AT(report), "FILE", "Write the report to this file, as JSON" },
+	{ "events", AT(events), "FILE|-", "Write events and samples as JSON lines (-: to stdout)" },
+	{ "progress", AT(progress), "WORD", "How to show progress: auto, bar, plain or none" },
+	{ "json", AT(json), NULL, "Print the report on stdout, as JSON" },
 	{ NULL },
 };
 

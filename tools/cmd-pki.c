@@ -95,10 +95,10 @@ pki(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(PkiOptions, member)
 
 static const CmdOption options[] = {
-	{ "days", AT(days), "N", "Days that it stays valid (3650 for an authority, 825 for a host)",
-	  NULL },
-	{ "renew", AT(renew), NULL, "For host: replace the certificates that exist", NULL },
-	{ "json", AT(json), NULL, "Print JSON", NULL },
+	{ "days", AT(days), "N",
+	  "Days that it stays valid (3650 for an authority, 825 for a host)" },
+	{ "renew", AT(renew), NULL, "For host: replace the certificates that exist" },
+	{ "json", AT(json), NULL, "Print JSON" },
 	{ NULL },
 };
 

@@ -105,11 +105,10 @@ receive(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(ReceiveOptions, member)
 
 static const CmdOption options[] = {
-	{ "qmp", AT(qmp), "SOCK", "The monitor of a QEMU that waits with -S -incoming defer",
-	  NULL },
-	{ "vm", AT(vm), "VMFILE", "The VM file of the QEMU to start, instead of --qmp", NULL },
-	{ "events", AT(events), "FILE|-", "Write events as JSON lines (-: to stdout)", NULL },
-	{ "json", AT(json), NULL, "Print the report on stdout, as JSON", NULL },
+	{ "qmp", AT(qmp), "SOCK", "The monitor of a QEMU that waits with -S -incoming defer" },
+	{ "vm", AT(vm), "VMFILE", "The VM file of the QEMU to start, instead of --qmp" },
+	{ "events", AT(events), "FILE|-", "Write events as JSON lines (-: to stdout)" },
+	{ "json", AT(json), NULL, "Print the report on stdout, as JSON" },
 	{ NULL },
 };
 

@@ -93,12 +93,12 @@ recover(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(RecoverOptions, member)
 
 static const CmdOption options[] = {
-	{ "state-dir", AT(state_dir), "DIR", "The folder of the journals", NULL },
+	{ "state-dir", AT(state_dir), "DIR", "The folder of the journals" },
 	{ "assume", AT(assume), "WORD",
-	  "You checked: the guest on the destination is 'running' or 'gone' forever", NULL },
+	  "You checked: the guest on the destination is 'running' or 'gone' forever" },
 	{ "tls-dir", AT(tls_dir), "DIR",
-	  "The folder of our certificates, if it is not that of the migration", NULL },
-	{ "json", AT(json), NULL, "Print what was found, as a JSON array", NULL },
+	  "The folder of our certificates, if it is not that of the migration" },
+	{ "json", AT(json), NULL, "Print what was found, as a JSON array" },
 	{ NULL },
 };
 

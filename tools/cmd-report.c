@@ -48,8 +48,8 @@ print(gpointer data, char **arguments)
 
 static const CmdOption options[] = {
 	{ "html", G_STRUCT_OFFSET(ReportOptions, html), "OUT",
-	  "Write an HTML page to this file instead", NULL },
-	{ "json", G_STRUCT_OFFSET(ReportOptions, json), NULL, "Print the report as JSON", NULL },
+	  "Write an HTML page to this file instead" },
+	{ "json", G_STRUCT_OFFSET(ReportOptions, json), NULL, "Print the report as JSON" },
 	{ NULL },
 };
 

@@ -75,9 +75,9 @@ run(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(RunOptions, member)
 
 static const CmdOption options[] = {
-	{ "paused", AT(paused), NULL, "Start QEMU with the guest paused", NULL },
-	{ "state-dir", AT(state_dir), "DIR", "The folder of QEMU's log", NULL },
-	{ "json", AT(json), NULL, "Print name, process, monitor and log as JSON", NULL },
+	{ "paused", AT(paused), NULL, "Start QEMU with the guest paused" },
+	{ "state-dir", AT(state_dir), "DIR", "The folder of QEMU's log" },
+	{ "json", AT(json), NULL, "Print name, process, monitor and log as JSON" },
 	{ NULL },
 };
 

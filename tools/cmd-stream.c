@@ -139,7 +139,7 @@ count(gpointer data, char **arguments)
 
 static const CmdOption options[] = {
 	{ "json", G_STRUCT_OFFSET(StreamOptions, json), NULL,
-	  "Print the account as JSON, with one for each channel", NULL },
+	  "Print the account as JSON, with one for each channel" },
 	{ NULL },
 };
 

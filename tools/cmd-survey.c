@@ -215,9 +215,9 @@ survey(gpointer data, char **arguments)
 }
 
 static const CmdOption options[] = {
-	{ "qmp", G_STRUCT_OFFSET(SurveyOptions, qmp), "SOCK", "Also show the QEMU of this monitor",
-	  NULL },
-	{ "json", G_STRUCT_OFFSET(SurveyOptions, json), NULL, "Print JSON", NULL },
+	{ "qmp", G_STRUCT_OFFSET(SurveyOptions, qmp), "SOCK",
+	  "Also show the QEMU of this monitor" },
+	{ "json", G_STRUCT_OFFSET(SurveyOptions, json), NULL, "Print JSON" },
 	{ NULL },
 };
 

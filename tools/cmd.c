@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Reads the command line of a verb. The verb's table of options becomes a GOptionContext, which
- * also makes --help. An option of a later version is known but hidden. It is rejected unless its
- * value is one that works today, so a user who reads a newer Godwit's documentation gets a clear
- * answer.
+ * also makes --help.
  */
 #include "tools/cmd.h"
 
@@ -61,7 +59,6 @@ add_entry(GArray *entries, const CmdOption *option, gpointer options)
 	gboolean flag = option->argument == NULL;
 	GOptionEntry entry = {
 		.long_name = option->name,
-		.flags = option->only != NULL ? G_OPTION_FLAG_HIDDEN : G_OPTION_FLAG_NONE,
 		.arg = kind_of(option),
 		.arg_data = flag ? (gpointer)flag_at(option, options) : string_at(option, options),
 		.description = option->help,
@@ -126,27 +123,6 @@ cmd_printed(int exit_code)
 	return EXIT_FAILURE;
 }
 
-/* Returns whether the user asks for something that only a later version has. */
-static gboolean
-is_later(const CmdOption *option, gpointer options)
-{
-	if (option->only == NULL)
-		return FALSE;
-	if (option->argument == NULL)
-		return *flag_at(option, options);
-	const char *value = *string_at(option, options);
-	return value != NULL && strcmp(value, option->only) != 0;
-}
-
-static int
-refuse_later(const CmdOption *option, gpointer options)
-{
-	if (option->argument == NULL)
-		return cmd_usage("--%s: not yet: %s", option->name, option->help);
-	return cmd_usage("--%s '%s': not yet: %s", option->name, *string_at(option, options),
-			 option->help);
-}
-
 static int
 print_help(GOptionContext *context)
 {
@@ -167,10 +143,6 @@ parse_and_run(const Cmd *self, gpointer options, GPtrArray *words)
 		return cmd_usage("%s", error->message);
 	if (help)
 		return print_help(context);
-	const CmdOption *option;
-	for (guint i = 0; (option = cmd_option(self, i)) != NULL; i++)
-		if (is_later(option, options))
-			return refuse_later(option, options);
 
 	char **arguments = argv + 1;
 	if (arguments[0] != NULL && strcmp(arguments[0], "--") == 0)

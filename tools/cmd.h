@@ -15,9 +15,7 @@ typedef struct {
 	gsize offset; /* in the verb's options: a char *, or a gboolean when @argument is NULL */
 	const char *argument; /* (nullable): the name of the value in the help: "FILE" */
 	const char *help;
-	const char *only; /* (nullable): the one value that works today ("": none, without a value);
-		       * the help hides the option */
-	gboolean many;	  /* may be given more than once: kept in a char ** that ends with NULL */
+	gboolean many; /* may be given more than once: kept in a char ** that ends with NULL */
 } CmdOption;
 
 /* One verb: everything that main, the help and the completion need. */

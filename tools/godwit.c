@@ -91,7 +91,7 @@ run_complete(int argc, char **argv)
 	const CmdOption *option;
 	for (guint i = 0; (option = cmd_option(verb, i)) != NULL; i++) {
 		g_autofree char *word = g_strconcat("--", option->name, NULL);
-		if (option->only == NULL && current[0] == '-' && g_str_has_prefix(word, current))
+		if (current[0] == '-' && g_str_has_prefix(word, current))
 			puts(word);
 	}
 	return 0;

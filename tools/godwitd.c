@@ -73,8 +73,8 @@ serve(gpointer data, char **arguments)
 #define AT(member) G_STRUCT_OFFSET(DaemonOptions, member)
 
 static const CmdOption options[] = {
-	{ "vm-dir", AT(vm_dir), "DIR", "The folder with the VM files of the VMs to receive", NULL },
-	{ "version", AT(version), NULL, "Print the version", NULL },
+	{ "vm-dir", AT(vm_dir), "DIR", "The folder with the VM files of the VMs to receive" },
+	{ "version", AT(version), NULL, "Print the version" },
 	{ NULL },
 };
 

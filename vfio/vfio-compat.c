@@ -42,45 +42,6 @@ vfio_side_init(VfioSide *self)
 	*self = (VfioSide){ .vram_bytes = -1, .migration_flags = -1, .available = -1 };
 }
 
-static void
-take_type(VfioSide *self, const VfioType *type)
-{
-	if (type == NULL)
-		return;
-	self->type = type->id;
-	self->type_name = type->name;
-	self->description = type->description;
-	self->vram_bytes = type->vram_bytes;
-	self->available = type->available;
-}
-
-void
-vfio_side_from_device(VfioSide *self, const VfioDevice *device)
-{
-	vfio_side_init(self);
-	self->id = device->id;
-	self->framework = device->backend->name;
-	self->vendor = device->vendor->name;
-	self->driver = device->parent_driver;
-	self->driver_version = device->driver_version;
-	self->params = device->params;
-	take_type(self, device->type);
-}
-
-void
-vfio_side_from_parent(VfioSide *self, const VfioParent *parent, const char *type)
-{
-	vfio_side_init(self);
-	if (parent == NULL)
-		return;
-	self->id = parent->name;
-	self->framework = parent->backend->name;
-	self->vendor = parent->vendor->name;
-	self->driver = parent->driver;
-	self->driver_version = parent->driver_version;
-	take_type(self, vfio_parent_find_type(parent, type));
-}
-
 static gboolean
 differ(const char *a, const char *b)
 {

@@ -45,9 +45,6 @@ typedef struct {
 
 /* Sets every fact to unknown. */
 void vfio_side_init(VfioSide *self);
-void vfio_side_from_device(VfioSide *self, const VfioDevice *device);
-/* @parent: (nullable) */
-void vfio_side_from_parent(VfioSide *self, const VfioParent *parent, const char *type);
 
 /* (transfer full): of VfioIssue, all issues at once; empty when there is no obstacle. */
 GPtrArray *vfio_compat_check(const VfioSide *source, const VfioSide *destination);

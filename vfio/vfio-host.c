@@ -47,7 +47,7 @@ clear(gpointer data)
 {
 	VfioHost *self = data;
 	vfio_nvml_close(self->nvml);
-	vfio_sysfs_unref(self->sysfs);
+	vfio_sysfs_free(self->sysfs);
 }
 
 void

@@ -94,24 +94,3 @@ vfio_parent_is_called(const VfioParent *self, const char *name)
 	g_autofree char *wanted = vfio_bdf_normalize(name);
 	return strcmp(self->name, wanted) == 0 || g_strcmp0(self->board, wanted) == 0;
 }
-
-static guint
-fitness(const VfioParent *self, const char *type)
-{
-	const VfioType *its = vfio_parent_find_type(self, type);
-	return its == NULL ? 1 : its->available == 0 ? 2 : 3;
-}
-
-const VfioParent *
-vfio_parents_choose(const GPtrArray *parents, const char *type, const char *wanted)
-{
-	const VfioParent *best = NULL;
-	for (guint i = 0; i < parents->len; i++) {
-		const VfioParent *parent = g_ptr_array_index(parents, i);
-		if (wanted != NULL && !vfio_parent_is_called(parent, wanted))
-			continue;
-		if (best == NULL || fitness(parent, type) > fitness(best, type))
-			best = parent;
-	}
-	return best;
-}

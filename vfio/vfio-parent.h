@@ -28,14 +28,3 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioParent, vfio_parent_free)
 const VfioType *vfio_parent_find_type(const VfioParent *self, const char *type);
 /* Is @name the parent's own name or its board's, in any form that people write? */
 gboolean vfio_parent_is_called(const VfioParent *self, const char *name);
-
-/**
- * vfio_parents_choose:
- * @parents: of VfioParent
- * @wanted: (nullable): a parent's or a board's name; NULL for any
- *
- * Returns: (transfer none): the best parent for a new vGPU of @type: first one with a free
- *   instance, then one that has the type, then any with this name. NULL when there is none.
- */
-const VfioParent *
-vfio_parents_choose(const GPtrArray *parents, const char *type, const char *wanted);

@@ -50,32 +50,21 @@ vfio_sysfs_new(const char *root, VfioSysfsWrite write, GError **error)
 			    g_strerror(errno));
 		return NULL;
 	}
-	VfioSysfs *self = g_atomic_rc_box_new0(VfioSysfs);
+	VfioSysfs *self = g_new0(VfioSysfs, 1);
 	self->root = g_canonicalize_filename(path, NULL);
 	self->fd = fd;
 	self->write = write != NULL ? write : write_whole;
 	return self;
 }
 
-VfioSysfs *
-vfio_sysfs_ref(VfioSysfs *self)
+void
+vfio_sysfs_free(VfioSysfs *self)
 {
-	return g_atomic_rc_box_acquire(self);
-}
-
-static void
-clear(gpointer data)
-{
-	VfioSysfs *self = data;
+	if (self == NULL)
+		return;
 	auto_fd_clear(&self->fd);
 	g_free(self->root);
-}
-
-void
-vfio_sysfs_unref(VfioSysfs *self)
-{
-	if (self != NULL)
-		g_atomic_rc_box_release_full(self, clear);
+	g_free(self);
 }
 
 gboolean

@@ -22,10 +22,8 @@ typedef int (*VfioSysfsWrite)(int fd, const char *path, const char *text);
  * Returns: NULL with %VFIO_ERROR_SYSFS when @root is not a folder
  */
 VfioSysfs *vfio_sysfs_new(const char *root, VfioSysfsWrite write, GError **error);
-/* Atomic: any thread may take and drop a reference. */
-VfioSysfs *vfio_sysfs_ref(VfioSysfs *self);
-void vfio_sysfs_unref(VfioSysfs *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioSysfs, vfio_sysfs_unref)
+void vfio_sysfs_free(VfioSysfs *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioSysfs, vfio_sysfs_free)
 
 /* Is it the kernel's own? */
 gboolean vfio_sysfs_is_real(const VfioSysfs *self);

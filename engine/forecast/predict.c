@@ -504,17 +504,6 @@ predict(const PredictTerms *terms, const PredictSource *sources, guint n_sources
 	return self;
 }
 
-double
-predict_plateau(const PredictSource *sources, guint n_sources, double bytes_per_s)
-{
-	CaseInput input = { .n_flows = n_sources,
-			    .bandwidth = MAX(bytes_per_s, 1),
-			    .granule_s = GRANULE_S };
-	for (guint i = 0; i < n_sources; i++)
-		set_part(&input.parts[i], &sources[i], LIKELY);
-	return plateau(&input);
-}
-
 /* ---- the hot set behind some passes ---- */
 
 /* The a for which (1 - e^-a) / (1 - e^-ka) is @ratio; it grows with a from 1/k to 1. */

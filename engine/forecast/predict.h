@@ -76,6 +76,3 @@ typedef struct {
  */
 void predict_fit(const PredictPass *passes, guint n_passes, double most_bytes,
 		 double *ret_hot_bytes, double *ret_bytes_per_s);
-
-/* What stays dirty for ever, pass after pass, of all sources together, as likely as it is. */
-double predict_plateau(const PredictSource *sources, guint n_sources, double bytes_per_s);

@@ -16,7 +16,6 @@ typedef struct {
 	const char *const *capabilities; /* (nullable): asked for by their names */
 	GwOnStall on_stall;
 	gint64 downtime_limit_us;
-	gint64 downtime_max_us;	       /* how far "extend" may go; 0: no further */
 	gint64 bandwidth_bytes_per_s;  /* 0: no limit */
 	gint64 switchover_bytes_per_s; /* what the way has to give in the switchover; 0: not known */
 	gboolean paused;

@@ -61,12 +61,6 @@ tls_creds_unref(TlsCreds *self)
 	g_free(self);
 }
 
-TlsRole
-tls_creds_get_role(TlsCreds *self)
-{
-	return self->role;
-}
-
 int
 tls_creds_get_kernel_version(TlsCreds *self)
 {

@@ -26,8 +26,6 @@ TlsCreds *tls_creds_ref(TlsCreds *self);
 void tls_creds_unref(TlsCreds *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsCreds, tls_creds_unref)
 
-TlsRole tls_creds_get_role(TlsCreds *self);
-
 /* The newest version of TLS of which the kernel takes both directions, %TLS1_3_VERSION or %TLS1_2_VERSION;
  * 0 for none. */
 int tls_creds_get_kernel_version(TlsCreds *self);

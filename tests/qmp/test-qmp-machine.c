@@ -25,9 +25,6 @@ test_good_answers(void)
 		{ .expect = "stop", .result = "{}" },
 		{ .expect = "query-name", .result = "{\"name\": \"web1\"}" },
 		{ .expect = "query-name", .result = "{}" },
-		{ .expect = "pmemsave",
-		  .arguments = "{\"filename\":\"/x\",\"val\":4096,\"size\":8192}",
-		  .result = "{}" },
 	};
 	g_autoptr(FakeQemu) qemu = FAKE_QEMU(steps);
 	QmpClient *client = probe_connect(qemu);
@@ -43,7 +40,6 @@ test_good_answers(void)
 	g_autofree char *no_name = qmp_query_name(client, &error);
 	CU_ASSERT_PTR_NULL(no_name);
 	TEST_NO_ERROR(error);
-	CU_ASSERT_TRUE(qmp_pmemsave(client, 4096, 8192, "/x", NULL));
 	g_autofree char *version = qmp_version_string(client);
 	TEST_STRING(version, "7.2.22 (Debian)");
 	probe_end(client, qemu);

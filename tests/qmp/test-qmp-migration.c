@@ -159,30 +159,6 @@ test_wrong_types(void)
 }
 
 static void
-test_parameters_set(void)
-{
-	const FakeStep steps[] = {
-		{ .expect = "migrate-set-parameters",
-		  .arguments = "\"arguments\":{\"downtime-limit\":2,\"max-bandwidth\":0}",
-		  .result = "{}" },
-		{ .expect = "migrate-set-parameters",
-		  .arguments = "\"arguments\":{\"downtime-limit\":1,\"max-bandwidth\":7,"
-			       "\"avail-switchover-bandwidth\":8}",
-		  .result = "{}" },
-	};
-	const QmpMigrateParameters sets[] = { { 1001, 0, -1 }, { 1000, 7, 8 }, { -1, -1, -1 } };
-	g_autoptr(FakeQemu) qemu = FAKE_QEMU(steps);
-	QmpClient *client = probe_connect(qemu);
-
-	for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
-		g_autoptr(GError) error = NULL;
-		CU_ASSERT_TRUE(qmp_migrate_set_parameters(client, &sets[i], &error));
-		TEST_NO_ERROR(error);
-	}
-	probe_end(client, qemu);
-}
-
-static void
 test_capabilities(void)
 {
 	const FakeStep steps[] = {
@@ -308,7 +284,6 @@ CU_TestInfo suite_qmp_migration[] = {
 	{ "what is missing is -1", test_missing },
 	{ "numbers that cannot be meant are missing", test_absurd_numbers },
 	{ "wrong types are named", test_wrong_types },
-	{ "parameters, sent", test_parameters_set },
 	{ "capabilities", test_capabilities },
 	{ "names and arguments of the commands", test_commands },
 	{ "is a migration among what can be yanked", test_yank },

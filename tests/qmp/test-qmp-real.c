@@ -143,7 +143,6 @@ static void
 test_features(void)
 {
 	Real real;
-	QmpMigrateParameters parameters = QMP_MIGRATE_PARAMETERS_INIT;
 
 	if (!real_start(&real)) {
 		real_end(&real);
@@ -155,9 +154,10 @@ test_features(void)
 	g_hash_table_remove_all(table);
 	g_hash_table_insert(table, g_strdup("events"), GINT_TO_POINTER(TRUE));
 	CU_ASSERT_TRUE(qmp_migrate_set_capabilities(real.client, table, NULL));
-	parameters.downtime_limit_us = 1500;
-	parameters.max_bandwidth_bytes_per_s = 0;
-	CU_ASSERT_TRUE(qmp_migrate_set_parameters(real.client, &parameters, NULL));
+	g_autoptr(QmpParameters) numbers = qmp_parameters_new();
+	qmp_parameters_set_int(numbers, "downtime-limit", qmp_downtime_limit(1500));
+	qmp_parameters_set_int(numbers, "max-bandwidth", 0);
+	CU_ASSERT_TRUE(qmp_parameters_apply(numbers, real.client, NULL));
 	g_autoptr(QmpParameters) now = qmp_parameters_query(real.client, NULL);
 	g_autofree char *downtime = qmp_parameters_get_text(now, "downtime-limit");
 	g_autofree char *bandwidth = qmp_parameters_get_text(now, "max-bandwidth");

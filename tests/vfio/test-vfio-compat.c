@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "tests/rig/fake-sysfs.h"
 #include "tests/rig/test-util.h"
 #include "vfio/vfio-compat.h"
 
@@ -229,59 +228,6 @@ a_size_must_be_told_or_fit(void)
 	}
 }
 
-/* From what two hosts are to what stands between them. */
-static void
-trees_become_sides(void)
-{
-	g_autoptr(FakeSysfs) here = fake_sysfs_load("nvidia-mdev");
-	g_autoptr(FakeSysfs) there = fake_sysfs_load("nvidia-sriov");
-	g_autoptr(VfioHost) source = vfio_host_new(fake_sysfs_get_root(here), NULL, NULL);
-	g_autoptr(VfioHost) destination = vfio_host_new(fake_sysfs_get_root(there), NULL, NULL);
-	g_autoptr(VfioDevice) device = vfio_device_new(source, UUID, NULL);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(device);
-	VfioSide from, to;
-	vfio_side_from_device(&from, device);
-	g_autoptr(GPtrArray) same = vfio_parents_list(source);
-	vfio_side_from_parent(&to, vfio_parents_choose(same, "nvidia-64", NULL), "nvidia-64");
-	/* The tree's vGPU has unified memory on. */
-	check(&from, &to, "source error vgpu-params", "enable_uvm");
-
-	g_autoptr(GPtrArray) others = vfio_parents_list(destination);
-	vfio_side_from_parent(&to, vfio_parents_choose(others, "nvidia-64", NULL), "nvidia-64");
-	check(&from, &to,
-	      "source error vgpu-params, destination error vgpu-driver-version, destination error "
-	      "vgpu-type-missing",
-	      "");
-	vfio_side_from_parent(&to, vfio_parents_choose(others, "nvidia-64", "3b:00.0"),
-			      "nvidia-64");
-	check(&from, &to, "source error vgpu-params, destination error vgpu-no-parent", "");
-}
-
-static void
-the_best_parent_is_chosen(void)
-{
-	static const struct {
-		const char *type;
-		const char *wanted;
-		const char *parent;
-	} rows[] = {
-		{ "nvidia-528", NULL, "0000:41:00.5" },
-		{ "nvidia-528", "41:00.0", "0000:41:00.5" },
-		{ "nvidia-528", "0000:41:00.4", "0000:41:00.4" },
-		{ "nvidia-529", NULL, "0000:41:00.4" },
-		{ "nvidia-1", NULL, "0000:41:00.4" },
-		{ "nvidia-528", "0000:99:00.0", NULL },
-	};
-	g_autoptr(FakeSysfs) fake = fake_sysfs_load("nvidia-sriov");
-	g_autoptr(VfioHost) host = vfio_host_new(fake_sysfs_get_root(fake), NULL, NULL);
-	g_autoptr(GPtrArray) parents = vfio_parents_list(host);
-	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-		const VfioParent *parent =
-			vfio_parents_choose(parents, rows[i].type, rows[i].wanted);
-		TEST_STRING(parent != NULL ? parent->name : NULL, rows[i].parent);
-	}
-}
-
 CU_TestInfo suite_vfio_compat[] = {
 	{ "what fits has no issue", what_fits_has_no_issue },
 	{ "drivers must be the same", drivers_must_be_the_same },
@@ -292,7 +238,5 @@ CU_TestInfo suite_vfio_compat[] = {
 	{ "all issues come at once", all_issues_come_at_once },
 	{ "several need P2P", several_need_p2p },
 	{ "a size must be told, or fit", a_size_must_be_told_or_fit },
-	{ "trees become sides", trees_become_sides },
-	{ "the best parent is chosen", the_best_parent_is_chosen },
 	CU_TEST_INFO_NULL,
 };

@@ -101,7 +101,6 @@ hot_set_comes_to_rest_on_its_plateau(void)
 	gint64 bandwidth = 115 * MIB;
 	PredictTerms terms = bare_terms(bandwidth);
 	PredictSource ram = memory(NULL, 4 * GIB, (gint64)(1.7 * 115 * MIB), 512 * MIB, 0);
-	CU_ASSERT_TRUE(is_near(predict_plateau(&ram, 1, (double)bandwidth), 354.0 * MIB, 0.01));
 	g_autoptr(GwPrediction) made = predict(&terms, &ram, 1);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(made);
 	CU_ASSERT_TRUE(made->converges);
@@ -315,23 +314,6 @@ laws_hold_for_any_numbers(void)
 	}
 }
 
-/* The plateau is what one pass over it leaves. */
-static void
-plateau_is_a_fixed_point(void)
-{
-	g_autoptr(GRand) rand = g_rand_new_with_seed(8);
-	for (guint run = 0; run < RUNS; run++) {
-		PredictSource ram = memory(NULL, GIB, g_rand_int_range(rand, 0, 1000000000),
-					   g_rand_int_range(rand, 1, 2000000000), 0);
-		double bandwidth = g_rand_double_range(rand, 1e6, 1e9);
-		double bytes = predict_plateau(&ram, 1, bandwidth);
-		double seconds = MAX(bytes / bandwidth + 0.002, 0.05);
-		double again = predict_growth((double)ram.hot_bytes.likely,
-					      (double)ram.dirty_bytes_per_s.likely, seconds);
-		CU_ASSERT_TRUE(is_near(again + 1, bytes + 1, 0.001));
-	}
-}
-
 static void
 fit_finds_what_made_the_passes(void)
 {
@@ -432,7 +414,6 @@ CU_TestInfo suite_predict[] = {
 	{ "unknown numbers make no prediction", unknown_numbers_make_no_prediction },
 	{ "a prediction is as sure as its numbers", prediction_is_as_sure_as_its_numbers },
 	{ "laws hold for any numbers", laws_hold_for_any_numbers },
-	{ "the plateau is a fixed point", plateau_is_a_fixed_point },
 	{ "a fit finds what made the passes", fit_finds_what_made_the_passes },
 	{ "a fit stays sane", fit_stays_sane },
 	{ "a prediction is written and read", prediction_is_written_and_read },
