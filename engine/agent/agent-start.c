@@ -20,6 +20,7 @@
 #include "engine/host/vgpu-host.h"
 #include "engine/data/vgpu-pair.h"
 #include "engine/host/vgpu-vendor.h"
+#include "engine/host/vm-dir.h"
 #include "engine/host/vm-vgpus.h"
 #include "engine/plan/negotiate-vgpus.h"
 #include "engine/util/json-fields.h"
@@ -27,37 +28,11 @@
 #include "vfio/vfio-backend.h"
 #include "vfio/vfio-device.h"
 
-/* A name comes over the network: it is compared with the names in the files, and never becomes part
- * of a path. */
-static GwVm *
-find_in_dir(const char *vm_dir, const char *name, GError **error)
-{
-	g_autoptr(GDir) dir = g_dir_open(vm_dir, 0, error);
-	if (dir == NULL)
-		return NULL;
-	g_autoptr(GError) broken = NULL;
-	for (const char *file; (file = g_dir_read_name(dir)) != NULL;) {
-		g_autofree char *path = g_build_filename(vm_dir, file, NULL);
-		if (!g_file_test(path, G_FILE_TEST_IS_REGULAR))
-			continue;
-		g_autoptr(GError) local_error = NULL;
-		g_autoptr(GwVm) vm = gw_vm_load(path, &local_error);
-		if (vm != NULL && strcmp(vm->name, name) == 0)
-			return g_steal_pointer(&vm);
-		if (vm == NULL && broken == NULL)
-			broken = g_steal_pointer(&local_error);
-	}
-	g_set_error(error, GW_ERROR, GW_ERROR_VM_FILE, "no VM named '%s' in '%s'%s%s", name, vm_dir,
-		    broken != NULL ? "; not readable there: " : "",
-		    broken != NULL ? broken->message : "");
-	return NULL;
-}
-
 static GwVm *
 find_vm(const AgentConfig *config, const char *name, GError **error)
 {
 	if (config->vm_dir != NULL)
-		return find_in_dir(config->vm_dir, name, error);
+		return vm_dir_find(config->vm_dir, name, error);
 	g_autoptr(GwVm) vm = gw_vm_load(config->vm_file, error);
 	if (vm == NULL || *name == '\0' || strcmp(vm->name, name) == 0)
 		return g_steal_pointer(&vm);

@@ -10,11 +10,11 @@
 #include "engine/gw-vm.h"
 
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "engine/gw-error.h"
 #include "engine/host/vm-argv.h"
+#include "engine/util/safe-file.h"
 
 #define MAX_FILE_BYTES (1024 * 1024)
 #define VGPU_PREFIX    "vgpu "
@@ -113,21 +113,33 @@ check_qmp(const char *qmp_path, const char *path, GError **error)
 	return what == NULL ? TRUE : vm_file_fail(error, path, what);
 }
 
+/* (transfer full): what the file says is run, so nobody else may write it. */
+static char *
+read_file(const char *path, gsize *ret_len, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	char *text = safe_file_read_linked(path, MAX_FILE_BYTES, ret_len, &cause);
+	if (text == NULL)
+		g_set_error(error, GW_ERROR, GW_ERROR_VM_FILE, "VM file %s", cause->message);
+	return text;
+}
+
 static GKeyFile *
 load_key_file(const char *path, GError **error)
 {
-	struct stat status;
-	if (stat(path, &status) == 0 && status.st_size > MAX_FILE_BYTES) {
-		vm_file_fail(error, path, "it is larger than 1 MiB");
-		return NULL;
-	}
 	g_autoptr(GKeyFile) file = g_key_file_new();
 	g_autoptr(GError) cause = NULL;
-	if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause)) {
-		vm_file_fail(error, path, cause->message);
+	gsize len = 0;
+	g_autofree char *text = read_file(path, &len, error);
+	if (text == NULL)
 		return NULL;
-	}
-	return g_steal_pointer(&file);
+	if (memchr(text, '\0', len) != NULL)
+		vm_file_fail(error, path, "it has a NUL byte");
+	else if (g_key_file_load_from_data(file, text, len, G_KEY_FILE_NONE, &cause))
+		return g_steal_pointer(&file);
+	else
+		vm_file_fail(error, path, cause->message);
+	return NULL;
 }
 
 static void

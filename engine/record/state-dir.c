@@ -7,6 +7,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-session.h"
+#include "engine/util/safe-file.h"
 
 char *
 gw_default_state_dir(void)
@@ -16,22 +17,37 @@ gw_default_state_dir(void)
 	return g_build_filename(g_get_user_state_dir(), "godwit", NULL);
 }
 
+#define MAX_ID_BYTES 64
+
+static char *
+make_agent_id(const char *state_dir, const char *path, GError **error)
+{
+	g_autofree char *id = g_uuid_string_random();
+	g_autoptr(GError) cause = NULL;
+	if (g_mkdir_with_parents(state_dir, 0700) == 0 &&
+	    g_file_set_contents_full(path, id, -1,
+				     G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+				     0600, &cause))
+		return g_steal_pointer(&id);
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot write '%s': %s", path,
+		    cause != NULL ? cause->message : "cannot make its folder");
+	return NULL;
+}
+
+/* Whether two agents are one is decided by it: one that others could have written is refused. */
 char *
 state_dir_get_agent_id(const char *state_dir, GError **error)
 {
 	g_autofree char *path = g_build_filename(state_dir, "agent-id", NULL);
-	g_autofree char *text = NULL;
-	if (g_file_get_contents(path, &text, NULL, NULL) &&
-	    g_uuid_string_is_valid(g_strstrip(text)))
+	g_autoptr(GError) cause = NULL;
+	gsize len = 0;
+	g_autofree char *text = safe_file_read(path, MAX_ID_BYTES, &len, &cause);
+	if (text != NULL && g_uuid_string_is_valid(g_strstrip(text)))
 		return g_steal_pointer(&text);
-
-	g_autofree char *id = g_uuid_string_random();
-	g_autoptr(GError) local_error = NULL;
-	if (g_mkdir_with_parents(state_dir, 0700) == 0 &&
-	    g_file_set_contents(path, id, -1, &local_error))
-		return g_steal_pointer(&id);
-	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot write '%s': %s", path,
-		    local_error != NULL ? local_error->message : "cannot make its folder");
+	if (cause == NULL || g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+		return make_agent_id(state_dir, path, error);
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "this host's identity: %s",
+		    cause->message);
 	return NULL;
 }
 

@@ -22,26 +22,33 @@ fail_errno(int fd, const char *path, GError **error)
 	return -1;
 }
 
+/* (nullable): why what others could change cannot be trusted. */
+static const char *
+find_writers(const struct stat *info)
+{
+	if (info->st_uid != 0 && info->st_uid != geteuid())
+		return "belongs to another user";
+	if ((info->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return "may be written by other users: take that from them (chmod go-w)";
+	return NULL;
+}
+
 /* (nullable): why nothing may rest on this file. */
 static const char *
 find_fault(const struct stat *info, gsize max_bytes)
 {
 	if (!S_ISREG(info->st_mode))
 		return "is not a regular file";
-	if (info->st_uid != 0 && info->st_uid != geteuid())
-		return "belongs to another user";
-	if ((info->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return "may be written by other users";
 	if ((guint64)info->st_size > max_bytes)
 		return "is too large";
-	return NULL;
+	return find_writers(info);
 }
 
-int
-safe_file_open(const char *path, int flags, gsize max_bytes, GError **error)
+static int
+open_checked(const char *path, int flags, gsize max_bytes, GError **error)
 {
 	struct stat info;
-	int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &info) < 0)
 		return fail_errno(fd, path, error);
 	const char *fault = find_fault(&info, max_bytes);
@@ -50,6 +57,12 @@ safe_file_open(const char *path, int flags, gsize max_bytes, GError **error)
 	close(fd);
 	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_PERM, "'%s' %s", path, fault);
 	return -1;
+}
+
+int
+safe_file_open(const char *path, int flags, gsize max_bytes, GError **error)
+{
+	return open_checked(path, flags | O_NOFOLLOW, max_bytes, error);
 }
 
 char *
@@ -79,13 +92,39 @@ safe_file_read_fd(int fd, const char *path, gsize max_bytes, gsize *ret_len, GEr
 	return (char *)g_byte_array_free(g_steal_pointer(&bytes), FALSE);
 }
 
-char *
-safe_file_read(const char *path, gsize max_bytes, gsize *ret_len, GError **error)
+static char *
+read_and_close(int fd, const char *path, gsize max_bytes, gsize *ret_len, GError **error)
 {
-	int fd = safe_file_open(path, O_RDONLY, max_bytes, error);
 	if (fd < 0)
 		return NULL;
 	char *text = safe_file_read_fd(fd, path, max_bytes, ret_len, error);
 	close(fd);
 	return text;
+}
+
+char *
+safe_file_read(const char *path, gsize max_bytes, gsize *ret_len, GError **error)
+{
+	int fd = safe_file_open(path, O_RDONLY, max_bytes, error);
+	return read_and_close(fd, path, max_bytes, ret_len, error);
+}
+
+char *
+safe_file_read_linked(const char *path, gsize max_bytes, gsize *ret_len, GError **error)
+{
+	int fd = open_checked(path, O_RDONLY, max_bytes, error);
+	return read_and_close(fd, path, max_bytes, ret_len, error);
+}
+
+gboolean
+safe_folder_check(const char *path, GError **error)
+{
+	struct stat info;
+	if (stat(path, &info) < 0)
+		return fail_errno(-1, path, error) == 0;
+	const char *fault = S_ISDIR(info.st_mode) ? find_writers(&info) : "is not a folder";
+	if (fault == NULL)
+		return TRUE;
+	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_PERM, "'%s' %s", path, fault);
+	return FALSE;
 }

@@ -21,3 +21,9 @@ char *safe_file_read_fd(int fd, const char *path, gsize max_bytes, gsize *ret_le
 
 /* Both of the above. (transfer full) */
 char *safe_file_read(const char *path, gsize max_bytes, gsize *ret_len, GError **error);
+
+/* Likewise, but @path may be a link: a file that people write and keep where they like. What it leads to is checked. */
+char *safe_file_read_linked(const char *path, gsize max_bytes, gsize *ret_len, GError **error);
+
+/* Is @path a folder in which no other user may put, replace or rename files? %G_FILE_ERROR when it is not. */
+gboolean safe_folder_check(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;

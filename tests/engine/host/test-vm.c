@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,7 +92,7 @@ files_that_cannot_be_read_are_refused(void)
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "VM file '/no/such.vm': No such file");
 	g_clear_error(&error);
 	CU_ASSERT_PTR_NULL(gw_vm_load("/dev/zero", &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "VM file '/dev/zero': ");
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "VM file '/dev/zero' is not a regular file");
 
 	char *folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "big.vm", NULL);
@@ -99,7 +100,48 @@ files_that_cannot_be_read_are_refused(void)
 	CU_ASSERT_EQUAL(truncate(path, 1LL << 40), 0);
 	g_clear_error(&error);
 	CU_ASSERT_PTR_NULL(gw_vm_load(path, &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "it is larger than 1 MiB");
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "is too large");
+	test_folder_free(folder);
+}
+
+/* What it says is run, perhaps as root. */
+static void
+files_that_others_may_change_are_refused(void)
+{
+	static const char text[] = "[vm]\nname=a\nqmp=/q\nargv=x\n";
+	char *folder = test_folder_new();
+	g_autofree char *path = g_build_filename(folder, "a.vm", NULL);
+	g_autofree char *linked = g_build_filename(folder, "b.vm", NULL);
+	g_autofree char *fifo = g_build_filename(folder, "c.vm", NULL);
+	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, text, -1, NULL));
+	CU_ASSERT_EQUAL(symlink(path, linked), 0);
+	g_autoptr(GwVm) vm = gw_vm_load(linked, NULL);
+	CU_ASSERT_PTR_NOT_NULL(vm);
+
+	CU_ASSERT_EQUAL(chmod(path, 0622), 0);
+	const char *const paths[] = { path, linked };
+	for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+		g_autoptr(GError) error = NULL;
+		CU_ASSERT_PTR_NULL(gw_vm_load(paths[i], &error));
+		TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "may be written by other users");
+	}
+	CU_ASSERT_EQUAL(mkfifo(fifo, 0600), 0);
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_PTR_NULL(gw_vm_load(fifo, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "is not a regular file");
+	test_folder_free(folder);
+}
+
+static void
+a_nul_byte_is_refused(void)
+{
+	static const char text[] = "[vm]\nname=a\nqmp=/q\nargv=x\0y\n";
+	char *folder = test_folder_new();
+	g_autofree char *path = g_build_filename(folder, "a.vm", NULL);
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, text, sizeof text - 1, NULL));
+	CU_ASSERT_PTR_NULL(gw_vm_load(path, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_VM_FILE, "NUL byte");
 	test_folder_free(folder);
 }
 
@@ -323,6 +365,8 @@ real_qemu_starts_and_takes_the_next_client(void)
 CU_TestInfo suite_vm[] = {
 	{ "bad files are refused, the key named", bad_files_are_refused },
 	{ "files that cannot be read are refused", files_that_cannot_be_read_are_refused },
+	{ "files that others may change are refused", files_that_others_may_change_are_refused },
+	{ "a NUL byte is refused", a_nul_byte_is_refused },
 	{ "messages stay short and harmless", messages_stay_short_and_harmless },
 	{ "argv is expanded", argv_is_expanded },
 	{ "a device is known by QEMU's id", a_device_is_known_by_qemus_id },

@@ -65,6 +65,44 @@ what_is_not_a_file_is_refused(void)
 	is_refused(folder, "is not a regular file");
 }
 
+/* A file that people keep where they like: the link is theirs, and what it leads to is checked. */
+static void
+a_link_is_followed_where_that_is_asked_for(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *path = write_file(folder, "file", 0600);
+	g_autofree char *linked = g_build_filename(folder, "link", NULL);
+	g_autoptr(GError) error = NULL;
+	gsize len = 0;
+	CU_ASSERT_EQUAL(symlink(path, linked), 0);
+	g_autofree char *text = safe_file_read_linked(linked, MAX_BYTES, &len, &error);
+	TEST_NO_ERROR(error);
+	CU_ASSERT_EQUAL(len, 12);
+	CU_ASSERT_EQUAL(chmod(path, 0602), 0);
+	CU_ASSERT_PTR_NULL(safe_file_read_linked(linked, MAX_BYTES, &len, &error));
+	TEST_ERROR(error, G_FILE_ERROR, G_FILE_ERROR_PERM, "may be written by other users");
+}
+
+static void
+a_folder_is_of_one_user(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *path = write_file(folder, "file", 0600);
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_TRUE(safe_folder_check(folder, &error));
+	TEST_NO_ERROR(error);
+	CU_ASSERT_FALSE(safe_folder_check(path, &error));
+	TEST_ERROR(error, G_FILE_ERROR, G_FILE_ERROR_PERM, "is not a folder");
+	g_clear_error(&error);
+	CU_ASSERT_FALSE(safe_folder_check("/no/such", &error));
+	TEST_ERROR(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "/no/such");
+	g_clear_error(&error);
+	CU_ASSERT_EQUAL(chmod(folder, 01777), 0);
+	CU_ASSERT_FALSE(safe_folder_check(folder, &error));
+	TEST_ERROR(error, G_FILE_ERROR, G_FILE_ERROR_PERM, "may be written by other users");
+	CU_ASSERT_EQUAL(chmod(folder, 0700), 0);
+}
+
 static void
 what_others_may_write_is_refused(void)
 {
@@ -96,6 +134,9 @@ what_is_large_is_refused(void)
 CU_TestInfo suite_safe_file[] = {
 	{ "a file of ours is read", a_file_of_ours_is_read },
 	{ "what is not a file is refused", what_is_not_a_file_is_refused },
+	{ "a link is followed where that is asked for",
+	  a_link_is_followed_where_that_is_asked_for },
+	{ "a folder is of one user", a_folder_is_of_one_user },
 	{ "what others may write is refused", what_others_may_write_is_refused },
 	{ "what is large is refused", what_is_large_is_refused },
 	CU_TEST_INFO_NULL,
