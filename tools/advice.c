@@ -38,6 +38,9 @@ static const char *const by_code[] = {
 	[GW_ERROR_VGPU] = "list that host's vGPUs with 'godwit mdev list' and 'godwit mdev types'",
 	[GW_ERROR_UNKNOWN_HOST] =
 		"correct the name in --to, or add it to the DNS or to /etc/hosts of this host",
+	[GW_ERROR_HANDED_OVER] =
+		("move it from the host that has it; 'godwit run --here' starts it on this one, "
+		 "once nothing else can"),
 	[GW_ERROR_CANCELLED] = "try again when you are ready",
 };
 
@@ -52,7 +55,9 @@ advice_for(const GwReport *report)
 {
 	if (report->outcome == GW_OUTCOME_COMPLETED)
 		return NULL;
-	if (report->outcome == GW_OUTCOME_UNKNOWN || report->vm_runs_on == GW_PLACE_UNKNOWN)
+	if (report->error_code == GW_ERROR_HANDED_OVER)
+		return by_code[GW_ERROR_HANDED_OVER];
+	if (report->outcome == GW_OUTCOME_UNKNOWN)
 		return LOOK_FIRST;
 	if (report->vm_runs_on == GW_PLACE_NONE)
 		return "both copies have ended; start the guest again with 'godwit run'";

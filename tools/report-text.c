@@ -36,9 +36,9 @@ vm_name(const GwReport *report)
 }
 
 static const char *
-describe_place(GwPlace place)
+describe_place(const GwReport *report)
 {
-	switch (place) {
+	switch (report->vm_runs_on) {
 	case GW_PLACE_SOURCE:
 		return "is on the source";
 	case GW_PLACE_DESTINATION:
@@ -46,6 +46,11 @@ describe_place(GwPlace place)
 	case GW_PLACE_NONE:
 		return "runs nowhere: its QEMU has ended";
 	case GW_PLACE_UNKNOWN:
+		if (report->error_code == GW_ERROR_HANDED_OVER)
+			return "is not known on this host to be here";
+		if (report->outcome != GW_OUTCOME_UNKNOWN)
+			return "is where it was: nothing was touched, and where that is is not "
+			       "known";
 		return "is on one of the two hosts: it is not known on which";
 	}
 	return NULL;
@@ -219,7 +224,7 @@ add_failure(GString *out, const GwReport *report)
 	add_where(out, report);
 	add_words(out, "QEMU, source", report->error_qemu_source);
 	add_words(out, "QEMU, dest.", report->error_qemu_destination);
-	add_row(out, vm_name(report), describe_place(report->vm_runs_on));
+	add_row(out, vm_name(report), describe_place(report));
 	add_row(out, "next", advice_for(report));
 }
 

@@ -140,6 +140,19 @@ ownership_list(const char *state_dir, GError **error)
 	return g_steal_pointer(&names);
 }
 
+Ownership *
+ownership_find_monitor(const char *state_dir, const char *qmp_path)
+{
+	g_autoptr(GPtrArray) names = ownership_list(state_dir, NULL);
+	for (guint i = 0; names != NULL && i < names->len; i++) {
+		g_autoptr(Ownership) self =
+			ownership_load(state_dir, g_ptr_array_index(names, i), NULL);
+		if (self != NULL && g_strcmp0(self->qmp_path, qmp_path) == 0)
+			return g_steal_pointer(&self);
+	}
+	return NULL;
+}
+
 static void
 fail_busy(const char *path, const char *vm_name, GError **error)
 {

@@ -23,6 +23,9 @@ gboolean ownership_is_from_earlier_boot(const Ownership *self);
 /* (transfer full): of char *: the VMs that there is a record of. */
 GPtrArray *ownership_list(const char *state_dir, GError **error);
 
+/* (transfer full) (nullable): the record of the VM whose QEMU here has, or had, the monitor @qmp_path. */
+Ownership *ownership_find_monitor(const char *state_dir, const char *qmp_path);
+
 /* One VM of one host is dealt with by one session at a time. */
 typedef struct VmLock VmLock;
 

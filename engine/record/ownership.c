@@ -86,6 +86,8 @@ state_clear(OwnershipState *self)
 	g_free(self->peer.subject);
 	g_free(self->peer.agent);
 	g_free(self->peer.token);
+	g_free(self->peer.tls_dir);
+	g_free(self->peer.tls_hostname);
 	*self = (OwnershipState){ 0 };
 }
 
@@ -98,6 +100,9 @@ peer_copy(const OwnershipPeer *peer)
 		.subject = g_strdup(peer->subject),
 		.agent = g_strdup(peer->agent),
 		.token = g_strdup(peer->token),
+		.tls_dir = g_strdup(peer->tls_dir),
+		.tls_hostname = g_strdup(peer->tls_hostname),
+		.insecure = peer->insecure,
 	};
 }
 
@@ -137,8 +142,15 @@ ownership_free(Ownership *self)
 	state_clear(&self->before);
 	g_ptr_array_unref(self->taken);
 	g_free(self->boot_id);
+	g_free(self->qmp_path);
 	g_free(self->vm_name);
 	g_free(self);
+}
+
+const char *
+ownership_choose_name(const char *vm_name, const char *qmp_path)
+{
+	return vm_name != NULL && *vm_name != '\0' ? vm_name : qmp_path;
 }
 
 gboolean
@@ -273,6 +285,10 @@ state_to_node(const OwnershipState *self)
 	fields_add_string(object, "peer_subject", self->peer.subject);
 	fields_add_string(object, "peer_agent", self->peer.agent);
 	fields_add_string(object, "peer_token", self->peer.token);
+	fields_add_string(object, "peer_tls_dir", self->peer.tls_dir);
+	fields_add_string(object, "peer_tls_hostname", self->peer.tls_hostname);
+	if (self->peer.insecure)
+		json_object_set_boolean_member(object, "peer_insecure", TRUE);
 	if (self->since_s > 0)
 		json_object_set_int_member(object, "since_s", self->since_s);
 	if (self->confirmed)
@@ -301,6 +317,7 @@ ownership_to_json(const Ownership *self)
 		json_array_add_element(taken, taken_to_node(g_ptr_array_index(self->taken, i)));
 	json_object_set_string_member(object, "vm", self->vm_name);
 	fields_add_string(object, "boot_id", self->boot_id);
+	fields_add_string(object, "qmp", self->qmp_path);
 	json_object_set_member(object, "now", state_to_node(&self->now));
 	if (is_open(self->now.place))
 		json_object_set_member(object, "before", state_to_node(&self->before));
@@ -337,6 +354,11 @@ read_state(Fields *outer, const char *name, FieldsNeed need, OwnershipState *sel
 		fields_string(&fields, "peer_subject", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
 	self->peer.agent = fields_string(&fields, "peer_agent", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	self->peer.token = fields_string(&fields, "peer_token", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	self->peer.tls_dir =
+		fields_string(&fields, "peer_tls_dir", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
+	self->peer.tls_hostname =
+		fields_string(&fields, "peer_tls_hostname", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	self->peer.insecure = fields_boolean(&fields, "peer_insecure", FIELDS_OPTIONAL);
 	self->since_s = MAX(fields_count(&fields, "since_s", FIELDS_OPTIONAL), 0);
 	self->confirmed = fields_boolean(&fields, "confirmed", FIELDS_OPTIONAL);
 	(void)!fields_end_inner(&fields, outer);
@@ -378,6 +400,7 @@ ownership_from_json(const char *text, gsize len, const char *vm_name, GError **e
 	if (name != NULL && strcmp(name, vm_name) != 0)
 		fields_fail(&fields, "vm", "names another VM");
 	self->boot_id = fields_string(&fields, "boot_id", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	self->qmp_path = fields_string(&fields, "qmp", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
 	read_state(&fields, "now", FIELDS_REQUIRED, &self->now);
 	read_state(&fields, "before", FIELDS_OPTIONAL, &self->before);
 	read_taken(&fields, self);

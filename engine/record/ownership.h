@@ -36,6 +36,9 @@ typedef struct {
 	char *subject; /* (nullable): of its TLS certificate */
 	char *agent;   /* (nullable): the id of the agent there */
 	char *token; /* (nullable): of the session: what this host proves itself with to that agent */
+	char *tls_dir;	    /* (nullable): our certificate for it */
+	char *tls_hostname; /* (nullable): what its certificate says */
+	gboolean insecure;  /* plain text was allowed */
 } OwnershipPeer;
 
 typedef struct {
@@ -59,7 +62,8 @@ typedef struct {
 	OwnershipState now;
 	OwnershipState before; /* what OWNERSHIP_UNDO goes back to */
 	char *boot_id;	       /* (nullable): of the boot in which it was written last */
-	GPtrArray *taken;      /* of OwnershipTaken */
+	char *qmp_path;	  /* (nullable): the monitor of its QEMU here, for who knows only that */
+	GPtrArray *taken; /* of OwnershipTaken */
 } Ownership;
 
 /* (transfer full): nothing is known. */
@@ -70,6 +74,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ownership, ownership_free);
 /* "here", "handing-over": in the file and in reports. */
 const char *ownership_place_to_string(OwnershipPlace place);
 const char *ownership_event_to_string(OwnershipEvent event);
+/* Under which name a VM is kept: a VM without one (NULL or "") by its monitor's path. */
+const char *ownership_choose_name(const char *vm_name, const char *qmp_path);
 /* Where @event leads from @from; %FALSE when it may not come there. The table of the state machine. */
 gboolean ownership_next(OwnershipPlace from, OwnershipEvent event,
 			OwnershipPlace *ret_to) G_GNUC_WARN_UNUSED_RESULT;

@@ -35,15 +35,30 @@ make_agent_id(const char *state_dir, const char *path, GError **error)
 }
 
 /* Whether two agents are one is decided by it: one that others could have written is refused. */
+static char *
+read_agent_id(const char *path, GError **error)
+{
+	gsize len = 0;
+	g_autofree char *text = safe_file_read(path, MAX_ID_BYTES, &len, error);
+	return text != NULL && g_uuid_string_is_valid(g_strstrip(text)) ? g_steal_pointer(&text)
+									: NULL;
+}
+
+char *
+state_dir_peek_agent_id(const char *state_dir)
+{
+	g_autofree char *path = g_build_filename(state_dir, "agent-id", NULL);
+	return read_agent_id(path, NULL);
+}
+
 char *
 state_dir_get_agent_id(const char *state_dir, GError **error)
 {
 	g_autofree char *path = g_build_filename(state_dir, "agent-id", NULL);
 	g_autoptr(GError) cause = NULL;
-	gsize len = 0;
-	g_autofree char *text = safe_file_read(path, MAX_ID_BYTES, &len, &cause);
-	if (text != NULL && g_uuid_string_is_valid(g_strstrip(text)))
-		return g_steal_pointer(&text);
+	char *known = read_agent_id(path, &cause);
+	if (known != NULL)
+		return known;
 	if (cause == NULL || g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
 		return make_agent_id(state_dir, path, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "this host's identity: %s",

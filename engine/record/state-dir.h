@@ -9,6 +9,9 @@
  * %GW_ERROR_STATE_DIR. */
 char *state_dir_get_agent_id(const char *state_dir, GError **error);
 
+/* (transfer full) (nullable): the same where there is one already. */
+char *state_dir_peek_agent_id(const char *state_dir);
+
 /* (transfer full): of this boot of the host; empty where the kernel does not tell. */
 char *state_dir_get_boot_id(void);
 

@@ -58,6 +58,7 @@ static const char *const words[] = {
 	[GW_ERROR_STATE_DIR] = "state-dir",
 	[GW_ERROR_VGPU] = "vgpu",
 	[GW_ERROR_UNKNOWN_HOST] = "unknown-host",
+	[GW_ERROR_HANDED_OVER] = "handed-over",
 	[GW_ERROR_CANCELLED] = "cancelled",
 };
 

@@ -61,12 +61,29 @@ plain_text_is_answered_by_tls(void)
 static void
 a_guest_that_is_not_known_is_not_started(void)
 {
-	for (guint code = 0; is_code(code); code++) {
-		TEST_STRING(advice(GW_OUTCOME_FAILED, GW_PLACE_UNKNOWN, code),
-			    advice_for_code(GW_ERROR_UNKNOWN));
-		TEST_STRING(advice(GW_OUTCOME_UNKNOWN, GW_PLACE_UNKNOWN, code),
-			    advice_for_code(GW_ERROR_UNKNOWN));
-	}
+	for (guint code = 0; is_code(code); code++)
+		if (code != GW_ERROR_HANDED_OVER)
+			TEST_STRING(advice(GW_OUTCOME_UNKNOWN, GW_PLACE_UNKNOWN, code),
+				    advice_for_code(GW_ERROR_UNKNOWN));
+}
+
+/* A run that ended before it had touched anything: its cause can be removed. */
+static void
+an_early_failure_has_its_own_advice(void)
+{
+	TEST_STRING(advice(GW_OUTCOME_FAILED, GW_PLACE_UNKNOWN, GW_ERROR_MONITOR),
+		    advice_for_code(GW_ERROR_MONITOR));
+	TEST_STRING(advice(GW_OUTCOME_FAILED, GW_PLACE_UNKNOWN, GW_ERROR_BUSY),
+		    advice_for_code(GW_ERROR_BUSY));
+}
+
+static void
+a_guest_that_was_handed_over_is_moved_from_there(void)
+{
+	const char *text = advice(GW_OUTCOME_UNKNOWN, GW_PLACE_UNKNOWN, GW_ERROR_HANDED_OVER);
+
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "from the host that has it"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "once nothing else can"));
 }
 
 static void
@@ -80,6 +97,9 @@ CU_TestInfo suite_advice[] = {
 	{ "every code has advice of its own", every_code_has_advice_of_its_own },
 	{ "plain text is answered by TLS", plain_text_is_answered_by_tls },
 	{ "a guest that is not known is not started", a_guest_that_is_not_known_is_not_started },
+	{ "an early failure has its own advice", an_early_failure_has_its_own_advice },
+	{ "a guest that was handed over is moved from there",
+	  a_guest_that_was_handed_over_is_moved_from_there },
 	{ "success and cancel need no advice", success_and_cancel_need_no_advice },
 	CU_TEST_INFO_NULL,
 };

@@ -386,6 +386,7 @@ outcome_follows_from_the_code(void)
 				     : i == GW_ERROR_INCOMPATIBLE   ? GW_OUTCOME_INCOMPATIBLE
 				     : i == GW_ERROR_NO_CONVERGENCE ? GW_OUTCOME_NO_CONVERGENCE
 				     : i == GW_ERROR_UNKNOWN	    ? GW_OUTCOME_UNKNOWN
+				     : i == GW_ERROR_HANDED_OVER    ? GW_OUTCOME_UNKNOWN
 								    : GW_OUTCOME_FAILED;
 		CU_ASSERT_EQUAL(outcome_from_error_code((GwError)i), expected);
 	}
