@@ -56,7 +56,7 @@ GW_API GwDirtyRate *gw_dirty_rate_copy(const GwDirtyRate *self);
 GW_API void gw_dirty_rate_free(GwDirtyRate *self);
 /* (transfer full): indented. */
 GW_API char *gw_dirty_rate_to_json(const GwDirtyRate *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwDirtyRate, gw_dirty_rate_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwDirtyRate, gw_dirty_rate_free);
 
 /**
  * gw_dirty_rate_async:

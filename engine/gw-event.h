@@ -21,4 +21,4 @@ GW_API GwEvent *gw_event_copy(const GwEvent *self);
 GW_API void gw_event_free(GwEvent *self);
 /* (transfer full): one line of JSON without its line feed: {"event","time_us","host","data"}. */
 GW_API char *gw_event_to_json(const GwEvent *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwEvent, gw_event_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwEvent, gw_event_free);

@@ -50,7 +50,7 @@ typedef struct {
 
 GW_API void gw_mdev_parent_free(GwMdevParent *self);
 GW_API void gw_mdev_free(GwMdev *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwMdev, gw_mdev_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwMdev, gw_mdev_free);
 
 /* (transfer full): of GwMdevParent, perhaps empty. */
 GW_API GPtrArray *gw_mdev_list_parents(const char *sysfs, GError **error);

@@ -18,7 +18,7 @@ typedef struct {
 } GwPki;
 
 GW_API void gw_pki_free(GwPki *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPki, gw_pki_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPki, gw_pki_free);
 /* (transfer full) */
 GW_API char *gw_pki_to_json(const GwPki *self);
 

@@ -64,7 +64,7 @@ GW_API void gw_plan_free(GwPlan *self);
 GW_API char *gw_plan_to_json(const GwPlan *self);
 /* Does the plan have no issue that is an error? */
 GW_API gboolean gw_plan_is_possible(const GwPlan *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlan, gw_plan_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlan, gw_plan_free);
 
 /* May the user allow errors with @code? Only those where that can be safe. */
 GW_API gboolean gw_code_can_be_allowed(const char *code);

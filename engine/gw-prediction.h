@@ -41,4 +41,4 @@ GW_API GwPrediction *gw_prediction_copy(const GwPrediction *self);
 GW_API void gw_prediction_free(GwPrediction *self);
 /* (transfer full): one line of JSON without its line feed. */
 GW_API char *gw_prediction_to_json(const GwPrediction *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPrediction, gw_prediction_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPrediction, gw_prediction_free);

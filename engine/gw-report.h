@@ -106,7 +106,7 @@ GW_API char *gw_report_to_json(const GwReport *self);
 /* Reads the text of gw_report_to_json(); %GW_ERROR_FAILED, with the field's name, for anything
  * else. */
 GW_API GwReport *gw_report_from_json(const char *text, gssize len, GError **error);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwReport, gw_report_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwReport, gw_report_free);
 
 GW_API const char *gw_outcome_to_string(GwOutcome outcome);
 GW_API const char *gw_place_to_string(GwPlace place);

@@ -66,4 +66,4 @@ GW_API GwSample *gw_sample_copy(const GwSample *self);
 GW_API void gw_sample_free(GwSample *self);
 /* (transfer full): one line of JSON without its line feed. */
 GW_API char *gw_sample_to_json(const GwSample *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwSample, gw_sample_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwSample, gw_sample_free);

@@ -70,7 +70,7 @@ GW_API void gw_stream_account_free(GwStreamAccount *self);
 GW_API gboolean gw_stream_account_is_complete(const GwStreamAccount *self);
 /* (transfer full): indented. */
 GW_API char *gw_stream_account_to_json(const GwStreamAccount *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwStreamAccount, gw_stream_account_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwStreamAccount, gw_stream_account_free);
 
 /*
  * GwStreamReader: counts the channels of one migration as their bytes pass. It never waits: one
@@ -84,7 +84,7 @@ typedef struct GwStreamReader GwStreamReader;
 GW_API GwStreamReader *gw_stream_reader_new(void);
 /* After this call no thread may push. */
 GW_API void gw_stream_reader_free(GwStreamReader *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwStreamReader, gw_stream_reader_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwStreamReader, gw_stream_reader_free);
 
 /**
  * gw_stream_reader_add:

@@ -113,9 +113,9 @@ GW_API GwSurvey *gw_survey_qemu(const char *qmp_path, GError **error);
 GW_API void gw_survey_free(GwSurvey *self);
 /* (transfer full): a JSON object as text. */
 GW_API char *gw_survey_to_json(const GwSurvey *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwSurvey, gw_survey_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwSurvey, gw_survey_free);
 
 GW_API GwHostSurvey *gw_survey_host(void);
 GW_API void gw_host_survey_free(GwHostSurvey *self);
 GW_API char *gw_host_survey_to_json(const GwHostSurvey *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwHostSurvey, gw_host_survey_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwHostSurvey, gw_host_survey_free);

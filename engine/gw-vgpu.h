@@ -40,4 +40,4 @@ typedef struct {
 } GwVgpu;
 
 GW_API void gw_vgpu_free(GwVgpu *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwVgpu, gw_vgpu_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwVgpu, gw_vgpu_free);

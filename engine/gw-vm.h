@@ -30,7 +30,7 @@ typedef struct {
 /* %GW_ERROR_VM_FILE names the file, the group and the key. An unknown key is an error. */
 GW_API GwVm *gw_vm_load(const char *path, GError **error);
 GW_API void gw_vm_free(GwVm *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwVm, gw_vm_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwVm, gw_vm_free);
 
 /**
  * gw_vm_make_vgpus:

@@ -10,7 +10,7 @@ typedef struct JsonFrame JsonFrame;
 /* @limits: of each object; copied. Memory stays below twice their bytes. */
 JsonFrame *json_frame_new(const JsonLimits *limits);
 void json_frame_free(JsonFrame *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonFrame, json_frame_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonFrame, json_frame_free);
 
 /* Other limits from the next object on. */
 void json_frame_set_limits(JsonFrame *self, const JsonLimits *limits);

@@ -35,7 +35,7 @@ gboolean json_scan_is_space(char c);
 /* @limits: copied */
 JsonScan *json_scan_new(const JsonLimits *limits);
 void json_scan_free(JsonScan *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonScan, json_scan_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonScan, json_scan_free);
 
 /* Forgets the value before: the next byte begins another one, within @limits. */
 void json_scan_restart(JsonScan *self, const JsonLimits *limits);

@@ -10,7 +10,7 @@ typedef struct QmpBatch QmpBatch;
 QmpBatch *qmp_batch_new(QmpClient *client);
 /* Does not wait for the commands that have no answer yet. */
 void qmp_batch_free(QmpBatch *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpBatch, qmp_batch_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpBatch, qmp_batch_free);
 
 /* Sends one command. @arguments: (nullable) (transfer full): an object node. Returns its index,
  * from 0 on. */

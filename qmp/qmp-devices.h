@@ -11,7 +11,7 @@ typedef struct {
 } QmpDevice;
 
 void qmp_device_free(QmpDevice *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpDevice, qmp_device_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpDevice, qmp_device_free);
 
 /* (transfer full): of QmpDevice, in QEMU's order; NULL with %QMP_ERROR. */
 GPtrArray *qmp_list_devices(QmpClient *client, GError **error);

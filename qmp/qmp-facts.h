@@ -68,7 +68,7 @@ typedef struct {
  */
 QmpFacts *qmp_facts_query(QmpClient *client, GError **error);
 void qmp_facts_free(QmpFacts *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpFacts, qmp_facts_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpFacts, qmp_facts_free);
 
 /* The parts, for tests: pure. Each one adds all usable items of @reply. */
 void qmp_facts_add_ram_blocks(const char *text, GPtrArray *blocks);

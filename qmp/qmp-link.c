@@ -43,7 +43,7 @@ release(QmpLink *self)
 	g_rc_box_release_full(self, clear);
 }
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpLink, release)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpLink, release);
 
 static GSource *
 watch(QmpLink *self, GIOCondition condition, GSourceFunc func)

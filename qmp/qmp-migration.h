@@ -47,7 +47,7 @@ typedef struct {
 
 void qmp_migrate_info_init(QmpMigrateInfo *self);
 void qmp_migrate_info_clear(QmpMigrateInfo *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(QmpMigrateInfo, qmp_migrate_info_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(QmpMigrateInfo, qmp_migrate_info_clear);
 
 /* Pure. Returns %QMP_ERROR_PROTOCOL with the field's name when a field has a wrong type. Negative
  * or absurd numbers count as not reported. */

@@ -9,7 +9,7 @@ typedef struct QmpParameters QmpParameters;
 
 QmpParameters *qmp_parameters_new(void);
 void qmp_parameters_free(QmpParameters *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpParameters, qmp_parameters_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpParameters, qmp_parameters_free);
 
 void qmp_parameters_set_int(QmpParameters *self, const char *name, gint64 value);
 void qmp_parameters_set_string(QmpParameters *self, const char *name, const char *value);

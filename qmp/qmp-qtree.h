@@ -13,7 +13,7 @@ typedef struct {
 } QmpQdev;
 
 void qmp_qdev_free(QmpQdev *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpQdev, qmp_qdev_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpQdev, qmp_qdev_free);
 
 /* Pure. (transfer full): of QmpQdev; a bus's own device comes before the devices on that bus. Empty
  * when @text has another form. */

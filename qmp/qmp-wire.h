@@ -28,7 +28,7 @@ typedef struct {
 } QmpMessage;
 
 void qmp_message_clear(QmpMessage *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(QmpMessage, qmp_message_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(QmpMessage, qmp_message_clear);
 
 /**
  * qmp_wire_parse:

@@ -28,7 +28,7 @@ gpus_clear(Gpus *self)
 	g_clear_pointer(&self->parents, g_ptr_array_unref);
 	g_clear_pointer(&self->vgpus, g_ptr_array_unref);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Gpus, gpus_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Gpus, gpus_clear);
 
 static gboolean
 gpus_list(Gpus *self, GError **error)

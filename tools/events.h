@@ -12,7 +12,7 @@ typedef struct Events Events;
 gboolean
 events_open(const char *path, Events **ret_events, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void events_free(Events *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Events, events_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Events, events_free);
 
 void events_event(Events *self, const GwEvent *event);
 void events_sample(Events *self, const GwSample *sample);

@@ -13,7 +13,7 @@ typedef struct ProgressView ProgressView;
  * @file: (borrowed): the bar needs a terminal; "auto" finds out whether @file is one. */
 ProgressView *progress_view_new(const char *mode, FILE *file, GError **error);
 void progress_view_free(ProgressView *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ProgressView, progress_view_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ProgressView, progress_view_free);
 
 void progress_view_phase(ProgressView *self, const char *phase);
 void progress_view_sample(ProgressView *self, const GwSample *sample);

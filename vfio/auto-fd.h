@@ -14,7 +14,7 @@ auto_fd_clear(AutoFd *fd)
 		close(*fd);
 	*fd = -1;
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AutoFd, auto_fd_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AutoFd, auto_fd_clear);
 
 /* Moves the descriptor out of the variable, which becomes -1. */
 static inline int

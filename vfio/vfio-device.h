@@ -29,7 +29,7 @@ VfioDevice *vfio_device_new(const VfioHost *host, const char *id, GError **error
 /* (transfer full): of VfioDevice, sorted by framework and id; empty when there are none. */
 GPtrArray *vfio_devices_list(const VfioHost *host);
 void vfio_device_free(VfioDevice *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioDevice, vfio_device_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioDevice, vfio_device_free);
 
 /* (transfer full), (nullable): see VfioVendor.metadata. Asks the vendor's library. */
 GBytes *vfio_device_metadata(const VfioHost *host, const VfioDevice *self);

@@ -35,4 +35,4 @@ VfioHost *vfio_host_new(const char *root, const VfioSeams *seams, GError **error
 /* Atomic: any thread may take and drop a reference. */
 VfioHost *vfio_host_ref(VfioHost *self);
 void vfio_host_unref(VfioHost *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioHost, vfio_host_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioHost, vfio_host_unref);

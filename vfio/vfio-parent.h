@@ -22,7 +22,7 @@ VfioParent *vfio_parent_new(const VfioHost *host, const char *name);
 /* (transfer full): of VfioParent, sorted by framework and name; empty when there are none. */
 GPtrArray *vfio_parents_list(const VfioHost *host);
 void vfio_parent_free(VfioParent *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioParent, vfio_parent_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioParent, vfio_parent_free);
 
 /* (transfer none), (nullable) */
 const VfioType *vfio_parent_find_type(const VfioParent *self, const char *type);

@@ -40,4 +40,4 @@ void vfio_pci_names(VfioPciId *id);
  * vfio_pci_names(). */
 VfioPciId *vfio_pci_id_new(const VfioSysfs *sysfs, const char *name, VfioPciNames names);
 void vfio_pci_id_free(VfioPciId *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioPciId, vfio_pci_id_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioPciId, vfio_pci_id_free);

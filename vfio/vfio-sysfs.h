@@ -23,7 +23,7 @@ typedef int (*VfioSysfsWrite)(int fd, const char *path, const char *text);
  */
 VfioSysfs *vfio_sysfs_new(const char *root, VfioSysfsWrite write, GError **error);
 void vfio_sysfs_free(VfioSysfs *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioSysfs, vfio_sysfs_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioSysfs, vfio_sysfs_free);
 
 /* Is it the kernel's own? */
 gboolean vfio_sysfs_is_real(const VfioSysfs *self);

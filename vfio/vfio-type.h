@@ -17,7 +17,7 @@ VfioType *vfio_type_new(const char *id);
 /* (transfer full) */
 VfioType *vfio_type_copy(const VfioType *self);
 void vfio_type_free(VfioType *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioType, vfio_type_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VfioType, vfio_type_free);
 
 /* The size in "…, framebuffer=8192M, …", in bytes; -1 when there is none or it is invalid. */
 gint64 vfio_type_framebuffer_bytes(const char *description);

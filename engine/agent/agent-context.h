@@ -103,7 +103,7 @@ struct AgentRun {
 AgentRun *agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer owner_data,
 			GSocket *socket, const RecorderListener *listener, gpointer listener_data);
 void agent_run_free(AgentRun *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentRun, agent_run_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentRun, agent_run_free);
 
 /* The guest was handed over and runs here (or is paused here, as the plan says). */
 gboolean agent_run_owns_guest(const AgentRun *self);

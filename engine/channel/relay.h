@@ -37,7 +37,7 @@ typedef struct {
 Relay *relay_new(int qemu_fd, int peer_fd, const RelayOptions *options);
 /* Ends it, whatever it is doing, and both sockets' traffic. */
 void relay_free(Relay *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Relay, relay_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Relay, relay_free);
 
 /* All of these from any thread. */
 /* What has gone out in that direction. */

@@ -82,4 +82,4 @@ gboolean transport_is_broken(Transport *self);
 /* (transfer full) (nullable): what has broken in here, if anything has by itself. @self: (nullable) */
 char *transport_get_failure(Transport *self);
 void transport_free(Transport *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Transport, transport_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Transport, transport_free);

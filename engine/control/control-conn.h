@@ -15,7 +15,7 @@ typedef void (*ControlHandler)(ControlConn *conn, ControlMessage *message, gpoin
 /* Takes over a connected socket. @handler is called from the loop and must only write down. */
 ControlConn *control_conn_new(GSocket *socket, ControlHandler handler, gpointer data);
 void control_conn_free(ControlConn *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlConn, control_conn_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlConn, control_conn_free);
 
 /**
  * control_conn_set_heartbeat:
@@ -49,7 +49,7 @@ ControlCall *control_conn_begin(ControlConn *self, ControlType type, JsonObject 
 JsonObject *
 control_call_finish(ControlCall *call, int timeout_ms, GCancellable *cancellable, GError **error);
 void control_call_free(ControlCall *call);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlCall, control_call_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlCall, control_call_free);
 
 /* Why the connection has ended, or NULL while it is good. */
 const GError *control_conn_get_error(ControlConn *self);

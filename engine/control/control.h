@@ -43,8 +43,8 @@ typedef struct {
 
 void control_message_clear(ControlMessage *self);
 void control_message_free(ControlMessage *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ControlMessage, control_message_clear)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlMessage, control_message_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ControlMessage, control_message_clear);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlMessage, control_message_free);
 
 /**
  * control_parse:

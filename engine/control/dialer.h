@@ -29,7 +29,7 @@ typedef struct Dialer Dialer;
 Dialer *dialer_new(const PeerAddress *address, GError **error);
 /* Its connections should be closed by now: see tls_pumps_free(). */
 void dialer_free(Dialer *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Dialer, dialer_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Dialer, dialer_free);
 
 /* How the source's end of data channels will be encrypted: "none", "tls" or "kernel-tls". From now on they are such
  * that @bytes may flow through each. */

@@ -14,7 +14,7 @@ typedef struct {
 } Peer;
 
 void peer_free(Peer *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Peer, peer_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Peer, peer_free);
 
 guint peer_timeout_ms(const PeerAddress *address);
 /* From now on a peer that is cut off is lost @timeout_ms later; for both sides. */

@@ -14,11 +14,11 @@ GwPlan *gw_plan_copy(const GwPlan *self);
 GwIssue *gw_issue_new(GwSeverity severity, const char *code, const char *host, const char *subject,
 		      const char *text, const char *remedy);
 void gw_issue_free(GwIssue *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwIssue, gw_issue_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwIssue, gw_issue_free);
 void gw_plan_capability_free(GwPlanCapability *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlanCapability, gw_plan_capability_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlanCapability, gw_plan_capability_free);
 void gw_plan_parameter_free(GwPlanParameter *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlanParameter, gw_plan_parameter_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlanParameter, gw_plan_parameter_free);
 
 /* (transfer none): NULL when nothing was decided about it. */
 const GwPlanCapability *plan_find_capability(const GwPlan *self, const char *name);

@@ -13,7 +13,7 @@ typedef struct Account Account;
 /* @vgpus: (nullable): of GwVgpu, the VM's. */
 Account *account_new(const GPtrArray *vgpus);
 void account_free(Account *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Account, account_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Account, account_free);
 
 /* What query-migrate said. */
 void account_take_info(Account *self, const QmpMigrateInfo *info, gint64 time_us);

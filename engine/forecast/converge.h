@@ -30,7 +30,7 @@ gint64 converge_first_limit_us(gint64 max_downtime_us, gboolean guest_runs);
 
 Converge *converge_new(const ConvergePolicy *policy);
 void converge_free(Converge *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Converge, converge_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Converge, converge_free);
 
 /* What QEMU is told now. */
 gint64 converge_get_limit_us(const Converge *self);

@@ -16,7 +16,7 @@ gboolean private_dir_make(PrivateDir *self, const Qemu *qemu, const char *name, 
 void private_dir_remove(const char *qmp_path, const char *name);
 /* Removes the folder and the socket; who has connected stays connected. */
 void private_dir_clear(PrivateDir *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PrivateDir, private_dir_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PrivateDir, private_dir_clear);
 
 /* Listens there for QEMU, which may run as another user. Returns: the descriptor, or -1 with %GW_ERROR_FAILED */
 int private_dir_listen(const PrivateDir *self, int backlog, GError **error);

@@ -54,7 +54,7 @@ Qemu *
 qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, GError **error);
 /* Closes the monitor; QEMU itself goes on. */
 void qemu_free(Qemu *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Qemu, qemu_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Qemu, qemu_free);
 
 void qemu_set_event_func(Qemu *self, QemuEventFunc func, gpointer data);
 

@@ -15,7 +15,7 @@ Settings *settings_save(Qemu *qemu, const GwPlan *plan, Side host, GError **erro
 void settings_add_facts(const Settings *self, JsonObject *facts);
 Settings *settings_from_journal(Journal *journal);
 void settings_free(Settings *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free);
 
 /* Makes the settings the plan's, when QEMU has put away a migration before this one: see qemu_wait_cleaned_up(). A failure may
  * have changed some: settings_restore() is right then too. */

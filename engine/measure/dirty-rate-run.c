@@ -41,7 +41,7 @@ dirty_rate_run_clear(DirtyRateRun *self)
 	qemu_free(self->qemu);
 	gw_dirty_rate_free(self->result);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DirtyRateRun, dirty_rate_run_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DirtyRateRun, dirty_rate_run_clear);
 
 static const GwVgpu *
 vgpu_at(const DirtyRateRun *self, guint i)

@@ -300,7 +300,7 @@ probe_clear(Probe *self)
 	settings_free(self->former);
 	journal_free(self->journal);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Probe, probe_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Probe, probe_clear);
 
 gboolean
 probe_run(Qemu *qemu, const GwSurvey *survey, gint64 time_us, const char *state_dir,

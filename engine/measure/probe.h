@@ -14,7 +14,7 @@ typedef struct {
 } ProbeResult;
 
 void probe_result_clear(ProbeResult *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProbeResult, probe_result_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProbeResult, probe_result_clear);
 
 /* Can this QEMU be probed? %GW_ERROR_INCOMPATIBLE with the reason. */
 gboolean probe_check(const GwSurvey *survey, GError **error) G_GNUC_WARN_UNUSED_RESULT;

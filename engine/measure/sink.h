@@ -10,7 +10,7 @@ typedef struct Sink Sink;
 Sink *sink_new(GError **error);
 /* Ends the connection, whatever comes in. */
 void sink_free(Sink *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sink, sink_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sink, sink_free);
 
 /* The end for QEMU, borrowed; -1 once it was let go. */
 int sink_get_fd(const Sink *self);

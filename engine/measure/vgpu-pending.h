@@ -66,7 +66,7 @@ char *vgpu_pending_next_refusal(VgpuPending *self);
 gboolean vgpu_pending_end(VgpuPending *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* As vgpu_pending_end(), where nobody can be told of an error any more. */
 void vgpu_pending_free(VgpuPending *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VgpuPending, vgpu_pending_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VgpuPending, vgpu_pending_free);
 
 /* For a run that has died. */
 gboolean

@@ -30,7 +30,7 @@ device_list_clear(DeviceList *self)
 {
 	g_free(self->partners);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DeviceList, device_list_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DeviceList, device_list_clear);
 
 static const GwDevice *
 device_at(const DeviceList *side, guint i)

@@ -28,7 +28,7 @@ Journal *journal_open(const char *state_dir, const char *session, Side role, GEr
 
 /* Closes and unlocks; the file stays. */
 void journal_free(Journal *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Journal, journal_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Journal, journal_free);
 
 /**
  * journal_append:

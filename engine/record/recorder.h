@@ -19,7 +19,7 @@ typedef struct {
 /* @listener must outlive it. The run starts now. */
 Recorder *recorder_new(const RecorderListener *listener, gpointer data);
 void recorder_free(Recorder *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recorder, recorder_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recorder, recorder_free);
 
 /* (transfer none) */
 GwReport *recorder_get_report(Recorder *self);

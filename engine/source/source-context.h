@@ -117,7 +117,7 @@ typedef struct {
 } SourceRun;
 
 void source_run_clear(SourceRun *run);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourceRun, source_run_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourceRun, source_run_clear);
 
 /**
  * source_check:

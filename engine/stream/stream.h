@@ -97,7 +97,7 @@ stream_vfio_transferred(const StreamVfio *self)
 /* @is_return: it is what the destination sends. */
 Stream *stream_new(gboolean is_return);
 void stream_free(Stream *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Stream, stream_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Stream, stream_free);
 
 /* The next bytes; a cut between two pushes may be anywhere. Never fails: see STREAM_LOST. */
 void stream_push(Stream *self, const void *data, gsize len);

@@ -72,7 +72,7 @@ scratch_remove(Scratch *path)
 	g_rmdir(path);
 	g_free(path);
 }
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scratch, scratch_remove)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scratch, scratch_remove);
 
 /* (transfer full): in @dir, mode 0700. */
 static Scratch *

@@ -26,7 +26,7 @@ typedef struct {
 } PkiPair;
 
 void pki_pair_clear(PkiPair *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PkiPair, pki_pair_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PkiPair, pki_pair_clear);
 
 /**
  * pki_pair_make:

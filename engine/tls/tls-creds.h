@@ -24,7 +24,7 @@ typedef enum {
 TlsCreds *tls_creds_load(const char *dir, TlsRole role, GError **error);
 TlsCreds *tls_creds_ref(TlsCreds *self);
 void tls_creds_unref(TlsCreds *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsCreds, tls_creds_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsCreds, tls_creds_unref);
 
 /* The newest version of TLS of which the kernel takes both directions, %TLS1_3_VERSION or %TLS1_2_VERSION;
  * 0 for none. */

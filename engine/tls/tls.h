@@ -17,7 +17,7 @@ typedef struct {
 } TlsInfo;
 
 void tls_info_clear(TlsInfo *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsInfo, tls_info_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsInfo, tls_info_clear);
 
 /* What a source asks for. */
 typedef struct {
@@ -66,7 +66,7 @@ TlsHandshake *
 tls_handshake_new_server(TlsCreds *creds, int fd, const TlsServerPolicy *door, gpointer data);
 /* Closes its descriptor, unless tls_handshake_finish() was called. */
 void tls_handshake_free(TlsHandshake *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsHandshake, tls_handshake_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsHandshake, tls_handshake_free);
 
 /* As far as it goes without waiting. %TLS_FAILED with %GW_ERROR_TLS or %GW_ERROR_BUSY. */
 TlsStep tls_handshake_step(TlsHandshake *self, GError **error);

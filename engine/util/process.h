@@ -17,7 +17,7 @@ typedef struct {
 	}
 
 void process_clear(Process *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Process, process_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Process, process_clear);
 
 /* @pid may be 0 or dead: the result then is not alive. Where it cannot be looked at for want of descriptors
  * it is not known. */

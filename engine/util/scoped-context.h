@@ -25,4 +25,4 @@ private_context_pop(PrivateContext *context)
 	g_main_context_unref(*context);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PrivateContext, private_context_pop)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PrivateContext, private_context_pop);

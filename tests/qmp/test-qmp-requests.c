@@ -5,7 +5,7 @@
 #include "qmp/qmp-requests.h"
 #include "tests/rig/test-util.h"
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpRequests, qmp_requests_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpRequests, qmp_requests_free);
 
 static QmpRequest *
 push(QmpRequests *requests, guint64 id, gboolean oob, gboolean has_fd)

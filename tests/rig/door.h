@@ -34,4 +34,4 @@ void door_open(Door *self);
 /* One more stranger. (transfer full): what he holds. */
 GSocket *door_dial(Door *self, GSocket *listening);
 void door_clear(Door *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Door, door_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Door, door_clear);

@@ -50,7 +50,7 @@ command_clear(Command *self)
 	g_clear_pointer(&self->name, g_free);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Command, command_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Command, command_clear);
 
 G_GNUC_PRINTF(2, 3)
 static gboolean

@@ -47,4 +47,4 @@ int fake_qemu_get_fd(FakeQemu *self, guint n);
 const char *fake_qemu_end(FakeQemu *self);
 /* Implies fake_qemu_end(). */
 void fake_qemu_free(FakeQemu *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(FakeQemu, fake_qemu_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FakeQemu, fake_qemu_free);

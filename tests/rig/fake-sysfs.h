@@ -13,7 +13,7 @@ FakeSysfs *fake_sysfs_new(void);
 FakeSysfs *fake_sysfs_load(const char *name);
 /* Removes the tree. */
 void fake_sysfs_free(FakeSysfs *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(FakeSysfs, fake_sysfs_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FakeSysfs, fake_sysfs_free);
 
 const char *fake_sysfs_get_root(const FakeSysfs *self);
 

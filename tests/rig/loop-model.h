@@ -46,4 +46,4 @@ typedef struct {
 
 void loop_run(const LoopGuest *guest, const ConvergePolicy *policy, LoopEnd *ret_end);
 void loop_end_clear(LoopEnd *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LoopEnd, loop_end_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LoopEnd, loop_end_clear);

@@ -54,4 +54,4 @@ gboolean model_qemu_has_ended(ModelQemu *self);
 int model_qemu_wait(ModelQemu *self);
 /* Kills it if it lives. */
 void model_qemu_free(ModelQemu *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ModelQemu, model_qemu_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ModelQemu, model_qemu_free);

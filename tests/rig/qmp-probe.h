@@ -20,7 +20,7 @@ typedef struct {
 } ProbeCall;
 
 void probe_call_clear(ProbeCall *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProbeCall, probe_call_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProbeCall, probe_call_clear);
 #define PROBE_CALL_INIT              \
 	{                            \
 		FALSE, 0, NULL, NULL \
@@ -43,4 +43,4 @@ typedef struct {
 
 void probe_log_init(ProbeLog *self, QmpClient *client);
 void probe_log_clear(ProbeLog *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProbeLog, probe_log_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProbeLog, probe_log_clear);

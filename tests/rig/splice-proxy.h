@@ -20,4 +20,4 @@ void splice_proxy_heal(SpliceProxy *self);
  * sent begins with '<', what the client sent with '>'. */
 GStrv splice_proxy_get_lines(SpliceProxy *self);
 void splice_proxy_free(SpliceProxy *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpliceProxy, splice_proxy_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpliceProxy, splice_proxy_free);

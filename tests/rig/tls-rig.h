@@ -26,7 +26,7 @@ typedef struct {
 } TlsRigServed;
 
 void tls_rig_served_clear(TlsRigServed *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsRigServed, tls_rig_served_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsRigServed, tls_rig_served_clear);
 
 /* Begins to shake hands on @fd, for a minute at most. */
 typedef struct TlsRigServer TlsRigServer;

@@ -26,7 +26,7 @@ said_clear(Said *self)
 	g_free(self->out);
 	g_free(self->err);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Said, said_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Said, said_clear);
 
 /* Runs godwit mdev on the tree. */
 static Said

@@ -18,7 +18,7 @@
 #define WAIT_MS 60000
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 static const guint8 token[CONTROL_TOKEN_BYTES] = { 1, 2, 3 };
 static const guint8 other_token[CONTROL_TOKEN_BYTES] = { 1, 2, 4 };
@@ -70,7 +70,7 @@ source_clear(Source *self)
 	tls_creds_unref(self->creds);
 	tls_rig_end();
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Source, source_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Source, source_clear);
 
 /* A door with TLS and one source that is let in. */
 static void

@@ -11,7 +11,7 @@
 #include "engine/channel/channel-set.h"
 #include "tests/rig/test-util.h"
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChannelSet, channel_set_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChannelSet, channel_set_clear);
 
 static int
 new_fd(void)

@@ -79,7 +79,7 @@ line_clear(Line *line)
 		g_byte_array_unref(line->seen[i]);
 	g_mutex_clear(&line->lock);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Line, line_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Line, line_clear);
 
 /* Bytes of which each place is known by its value; longer than any buffer on the way. */
 static GBytes *

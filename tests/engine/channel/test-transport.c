@@ -62,7 +62,7 @@ door_clear(Door *door)
 	g_free(door->qemu.qmp_path);
 	test_folder_free(door->folder);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Door, door_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Door, door_clear);
 
 static struct sockaddr_un
 address_of(const Door *door)

@@ -69,7 +69,7 @@ line_clear(Line *line)
 	g_clear_object(&line->raw);
 	g_string_free(line->heard, TRUE);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Line, line_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Line, line_clear);
 
 static void
 say(Line *line, const char *text)

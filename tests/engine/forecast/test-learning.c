@@ -21,7 +21,7 @@
 #define GIGABIT G_GINT64_CONSTANT(125000000)
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 static void
 add_vgpu(GPtrArray *vgpus, const char *type, const char *version)

@@ -15,7 +15,7 @@
 #include "tests/rig/unix-io.h"
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 /* As socat does it: it passes on bytes, and no descriptors. */
 typedef struct {

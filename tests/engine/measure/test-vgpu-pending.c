@@ -90,7 +90,7 @@ rig_clear(Rig *rig)
 	model_qemu_free(rig->model);
 	test_folder_free(rig->state_dir);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rig, rig_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rig, rig_clear);
 
 static GwNumber
 left_of(Rig *rig, guint vgpu)

@@ -200,7 +200,7 @@ pair_clear(Pair *self)
 	g_free(self->transport);
 	g_string_free(self->expected, TRUE);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Pair, pair_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Pair, pair_clear);
 
 /* (transfer full): as it comes from a peer. */
 static GwSurvey *

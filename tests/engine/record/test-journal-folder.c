@@ -12,7 +12,7 @@
 #define SESSION "0b9d7e42-7b0c-4f2a-9a57-0123456789ab"
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 /* Such a name may have been made to forge a line of a log. */
 static void

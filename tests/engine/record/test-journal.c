@@ -18,7 +18,7 @@
 #define SESSION "0b9d7e42-7b0c-4f2a-9a57-0123456789ab"
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 static JsonObject *
 facts(const char *name, const char *value)

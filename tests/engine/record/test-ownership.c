@@ -17,7 +17,7 @@
 #define S2 "0b9d7e42-7b0c-4f2a-9a57-000000000002"
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 static const OwnershipPeer peer = { (char *)"192.0.2.2", 49160, (char *)"CN=b", (char *)"agent",
 				    (char *)"0a0b" };

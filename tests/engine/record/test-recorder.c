@@ -52,7 +52,7 @@ heard_clear(Heard *heard)
 	g_string_free(heard->phases, TRUE);
 	g_free(heard->last_sample);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Heard, heard_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Heard, heard_clear);
 
 static void
 phases_follow_one_another(void)

@@ -13,7 +13,7 @@
 #include "tools/advice.h"
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 static void
 on_finished(GObject *session, GAsyncResult *result, gpointer data)

@@ -15,7 +15,7 @@
 #include "tests/rig/test-util.h"
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 static const char *const host_files[] = { "ca-cert.pem", "client-cert.pem", "client-key.pem",
 					  "server-cert.pem", "server-key.pem" };

@@ -10,7 +10,7 @@
 #include "tests/rig/tls-rig.h"
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 static void
 both_roles_are_loaded(void)

@@ -18,7 +18,7 @@
 #define WAIT_MS 60000
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 /* Two plain ends with two pumps between them. */
 typedef struct {
@@ -70,7 +70,7 @@ line_clear(Line *self)
 	tls_rig_end();
 	test_folder_free(self->folder);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Line, line_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Line, line_clear);
 
 static gboolean
 is_readable(int fd, int timeout_ms)

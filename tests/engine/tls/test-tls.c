@@ -16,7 +16,7 @@
 #define TIMEOUT_MS 5000
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 /* One handshake and what became of it. */
 typedef struct {
@@ -36,7 +36,7 @@ meeting_clear(Meeting *self)
 	tls_rig_served_clear(&self->served);
 	tls_rig_end();
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Meeting, meeting_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Meeting, meeting_clear);
 
 static TlsCreds *
 load(const char *folder, TlsRole role)

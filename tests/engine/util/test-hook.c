@@ -14,7 +14,7 @@
 #define LONG_MS 20000
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 static void
 no_hook_is_no_obstacle(void)

@@ -15,7 +15,7 @@
 #include "tests/rig/test-util.h"
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 /* A child that sleeps; one that ends at once when @ends. */
 static pid_t

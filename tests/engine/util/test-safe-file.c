@@ -15,7 +15,7 @@
 #define MAX_BYTES 64
 
 typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 
 static char *
 write_file(const char *folder, const char *name, mode_t mode)
