@@ -92,7 +92,8 @@ GW_API void gw_session_set_tls_hostname(GwSession *self, const char *name);
 /* The folder of the journal; default gw_default_state_dir(). */
 GW_API void gw_session_set_state_dir(GwSession *self, const char *path);
 /* (nullable): a shell command that runs at the start of each phase with GODWIT_PHASE, GODWIT_VM and
- * GODWIT_HOST set. Any exit status other than 0 fails the migration, up to the commit. */
+ * GODWIT_HOST set. Any exit status other than 0 fails the migration, up to the commit. A check
+ * runs no hook. */
 GW_API void gw_session_set_hook(GwSession *self, const char *command);
 
 /**

@@ -7,6 +7,9 @@
  * Only COMMIT lets the guest run here. The answer is "gone" only when QEMU is proven dead, since
  * the source then resumes the guest; when that cannot be proven the answer is "unknown" and the
  * journal stays.
+ *
+ * From "cont" on the guest may have run here, written to its disks and answered its network. Only
+ * two things are a refusal then: a QEMU that is proven dead, and a vGPU that is proven blank.
  */
 #include "engine/agent/agent-commit.h"
 
@@ -22,6 +25,7 @@
 #define FRESH_MS	     3000 /* the greatest age of a sign of life of QEMU */
 #define COMPLETED_TIMEOUT_MS 10000
 #define RESUME_TIMEOUT_MS    10000
+#define DEATH_TIMEOUT_MS     2000
 #define SETTINGS_TIMEOUT_MS  2000
 #define BUSY_TIMEOUT_MS	     12000 /* longer than the removal of a vGPU may take */
 #define BUSY_POLL_MS	     50
@@ -50,16 +54,21 @@ has_resumed(gpointer data)
 	return qemu->resume_us != 0 || qemu->closed != NULL;
 }
 
+/* A refusal of QEMU's comes before its vCPUs run. After any other failure it is not known whether
+ * they run: see conclude(). */
 static gboolean
 resume_guest(AgentRun *self, GError **error)
 {
 	self->qemu->resume_us = 0;
-	if (!qmp_cont(self->qemu->qmp, error))
+	if (!qmp_cont(self->qemu->qmp, error)) {
+		self->commit.may_have_run = !qmp_error_is_refusal(*error);
 		return FALSE;
-	if (await_until(has_resumed, self->qemu, RESUME_TIMEOUT_MS, NULL, error))
+	}
+	self->commit.may_have_run = TRUE;
+	if (await_until(has_resumed, self->qemu, RESUME_TIMEOUT_MS, NULL, NULL))
 		return qemu_check(self->qemu, RESUME_TIMEOUT_MS, error);
-	g_prefix_error(error, "the guest did not resume: ");
-	return FALSE;
+	agent_run_warn(self, "QEMU did not say RESUME after 'cont'");
+	return TRUE;
 }
 
 /* A lost device state shows only on QEMU's standard error, and a reset only in its events: see
@@ -82,21 +91,30 @@ check_vgpus(AgentRun *self, GError **error)
 	return FALSE;
 }
 
-/* The last check before the source is told to end its QEMU. A guest that shut down or panicked
- * after 'cont' did run: nothing failed. */
+/* The last look before the source is told to end its QEMU. By then the guest is ours: a look that
+ * fails is reported, unless the monitor has closed. */
 static gboolean
 check_guest(AgentRun *self, GError **error)
 {
 	QmpStatus status;
-	if (!qemu_check(self->qemu, RESUME_TIMEOUT_MS, error) ||
-	    !qmp_query_status(self->qemu->qmp, &status, error))
-		return FALSE;
-	if (!check_vgpus(self, error))
-		return FALSE;
-	if (self->plan->paused || status.running || status.run_state != QMP_RUN_PAUSED)
-		return TRUE;
-	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED, "the guest does not run after 'cont'");
-	return FALSE;
+	g_autoptr(GError) unknown = NULL;
+	if (!qmp_query_status(self->qemu->qmp, &status, &unknown)) {
+		if (qmp_error_is_closed(unknown)) {
+			g_propagate_error(error, g_steal_pointer(&unknown));
+			return FALSE;
+		}
+		agent_run_warn(self, unknown->message);
+	}
+	return qemu_check(self->qemu, RESUME_TIMEOUT_MS, error) && check_vgpus(self, error);
+}
+
+/* Without this line a recovery asks QEMU itself, which is here. */
+static void
+write_running(AgentRun *self)
+{
+	g_autoptr(GError) error = NULL;
+	if (!journal_append(self->journal, "running", NULL, &error))
+		agent_run_warn(self, error->message);
 }
 
 /* The journal is not synced here: see journal.c. */
@@ -111,16 +129,22 @@ take_over(AgentRun *self, GError **error)
 	self->commit.is_committed = TRUE;
 	qemu_stderr_mark(&self->qemu->words);
 	vgpu_watch_begin(&self->commit.watch);
-	return (self->plan->paused || resume_guest(self, error)) &&
-	       agent_run_hook(self, "running", error) && check_guest(self, error) &&
-	       journal_append(self->journal, "running", NULL, error);
+	return (self->plan->paused || resume_guest(self, error)) && check_guest(self, error);
 }
 
-/* Kills QEMU, whatever its state is, and proves that it is dead. The source waits for no more than
- * that, since its guest is stopped: the rest is removed later. */
+/* Kills QEMU and proves that it is dead. A guest that may have run is killed only for a blank vGPU:
+ * otherwise its QEMU must have died by itself. The source waits for no more than that, since its
+ * guest is stopped: the rest is removed later. */
 static gboolean
-prove_gone(AgentRun *self, GError **error)
+prove_gone(AgentRun *self, const GError *why, GError **error)
 {
+	gboolean must_wait =
+		self->commit.may_have_run && !g_error_matches(why, GW_ERROR, GW_ERROR_REFUSED);
+	if (must_wait && !qemu_is_proven_gone(self->qemu, DEATH_TIMEOUT_MS)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+			    "it may have run here, and its QEMU is not proven dead");
+		return FALSE;
+	}
 	if (!qemu_end(self->qemu, FALSE, error))
 		return FALSE;
 	self->commit.is_committed = FALSE;
@@ -132,7 +156,7 @@ answer_refusal(AgentRun *self, JsonObject *reply, const GError *why)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *words = qemu_stderr_tail(&self->qemu->words);
-	gboolean gone = prove_gone(self, &error);
+	gboolean gone = prove_gone(self, why, &error);
 	gboolean is_news = words != NULL && strstr(why->message, words) == NULL;
 	g_autofree char *text =
 		g_strdup_printf("%s%s%s%s%s", error_peek_text(why), is_news ? ": " : "",
@@ -155,10 +179,26 @@ agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 		answer_refusal(self, reply, why);
 		return TRUE;
 	}
+	write_running(self);
 	self->state = CONTROL_STATE_COMMITTED;
 	json_object_set_string_member(reply, "outcome",
 				      peer_outcome_to_string(PEER_OUTCOME_RUNNING));
 	return TRUE;
+}
+
+void
+agent_commit_answered(AgentRun *self)
+{
+	if (self->state == CONTROL_STATE_COMMITTED)
+		self->commit.hook = agent_run_hook_begin(self, "running");
+}
+
+void
+agent_commit_end(AgentRun *self)
+{
+	g_autoptr(GError) error = NULL;
+	if (!hook_end(g_steal_pointer(&self->commit.hook), &error))
+		agent_run_warn(self, error->message);
 }
 
 /* The guest runs, whether this succeeds or not: do not wait for a QEMU that does not answer. */

@@ -6,6 +6,10 @@
 /* Each answers one message; its error is sent to the source. */
 gboolean agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
+/* The answer to the commit has gone out: begins the hook of the phase "running". */
+void agent_commit_answered(AgentRun *self);
+/* Waits for that hook, and reports its failure. */
+void agent_commit_end(AgentRun *self);
 gboolean agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);

@@ -6,8 +6,6 @@
  */
 #include "engine/agent/agent-context.h"
 
-#include "engine/util/hook.h"
-
 AgentRun *
 agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer owner_data,
 	      GSocket *socket, const RecorderListener *listener, gpointer listener_data)
@@ -70,12 +68,25 @@ agent_run_has_ended(const AgentRun *self)
 	return self->state == CONTROL_STATE_ENDED || self->state == CONTROL_STATE_DONE;
 }
 
+Hook *
+agent_run_hook_begin(AgentRun *self, const char *phase)
+{
+	recorder_phase(self->recorder, phase);
+	return self->is_check ? NULL
+			      : hook_begin(self->config->hook, phase, self->vm_name,
+					   side_to_string(SIDE_DESTINATION), HOOK_TIMEOUT_MS);
+}
+
 gboolean
 agent_run_hook(AgentRun *self, const char *phase, GError **error)
 {
-	recorder_phase(self->recorder, phase);
-	return hook_run(self->config->hook, phase, self->vm_name, side_to_string(SIDE_DESTINATION),
-			HOOK_TIMEOUT_MS, error);
+	return hook_end(agent_run_hook_begin(self, phase), error);
+}
+
+void
+agent_run_warn(AgentRun *self, const char *text)
+{
+	recorder_event(self->recorder, "engine", text, NULL, g_get_real_time());
 }
 
 void

@@ -13,6 +13,7 @@
 #include "engine/host/vgpu-watch.h"
 #include "engine/record/journal.h"
 #include "engine/record/recorder.h"
+#include "engine/util/hook.h"
 
 /* What all connections of an agent share; constant while it runs. */
 typedef struct {
@@ -95,6 +96,8 @@ struct AgentRun {
 	struct {
 		gboolean guest_stopped_told;
 		gboolean is_committed; /* so says the journal, and QEMU is not proven gone */
+		gboolean may_have_run; /* 'cont' was sent, and QEMU has not refused it */
+		Hook *hook;	       /* (nullable): of the phase "running", beside the rest */
 		VgpuWatch watch;       /* since COMMIT came */
 	} commit;
 };
@@ -110,8 +113,13 @@ gboolean agent_run_owns_guest(const AgentRun *self);
 /* The conversation is over: no message can follow. */
 gboolean agent_run_has_ended(const AgentRun *self);
 
-/* Names the phase in the record and runs the user's hook for it. %GW_ERROR_HOOK. */
+/* Names the phase in the record and runs the user's hook for it; a check runs none.
+ * %GW_ERROR_HOOK. */
 gboolean
 agent_run_hook(AgentRun *self, const char *phase, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* (transfer full) (nullable): likewise, but it runs beside what follows. */
+Hook *agent_run_hook_begin(AgentRun *self, const char *phase);
+/* What went wrong and changes nothing for the guest: into the report. */
+void agent_run_warn(AgentRun *self, const char *text);
 /* Keeps @error for the report, unless there is an earlier one. */
 void agent_run_remember_error(AgentRun *self, const GError *error);

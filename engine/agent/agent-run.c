@@ -29,7 +29,8 @@ static gboolean agent_hello(AgentRun *self, JsonObject *body, JsonObject *reply,
 
 typedef struct {
 	gboolean (*run)(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
-	ControlState next; /* the state after success; CONTROL_N_STATES: as it was */
+	ControlState next;		  /* the state after success; CONTROL_N_STATES: as it was */
+	void (*answered)(AgentRun *self); /* (nullable): after the reply has gone out */
 } Handler;
 
 static const Handler handlers[CONTROL_N_TYPES] = {
@@ -38,8 +39,9 @@ static const Handler handlers[CONTROL_N_TYPES] = {
 	[CONTROL_PREPARE] = { agent_prepare, CONTROL_STATE_PREPARED },
 	[CONTROL_SETUP] = { agent_setup, CONTROL_STATE_LOADING },
 	[CONTROL_SWITCHOVER] = { agent_switchover, CONTROL_N_STATES },
-	[CONTROL_COMMIT] = { agent_commit, CONTROL_N_STATES }, /* it sets the state */
-	[CONTROL_DONE] = { agent_done, CONTROL_N_STATES },     /* likewise */
+	[CONTROL_COMMIT] = { agent_commit, CONTROL_N_STATES,
+			     agent_commit_answered },	   /* it sets the state */
+	[CONTROL_DONE] = { agent_done, CONTROL_N_STATES }, /* likewise */
 	[CONTROL_ABORT] = { agent_abort, CONTROL_STATE_ENDED },
 	[CONTROL_OUTCOME] = { agent_outcome, CONTROL_N_STATES },
 };
@@ -125,6 +127,8 @@ answer(AgentRun *self, ControlMessage *message)
 		if (handler->next != CONTROL_N_STATES)
 			self->state = handler->next;
 		control_conn_reply(self->conn, message->id, g_steal_pointer(&reply));
+		if (handler->answered != NULL)
+			handler->answered(self);
 		return;
 	}
 	agent_run_remember_error(self, error);
@@ -293,6 +297,7 @@ end(AgentRun *self)
 	g_clear_pointer(&self->qemu, qemu_free);
 	/* Drops the lock: a recovery may open it from here on. */
 	g_clear_pointer(&self->journal, journal_free);
+	agent_commit_end(self);
 }
 
 GwReport *

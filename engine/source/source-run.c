@@ -58,8 +58,10 @@ run_step(SourceRun *run, const SourceStep *step, GError **error)
 	recorder_phase(run->recorder, step->phase);
 	if (run->commit.is_committed)
 		return run_step_after_commit(run, step, error);
+	const char *hook =
+		run->check_only ? NULL : run->options->hook; /* a check touches nothing */
 	return !g_cancellable_set_error_if_cancelled(run->cancellable, error) &&
-	       hook_run(run->options->hook, step->phase, run->vm_name, side_to_string(SIDE_SOURCE),
+	       hook_run(hook, step->phase, run->vm_name, side_to_string(SIDE_SOURCE),
 			HOOK_TIMEOUT_MS, error) &&
 	       step->run(run, error);
 }

@@ -2,8 +2,8 @@
 
 /*
  * The user's hook: a command run at the start of each phase, on either host, for what only the user knows
- * of (move an address, take a lease, take a measurement). It is part of the phase: in the switchover its
- * time is the guest's downtime.
+ * of (move an address, take a lease, take a measurement). hook_run() makes it a part of the phase: in the
+ * switchover its time is the guest's downtime. hook_begin() lets the phase go on beside it.
  */
 #include "engine/util/hook.h"
 
@@ -41,26 +41,85 @@ kill_group(GSubprocess *child)
 	g_subprocess_force_exit(child);
 }
 
+struct Hook {
+	char *command;
+	char *phase;
+	GSubprocess *child; /* (nullable): it could not be started */
+	GError *failure;    /* (nullable): likewise */
+	GAsyncResult *result;
+	gint64 deadline_us;
+	int timeout_ms;
+};
+
+Hook *
+hook_begin(const char *command, const char *phase, const char *vm_name, const char *host,
+	   int timeout_ms)
+{
+	if (command == NULL)
+		return NULL;
+	Hook *self = g_new0(Hook, 1);
+	self->command = g_strdup(command);
+	self->phase = g_strdup(phase);
+	self->timeout_ms = timeout_ms;
+	self->deadline_us = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+	self->child = spawn(command, phase, vm_name, host, &self->failure);
+	if (self->child != NULL)
+		g_subprocess_wait_check_async(self->child, NULL, await_take_result, &self->result);
+	return self;
+}
+
+gboolean
+hook_has_ended(const Hook *self)
+{
+	return self->child == NULL || self->result != NULL ||
+	       g_get_monotonic_time() >= self->deadline_us;
+}
+
 /* How it ended; the error of a time-out if it had to be killed for that. */
 static gboolean
-await_end(GSubprocess *child, int timeout_ms, GError **error)
+await_end(Hook *self, GError **error)
 {
-	g_autoptr(GAsyncResult) result = NULL;
 	g_autoptr(GError) cause = NULL;
-	g_subprocess_wait_check_async(child, NULL, await_take_result, &result);
-	gboolean is_late = !await_result(&result, timeout_ms, NULL);
+	gint64 left_us = MAX(0, self->deadline_us - g_get_monotonic_time());
+	gboolean is_late = !await_result(&self->result, (int)((left_us + 999) / 1000), NULL);
 	if (is_late) {
-		kill_group(child);
-		await_result(&result, -1, NULL); /* SIGKILL ends it */
+		kill_group(self->child);
+		await_result(&self->result, -1, NULL); /* SIGKILL ends it */
 	}
 	/* It may have succeeded in the last moment. */
-	if (g_subprocess_wait_check_finish(child, result, &cause))
+	if (g_subprocess_wait_check_finish(self->child, self->result, &cause))
 		return TRUE;
 	if (is_late)
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "takes longer than %.1f s",
-			    timeout_ms / 1000.0);
+			    self->timeout_ms / 1000.0);
 	else
 		g_propagate_error(error, g_steal_pointer(&cause));
+	return FALSE;
+}
+
+static void
+hook_free(Hook *self)
+{
+	g_clear_object(&self->child);
+	g_clear_object(&self->result);
+	g_clear_error(&self->failure);
+	g_free(self->phase);
+	g_free(self->command);
+	g_free(self);
+}
+
+gboolean
+hook_end(Hook *self, GError **error)
+{
+	if (self == NULL)
+		return TRUE;
+	if (self->child != NULL && await_end(self, &self->failure)) {
+		hook_free(self);
+		return TRUE;
+	}
+	g_set_error(error, GW_ERROR, GW_ERROR_HOOK, "hook '%s' at %s: %s", self->command,
+		    self->phase, self->failure->message);
+	hook_free(self);
 	return FALSE;
 }
 
@@ -68,15 +127,5 @@ gboolean
 hook_run(const char *command, const char *phase, const char *vm_name, const char *host,
 	 int timeout_ms, GError **error)
 {
-	if (command == NULL)
-		return TRUE;
-
-	g_autoptr(GError) cause = NULL;
-	g_autoptr(GSubprocess) child = spawn(command, phase, vm_name, host, &cause);
-	if (child != NULL && await_end(child, timeout_ms, &cause))
-		return TRUE;
-
-	g_set_error(error, GW_ERROR, GW_ERROR_HOOK, "hook '%s' at %s: %s", command, phase,
-		    cause->message);
-	return FALSE;
+	return hook_end(hook_begin(command, phase, vm_name, host, timeout_ms), error);
 }

@@ -17,3 +17,15 @@
  */
 gboolean hook_run(const char *command, const char *phase, const char *vm_name, const char *host,
 		  int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A hook that runs beside what its phase does. The loop has to turn, on the thread that began it. */
+typedef struct Hook Hook;
+
+/* (nullable): as hook_run(), which see, but returns at once; NULL without a @command. hook_end()
+ * has to follow. */
+Hook *hook_begin(const char *command, const char *phase, const char *vm_name, const char *host,
+		 int timeout_ms);
+/* Would hook_end() return at once? */
+gboolean hook_has_ended(const Hook *self);
+/* @self: (transfer full) (nullable). Waits for its end, up to its time-out. As hook_run(). */
+gboolean hook_end(Hook *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;

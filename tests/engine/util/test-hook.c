@@ -156,6 +156,26 @@ the_loop_turns_meanwhile(void)
 	CU_ASSERT_TRUE(n >= 2);
 }
 
+static void
+a_hook_may_run_beside_the_rest(void)
+{
+	g_autoptr(GError) error = NULL;
+	gint64 before_us = g_get_monotonic_time();
+	Hook *slow = hook_begin("sleep 0.5; exit 4", "running", "web1", "source", LONG_MS);
+	Hook *late = hook_begin("sleep 60", "running", "web1", "source", 100);
+
+	CU_ASSERT_TRUE(g_get_monotonic_time() - before_us < 400 * 1000);
+	CU_ASSERT_FALSE(hook_has_ended(slow));
+	CU_ASSERT_FALSE(hook_end(slow, &error));
+	TEST_STRING(error->message,
+		    "hook 'sleep 0.5; exit 4' at running: Child process exited with code 4");
+	g_clear_error(&error);
+	CU_ASSERT_TRUE(hook_has_ended(late));
+	CU_ASSERT_FALSE(hook_end(late, &error));
+	TEST_STRING(error->message, "hook 'sleep 60' at running: takes longer than 0.1 s");
+	CU_ASSERT_TRUE(hook_end(hook_begin(NULL, "running", "web1", "source", 0), NULL));
+}
+
 CU_TestInfo suite_hook[] = {
 	{ "no hook is no obstacle", no_hook_is_no_obstacle },
 	{ "a hook may say yes", a_hook_may_say_yes },
@@ -163,6 +183,7 @@ CU_TestInfo suite_hook[] = {
 	{ "a hook is told what goes on", a_hook_is_told_what_goes_on },
 	{ "a hook that takes too long is killed", a_hook_that_takes_too_long_is_killed },
 	{ "nothing of it outlives its time", nothing_of_it_outlives_its_time },
+	{ "a hook may run beside the rest", a_hook_may_run_beside_the_rest },
 	{ "the loop turns meanwhile", the_loop_turns_meanwhile },
 	CU_TEST_INFO_NULL,
 };
