@@ -5,10 +5,10 @@
  */
 #include "tools/agent-cli.h"
 
-#include <glib-unix.h>
 #include <stdio.h>
 
 #include "tools/address.h"
+#include "tools/stop-signals.h"
 
 #define AT(member) G_STRUCT_OFFSET(AgentOptions, member)
 
@@ -82,12 +82,11 @@ agent_cli_run(AgentCli *self, GwAgent *agent, GError **error)
 	self->stopping = FALSE;
 	if (!gw_agent_start(agent, error))
 		return FALSE;
-	guint interrupt = g_unix_signal_add(SIGINT, on_signal, self);
-	guint terminate = g_unix_signal_add(SIGTERM, on_signal, self);
+	StopSignals signals;
+	stop_signals_begin(&signals, on_signal, self);
 	printf("listening on %s\n", gw_agent_get_address(agent));
 	fflush(stdout);
 	g_main_loop_run(loop);
-	g_source_remove(interrupt);
-	g_source_remove(terminate);
+	stop_signals_end(&signals);
 	return TRUE;
 }

@@ -33,7 +33,7 @@ typedef struct {
  * @agent: with all its settings
  *
  * Starts @agent, prints "listening on ADDR:PORT" and runs the main loop. The loop ends after
- * agent_cli_stop(), SIGINT or SIGTERM, once every session has ended safely.
+ * agent_cli_stop(), SIGINT, SIGTERM or SIGHUP, once every session has ended safely.
  */
 gboolean agent_cli_run(AgentCli *self, GwAgent *agent, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* May be called twice. */

@@ -4,15 +4,15 @@
  * file only handles signals, prints, and returns the exit code.
  *
  * With --json or --events - stdout carries JSON alone. Text for people then goes to stderr.
- * Failures always go to stderr. The first SIGINT or SIGTERM cancels. Later ones change nothing:
- * until the guest is safe, the only right thing to do is to wait.
+ * Failures always go to stderr. The first SIGINT, SIGTERM or SIGHUP cancels. Later ones change
+ * nothing: until the guest is safe, the only right thing to do is to wait.
  */
-#include <errno.h>
-#include <glib-unix.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tools/events.h"
+#include "tools/stop-signals.h"
+#include "tools/output.h"
 #include "tools/progress-view.h"
 #include "tools/report-text.h"
 #include "tools/session-options.h"
@@ -84,26 +84,25 @@ run_session(Run *run, GwSession *session)
 	g_autoptr(GCancellable) cancellable = g_cancellable_new();
 	run->loop = loop;
 	run->cancellable = cancellable;
-	guint interrupt = g_unix_signal_add(SIGINT, on_signal, run);
-	guint terminate = g_unix_signal_add(SIGTERM, on_signal, run);
+	StopSignals signals;
+	stop_signals_begin(&signals, on_signal, run);
 	g_signal_connect(session, "phase", G_CALLBACK(on_phase), run);
 	g_signal_connect(session, "sample", G_CALLBACK(on_sample), run);
 	g_signal_connect(session, "event", G_CALLBACK(on_event), run);
 	gw_session_run_async(session, cancellable, on_finished, run);
 	g_main_loop_run(loop);
 	g_signal_handlers_disconnect_by_data(session, run);
-	g_source_remove(interrupt);
-	g_source_remove(terminate);
+	stop_signals_end(&signals);
 }
 
-/* A report that cannot be written does not change where the VM is, so the exit code stays the
- * same. */
+/* The exit code says where the VM is. Output that is lost does not change that, so it is told on
+ * stderr only. */
 static void
 write_report(const MigrateOptions *options, const Run *run)
 {
 	g_autofree char *json = gw_report_to_json(run->report);
 	g_autoptr(GError) error = NULL;
-	if (options->report != NULL && !g_file_set_contents(options->report, json, -1, &error))
+	if (options->report != NULL && !output_write(options->report, json, &error))
 		fprintf(stderr, "godwit migrate: cannot write the report: %s\n", error->message);
 	if (options->json)
 		puts(json);
@@ -122,13 +121,10 @@ check_outputs(const MigrateOptions *options)
 				 "give one of them a file");
 	if (options->report == NULL)
 		return 0;
-	g_autofree char *folder = g_path_get_dirname(options->report);
-	if (g_file_test(folder, G_FILE_TEST_IS_DIR) &&
-	    !g_file_test(options->report, G_FILE_TEST_IS_DIR))
+	g_autoptr(GError) error = NULL;
+	if (output_check(options->report, &error))
 		return 0;
-	return cmd_usage("--report: '%s' cannot be a file: its folder does not exist, or it is a "
-			 "folder itself",
-			 options->report);
+	return cmd_usage("--report: cannot write %s", error->message);
 }
 
 static int
@@ -156,6 +152,8 @@ migrate(gpointer data, char **arguments)
 	write_report(options, &run);
 	exit_code = gw_report_to_exit_code(run.report);
 	gw_report_free(run.report);
+	events_tell_lost(events);
+	cmd_printed(exit_code);
 	return exit_code;
 }
 

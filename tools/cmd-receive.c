@@ -75,6 +75,9 @@ run_agent(const ReceiveOptions *options, GwAgent *agent)
 	g_signal_handlers_disconnect_by_data(agent, &run);
 	int exit_code = finish(options, &run);
 	gw_report_free(run.report);
+	events_tell_lost(events);
+	/* The exit code says where the VM is, also when it could not be printed. */
+	cmd_printed(exit_code);
 	return exit_code;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "tools/cmd.h"
+#include "tools/output.h"
 #include "tools/report-html.h"
 #include "tools/report-text.h"
 
@@ -18,7 +19,7 @@ write_page(const GwReport *report, const char *path)
 {
 	g_autofree char *page = report_html(report);
 	GError *error = NULL;
-	if (!g_file_set_contents(path, page, -1, &error))
+	if (!output_write(path, page, &error))
 		return cmd_fail(EXIT_FAILURE, error);
 	return 0;
 }

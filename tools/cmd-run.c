@@ -10,6 +10,7 @@
 #include "engine/gw-vm.h"
 #include "tools/cmd.h"
 #include "tools/json-text.h"
+#include "tools/stop-signals.h"
 
 typedef struct {
 	char *state_dir;
@@ -33,7 +34,8 @@ print_started(const GwVm *vm, GPid pid, const char *log_path, const RunOptions *
 	printf("%s}\n", object->str);
 }
 
-/* All or nothing: if QEMU does not start, the vGPUs that were made for it are removed again. */
+/* All or nothing: if QEMU does not start, the vGPUs that were made for it are removed again. A signal
+ * waits until then. */
 static gboolean
 start(GwVm *vm, const char *const *extra, const char *log_path, GPid *ret_pid, GError **error)
 {
@@ -66,10 +68,14 @@ run(gpointer data, char **arguments)
 	g_autofree char *log_path = g_build_filename(state_dir, log_name, NULL);
 	const char *const extra[] = { options->paused ? "-S" : NULL, NULL };
 	GPid pid;
-	if (!start(vm, extra, log_path, &pid, &error))
-		return cmd_fail(EXIT_FAILURE, error);
-	print_started(vm, pid, log_path, options);
-	return 0;
+	sigset_t former;
+	stop_signals_hold(&former);
+	gboolean started = start(vm, extra, log_path, &pid, &error);
+	if (started)
+		print_started(vm, pid, log_path, options);
+	fflush(stdout);
+	stop_signals_release(&former);
+	return started ? 0 : cmd_fail(EXIT_FAILURE, error);
 }
 
 #define AT(member) G_STRUCT_OFFSET(RunOptions, member)

@@ -14,5 +14,8 @@ events_open(const char *path, Events **ret_events, GError **error) G_GNUC_WARN_U
 void events_free(Events *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Events, events_free);
 
+/* Says on stderr how many lines could not be written, and why; nothing when all were. */
+void events_tell_lost(const Events *self);
+
 void events_event(Events *self, const GwEvent *event);
 void events_sample(Events *self, const GwSample *sample);

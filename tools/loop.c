@@ -5,7 +5,7 @@
  */
 #include "tools/loop.h"
 
-#include <glib-unix.h>
+#include "tools/stop-signals.h"
 
 static gboolean
 on_signal(gpointer data)
@@ -17,9 +17,8 @@ on_signal(gpointer data)
 void
 loop_run(GMainLoop *loop, GCancellable *cancellable)
 {
-	guint interrupt = g_unix_signal_add(SIGINT, on_signal, cancellable);
-	guint terminate = g_unix_signal_add(SIGTERM, on_signal, cancellable);
+	StopSignals signals;
+	stop_signals_begin(&signals, on_signal, cancellable);
 	g_main_loop_run(loop);
-	g_source_remove(interrupt);
-	g_source_remove(terminate);
+	stop_signals_end(&signals);
 }

@@ -3,5 +3,5 @@
 
 #include <gio/gio.h>
 
-/* Runs @loop until g_main_loop_quit(). SIGINT and SIGTERM cancel @cancellable meanwhile. */
+/* Runs @loop until g_main_loop_quit(). SIGINT, SIGTERM and SIGHUP cancel @cancellable meanwhile. */
 void loop_run(GMainLoop *loop, GCancellable *cancellable);
