@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is left of one vGPU and how fast it is written.
+ * What remains of one vGPU, and its dirty rate.
  *
- * Left is the driver's own figure: what a stop-copy would send now (VFIO_DEVICE_FEATURE_MIG_DATA_SIZE) or what is
- * pending in pre-copy (VFIO_MIG_GET_PRECOPY_INFO: initial and dirty bytes), whichever is more, by whoever has asked the
- * driver last. Between two readings it is what was read, less what was sent, and what was written meanwhile by the rate
- * that is known; of a device that is sent while the guest runs, without a rate, it is at least that. What QEMU carries on by
- * itself (its estimates, to 11.0) only falls, whatever is written, so it is a lower bound too.
+ * The remaining bytes are the driver's own figure. It is the larger of two numbers: what a
+ * stop-copy would send now (VFIO_DEVICE_FEATURE_MIG_DATA_SIZE), and what is pending in pre-copy
+ * (VFIO_MIG_GET_PRECOPY_INFO: initial and dirty bytes). The source that asked the driver last
+ * counts. Between two readings the figure is the last reading, minus what was sent, plus what was
+ * written meanwhile at the known dirty rate. Without a dirty rate, for a device that is sent while
+ * the guest runs, this is a lower bound. QEMU's own estimates between two readings (up to 11.0)
+ * only fall, even if the vGPU is written, so they are lower bounds too.
  *
- * The rate: between two looks at the driver what is left grows by what is written and falls by what is sent, so
+ * The dirty rate: between two readings of the driver the remaining bytes grow by what is written
+ * and shrink by what is sent, so
  *
  *	rate = max(0, (sent2 - sent1) + (left2 - left1)) / (time2 - time1)
  *
- * over 1 to 5 seconds, or since the look before where looks are rarer. Only readings that the driver was asked for
- * count. A block that QEMU holds is neither left nor sent: where that could be much of what was written the window is
- * made longer, and while it still could the rate is an estimate or a lower bound. A chunk that is written again before it
- * was sent does not show; so where much of the vRAM is left, and while initial bytes are, the rate is at least this.
+ * over 1 to 5 seconds, or since the previous reading where readings are rarer. Only readings count
+ * for which the driver was asked. A block that QEMU holds is neither remaining nor sent. If this
+ * block could be a large part of what was written the window gets longer, and until then the rate
+ * is an estimate or a lower bound. A chunk that is written again before it was sent is not seen. So
+ * the rate is a lower bound while much of the vRAM remains, and while initial bytes remain.
  *
- * Drivers' numbers are estimates and may be garbage: more than twice the vRAM is not believed.
+ * The drivers' numbers are estimates and may be garbage: a number above twice the vRAM is rejected.
  */
 #include "engine/forecast/account-vgpu.h"
 
@@ -25,20 +29,20 @@
 
 #include "engine/data/vgpu-json.h"
 
-#define VALID_US      (5 * G_USEC_PER_SEC)	      /* a reading that is older says nothing */
-#define MEASURED_US   (150 * (G_USEC_PER_SEC / 1000)) /* one that is older has been carried on */
+#define VALID_US      (5 * G_USEC_PER_SEC)	      /* an older reading is useless */
+#define MEASURED_US   (150 * (G_USEC_PER_SEC / 1000)) /* an older one has been extrapolated */
 #define MIN_WINDOW_US G_USEC_PER_SEC
 #define MAX_WINDOW_US (5 * G_USEC_PER_SEC)
-#define OLD_US	      (30 * G_USEC_PER_SEC) /* a rate that is older is none */
+#define OLD_US	      (30 * G_USEC_PER_SEC) /* an older rate is not used */
 #define THIN_US	      (G_USEC_PER_SEC / 4)
-#define BLOCK_BYTES   (1 << 20) /* that QEMU has read from the driver, and not sent yet */
-#define SURE	      8		/* times what it may be off: measured */
-#define FAIR	      3		/* an estimate; less is a lower bound */
+#define BLOCK_BYTES   (1 << 20) /* read by QEMU from the driver and not sent yet */
+#define SURE	      8		/* times its possible error: measured */
+#define FAIR	      3		/* times: an estimate; below that a lower bound */
 #define MUCH_OF_VRAM \
-	10 /* of the vRAM one part in so many: much of what is written is dirty already */
+	10 /* 1/10 of the vRAM: above it, many writes hit memory that is dirty already */
 #define MAX_VRAMS 2
 
-/* From the best to the worst. */
+/* From the best to the worst source. */
 static const GwNumberSource readers[] = { GW_SOURCE_QEMU, GW_SOURCE_TRACE, GW_SOURCE_DEVICE };
 
 void
@@ -85,7 +89,7 @@ is_garbage(const AccountVgpu *self, gint64 bytes)
 	return self->vram_bytes >= 0 && bytes / MAX_VRAMS > self->vram_bytes;
 }
 
-/* -1 when it tells nothing that can be meant. */
+/* Returns -1 for a reading that makes no sense. */
 static gint64
 left_bytes(const AccountVgpu *self, const AccountReading *reading)
 {
@@ -93,7 +97,7 @@ left_bytes(const AccountVgpu *self, const AccountReading *reading)
 	gint64 stop = self->lacks_data_size ? -1 : reading->stop_bytes;
 	gint64 left =
 		MAX(is_garbage(self, pending) ? -1 : pending, is_garbage(self, stop) ? -1 : stop);
-	/* With nothing pending and a stop-copy that nobody knows everything may be left. */
+	/* If nothing is pending and the stop-copy is not known, everything may remain. */
 	return left == 0 && stop < 0 && !self->has_precopy ? -1 : left;
 }
 
@@ -108,14 +112,15 @@ add_point(AccountVgpu *self, GwNumberSource source, gint64 left, gint64 time_us)
 {
 	const AccountPoint *newest =
 		self->n_points > 0 ? &self->points[(self->n_points - 1) % ACCOUNT_N_POINTS] : NULL;
-	/* Two who ask in turns do not measure the same to the byte. We ask most often, where we do. */
+	/* Never mix two sources in one rate window: they do not agree to the byte. Our own source
+	 * (DEVICE) wins, because it asks most often. */
 	if (source != self->points_source && source != GW_SOURCE_DEVICE && newest != NULL &&
 	    time_us - newest->time_us < MAX_WINDOW_US / 2)
 		return;
 	if (source != self->points_source)
 		self->n_points = 0;
 	self->points_source = source;
-	/* The newest is kept, and of those before it as many as make a long window. */
+	/* Keep the newest point, and as many older ones as a long window needs. */
 	if (self->n_points > 1 &&
 	    newest->time_us - point(self, self->n_points - 2)->time_us < THIN_US)
 		self->n_points--;
@@ -138,23 +143,23 @@ account_vgpu_keep(AccountVgpu *self, GwNumberSource source, const AccountReading
 	add_point(self, source, left, time_us);
 }
 
-/* ---- what they say ---- */
+/* ---- what the readings say ---- */
 
-/* Is so much left that what is written falls on what is dirty already? */
+/* Returns whether so much remains that many writes hit memory that is dirty already. */
 static gboolean
 is_much(const AccountVgpu *self, gint64 left_bytes)
 {
 	return self->vram_bytes < 0 || left_bytes > self->vram_bytes / MUCH_OF_VRAM;
 }
 
-/* The number of the oldest that is kept; the newest is n_points - 1. */
+/* Returns the number of the oldest point that is kept; the newest is n_points - 1. */
 static guint
 oldest_point(const AccountVgpu *self)
 {
 	return self->n_points > ACCOUNT_N_POINTS ? self->n_points - ACCOUNT_N_POINTS : 0;
 }
 
-/* QEMU may hold so much when this point was taken: no more than was left when it was read. */
+/* Returns what QEMU may have held when this point was taken: no more than what remained then. */
 static gint64
 held_at(const AccountVgpu *self, guint number)
 {
@@ -164,7 +169,7 @@ held_at(const AccountVgpu *self, guint number)
 		   BLOCK_BYTES);
 }
 
-/* What was written from @begin to the newest point, and how far off that may be. */
+/* Returns what was written from @begin to the newest point, and the possible error. */
 static gint64
 written_since(const AccountVgpu *self, guint begin, gint64 *ret_off)
 {
@@ -174,7 +179,8 @@ written_since(const AccountVgpu *self, guint begin, gint64 *ret_off)
 	return MAX(sent + to->left_bytes - from->left_bytes, 0);
 }
 
-/* The oldest that is in the window, or one before it; the newest itself when there is none. */
+/* Returns the oldest point of the window, or one before it; the newest point itself when there is
+ * no other. */
 static guint
 find_begin(const AccountVgpu *self)
 {
@@ -216,7 +222,7 @@ account_vgpu_dirty_rate(const AccountVgpu *self, gint64 time_us)
 	return gw_number((gint64)((double)written / seconds), self->points_source, confidence);
 }
 
-/* When the driver was asked for what @source has; -1: nobody knows. */
+/* Returns when the driver was asked for the reading of @source; -1: not known. */
 static gint64
 fresh_us(const AccountVgpu *self, GwNumberSource source)
 {
@@ -228,7 +234,7 @@ fresh_us(const AccountVgpu *self, GwNumberSource source)
 	return MIN(point(self, self->n_points - 1)->time_us, kept->time_us);
 }
 
-/* As it was read, and what has happened since. No more than all of it can be. */
+/* Extrapolates a reading to @time_us. The result never exceeds the whole vRAM. */
 static gint64
 carry_on(const AccountVgpu *self, GwNumberSource source, gint64 left, GwNumber rate, gint64 time_us)
 {
@@ -267,7 +273,7 @@ left_by(const AccountVgpu *self, GwNumberSource source, gint64 time_us)
 			 confidence_of(self, source, rate, age_us));
 }
 
-/* From the best source, but for a worse one that has asked the driver later. */
+/* Takes the best source, unless a worse one has asked the driver later. */
 GwNumber
 account_vgpu_left(const AccountVgpu *self, gint64 time_us)
 {
@@ -290,7 +296,7 @@ account_vgpu_is_told(const AccountVgpu *self, GwNumberSource worse_than, gint64 
 {
 	for (guint i = 0; i < G_N_ELEMENTS(readers); i++) {
 		const AccountKept *kept = &self->kept[readers[i]];
-		/* To ask the driver is for who wants to know better than QEMU, which only seldom does. */
+		/* Our own question to the driver improves on QEMU, which asks it only rarely. */
 		gboolean is_enough =
 			worse_than != GW_SOURCE_DEVICE ||
 			(kept->reading.is_fresh && time_us - kept->time_us <= MEASURED_US);
@@ -308,7 +314,7 @@ account_vgpu_bound(const AccountVgpu *self)
 		self->precopy_bytes >= 0 ? self->sent_bytes - self->precopy_bytes : 0;
 	if (self->vram_bytes < 0)
 		return GW_NUMBER_UNKNOWN;
-	/* What has gone in the stop-copy does not come again. */
+	/* What was sent in the stop-copy is not sent again. */
 	if (stop_copy_bytes > 0)
 		return gw_number(MAX(self->vram_bytes - stop_copy_bytes, 0), self->sent_source,
 				 GW_CONFIDENCE_BOUND);
@@ -326,7 +332,7 @@ account_vgpu_doubt(AccountVgpu *self)
 		self->is_doubted = TRUE;
 		return g_strdup_printf("vGPU '%s' has %" G_GINT64_FORMAT
 				       " bytes of vRAM, and its driver says that %" G_GINT64_FORMAT
-				       " are left: that is not believed",
+				       " remain: this is ignored",
 				       self->name, self->vram_bytes, most);
 	}
 	return NULL;

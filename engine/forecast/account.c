@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The account of a migration's vGPUs. Nobody knows all of it, so each number comes from the best source that has it:
+ * The account of a migration's vGPUs. No source knows everything, so each number comes from the
+ * best source that has it:
  *
- *	sent		the stream, by device; else QEMU's vfio.transferred, which is a sum: only for a single vGPU
- *	of that, after	the stream; else for a single vGPU what was sent beyond what had been at pre-switchover
+ *	sent		the stream, by device; else QEMU's vfio.transferred, which is a sum:
+ *			only for a single vGPU
+ *	of that, after	the stream; else for a single vGPU what was sent since pre-switchover
  *	 the stop
- *	left		QEMU's `remaining` less RAM's (11.1 on), which is a sum too; QEMU's trace points; the driver,
- *			asked by us; a bound by QEMU's sum, or by how much vRAM there is and how much has gone
- *	rate		from what is left and sent (account-vgpu.c)
+ *	remaining	QEMU's `remaining` minus RAM's (11.1 on), which is a sum too; QEMU's trace
+ *			points; the driver, asked by us; a bound from QEMU's sum, or from the vRAM
+ *			and what was sent
+ *	dirty rate	from what remains and what was sent (account-vgpu.c)
  *
- * An upper bound is marked as one. What does not fit together is told: a stream that is not known any more, one that has
- * more than QEMU says it has sent, or at the end not the same; figures that cannot be meant.
+ * An upper bound is marked as a bound. The account reports contradictions: a stream that is no
+ * longer counted; a stream that has more than QEMU says it has sent, or at the end not the same;
+ * figures that make no sense.
  */
 #include "engine/forecast/account.h"
 
@@ -24,13 +28,13 @@ struct Account {
 	guint n_vgpus;
 	GQueue doubts; /* of char * */
 
-	/* QEMU's; -1: not told. */
+	/* QEMU's figures; -1: not reported. */
 	gint64 qemu_sent_bytes; /* of all devices */
 	gint64 qemu_left_bytes;
 	gint64 qemu_precopy_bytes;
 	gint64 passes;
 
-	/* The stream's. */
+	/* The stream's figures. */
 	gboolean has_stream, is_lost, is_complete;
 	gint64 stream_sent_bytes;
 };
@@ -83,7 +87,7 @@ take_sent(Account *self, const QmpMigrateInfo *info)
 	self->qemu_sent_bytes = info->vfio_transferred_bytes;
 	if (info->status == QMP_MIGRATE_ACTIVE || info->status == QMP_MIGRATE_PRE_SWITCHOVER)
 		self->qemu_precopy_bytes = info->vfio_transferred_bytes;
-	/* The stream has it by device. */
+	/* The stream counts each device, so QEMU's sum is not needed. */
 	if (self->n_vgpus != 1 || (self->has_stream && !self->is_lost))
 		return;
 	AccountVgpu *vgpu = &self->vgpus[0];
@@ -92,7 +96,7 @@ take_sent(Account *self, const QmpMigrateInfo *info)
 	vgpu->sent_source = GW_SOURCE_QEMU;
 }
 
-/* QEMU asks the drivers when it looks at the dirty bitmap, and counts down between. */
+/* QEMU asks the drivers when it syncs the dirty bitmap, and counts down in between. */
 static void
 take_left(Account *self, const QmpMigrateInfo *info, gint64 time_us)
 {
@@ -164,7 +168,7 @@ find_error(const GwStreamAccount *stream)
 	return NULL;
 }
 
-/* The main channel ends last. */
+/* The main channel ends last, so its end means that all of the stream was counted. */
 static gboolean
 has_all(const GwStreamAccount *stream)
 {
@@ -203,7 +207,7 @@ take_devices(Account *self, const GwStreamAccount *stream)
 	}
 }
 
-/* What was counted of each vGPU says nothing any more. */
+/* The counts of the vGPUs are incomplete from now on. */
 static void
 lose_stream(Account *self, const char *error)
 {
@@ -212,7 +216,7 @@ lose_stream(Account *self, const char *error)
 		self->vgpus[i].sent_bytes = self->vgpus[i].precopy_bytes = -1;
 		self->vgpus[i].n_points = 0;
 	}
-	doubt(self, g_strdup_printf("the stream is not counted any more: %s", error));
+	doubt(self, g_strdup_printf("the stream is no longer counted: %s", error));
 }
 
 void
@@ -231,22 +235,23 @@ account_take_stream(Account *self, const GwStreamAccount *stream)
 	take_devices(self, stream);
 }
 
-/* Only at the end: in between the one is read before the other, and QEMU counts a block when all of it is sent. */
+/* Compares only at the end. Before that the two are read at different times, and QEMU counts a
+ * block only when all of it is sent. */
 void
 account_compare(Account *self)
 {
 	if (!self->has_stream || self->is_lost || self->qemu_sent_bytes < 0 ||
 	    self->stream_sent_bytes == self->qemu_sent_bytes)
 		return;
-	doubt(self,
-	      g_strdup_printf("the stream has %" G_GINT64_FORMAT
-			      " bytes of vGPUs, and QEMU says that it has sent %" G_GINT64_FORMAT,
-			      self->stream_sent_bytes, self->qemu_sent_bytes));
+	doubt(self, g_strdup_printf(
+			    "the stream has %" G_GINT64_FORMAT
+			    " bytes of vGPUs, but QEMU reports that it has sent %" G_GINT64_FORMAT,
+			    self->stream_sent_bytes, self->qemu_sent_bytes));
 }
 
 /* ---- the numbers ---- */
 
-/* By QEMU's figure for all devices together. */
+/* Returns a bound from QEMU's figure for all devices together. */
 static GwNumber
 bound_by_sum(const Account *self)
 {
@@ -294,7 +299,7 @@ stop_copy_bytes(const AccountVgpu *vgpu)
 	return MAX(vgpu->sent_bytes - vgpu->precopy_bytes, 0);
 }
 
-/* QEMU's own sum is better than that of bounds. */
+/* QEMU's own sum is better than a sum of bounds. */
 static void
 total_left(const Account *self, GwSample *sample)
 {

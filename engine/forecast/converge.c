@@ -2,25 +2,31 @@
 /*
  * The controller of a migration.
  *
- * QEMU stops the guest as soon as it believes that downtime-limit x bandwidth holds what is left, so it uses the whole
- * limit: no promise, but the downtime itself. Hence the rules:
+ * QEMU stops the guest as soon as it believes that downtime-limit x bandwidth is enough for what
+ * remains. So QEMU uses the whole limit: the limit is not an upper bound, it is the downtime
+ * itself. Hence the rules:
  *
- * - The limit begins at its least (30 ms: what QEMU sends between two looks at it) and follows what the model says is
- *   needed, up and down, within the user's maximum less the fixed costs that QEMU does not count. It is never 0: QEMU
- *   would not ask the vGPUs then how much they have left.
- * - What the guest's writing will leave is an estimate: that part of the limit at most doubles with each pass.
- * - Where a vGPU's rest is not known, or only a bound, the limit climbs by a quarter each time the known rest has fitted
- *   into it for three samples and QEMU went on: it ends no more than a quarter above the least that works. Not while a
- *   vGPU still sends its memory for the first time.
- * - Until the link and a pass over RAM have been seen the limit stays at its least: by a bandwidth of the first
- *   windows, and before anything is predicted, nobody's guest is stopped.
- * - QEMU is told the bandwidth too: by its own, which is nothing while only a stop-copy is left, no limit is ever met.
- * - Hopeless is what needs more than the maximum even when each number is taken at its best. A vGPU's stop-copy is
- *   believed after three samples; a rate, which may be a burst, after three passes that took five seconds together.
- *   Stuck is what has had all that is allowed for six passes and ten seconds, and is no nearer to an end.
- * - A vGPU that keeps as much dirty as it had, in the time in which all of it could have been sent, will keep it
- *   (vram-plateau.c): that is seen and no estimate, so the limit goes there at once.
- * - Throttling slows vCPUs, and no GPU: it is for RAM only.
+ * - The limit begins at its minimum (30 ms: what QEMU sends between two checks of the limit). It
+ *   follows what the model needs, up and down, within the user's maximum minus the fixed costs that
+ *   QEMU does not count. It is never 0: QEMU would then not ask the vGPUs how much remains.
+ * - What the guest's writes will leave is an estimate: this part of the limit at most doubles with
+ *   each pass.
+ * - If the remaining bytes of a vGPU are not known, or only as a bound, the limit climbs by a
+ *   quarter each time the known remaining bytes have fitted into it for three samples and QEMU did
+ *   not stop the guest. So the limit ends at most a quarter above the smallest one that works. It
+ *   does not climb while a vGPU still sends its memory for the first time.
+ * - Until the link and one pass over RAM were measured the limit stays at its minimum: no guest is
+ *   stopped because of the bandwidth of the first windows, or before there is a prediction.
+ * - QEMU is told the bandwidth too. QEMU's own figure is nearly 0 while only a stop-copy remains,
+ *   and then no limit is ever met.
+ * - A migration is hopeless if it needs more than the maximum even with the best value of each
+ *   number. A vGPU's stop-copy counts after three samples. A dirty rate may be a burst, so it
+ *   counts after three passes that took five seconds together. A migration is stuck if it had the
+ *   highest allowed limit for six passes and ten seconds without progress.
+ * - A vGPU may still have as many dirty bytes as before, after the time in which all of them could
+ *   have been sent. It will keep them (vram-plateau.c). This is a measurement and no estimate, so
+ *   the limit goes there at once.
+ * - Throttling slows vCPUs and no GPU: it is for RAM only.
  */
 #include "engine/forecast/converge.h"
 
@@ -37,30 +43,32 @@
 #define SURE_SAMPLES   3
 #define SURE_PASSES    3
 #define SURE_US	       (5 * G_USEC_PER_SEC)
-#define STANDING_PART  0.85 /* of what passes leave: QEMU need not wait for their end */
+#define STANDING_PART  0.85 /* of what passes leave: QEMU need not wait for the end of a pass */
 #define STUCK_PASSES   6
 #define STUCK_US       (10 * G_USEC_PER_SEC)
 #define CLIMB_FACTOR   1.25
-#define HEADROOM       1.05 /* over what is needed: a bandwidth is never quite what it was */
-#define SHOWN_OFF      0.1  /* how far off what passes left is */
-#define STEADY	       0.05 /* a bandwidth that differs by less is the same */
+#define HEADROOM       1.05 /* above what is needed: the bandwidth always changes a little */
+#define SHOWN_OFF      0.1  /* possible error of what passes left */
+#define STEADY	       0.05 /* a bandwidth that differs by less counts as the same */
 #define HIGHER	       1.01
 #define LOWER	       0.9 /* a limit is lowered only to less than this part of it */
-#define EXTENSION      1.1 /* over what is needed, when more than the maximum is allowed */
+#define EXTENSION      1.1 /* above what is needed, if more than the maximum is allowed */
 #define THROTTLE_FIRST 20
 #define THROTTLE_STEP  10
 #define THROTTLE_MOST  99
-#define PROGRESS_RATIO 0.98 /* of what was left is progress */
-#define GUESS_RATIO    1.5  /* times what the looks have found: the rate is a guess */
-#define MANY_LOOKS     3 /* between two samples: QEMU's estimate fits, and the exact rest does not */
+#define PROGRESS_RATIO 0.98 /* less than this part of what remained is progress */
+#define GUESS_RATIO    1.5  /* times what the bitmap syncs have found: the rate is a guess */
+#define MANY_LOOKS \
+	3 /* syncs between two samples: QEMU's estimate fits, and the exact figure
+			  * does not */
 
 struct Converge {
 	ConvergePolicy policy;
 	Estimate dirty;
-	gint64 cap_us;	 /* the most that QEMU may be told */
-	gint64 limit_us; /* what it is told */
-	gint64 climb_us; /* where the climb has got to */
-	double rest_us;	 /* allowed for what the guest's writing leaves */
+	gint64 cap_us;	 /* the highest limit that QEMU may get */
+	gint64 limit_us; /* the limit that QEMU has */
+	gint64 climb_us; /* the limit that the climb has reached */
+	double rest_us;	 /* the part for what the guest's writes leave */
 	guint seen_groups;
 	gint64 switchover_bytes_per_s;
 	gint64 throttle_percent;
@@ -69,17 +77,18 @@ struct Converge {
 	PredictSource sources[PREDICT_SOURCES_MAX];
 	guint n_sources;
 	GwPrediction *prediction; /* (nullable) */
-	GwPrediction *least;	  /* (nullable): what is not known counts for nothing */
+	GwPrediction *least;	  /* (nullable): unknown numbers count as 0 */
 	const char *bottleneck;	  /* (nullable): "ram", or an id of @sample */
 
-	double least_bytes;    /* that were left in any sample so far */
-	guint idle_samples;    /* in a row: no less than that */
-	guint fitting_samples; /* in a row: all that is known to be left fits, and QEMU went on */
+	double least_bytes;    /* the fewest remaining bytes of any sample */
+	guint idle_samples;    /* in a row: not fewer than that */
+	guint fitting_samples; /* in a row: all known remaining bytes fit, and QEMU did not stop
+			        * the guest */
 	guint capped_samples;  /* in a row: and no higher limit is allowed */
 	Streak hopeless;
 	Streak stuck;
 	VramPlateau standing;
-	double least_dirty_bytes; /* that any pass left, with the limit that is highest now */
+	double least_dirty_bytes; /* the fewest that any pass left, with the highest limit */
 };
 
 static gint64
@@ -102,7 +111,7 @@ converge_new(const ConvergePolicy *policy)
 	self->policy = *policy;
 	self->switchover_bytes_per_s = -1;
 	estimate_init(&self->dirty);
-	/* Fixed costs are guesses until they have been learned: they never take more than half. */
+	/* Fixed costs are guesses until they were learned: they never take more than half. */
 	gint64 most_us = policy->max_downtime_us;
 	self->cap_us = MAX(most_us - fixed_us(&policy->terms), most_us / 2);
 	self->cap_us = CLAMP(self->cap_us, US_PER_MS, MAX_LIMIT_US);
@@ -141,16 +150,16 @@ converge_get_bottleneck(const Converge *self)
 	return self->bottleneck;
 }
 
-/* ---- what is left ---- */
+/* ---- what remains ---- */
 
-/* Of the link while the guest runs; not above 0: not known yet. */
+/* The bandwidth of the link while the guest runs; 0 or less: not known yet. */
 static double
 bandwidth(const Converge *self)
 {
 	return (double)estimate_get_bandwidth(&self->dirty).likely;
 }
 
-/* What the link gives when the guest has stopped: as the user says, or as it does now. */
+/* The bandwidth after the guest's stop: the user's value, or else the present one. */
 static double
 switch_bandwidth(const Converge *self)
 {
@@ -158,7 +167,7 @@ switch_bandwidth(const Converge *self)
 	return told > 0 ? told : bandwidth(self);
 }
 
-/* What QEMU lets through with its limit. */
+/* The remaining bytes at which QEMU stops the guest. */
 static double
 threshold_bytes(const Converge *self)
 {
@@ -177,7 +186,8 @@ rest_fits(const Converge *self)
 	return bandwidth(self) > 0 && left_bytes(self) <= threshold_bytes(self);
 }
 
-/* What the vGPUs need that goes only when the guest has stopped, at its best. */
+/* Returns whether the stop-copy of the vGPUs does not fit into the highest limit, even at the best
+ * bandwidth. */
 static gboolean
 is_debt_too_big(const Converge *self)
 {
@@ -187,7 +197,8 @@ is_debt_too_big(const Converge *self)
 	return debt_bytes > best * (double)self->cap_us / G_USEC_PER_SEC;
 }
 
-/* QEMU looks again and again because its estimate fits, the exact rest does not, and it gets no less. */
+/* Returns whether QEMU syncs again and again: its estimate fits, the exact figure does not, and the
+ * remaining bytes do not fall. */
 static gboolean
 is_storm(Converge *self, gint64 looks)
 {
@@ -205,7 +216,8 @@ name_of(const Converge *self, guint i)
 	return i == 0 ? "ram" : self->sources[i].id;
 }
 
-/* Which one is it that keeps the guest here? During the first pass there is no telling, but of what can never go. */
+/* Finds what prevents the switchover. During the first pass this is not known yet, except for a
+ * stop-copy that is too large. */
 static const char *
 find_bottleneck(const Converge *self)
 {
@@ -235,7 +247,7 @@ predict_with(const Converge *self, const PredictSource *sources, gint64 limit_us
 	return predict(&terms, sources, self->n_sources);
 }
 
-/* What is not known is no reason to give up: it counts for nothing. */
+/* An unknown number is no reason to give up: it counts as 0. */
 static void
 forget_unknown(PredictSource *source)
 {
@@ -246,7 +258,8 @@ forget_unknown(PredictSource *source)
 			*ranges[i] = predict_exactly(0);
 }
 
-/* (transfer full) (nullable): @ram_factor: how much of what it writes to RAM the guest will write. */
+/* (transfer full) (nullable). @ram_factor: the part of its writes to RAM that the guest will still
+ * do. */
 static GwPrediction *
 predict_least(const Converge *self, double ram_factor)
 {
@@ -263,7 +276,7 @@ predict_least(const Converge *self, double ram_factor)
 
 /* ---- the limit ---- */
 
-/* TRUE when something is to be told. */
+/* Returns %TRUE when QEMU must be told a new bandwidth. */
 static gboolean
 choose_bandwidth(Converge *self)
 {
@@ -286,7 +299,7 @@ climb(Converge *self)
 		self->fitting_samples = 0;
 }
 
-/* Of the limit, what the vGPUs need that goes only when the guest has stopped. */
+/* The part of the limit for what the vGPUs can send only after the guest's stop. */
 static double
 debt_us(const Converge *self)
 {
@@ -294,7 +307,7 @@ debt_us(const Converge *self)
 	return bandwidth(self) > 0 ? bytes / switch_bandwidth(self) * G_USEC_PER_SEC : 0;
 }
 
-/* What passes that gain nothing do leave; 0: they still leave less and less. */
+/* What passes without progress leave; 0: the passes still make progress. */
 static double
 standing_us(const Converge *self)
 {
@@ -303,8 +316,8 @@ standing_us(const Converge *self)
 	return self->dirty.dirty_bytes * STANDING_PART / switch_bandwidth(self) * G_USEC_PER_SEC;
 }
 
-/* What the guest's writing leaves: by the model, and by what passes do leave. (One that leaves what it found looks to
- * the model like one that is just about to converge.) */
+/* What the guest's writes leave: by the model, and by what the passes left. (To the model, a pass
+ * that leaves as much as it found looks like one that is about to converge.) */
 static double
 needed_rest_us(const Converge *self)
 {
@@ -312,8 +325,8 @@ needed_rest_us(const Converge *self)
 	return MAX(MAX(needed_us, standing_us(self)), MIN_LIMIT_US);
 }
 
-/* The part of the limit for that is an estimate from a few passes: with each new one it at most doubles, and it falls only
- * when they really leave less and less. */
+/* This part of the limit is an estimate from a few passes: it at most doubles with each new pass.
+ * It falls only when the passes leave less and less. */
 static double
 rest_us(Converge *self)
 {
@@ -328,7 +341,7 @@ rest_us(Converge *self)
 	return self->rest_us;
 }
 
-/* What vGPUs that are sent while the guest runs keep dirty: seen, not estimated. */
+/* What the vGPUs with pre-copy keep dirty: measured, not estimated. */
 static double
 vgpus_standing_us(const Converge *self)
 {
@@ -340,7 +353,7 @@ static gboolean
 choose_limit(Converge *self)
 {
 	double rest = rest_us(self), vgpus_us = vgpus_standing_us(self);
-	if (vgpus_us > 0) /* beside them RAM stands too, if they take all of the link */
+	if (vgpus_us > 0) /* if they take all of the link, RAM makes no progress either */
 		rest = MAX(rest, vgpus_us + MAX(standing_us(self), MIN_LIMIT_US));
 	double needed_us = (debt_us(self) + rest) * HEADROOM;
 	gint64 wanted_us = MAX((gint64)MIN(needed_us, (double)MAX_LIMIT_US), self->climb_us);
@@ -358,7 +371,8 @@ choose_limit(Converge *self)
 
 /* ---- stalls ---- */
 
-/* With all that is allowed, and yet no pass leaves less than one before. */
+/* Returns whether no pass leaves less than an earlier one, although the limit is the highest that
+ * is allowed. */
 static gboolean
 is_stuck(Converge *self)
 {
@@ -373,7 +387,7 @@ is_stuck(Converge *self)
 	return streak_lasted(&self->stuck, now_us, passes, STUCK_US, STUCK_PASSES);
 }
 
-/* Is it certain that it cannot end as things are? */
+/* Returns whether it is certain that the migration cannot converge as things are. */
 static gboolean
 is_hopeless(Converge *self)
 {
@@ -385,7 +399,8 @@ is_hopeless(Converge *self)
 	streak_update(&self->hopeless, is_needed, now_us, passes);
 	if (!self->policy.guest_runs)
 		return FALSE;
-	/* Without a vGPU nobody can have more left than is known: then it is the peer that is slow, and others see to that. */
+	/* Without a vGPU all remaining bytes are known. Then the peer is slow, and other checks
+	 * handle that. */
 	if (stuck || (self->capped_samples >= SURE_SAMPLES && self->n_sources > 1))
 		return TRUE;
 	return is_debt_too_big(self)
@@ -413,7 +428,7 @@ extend(Converge *self)
 	return TRUE;
 }
 
-/* The smallest throttle with which RAM is caught up with. */
+/* Chooses the smallest throttle with which RAM converges. */
 static gboolean
 throttle(Converge *self)
 {
@@ -421,7 +436,7 @@ throttle(Converge *self)
 		return FALSE;
 	gint64 percent = MAX(self->throttle_percent + THROTTLE_STEP, THROTTLE_FIRST);
 	for (; percent < THROTTLE_MOST; percent += THROTTLE_STEP) {
-		/* What is measured was written by a guest that is throttled as it is now. */
+		/* The measured rate is that of a guest with the present throttle. */
 		double factor =
 			(100.0 - (double)percent) / (100.0 - (double)self->throttle_percent);
 		g_autoptr(GwPrediction) made = predict_least(self, factor);
@@ -430,14 +445,14 @@ throttle(Converge *self)
 	}
 	g_autoptr(GwPrediction) without = predict_least(self, 0);
 	if (without != NULL && without->needed_downtime_limit_us.low > self->cap_us)
-		return FALSE; /* it is not RAM that is in the way */
+		return FALSE; /* RAM is not the bottleneck */
 	self->throttle_percent = MIN(percent, THROTTLE_MOST);
 	estimate_forget_passes(&self->dirty);
 	reset_stall(self);
 	return TRUE;
 }
 
-/* Returns: whether to give up */
+/* Returns whether to give up. */
 static gboolean
 apply_stall_policy(Converge *self)
 {
@@ -473,14 +488,14 @@ observe(Converge *self, const GwSample *sample)
 		self->capped_samples = 0;
 }
 
-/* What is needed for all that was seen to stay. */
+/* The limit that is needed for everything that was seen to stay dirty. */
 static double
 shown_us(const Converge *self)
 {
 	return debt_us(self) + standing_us(self) + vgpus_standing_us(self);
 }
 
-/* The model saw an end, and the passes have shown that there is none. */
+/* The model predicts an end, but the passes have shown that there is none. */
 static void
 mark_not_converging(const Converge *self, GwPrediction *prediction)
 {
@@ -526,7 +541,8 @@ add_mib(GString *text, double bytes, const char *more)
 	g_string_append_printf(text, mib < 10 ? "%.1f MiB%s" : "%.0f MiB%s", mib, more);
 }
 
-/* Of a set that each pass finds all dirty nobody can tell how often it is written; nor of what is a bound by itself. */
+/* If each pass finds the whole set dirty, its dirty rate is not known. The same is true for a rate
+ * that is only a bound. */
 static void
 add_rate(GString *text, const Converge *self, guint i)
 {
@@ -545,12 +561,12 @@ add_source(GString *text, const Converge *self, guint i)
 		g_string_append(text, "; RAM");
 	else
 		g_string_append_printf(text, "; vGPU '%s'", source->id);
-	g_string_append(text, remaining_is_unknown(source) ? " does not tell how much it has left"
+	g_string_append(text, remaining_is_unknown(source) ? " does not report how much remains"
 							   : " has ");
 	if (!remaining_is_unknown(source))
 		add_mib(text, remaining_bytes_of(source), " left");
 	if (source->stop_bytes.likely > 0)
-		g_string_append(text, ", which can go only when the guest has stopped");
+		g_string_append(text, ", which can be sent only after the guest stops");
 	if (source->dirty_bytes_per_s.likely > 0)
 		add_rate(text, self, i);
 }
@@ -569,7 +585,7 @@ converge_get_reason(const Converge *self)
 				       (needed_us + (double)fixed_us(&self->policy.terms)) / 1e3);
 	if (bandwidth(self) > 0) {
 		g_string_append(text, "; ");
-		add_mib(text, bandwidth(self), "/s go out");
+		add_mib(text, bandwidth(self), "/s are sent");
 	}
 	for (guint i = 0; i < self->n_sources; i++)
 		add_source(text, self, i);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a measured dirty rate says about a migration that has not begun. */
+/* What a measured dirty rate means for a migration that has not begun. */
 #include "engine/forecast/dirty-rate-forecast.h"
 
-#define MEASURED_OFF	 0.1
-#define MIGRATING_FACTOR 3 /* a guest was seen to write up to so much more while it is migrated */
+#define MEASURED_OFF 0.1
+#define MIGRATING_FACTOR \
+	3 /* a guest was seen to write up to 3 times as much while it is
+			    * migrated */
 
 static void
 set_ram(const GwDirtyRate *self, PredictSource *source)
@@ -18,7 +20,8 @@ set_ram(const GwDirtyRate *self, PredictSource *source)
 	source->confidence = GW_CONFIDENCE_ESTIMATED;
 }
 
-/* Nobody told but earlier migrations of the type: what they sent is likely, more than the frame buffer is not. */
+/* Only earlier migrations of this type are known: what they sent is likely, and the frame buffer is
+ * the maximum. */
 static void
 set_learned(const GwDirtyRateVgpu *vgpu, GwRange sent_per_mille, PredictSource *source)
 {
@@ -29,8 +32,8 @@ set_learned(const GwDirtyRateVgpu *vgpu, GwRange sent_per_mille, PredictSource *
 	source->confidence = GW_CONFIDENCE_ESTIMATED;
 }
 
-/* With a rate it is sent while the guest runs. Without one all of it may be dirty when the guest stops: that is never too
- * little. */
+/* With a dirty rate the vGPU is sent while the guest runs. Without one all of it may be dirty when
+ * the guest stops: this is never too little. */
 static void
 set_vgpu(const GwDirtyRateVgpu *vgpu, GwRange sent_per_mille, PredictSource *source)
 {

@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the samples of a migration tell about its link and its guest.
+ * What the samples of a migration say about its link and its guest.
  *
- * The link: what the peer's host has acknowledged from one sample to the next, the last seconds taken together; where the
- * kernel does not tell that, what QEMU says it has sent. The latter is off by what the socket holds, and by a block of
- * 1 MiB of a vGPU, which counts when all of it is out. QEMU's own figure is of its last window of 100 ms, and on a slow
- * link half or twice the truth. Each is the link's rate only while there was something to send; with nothing left it falls
- * to next to nothing, and a limit that is computed from it then is never met (facts seen with vGPUs: "0 bytes remaining",
- * for ever). So a step counts only while more was left than it could send, and not where most of what went was zeroes,
- * which cost the link nothing.
+ * The link: what the peer's host has acknowledged from one sample to the next, averaged over the
+ * last seconds. If the kernel does not report that, it is what QEMU says it has sent. QEMU's figure
+ * is wrong by what the socket holds, and by a block of 1 MiB of a vGPU, which counts when all of it
+ * is sent. QEMU's own bandwidth covers its last window of 100 ms; on a slow link it is half or
+ * twice the truth. Each figure is the link's bandwidth only while there was something to send. With
+ * nothing to send it falls to nearly 0, and a limit that is computed from it is then never met
+ * (facts seen with vGPUs: "0 bytes remaining", forever). So a step counts only if more remained
+ * than it could send. It does not count if most of the pages were zeroes, which cost the link
+ * nothing.
  *
- * The guest: each look at the dirty bitmap ends a pass. How long a pass took and how much was found dirty at its end
- * are the points to which the model's hot set and rate are fitted. What was found is by how much more is left and sent
- * in the sample after the look than in the one before: between looks the sum of both stays. Samples are 100 ms
- * apart, so brief passes are taken together until they make half a second. QEMU's own dirty-pages-rate is the same ratio
- * for one pass only, hence far too low after a long one; it is not used.
+ * The guest: each sync of the dirty bitmap ends a pass. The model's hot set and dirty rate are
+ * fitted to two numbers of each pass: how long it took, and how much was found dirty at its end.
+ * What was found dirty is the growth of remaining plus sent, from the sample before the sync to the
+ * sample after it: between syncs this sum does not change. Samples are 100 ms apart, so short
+ * passes are grouped until they make half a second. QEMU's own dirty-pages-rate is the same ratio
+ * for one pass only, so it is far too low after a long pass; it is not used.
  *
- * What is left of a vGPU with pre-copy is sent while the guest runs, its rate known or not: early in the first pass it never
- * is, and then it may be anything up to the link's. Of one without, it goes only when the guest has stopped.
+ * What remains of a vGPU with pre-copy is sent while the guest runs, whether its dirty rate is
+ * known or not. Early in the first pass the rate is never known, and it may be anything up to the
+ * link's bandwidth. What remains of a vGPU without pre-copy is sent only after the guest's stop.
  */
 #include "engine/forecast/estimate.h"
 
 #include <math.h>
 
 #define US_PER_S 1e6
-#define WINDOW_S 0.1 /* QEMU's */
-#define MEMORY_S 2.0 /* what was sent longer ago counts for little */
-#define ZEROES	 4.0 /* times what was sent */
+#define WINDOW_S 0.1 /* QEMU's window */
+#define MEMORY_S 2.0 /* what was sent earlier counts little */
+#define ZEROES	 4.0 /* times what was sent: mostly zero pages */
 #define FEW	 3   /* steps, samples */
 #define SHRUNK	 0.8
 #define GROUP_S	 0.5
 
-/* How far off numbers are by experience, as a part of them. */
+/* The usual error of each number, as a part of it. */
 #define BANDWIDTH_OFF 0.1
 #define RAM_LEFT_OFF  0.02
 #define FITTED_OFF    0.1
@@ -51,7 +55,7 @@ estimate_forget_passes(Estimate *self)
 	self->began_us = -1;
 }
 
-/* What could be sent now. */
+/* The bytes that could be sent now. */
 static double
 sendable_bytes(const GwSample *sample)
 {
@@ -64,7 +68,7 @@ sendable_bytes(const GwSample *sample)
 	return bytes;
 }
 
-/* By QEMU's counts. */
+/* The bytes that were sent, by QEMU's counts. */
 static double
 counted_bytes(const GwSample *sample)
 {
@@ -85,7 +89,8 @@ sent_bytes_of(const GwSample *sample)
 	return acked > 0 ? acked : counted_bytes(sample);
 }
 
-/* 0: there is no sample before, or it had fewer channels, as the first ones have, and what was sent is another sum. */
+/* Returns 0 if there is no earlier sample, or if the earlier one had fewer channels, as at the
+ * beginning: the sums are then not comparable. */
 static double
 seconds_since(const Estimate *self, const GwSample *sample)
 {
@@ -111,7 +116,8 @@ add_step(Estimate *self, const GwSample *sample, double left_bytes, double sent_
 	self->n_steps++;
 }
 
-/* A guest that is small, or all of whose memory goes when it has stopped, never keeps the link busy for a step. */
+/* A small guest never keeps the link busy for a whole step. The same is true for a guest whose
+ * memory is all sent after its stop. */
 static void
 note_most(Estimate *self, const GwSample *sample, double sent_bytes)
 {
@@ -121,7 +127,8 @@ note_most(Estimate *self, const GwSample *sample, double sent_bytes)
 		MAX(self->most_bytes_per_s, MAX(rate, (double)sample->bandwidth_bytes_per_s));
 }
 
-/* The longest shows how big the hot set is: passes that are all alike cannot tell its size from its rate. */
+/* The longest pass shows the size of the hot set: passes of equal length cannot separate its size
+ * from its dirty rate. */
 static void
 keep_pass(Estimate *self, PredictPass pass)
 {
@@ -153,7 +160,7 @@ end_group(Estimate *self, const GwSample *sample)
 	self->began_us = -1;
 }
 
-/* A group begins with a look, or with the very first sample. */
+/* A group begins with a sync, or with the very first sample. */
 static void
 add_looks(Estimate *self, const GwSample *sample)
 {
@@ -235,7 +242,7 @@ set_ram(const Estimate *self, const GwSample *sample, PredictSource *ram)
 	ram->dirty_bytes_per_s = predict_about((gint64)bytes_per_s, off);
 }
 
-/* What a number of this confidence may be. */
+/* Returns the range of a number with this confidence. */
 static GwRange
 range_of(GwNumber number)
 {
@@ -265,7 +272,7 @@ set_vgpu(const Estimate *self, const GwVgpuSample *vgpu, PredictSource *source)
 {
 	GwRange left = range_of(vgpu->remaining_bytes);
 	gboolean has_rate = gw_number_is_known(vgpu->dirty_bytes_per_s);
-	/* Where only a bound is known, all of it may be left at the stop. */
+	/* If only a bound is known, all of it may remain at the stop. */
 	gboolean is_sent =
 		vgpu->has_precopy && vgpu->remaining_bytes.confidence != GW_CONFIDENCE_BOUND;
 	source->id = vgpu->id;

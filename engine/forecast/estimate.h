@@ -4,29 +4,30 @@
 #include "engine/gw-sample.h"
 #include "engine/forecast/predict.h"
 
-/* From samples to the numbers of the model: how fast the link is, how fast and on how much memory the guest writes. Pure. */
+/* Computes the numbers of the model from samples: the link's bandwidth, the guest's dirty rate and
+ * the memory that it writes. Pure. */
 
 #define ESTIMATE_PASSES 4
 
 typedef struct {
-	double bytes_per_s;	   /* of the link while it was busy; 0: not known yet */
-	guint n_steps;		   /* that went into it */
-	double busy_bytes, busy_s; /* in them, the older ones faded */
-	double most_bytes_per_s;   /* that were ever seen, busy or not */
+	double bytes_per_s;	   /* the link's bandwidth while it was busy; 0: not known yet */
+	guint n_steps;		   /* the number of steps in it */
+	double busy_bytes, busy_s; /* of these steps; older ones count less */
+	double most_bytes_per_s;   /* the highest ever seen, busy or not */
 	guint n_samples;
-	PredictPass
-		passes[ESTIMATE_PASSES]; /* the longest, and the newest; of brief ones the mean */
-	guint n_groups;			 /* that were ever put there */
-	double n_passes;		 /* that are in them, all together */
+	PredictPass passes[ESTIMATE_PASSES]; /* the longest and the newest; short ones as a mean */
+	guint n_groups;			     /* groups that were ever added */
+	double n_passes;		     /* the number of passes in all groups */
 	double dirty_bytes,
-		dirty_before_bytes; /* after the looks of the newest group, and of the one before */
+		dirty_before_bytes; /* after the syncs of the newest group, and of the previous
+				     * one */
 
-	/* The group that is being seen. */
+	/* The current group. */
 	gint64 began_us; /* -1: none yet */
 	gint64 began_count;
-	double group_bytes, group_left_bytes; /* found by its looks, and left before them */
+	double group_bytes, group_left_bytes; /* found by its syncs, and remaining before them */
 
-	/* Of the sample before. */
+	/* Of the previous sample. */
 	gint64 time_us, pass_count;
 	guint n_channels;
 	double left_bytes, sent_bytes; /* RAM and vGPUs; the next two: RAM's */
@@ -34,27 +35,28 @@ typedef struct {
 } Estimate;
 
 void estimate_init(Estimate *self);
-/* The samples of one migration in their order. */
+/* Takes the samples of one migration in their order. */
 void estimate_add(Estimate *self, const GwSample *sample);
-/* The guest writes at another rate from now on: it has been throttled. */
+/* The guest's dirty rate changes from now on: the guest was throttled. */
 void estimate_forget_passes(Estimate *self);
 
-/* Was clearly less dirty after the newest pass than after the one before? */
+/* Returns whether clearly less was dirty after the newest pass than after the previous one. */
 gboolean estimate_is_shrinking(const Estimate *self);
 
 /* Not known (-1) until a few samples have been seen. */
 GwRange estimate_get_bandwidth(const Estimate *self);
 
-/* What the looks have found, bytes a second, by the pass that found most: the guest writes no less to RAM. -1: no look. */
+/* What the syncs have found, in bytes per second, by the pass that found most. The guest's dirty
+ * rate for RAM is at least this. -1: no sync yet. */
 gint64 estimate_min_dirty_rate(const Estimate *self);
 
 /**
  * estimate_get_sources:
- * @sample: the newest; the ids in @sources are its
+ * @sample: the newest sample; the ids in @sources belong to it
  * @sources: (out): of PREDICT_SOURCES_MAX; RAM first
  *
- * Ranges of what nobody knows are -1.
+ * Unknown ranges are -1.
  *
- * Returns: how many
+ * Returns: the number of sources
  */
 guint estimate_get_sources(const Estimate *self, const GwSample *sample, PredictSource *sources);

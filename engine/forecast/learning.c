@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a vGPU adds to the downtime besides its bytes: how long its driver takes to stop, to start, and to save and load
- * what is sent. Nobody publishes it, and it depends on the board; so each migration teaches it to the next.
+ * What a vGPU adds to the downtime besides its bytes: how long its driver takes to stop, to start,
+ * and to save and load what is sent. No vendor publishes these times, and they depend on the board.
+ * So each migration measures them for the next one.
  *
- * A VM's costs are shared out evenly among its vGPUs, and summed up again for another VM: exact for a VM like the one
- * that taught it, and never too little for one whose drivers work at the same time.
+ * The costs of a VM are divided evenly among its vGPUs, and added up again for another VM. This is
+ * exact for a VM like the measured one. It is never too little for a VM whose drivers work at the
+ * same time.
  *
- * The transfer is the bytes of RAM and vGPUs at the link's speed, and more. Where the vGPUs had much to send and went
- * well below that speed, their drivers' own speed is what it shows. Else it is what all the rest costs (in flight, other
- * devices, the load), however much the vGPUs have to send: a few KiB of theirs say nothing of how fast a driver is. Where
- * the bytes took most of the time the rest does not show: a bandwidth is never known so well.
+ * The transfer time is that of the bytes of RAM and vGPUs at the link's bandwidth, plus a
+ * remainder. If the vGPUs sent much, and clearly more slowly than the link, the time shows the
+ * speed of their drivers. Otherwise the remainder is the cost of all the rest (data in flight,
+ * other devices, the load), however much the vGPUs have to send: a few KiB do not show how fast a
+ * driver is. If the bytes took most of the time the remainder cannot be measured, because a
+ * bandwidth is never known exactly.
  *
- * The last five values of each are kept, and the likely one is their median: a run on a busy host is longer, by half or
- * more, and neither it nor the next ones should be taken for the rule. The range holds all five, and is widened: a few do
- * not show how far off the next may be.
+ * The last five values of each are kept, and the likely one is their median: a run on a busy host
+ * takes half as long again or more, and it must not become the rule. The range covers all five
+ * values and is widened, because a few values do not show how different the next one may be.
  */
 #include "engine/forecast/learning.h"
 
@@ -24,11 +28,13 @@
 #include "engine/util/json-parse.h"
 
 #define SURE_SEEN	   3
-#define DRIVER_BOUND_RATIO 0.7 /* of the link's bandwidth: a driver that is slower holds it up */
-#define SHOWN		   0.2 /* of the bytes' time: what is less may be a bandwidth that is not quite right */
-#define MUCH_OF_VRAM	   8 /* of the vRAM one part in so many: less says nothing of a driver's speed */
-#define MAX_VALUE	   (G_MAXINT64 / 1024) /* sums of VGPU_MAX of them fit, widened */
-#define PER_MILLE	   1000
+#define DRIVER_BOUND_RATIO 0.7 /* of the link's bandwidth: below it the driver is the bottleneck */
+#define SHOWN \
+	0.2				 /* of the bytes' time: a smaller remainder may come from an
+			        * inexact bandwidth */
+#define MUCH_OF_VRAM 8			 /* 1/8 of the vRAM: less does not show a driver's speed */
+#define MAX_VALUE    (G_MAXINT64 / 1024) /* sums of VGPU_MAX values fit, also when widened */
+#define PER_MILLE    1000
 
 static const GwRange unknown = { -1, -1, -1 };
 
@@ -75,7 +81,7 @@ is_same(const char *type, const char *driver_version, const GwVgpu *vgpu)
 	       g_strcmp0(driver_version, vgpu->driver_version) == 0;
 }
 
-/* (nullable): its place is in @ret_at. */
+/* (nullable): @ret_at gets its index. */
 static LearnedType *
 find(const GPtrArray *self, const GwVgpu *vgpu, guint *ret_at)
 {
@@ -88,9 +94,9 @@ find(const GPtrArray *self, const GwVgpu *vgpu, guint *ret_at)
 	return NULL;
 }
 
-/* ---- what a run teaches ---- */
+/* ---- what a run measured ---- */
 
-/* What it took, of one vGPU; -1: not measured. */
+/* The times of one vGPU; -1: not measured. */
 typedef struct {
 	gint64 stop_us;
 	gint64 start_us;
@@ -120,7 +126,7 @@ ram_us(const GwPrediction *prediction)
 	return 0;
 }
 
-/* What the vGPUs sent with the guest stopped; -1: not measured. */
+/* What the vGPUs sent after the guest's stop; -1: not measured. */
 static double
 stop_copy_bytes(const GwReport *report)
 {
@@ -146,7 +152,8 @@ vram_bytes(const GwReport *report)
 	return bytes;
 }
 
-/* Of the transfer. A driver that once seemed slow, and is faster, is told too; @before: what was known. */
+/* Reads the transfer. A driver that once seemed slow and is faster now is noted too. @before: what
+ * was known. */
 static void
 read_transfer(const GwReport *report, const Learned *before, Observation *observation)
 {
@@ -168,7 +175,8 @@ read_transfer(const GwReport *report, const Learned *before, Observation *observ
 		observation->load_us = (gint64)(us - link_us);
 }
 
-/* -1: not measured, or it sends its memory while the guest runs: then it depends on what is written. */
+/* Returns -1 if it was not measured, or if the vGPU sends its memory while the guest runs: then it
+ * depends on the dirty rate. */
 static gint64
 sent_per_mille(const GwReportVgpu *vgpu)
 {
@@ -190,7 +198,8 @@ keep(LearnedValues *self, gint64 value)
 	self->values[0] = MIN(value, MAX_VALUE);
 }
 
-/* It comes first then; the one that was not seen for longest is forgotten. */
+/* Moves the type to the front. A full list drops the type that was not seen for the longest
+ * time. */
 static LearnedType *
 find_or_add(GPtrArray *self, const GwVgpu *vgpu)
 {
@@ -219,7 +228,7 @@ share(gint64 us, guint n)
 	return us < 0 ? -1 : us / n;
 }
 
-/* Several of a type, in one VM, are one observation. */
+/* Several vGPUs of one type in one VM are one observation. */
 static gboolean
 is_first_of_type(const GPtrArray *vgpus, guint at)
 {
@@ -278,7 +287,7 @@ compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* -1 where there are none. */
+/* Returns -1 when there are no values. */
 static GwRange
 range_of(const LearnedValues *self)
 {
@@ -310,7 +319,7 @@ add(GwRange *sum, GwRange range)
 	sum->high += range.high;
 }
 
-/* The slowest driver's. */
+/* Keeps the range of the slowest driver. */
 static void
 take_slower(GwRange *slowest, GwRange range)
 {
@@ -318,7 +327,7 @@ take_slower(GwRange *slowest, GwRange range)
 		*slowest = range;
 }
 
-/* What one of the VM's vGPUs adds. -1 stays: the sum is not known then. */
+/* Adds the values of one vGPU. -1 stays -1: the sum is then not known. */
 static void
 add_known(GwRange *sum, const LearnedValues *values)
 {
@@ -339,7 +348,7 @@ set_terms(Learned *learned, GwRange stop_us, GwRange load_us, GwRange start_us)
 	terms->start_us = start_us;
 	learned->is_load_known = load_us.likely >= 0;
 	terms->load_us = learned->is_load_known ? load_us : predict_exactly(0);
-	if (learned->is_load_known) /* they are in it */
+	if (learned->is_load_known) /* @load_us includes them */
 		terms->in_flight_bytes = terms->device_state_bytes = predict_exactly(0);
 }
 
@@ -374,7 +383,7 @@ learning_look_up(const GPtrArray *self, const GPtrArray *vgpus, Learned *ret_lea
 
 /* ---- JSON ---- */
 
-/* Nothing where there are none. */
+/* Adds nothing when there are no values. */
 static void
 add_values(JsonObject *object, const char *name, const LearnedValues *values)
 {
@@ -417,7 +426,8 @@ read_values(Fields *fields, const char *name, gint64 most, LearnedValues *ret_va
 				       ? json_node_get_int(node)
 				       : -1;
 		if (value < 0 || value > most)
-			fields_fail(fields, name, "has what is no number, or out of range");
+			fields_fail(fields, name,
+				    "has a value that is not a number or is out of range");
 		else
 			ret_values->values[ret_values->n++] = value;
 	}

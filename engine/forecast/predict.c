@@ -1,31 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a migration will take, from one model for guest RAM and each vGPU's memory.
+ * Predicts a migration from one model for guest RAM and each vGPU's memory.
  *
- * A source has M bytes to send, of which a hot set of W is rewritten at D bytes a second. Pages that are written
- * twice in a pass are sent once, so after T seconds W (1 - e^(-DT/W)) of them are dirty: the chance that one
- * page of the set is missed by all writes (a balls-into-bins count; Akoush et al., MASCOTS 2010, and Liu et al.,
- * HPDC 2011, model passes the same way with W without limit). With bandwidth B
+ * A source has M bytes to send. A hot set of W of these is rewritten at D bytes a second. Pages
+ * that are written twice in a pass are sent once, so after T seconds W (1 - e^(-DT/W)) of them are
+ * dirty. This follows from the chance that one page of the set is missed by all writes (a
+ * balls-into-bins count; Akoush et al., MASCOTS 2010, and Liu et al., HPDC 2011, model passes the
+ * same way with W without limit). With bandwidth B
  *
  *	T_i = V_i / B + t_sync        V_0 = sum of M        V_i+1 = sum of W (1 - e^(-D T_i / W))
  *
- * V shrinks while all D together are less than B; else it comes to rest where one pass leaves what it found:
- * the plateau V*. A pass is never shorter than what QEMU sends between two looks at its limit (50 ms: MAX_WAIT in
- * ram_save_iterate()), so V* is about 50 ms of writing even where everything converges.
+ * V shrinks while the sum of all D is less than B. Otherwise it settles where one pass leaves as
+ * much as it found: the plateau V*. A pass is never shorter than what QEMU sends between two checks
+ * of its limit (50 ms: MAX_WAIT in ram_save_iterate()), so V* is about 50 ms of writes even if
+ * everything converges.
  *
- * Memory of a vGPU that only goes when the guest has stopped (S: what its driver calls the stop-copy) is the same to
- * every pass. QEMU stops the guest when it believes that B x limit holds what is left, that is V + S, and it stops
- * as soon as it believes so: with a limit of L about B x L bytes are left, however few it could have been.
+ * Memory of a vGPU that is sent only after the guest's stop (S: its driver's stop-copy) does not
+ * change from pass to pass. QEMU stops the guest as soon as it believes that B x limit is enough
+ * for what remains, that is V + S. So with a limit of L about B x L bytes remain, even if fewer
+ * were possible.
  *
- * It need not wait for a pass to end: it looks whenever what is left fits, and what was written meanwhile falls on
- * pages that are still to be sent, too. A page that was sent stays clean for W/D seconds on the average, so of a set
- * that is written at random W (1 - B/D) are dirty at the least, of one that is written in turn W (1 - B/2D).
+ * QEMU need not wait for the end of a pass: it checks whenever the remaining bytes fit, and some of
+ * the writes meanwhile hit pages that still have to be sent. A page that was sent stays clean for
+ * W/D seconds on average. So of a set that is written at random at least W (1 - B/D) are dirty; of
+ * a set that is written in turn, W (1 - B/2D).
  *
- *	needed L = (F + S) / B        F = W (1 - B/D) at best, 0.85 V* as is likely, 1.25 V* at worst
+ *	needed L = (F + S) / B
+ *	F = W (1 - B/D) at best, 0.85 V* as is likely, 1.25 V* at worst
  *	downtime = t_stop + (V + in flight + device state) / B + S / min(B, r) + t_load + t_start
  *
- * with r how fast the drivers of both sides save and load. Each number is a range: the low end takes the best of
- * each, the high end the worst, so the truth is seldom outside.
+ * r is the speed at which the drivers of both sides save and load. Each number is a range: the low
+ * end takes the best value of each number, the high end the worst, so the truth is rarely outside.
  */
 #include "engine/forecast/predict.h"
 
@@ -33,20 +38,24 @@
 
 #include "engine/data/prediction-json.h"
 
-#define US_PER_S	  1e6
-#define SYNC_S		  0.002 /* a look at the dirty bitmap */
-#define GRANULE_S	  0.05	/* QEMU's turn for RAM between two looks at its limit */
-#define MARGIN		  1.25	/* the plateau is a mean: passes are above and below */
-#define MIN_LIMIT_S	  0.03	/* below one granule a limit is met by luck only */
-#define MAX_PASSES	  2000
-#define NO_PROGRESS_RATIO 0.995 /* a pass that leaves so much of what it found gains nothing */
+#define US_PER_S    1e6
+#define SYNC_S	    0.002 /* a sync of the dirty bitmap */
+#define GRANULE_S   0.05  /* QEMU sends RAM for this time between two checks of its limit */
+#define MARGIN	    1.25  /* the plateau is a mean: passes are above and below it */
+#define MIN_LIMIT_S 0.03  /* a limit below one granule is met only by chance */
+#define MAX_PASSES  2000
+#define NO_PROGRESS_RATIO \
+	0.995 /* a pass that leaves this part of what it found makes no
+				 * progress */
 #define BISECTIONS	  50
 #define NO_PROGRESS_BYTES 1.0
 #define FIT_ROUNDS	  4
-#define MAX_SHAPE	  5.0 /* D T / W: all but 1 % of the set is dirty, more cannot be told */
-#define SATURATED	  0.99
-#define MAX_VALUE	  4e18		      /* that fits */
-#define MAX_SECONDS	  (400.0 * 24 * 3600) /* whatever takes longer does not end */
+#define MAX_SHAPE \
+	5.0 /* D T / W: all but 1 % of the set is dirty, so a larger ratio
+			       * cannot be seen */
+#define SATURATED   0.99
+#define MAX_VALUE   4e18		/* the largest value that fits */
+#define MAX_SECONDS (400.0 * 24 * 3600) /* a longer migration counts as endless */
 
 typedef enum {
 	BEST,
@@ -55,7 +64,7 @@ typedef enum {
 	N_CASES,
 } Case;
 
-/* One case of it all, in bytes and seconds. */
+/* One case of all ranges, in bytes and seconds. */
 typedef struct {
 	const char *id;
 	double pending, rate, hot, stop, device_rate;
@@ -65,10 +74,10 @@ typedef struct {
 	CaseSource parts[PREDICT_SOURCES_MAX];
 	guint n_flows;
 	double bandwidth;	 /* while the guest runs */
-	double switch_bandwidth; /* when it has stopped */
+	double switch_bandwidth; /* after the guest's stop */
 	double limit_s;
 	double granule_s, least_s;
-	double margin; /* of the plateau; 0: none of it need fit */
+	double margin; /* of the plateau; 0: nothing of it must fit */
 	double stop_s, in_flight, device_state, load_s, start_s;
 } CaseInput;
 
@@ -78,7 +87,7 @@ typedef struct {
 	double seconds;
 	double needed_s;
 	double rest
-		[PREDICT_SOURCES_MAX]; /* of each source, when the guest stops: the stop-copy too */
+		[PREDICT_SOURCES_MAX]; /* of each source at the guest's stop, with its stop-copy */
 } CaseResult;
 
 GwRange
@@ -103,7 +112,8 @@ predict_at_most(gint64 value)
 	return (GwRange){ 0, value, value };
 }
 
-/* Measured on two QEMUs under TCG without vGPUs; a host's own figures replace them once there are some. */
+/* Measured on two QEMUs under TCG without vGPUs. A host's own figures replace these as soon as
+ * there are some. */
 void
 predict_terms_init(PredictTerms *self)
 {
@@ -122,8 +132,9 @@ predict_terms_init(PredictTerms *self)
 	};
 }
 
-/* What has been published of vGPUs: 0.1 to 0.3 s in all on one integrated GPU, on boards a second and what they have, the
- * slowest at 133 MB a second. Of a driver nobody has measured yet it is no more than that: hence the ranges. */
+/* Published figures for vGPUs: 0.1 to 0.3 s in all on one integrated GPU; on boards about a second
+ * plus the transfer of their memory, the slowest at 133 MB a second. For a driver that was never
+ * measured nothing better is known: hence the wide ranges. */
 void
 predict_terms_init_vgpus(PredictTerms *self)
 {
@@ -139,7 +150,7 @@ predict_growth(double hot, double rate, double seconds)
 	return hot <= 0 || rate <= 0 ? 0 : -hot * expm1(-rate * seconds / hot);
 }
 
-/* Of all parts. */
+/* The sum of all sources. */
 static double
 growth(const CaseInput *input, double seconds)
 {
@@ -155,7 +166,8 @@ pass_seconds(const CaseInput *input, double bytes)
 	return bytes / input->bandwidth + SYNC_S;
 }
 
-/* What a pass leaves, less what it found, falls from above 0 to below it just once: growth() is concave. */
+/* What a pass leaves minus what it found changes its sign from plus to minus exactly once, because
+ * growth() is concave. */
 static double
 plateau(const CaseInput *input)
 {
@@ -184,9 +196,9 @@ stop_bytes(const CaseInput *input)
 /* ---- the result of one case ---- */
 
 /*
- * What is dirty at any instant when the link is busy for ever with what is: a byte that was sent stays clean until it is
- * written again, W / D seconds on the average, so b bytes a second keep b W / D clean. At best they go where
- * they keep most clean.
+ * What is dirty at any instant if the link is always busy with dirty bytes. A byte that was sent
+ * stays clean until it is written again, W / D seconds on average, so b bytes a second keep b W / D
+ * bytes clean. In the best case the link sends what stays clean the longest.
  */
 static double
 least_dirty(const CaseInput *input)
@@ -211,7 +223,7 @@ least_dirty(const CaseInput *input)
 	return bytes;
 }
 
-/* What the limit has to hold, besides what goes at the stop only. */
+/* What the limit must cover, besides what is sent only after the stop. */
 static double
 floor_bytes(const CaseInput *input)
 {
@@ -219,7 +231,7 @@ floor_bytes(const CaseInput *input)
 	return input->margin > 0 ? MAX(input->margin * plateau(input), least) : least;
 }
 
-/* Passes until what is left fits into @threshold, or it gets no less. Returns what that is. */
+/* Runs passes until what remains fits into @threshold, or stops falling. Returns what remains. */
 static double
 run_passes(const CaseInput *input, double threshold, double stop, CaseResult *result)
 {
@@ -236,22 +248,22 @@ run_passes(const CaseInput *input, double threshold, double stop, CaseResult *re
 	return bytes;
 }
 
-/* What can be left of it at all. */
+/* The most that can remain of one source. */
 static double
 most_left(const CaseSource *part)
 {
 	return MAX(part->pending, part->hot);
 }
 
-/* Of @used bytes: before a pass by what each source has, since that is what it is; then by what each writes, as far as is
- * known. */
+/* Divides @used bytes. Before a pass the shares follow what each source has; afterwards they follow
+ * its dirty rate, if it is known. */
 static void
 share_out(const CaseInput *input, double used, double pending, gboolean is_now, double rest[])
 {
 	double floor = is_now && pending > 0 ? 0 : growth(input, GRANULE_S);
 	for (guint i = 0; i < input->n_flows; i++) {
 		const CaseSource *part = &input->parts[i];
-		double share = i == 0; /* of nothing */
+		double share = i == 0; /* if there is nothing to divide */
 		if (floor > 0)
 			share = predict_growth(part->hot, part->rate, GRANULE_S) / floor;
 		else if (pending > 0)
@@ -260,7 +272,8 @@ share_out(const CaseInput *input, double used, double pending, gboolean is_now, 
 	}
 }
 
-/* More than a source has is another's, as far as they have any: a rate may not be known. */
+/* What exceeds a source's own bytes goes to another source, as far as that one has any: a rate may
+ * be unknown. */
 static void
 level_out(const CaseInput *input, double rest[])
 {
@@ -277,7 +290,7 @@ level_out(const CaseInput *input, double rest[])
 	}
 }
 
-/* @left is what the last pass left; QEMU did not wait for it to be so little. */
+/* @left is what the last pass left; QEMU did not wait until so little remained. */
 static void
 split_rest(const CaseInput *input, double left, double threshold, double stop, CaseResult *result)
 {
@@ -310,7 +323,7 @@ run_course(const CaseInput *input)
 
 /* ---- from ranges to cases and back ---- */
 
-/* More is worse. */
+/* For numbers where more is worse. */
 static double
 cost(GwRange range, Case which)
 {
@@ -320,7 +333,7 @@ cost(GwRange range, Case which)
 	return (double)MAX(value, 0);
 }
 
-/* More is better. */
+/* For numbers where more is better. */
 static double
 gain(GwRange range, Case which)
 {
@@ -340,7 +353,7 @@ set_part(CaseSource *part, const PredictSource *source, Case which)
 	part->device_rate = gain(source->device_bytes_per_s, which);
 }
 
-/* The drivers' speed where the source has none of its own. */
+/* Uses the drivers' common speed if the source has no speed itself. */
 static void
 set_device_rate(CaseSource *part, const PredictTerms *terms, Case which)
 {
@@ -362,7 +375,7 @@ set_scene(CaseInput *input, const PredictTerms *terms, const PredictSource *sour
 	input->switch_bandwidth = terms->switchover_bytes_per_s.likely > 0
 					  ? MAX(gain(terms->switchover_bytes_per_s, which), 1)
 					  : input->bandwidth;
-	/* With luck QEMU looks at its limit just when there is least. */
+	/* In the best case QEMU checks its limit exactly when the least remains. */
 	input->granule_s = which == BEST ? 0 : GRANULE_S;
 	input->margin = margins[which];
 	input->least_s = which == BEST ? 0 : MIN_LIMIT_S;
@@ -380,7 +393,7 @@ to_us(double seconds)
 	return (gint64)(MIN(seconds, MAX_SECONDS) * US_PER_S);
 }
 
-/* How long the rest of part @i takes in one case. */
+/* How long the remaining bytes of source @i take in one case. */
 static double
 rest_seconds(const CaseInput *input, const CaseResult *result, guint i)
 {
@@ -398,7 +411,7 @@ range_of(const double values[N_CASES])
 			  to_us(MAX(values[WORST], values[LIKELY])) };
 }
 
-/* The parts in their order, and their sum. */
+/* Adds the parts in their order, and their sum. */
 static void
 add_parts(GwPrediction *self, const CaseInput inputs[N_CASES], const CaseResult results[N_CASES])
 {
@@ -430,7 +443,7 @@ add_parts(GwPrediction *self, const CaseInput inputs[N_CASES], const CaseResult 
 	}
 }
 
-/* -1 where a case does not end. */
+/* Adds -1 if a case does not end. */
 static void
 add_totals(GwPrediction *self, const CaseResult results[N_CASES])
 {
@@ -444,7 +457,8 @@ add_totals(GwPrediction *self, const CaseResult results[N_CASES])
 	self->total_us.low = best->converges ? to_us(best->seconds) + downtime->low : -1;
 	self->total_us.likely = likely->converges ? to_us(likely->seconds) + downtime->likely : -1;
 	self->total_us.high = worst->converges ? to_us(worst->seconds) + downtime->high : -1;
-	/* With a longer downtime an end may come sooner: the cases are no order of the times. */
+	/* With a longer downtime the migration may end sooner, so the cases are not sorted by
+	 * time. */
 	if (self->total_us.likely >= 0) {
 		self->total_us.low = MIN(self->total_us.low, self->total_us.likely);
 		if (self->total_us.high >= 0)
@@ -452,7 +466,7 @@ add_totals(GwPrediction *self, const CaseResult results[N_CASES])
 	}
 }
 
-/* What takes most of the downtime, if it is a vGPU. */
+/* Returns the vGPU that takes most of the downtime, if a vGPU does. */
 static const char *
 find_bottleneck(const CaseInput *input, const CaseResult *result)
 {
@@ -506,7 +520,8 @@ predict(const PredictTerms *terms, const PredictSource *sources, guint n_sources
 
 /* ---- the hot set behind some passes ---- */
 
-/* The a for which (1 - e^-a) / (1 - e^-ka) is @ratio; it grows with a from 1/k to 1. */
+/* Returns the a for which (1 - e^-a) / (1 - e^-ka) is @ratio; the ratio grows with a from 1/k to
+ * 1. */
 static double
 solve_shape(double ratio, double k)
 {
@@ -521,7 +536,8 @@ solve_shape(double ratio, double k)
 	return (low + high) / 2;
 }
 
-/* A look finds only what was clean: of what was written, the part of the set that was not yet to be sent. */
+/* A sync finds only bytes that were clean: of what was written, the part of the set that was not
+ * waiting to be sent. */
 static double
 written(const PredictPass *pass, double hot)
 {
@@ -538,7 +554,7 @@ fit_once(const PredictPass *brief, const PredictPass *slow, double most, double 
 	*hot = most;
 	*rate = few / MAX(brief->seconds, 1e-6);
 	if (k < 1.1 || ratio <= 1.05 / k)
-		return; /* nothing is written twice, as far as this shows */
+		return; /* this shows no byte that was written twice */
 	double a = ratio < SATURATED ? solve_shape(ratio, k) : MAX_SHAPE;
 	double set = many / -expm1(-k * a);
 	if (set >= most)
@@ -558,7 +574,7 @@ predict_fit(const PredictPass *passes, guint n_passes, double most_bytes, double
 		if (passes[i].seconds > slow->seconds)
 			slow = &passes[i];
 	}
-	/* What was written depends on the set that is looked for. */
+	/* What was written depends on the size of the set, which is unknown here: iterate. */
 	*ret_hot_bytes = most_bytes;
 	for (guint i = 0; i < FIT_ROUNDS; i++)
 		fit_once(brief, slow, most_bytes, ret_hot_bytes, ret_bytes_per_s);

@@ -4,63 +4,66 @@
 #include "engine/gw-prediction.h"
 #include "engine/data/vgpu-json.h"
 
-/* What a migration will take: one model for guest RAM and each vGPU. Pure; the formulas and where they come from
- * are in predict.c. */
+/* Predicts a migration: one model for guest RAM and each vGPU. Pure; predict.c has the formulas and
+ * their sources. */
 
 #define PREDICT_SOURCES_MAX (1 + VGPU_MAX)
 
-/* RAM, or a vGPU. Each range must be known but for the last. */
+/* RAM, or a vGPU. Every range except the last must be known. */
 typedef struct {
 	const char *id;	       /* (borrowed): the vGPU's; NULL: RAM */
-	GwRange pending_bytes; /* to be sent while the guest runs, as of now */
+	GwRange pending_bytes; /* remaining now, to be sent while the guest runs */
 	GwRange dirty_bytes_per_s;
-	GwRange hot_bytes;	    /* what is written again and again: a pass never leaves more */
-	GwRange stop_bytes;	    /* can be sent only when the guest has stopped */
-	GwRange device_bytes_per_s; /* how fast its drivers save and load; -1: as fast as the link */
-	GwConfidence confidence;    /* of all these */
+	GwRange hot_bytes;	    /* written again and again: a pass never leaves more */
+	GwRange stop_bytes;	    /* can be sent only after the guest's stop */
+	GwRange device_bytes_per_s; /* how fast its drivers save and load; -1: as fast as the
+				     * link */
+	GwConfidence confidence;    /* of all these numbers */
 } PredictSource;
 
-/* What they share. */
+/* What all sources share. */
 typedef struct {
 	GwRange bandwidth_bytes_per_s;	/* while the guest runs */
-	GwRange switchover_bytes_per_s; /* when it has stopped; -1: the same */
-	gint64 max_downtime_us;		/* the most that may be allowed */
-	gint64 limit_us;		/* what QEMU is told; -1: the smallest that will work */
+	GwRange switchover_bytes_per_s; /* after the guest's stop; -1: the same */
+	gint64 max_downtime_us;		/* the longest downtime that may be allowed */
+	gint64 limit_us;		/* QEMU's limit; -1: the smallest that works */
 	GwRange stop_us;		/* from the guest's stop to the first byte */
 	GwRange in_flight_bytes;
-	GwRange device_state_bytes; /* of all devices that are no vGPU */
+	GwRange device_state_bytes; /* of all devices except vGPUs */
 	GwRange load_us;
 	GwRange start_us;	    /* from the last byte loaded to the guest's start */
-	GwRange device_bytes_per_s; /* of the vGPUs that do not say: as for a source */
+	GwRange device_bytes_per_s; /* of the vGPUs without a speed: as for a source */
 } PredictTerms;
 
-/* Fixed costs where nothing has been learned, nothing else. */
+/* Sets the fixed costs for a host that has learned nothing yet. Sets nothing else. */
 void predict_terms_init(PredictTerms *self);
-/* The same of a VM with vGPUs, of whose types nothing is known. */
+/* Does the same for a VM with vGPUs of unknown types. */
 void predict_terms_init_vgpus(PredictTerms *self);
 
-/* All three of it; -1 for what is not known, here and below. */
+/* All three are @value; -1 for an unknown number, here and below. */
 GwRange predict_exactly(gint64 value);
-/* @value, and a part of it less and more: 0.1 for 10 %. */
+/* @value, and @part of it less and more: 0.1 for 10 %. */
 GwRange predict_about(gint64 value, double part);
-/* Nothing to @value, which is as likely as it gets. */
+/* From 0 to @value; @value is the likely one. */
 GwRange predict_at_most(gint64 value);
 
 /**
  * predict:
  * @sources: RAM first
  *
- * Returns: (transfer full) (nullable): NULL when a number that it takes is not known, or there is no bandwidth
+ * Returns: (transfer full) (nullable): NULL when a necessary number is not known, or there is no
+ *   bandwidth
  */
 GwPrediction *predict(const PredictTerms *terms, const PredictSource *sources, guint n_sources);
 
 /* ---- the parts of the model, for the controller ---- */
 
-/* Bytes of a hot set of @hot that are dirty after @seconds of writing @rate bytes a second at random in it. */
+/* Returns how many bytes of a hot set of @hot bytes are dirty after @seconds of random writes at
+ * @rate bytes a second. */
 double predict_growth(double hot, double rate, double seconds);
 
-/* One pass over the memory: how long it took, how much the look at its end found newly dirty, and how much of what had
- * been dirty before was still to be sent then. */
+/* One pass over the memory: how long it took, how much the sync at its end found newly dirty, and
+ * how much of the older dirty memory still had to be sent then. */
 typedef struct {
 	double seconds;
 	double found_bytes;
@@ -70,9 +73,9 @@ typedef struct {
 /**
  * predict_fit:
  * @passes: at least one, in any order
- * @most_bytes: the hot set is never bigger
+ * @most_bytes: the largest possible hot set
  *
- * Which hot set and which rate explain what the passes left dirty.
+ * Finds the hot set and the dirty rate that explain what the passes left dirty.
  */
 void predict_fit(const PredictPass *passes, guint n_passes, double most_bytes,
 		 double *ret_hot_bytes, double *ret_bytes_per_s);

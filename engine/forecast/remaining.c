@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is left, and who has it. What is not known, or is known as a bound only, counts for nothing here: it is no
- * reason to give up, and no number to be told.
+ * What remains, and in which source. An unknown number, or one that is only a bound, counts as 0
+ * here: it is no reason to give up and is not printed.
  */
 #include "engine/forecast/remaining.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Between two samples. A vGPU of which nobody knows what is left is at its first pass while less has gone of all vGPUs
- * than they have, and some of the link goes to them.
+ * Compares two samples. If the remaining bytes of a vGPU are not known, it counts as in its first
+ * pass while two things hold: less was sent of all vGPUs than their vRAM, and a part of the link is
+ * used by them.
  */
 #include "engine/forecast/sample-delta.h"
 
-#define BUSY 0.1 /* of the link */
+#define BUSY 0.1 /* of the bandwidth of the link */
 
 gint64
 sample_delta_syncs(const GwSample *before, const GwSample *now)

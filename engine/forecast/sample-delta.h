@@ -3,9 +3,11 @@
 
 #include "engine/gw-sample.h"
 
-/* What happened from one sample of a migration to the next. @before: (nullable): none, and nothing did. Pure. */
+/* What happened from one sample of a migration to the next. @before: (nullable): if there is none,
+ * nothing happened. Pure. */
 
-/* QEMU's looks at what is left; none where either sample does not know its passes. */
+/* QEMU's syncs of the dirty bitmap; 0 if a sample does not know its passes. */
 gint64 sample_delta_syncs(const GwSample *before, const GwSample *now);
-/* Does a vGPU still send memory that it never sent before? @bytes_per_s: of the link. */
+/* Returns whether a vGPU still sends memory for the first time. @bytes_per_s: the link's
+ * bandwidth. */
 gboolean sample_delta_is_busy(const GwSample *before, const GwSample *now, double bytes_per_s);

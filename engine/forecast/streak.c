@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How long something has held: in samples, in time, and in passes over the guest's memory. One sample proves nothing
- * about a guest; many of them within one pass are still one look at it.
+ * How long a condition has held: in samples, in time, and in passes over the guest's memory. One
+ * sample proves nothing about a guest, and many samples within one pass are only one observation.
  */
 #include "engine/forecast/streak.h"
 

@@ -3,16 +3,17 @@
 
 #include <glib.h>
 
-/* Something that holds from sample to sample. All 0: it does not. */
+/* A condition that holds from sample to sample. All 0: it does not hold. */
 typedef struct {
 	guint n_samples;
 	double since_us;
 	double since_passes;
 } Streak;
 
-/* Counts on while it @holds, and begins anew otherwise. @now_us and @passes are the sample's. */
+/* Counts while @holds is %TRUE, and begins again otherwise. @now_us and @passes are those of the
+ * sample. */
 void streak_update(Streak *self, gboolean holds, double now_us, double passes);
 
-/* Returns: whether it holds, for @us and @passes at least. */
+/* Returns whether it has held for at least @us and @passes. */
 gboolean
 streak_lasted(const Streak *self, double now_us, double now_passes, double us, double passes);

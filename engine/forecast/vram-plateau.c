@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A vGPU that is written faster than the link carries never has less left, and what it is written at does not show:
- * most of it falls on what is dirty already. So the model, which goes by rates, sees an end where there is none. What
- * shows is the rest itself: in the time in which all of it could have been sent it has not become less. Its least in
- * that time is what will have to go with the guest stopped. Once that was so, the least of each further window is, less
- * or more: a GPU that writes its memory in turn, as fast as the link carries, has what is left go up and down for ever, and
- * a limit that is taken back each time it goes down is never met. If it really writes less, a window shows that too.
+ * A vGPU that is dirtied faster than the link drains it never shrinks, and its dirty rate cannot be
+ * seen: most writes hit memory that is dirty already. So the model, which uses rates, predicts an
+ * end where there is none. The remaining bytes do show it: in the time in which all of them could
+ * have been sent they have not fallen. Their minimum in that time must then be sent in the
+ * stop-copy. After that the minimum of each further window counts, whether it is higher or lower:
+ * if a GPU rewrites its memory in turn, as fast as the link carries, the remaining bytes go up and
+ * down forever, and a limit that follows each fall is never met. If the GPU really writes less, a
+ * later window shows that too.
  *
- * Only what is sent while the guest runs, and only after it was sent once; where less than an estimate is known of what is
- * left nothing can be told.
+ * This uses only vGPUs with pre-copy, and only after their memory was sent once. If the remaining
+ * bytes are known worse than as an estimate, it says nothing.
  */
 #include "engine/forecast/vram-plateau.h"
 
 #define MIN_WINDOW_US  (2 * G_USEC_PER_SEC)
 #define PROGRESS_RATIO 0.9
 
-/* Of all that have pre-copy; -1: not known, or they are not through their memory once. */
+/* The sum of all vGPUs with pre-copy; -1: not known, or one is still in its first pass. */
 static double
 left_bytes(const GwSample *sample)
 {

@@ -41,7 +41,7 @@ class ConvergeCase:
             migrate = lab.start_migrate(*TIGHT)
             self.assertEqual(migrate.wait(60), NO_CONVERGENCE, migrate.err)
             self.assertRegex(migrate.err, r"it will not converge: a downtime of 100 ms is allowed, about [0-9]+ ms "
-                                          r"are needed; [0-9.]+ MiB/s go out; RAM has [0-9.]+ MiB left and")
+                                          r"are needed; [0-9.]+ MiB/s are sent; RAM has [0-9.]+ MiB left and")
             report = lab.report()
             self.assertEqual((report["outcome"], report["vm_runs_on"]), ("no-convergence", "source"))
             self.assertFalse(report["prediction"]["converges"])

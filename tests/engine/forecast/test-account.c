@@ -195,7 +195,7 @@ test_stream_disagrees(void)
 	account_compare(account);
 	expect_doubt(
 		account,
-		"the stream has 3145728 bytes of vGPUs, and QEMU says that it has sent 3145729");
+		"the stream has 3145728 bytes of vGPUs, but QEMU reports that it has sent 3145729");
 	g_autoptr(GwSample) got = sample(account, 0);
 	MEASURED(vgpu_of(got, 0)->transferred_bytes, 3 * MIB, GW_SOURCE_STREAM);
 }
@@ -209,7 +209,7 @@ test_stream_lost(void)
 	stream(account, sent, 1, FALSE, "at offset 7: expected this, not that");
 	stream(account, sent, 1, FALSE, "at offset 7: expected this, not that");
 	expect_doubt(account,
-		     "the stream is not counted any more: at offset 7: expected this, not that");
+		     "the stream is no longer counted: at offset 7: expected this, not that");
 	expect_doubt(account, NULL);
 	g_autoptr(GwSample) lost = sample(account, 0);
 	UNKNOWN(vgpu_of(lost, 0)->transferred_bytes);
@@ -348,7 +348,7 @@ test_garbage(void)
 	BOUND(vgpu_of(bound, 0)->remaining_bytes, 16 * MIB, GW_SOURCE_FRAMEBUFFER);
 	expect_doubt(account, "vGPU 'gpu0' has 16777216 bytes of vRAM, and its driver says that "
 			      "9223372036854775807 "
-			      "are left: that is not believed");
+			      "remain: this is ignored");
 	reading(account, 0, GW_SOURCE_TRACE, G_MAXINT64, 1, 32 * MIB, 0);
 	expect_doubt(account, NULL);
 	g_autoptr(GwSample) got = sample(account, 0);

@@ -95,7 +95,7 @@ hopeless_ram_is_given_up_with_the_numbers(void)
 	TEST_STRING(end.bottleneck, "ram");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(end.reason);
 	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "a downtime of 1050 ms is allowed, about 2"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "115 MiB/s go out; RAM has "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "115 MiB/s are sent; RAM has "));
 }
 
 /* All of it is dirty at each look: how often it is written does not show. */
@@ -220,8 +220,8 @@ debt_beyond_the_maximum_is_told_at_once(void)
 	CU_ASSERT_TRUE(end.gave_up);
 	CU_ASSERT_TRUE(end.seconds < 1.2);
 	TEST_STRING(end.bottleneck, "gpu1");
-	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "vGPU 'gpu1' has 400 MiB left, which can go "
-						  "only when the guest has stopped"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "vGPU 'gpu1' has 400 MiB left, which can be sent "
+						  "only after the guest stops"));
 }
 
 /* No source tells, or only the frame buffer: the limit climbs to within a quarter of the least that works. */
@@ -256,8 +256,7 @@ dark_vgpu_beyond_the_maximum_is_given_up(void)
 	loop_run(&guest, &policy, &end);
 	CU_ASSERT_TRUE(end.gave_up);
 	CU_ASSERT_TRUE(end.seconds < 6);
-	CU_ASSERT_PTR_NOT_NULL(
-		strstr(end.reason, "vGPU 'gpu0' does not tell how much it has left"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, "vGPU 'gpu0' does not report how much remains"));
 }
 
 /* RAM is done with, the vGPU writes on: it is named, and its plateau is what sets the limit. */
