@@ -237,17 +237,23 @@ add_prediction(GString *out, const GwPlan *plan)
 	g_string_append(out, safe);
 }
 
-char *
-plan_text(const GwPlan *plan, PlanTextFlags flags)
+void
+plan_text_add_decisions(GString *out, const GwPlan *plan, PlanTextFlags flags)
 {
-	GString *out = g_string_new(NULL);
-	add_verdict(out, plan, flags);
 	plan_text_add_issues(out, plan, flags);
 	add_rows(out, plan);
 	if (gw_plan_is_possible(plan) || (flags & PLAN_TEXT_ALL)) {
 		add_capabilities(out, plan, flags);
 		add_parameters(out, plan, flags);
 	}
+}
+
+char *
+plan_text(const GwPlan *plan, PlanTextFlags flags)
+{
+	GString *out = g_string_new(NULL);
+	add_verdict(out, plan, flags);
+	plan_text_add_decisions(out, plan, flags);
 	add_prediction(out, plan);
 	return g_string_free(out, FALSE);
 }

@@ -340,9 +340,10 @@ report_text_full(const GwReport *report)
 	add_parts(out, report);
 	add_connections(out, report);
 	add_prediction(out, report->prediction);
-	if (report->plan != NULL) {
-		g_autofree char *plan = plan_text(report->plan, PLAN_TEXT_ALL);
-		g_string_append_printf(out, "\n%s", plan);
+	/* The summary of an incompatible pair has the issues already, and nothing else was done. */
+	if (report->plan != NULL && report->outcome != GW_OUTCOME_INCOMPATIBLE) {
+		g_string_append(out, "\nplan\n");
+		plan_text_add_decisions(out, report->plan, PLAN_TEXT_PLAIN);
 	}
 	return terminal_sanitize(g_string_free(out, FALSE));
 }

@@ -79,7 +79,9 @@ on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
 	SourceRun *run = data;
 	if (message->type == CONTROL_EVENT && run->peer != NULL) {
 		take_peer_event(run, message->body);
-	} else if (message->type == CONTROL_FAILED && run->notices.failure == NULL) {
+	} else if (message->type == CONTROL_FAILED && run->failure == NULL &&
+		   run->notices.failure == NULL) {
+		/* After our own failure its QEMU only says that the stream has ended. */
 		run->notices.failure = control_error_from_object(
 			json_object_get_object_member(message->body, "error"));
 		error_add_side(&run->notices.failure, SIDE_DESTINATION);

@@ -114,7 +114,7 @@ report_error(SourceRun *run, const char *phase, const GError *error, const GErro
 						    ? g_strdup(run->qemu->info.error_desc)
 						    : qemu_stderr_tail(&run->qemu->words);
 	if (run->notices.failure != NULL && report->error_qemu_destination == NULL)
-		report->error_qemu_destination = g_strdup(run->notices.failure->message);
+		report->error_qemu_destination = g_strdup(error_peek_text(run->notices.failure));
 }
 
 /* When our QEMU dies the destination fails too, and its error may arrive first: that error is

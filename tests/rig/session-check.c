@@ -340,6 +340,10 @@ check_report(Rig *self)
 		   "failed at '%s', not '%s' (%s)", report->error_host, row->host, message);
 	rig_expect(self, row->text == NULL || strstr(message, row->text) != NULL,
 		   "'%s' is not in '%s'", row->text, message);
+	/* We gave up: what the destination's QEMU says to that is our own doing. */
+	if (row->outcome == GW_OUTCOME_CANCELLED || row->outcome == GW_OUTCOME_NO_CONVERGENCE)
+		rig_expect(self, report->error_qemu_destination == NULL, "the report has '%s'",
+			   report->error_qemu_destination);
 }
 
 /* The agent's own report must not contradict. */
