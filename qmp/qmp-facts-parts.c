@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The larger answers that make up QmpFacts: memory blocks, drives, the bits of CPUID. Pure. They
+ * The larger answers that make up QmpFacts: memory blocks, the bits of CPUID. Pure. They
  * serve to compare two QEMUs. So an unknown form is skipped and is never an error.
  */
 #include <string.h>
@@ -21,23 +21,6 @@ GPtrArray *
 qmp_ram_blocks_new(void)
 {
 	return g_ptr_array_new_with_free_func(ram_block_free);
-}
-
-static void
-disk_free(gpointer data)
-{
-	QmpDisk *self = data;
-
-	g_free(self->device);
-	g_free(self->file);
-	g_free(self->format);
-	g_free(self);
-}
-
-GPtrArray *
-qmp_disks_new(void)
-{
-	return g_ptr_array_new_with_free_func(disk_free);
 }
 
 static gboolean
@@ -106,65 +89,6 @@ qmp_facts_add_numa(const char *text, GPtrArray *pairs)
 			continue;
 		*colon = '\0';
 		qmp_pairs_take(pairs, g_strchomp(lines[i]), g_strdup(g_strstrip(colon + 1)));
-	}
-}
-
-/* "/machine/peripheral/disk0/virtio-backend" belongs to "disk0";
- * "/machine/peripheral-anon/device[1]/..." belongs to a device without an id. */
-static char *
-name_device(const char *qdev)
-{
-	static const char peripheral[] = "/machine/peripheral/";
-
-	if (!g_str_has_prefix(qdev, peripheral))
-		return g_strdup(qdev);
-	qdev += strlen(peripheral);
-	return g_strndup(qdev, strcspn(qdev, "/"));
-}
-
-static QmpDisk *
-parse_disk(JsonObject *entry)
-{
-	JsonObject *inserted = NULL;
-	JsonObject *image = NULL;
-	const char *qdev = "";
-	const char *file = NULL;
-	gboolean read_only = FALSE;
-	gint64 size_bytes = -1;
-	const char *format = NULL;
-
-	if (!json_get_object(entry, "inserted", &inserted, NULL) ||
-	    !json_get_string(inserted, "file", &file, NULL) ||
-	    !json_get_bool(inserted, "ro", &read_only, NULL) ||
-	    !json_get_string_opt(entry, "qdev", &qdev, NULL) ||
-	    !json_get_string_opt(inserted, "drv", &format, NULL))
-		return NULL;
-	if (*qdev == '\0' && !json_get_string_opt(entry, "device", &qdev, NULL))
-		return NULL;
-	if (json_get_object(inserted, "image", &image, NULL) &&
-	    !json_get_int_opt(image, "virtual-size", &size_bytes, NULL))
-		return NULL;
-	QmpDisk *disk = g_new0(QmpDisk, 1);
-	disk->device = name_device(qdev);
-	disk->file = g_strdup(file);
-	disk->format = g_strdup(format);
-	disk->size_bytes = size_bytes;
-	disk->read_only = read_only;
-	return disk;
-}
-
-void
-qmp_facts_add_disks(JsonNode *reply, GPtrArray *disks)
-{
-	JsonArray *array = NULL;
-
-	if (!json_get_root_array(reply, "the answer", &array, NULL))
-		return;
-	for (guint i = 0; i < json_array_get_length(array); i++) {
-		JsonObject *entry = json_get_element_object(array, i);
-		QmpDisk *disk = entry != NULL ? parse_disk(entry) : NULL;
-		if (disk != NULL)
-			g_ptr_array_add(disks, disk);
 	}
 }
 

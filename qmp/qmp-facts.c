@@ -34,7 +34,7 @@ qmp_facts_free(QmpFacts *self)
 	GPtrArray **const lists[] = { &self->vcpus,	 &self->cpu,   &self->cpu_words,
 				      &self->machine,	 &self->numa,  &self->memory_devices,
 				      &self->ram_blocks, &self->qdevs, &self->peripherals,
-				      &self->disks,	 &self->jobs };
+				      &self->disks,	 &self->jobs,  &self->exports };
 	char **const texts[] = { &self->run_state, &self->name,		&self->uuid,
 				 &self->target,	   &self->machine_type, &self->accelerator,
 				 &self->cpu_model, &self->cpu_path };
@@ -65,6 +65,7 @@ facts_new(void)
 	self->peripherals = qmp_pairs_new();
 	self->disks = qmp_disks_new();
 	self->jobs = qmp_pairs_new();
+	self->exports = qmp_pairs_new();
 	return self;
 }
 
@@ -376,23 +377,23 @@ take_disks(QmpFacts *facts, JsonNode *reply, GError **error)
 }
 
 static gboolean
+take_written(QmpFacts *facts, JsonNode *reply, GError **error)
+{
+	qmp_facts_add_written(reply, facts->disks);
+	return TRUE;
+}
+
+static gboolean
+take_exports(QmpFacts *facts, JsonNode *reply, GError **error)
+{
+	qmp_facts_add_exports(reply, facts->exports);
+	return TRUE;
+}
+
+static gboolean
 take_jobs(QmpFacts *facts, JsonNode *reply, GError **error)
 {
-	JsonArray *array = NULL;
-
-	if (!json_get_root_array(reply, "the answer", &array, NULL))
-		return TRUE;
-	for (guint i = 0; i < json_array_get_length(array); i++) {
-		JsonObject *entry = json_get_element_object(array, i);
-		const char *id = NULL;
-		const char *type = "job";
-		const char *status = "";
-		if (entry != NULL && json_get_string(entry, "id", &id, NULL) &&
-		    json_get_string_opt(entry, "type", &type, NULL) &&
-		    json_get_string_opt(entry, "status", &status, NULL) &&
-		    strcmp(status, "concluded") != 0)
-			qmp_pairs_take(facts->jobs, id, g_strdup(type));
-	}
+	qmp_facts_add_jobs(reply, facts->jobs);
 	return TRUE;
 }
 
@@ -433,7 +434,9 @@ static const Question questions[] = {
 	{ "human-monitor-command", ONE_ARGUMENT("command-line", "info qtree"), take_qtree, FALSE },
 	{ "qom-list", ONE_ARGUMENT("path", "/machine/peripheral"), take_peripherals, FALSE },
 	{ "query-block", NO_ARGUMENTS, take_disks, FALSE },
+	{ "query-blockstats", NO_ARGUMENTS, take_written, FALSE },
 	{ "query-jobs", NO_ARGUMENTS, take_jobs, FALSE },
+	{ "query-block-exports", NO_ARGUMENTS, take_exports, FALSE },
 };
 /* clang-format on */
 

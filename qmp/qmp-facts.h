@@ -18,10 +18,17 @@ typedef struct {
 /* A drive with a medium in it. */
 typedef struct {
 	char *device;	   /* the drive's device: its id, or its path in the object tree */
+	char *node;	   /* (nullable): its node's name */
 	char *file;	   /* as QEMU was given it: a path, an address, "json:..." */
+	char *leaf;	   /* (nullable): the path or address that is the last in @file */
+	char *base;	   /* (nullable): the image under it, where it is an overlay */
 	char *format;	   /* (nullable) */
 	gint64 size_bytes; /* as the guest sees it; -1: unknown */
+	/* The end of the last byte that this QEMU has written to the node; -1: unknown */
+	gint64 written_bytes;
 	gboolean read_only;
+	GPtrArray *limits;  /* of QmpPair: "iops" and "100": the I/O limits that are set */
+	GPtrArray *bitmaps; /* of QmpPair: a name, and "persistent" or "in memory" */
 } QmpDisk;
 
 /* What one QEMU reports about itself and its guest. NULL, 0 or empty: QEMU did not report it. */
@@ -55,6 +62,7 @@ typedef struct {
 	GPtrArray *peripherals;	   /* of QmpPair: the user's devices, id and type */
 	GPtrArray *disks;	   /* of QmpDisk */
 	GPtrArray *jobs;	   /* of QmpPair: the id of an unfinished job, and its type */
+	GPtrArray *exports;	   /* of QmpPair: the id of a block export, and its type */
 } QmpFacts;
 
 /**
@@ -74,6 +82,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpFacts, qmp_facts_free);
 void qmp_facts_add_ram_blocks(const char *text, GPtrArray *blocks);
 void qmp_facts_add_numa(const char *text, GPtrArray *pairs);
 void qmp_facts_add_disks(JsonNode *reply, GPtrArray *disks);
+void qmp_facts_add_written(JsonNode *reply, GPtrArray *disks);
+void qmp_facts_add_jobs(JsonNode *reply, GPtrArray *jobs);
+void qmp_facts_add_exports(JsonNode *reply, GPtrArray *exports);
+/* (transfer full): the path or address that is the last in "json:{...}"; NULL where there is none. */
+char *qmp_disk_leaf(const char *file);
 void qmp_facts_add_cpu_words(JsonNode *reply, GPtrArray *words);
 GPtrArray *qmp_ram_blocks_new(void);
 GPtrArray *qmp_disks_new(void);

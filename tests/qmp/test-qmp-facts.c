@@ -50,11 +50,19 @@ static const FakeStep good[] = {
 	  .result = "[{\"name\": \"type\", \"type\": \"string\"}, "
 		    "{\"name\": \"v\", \"type\": \"child<VGA>\"}]" },
 	{ .expect = "query-block",
-	  .result = "[{\"device\": \"d\", \"inserted\": {\"file\": \"/f\", \"ro\": false}}, "
-		    "{\"device\": \"empty\"}, 7]" },
+	  .result = "[{\"device\": \"d\", \"inserted\": {\"file\": \"/f\", \"ro\": false, "
+		    "\"node-name\": \"n0\", \"backing_file\": \"/b\", \"iops\": 5, \"bps\": 0, "
+		    "\"dirty-bitmaps\": [{\"name\": \"b0\", \"persistent\": false}, "
+		    "{\"persistent\": false}, 7]}}, {\"device\": \"empty\"}, 7]" },
+	{ .expect = "query-blockstats",
+	  .result = "[{\"node-name\": \"n0\", \"stats\": {\"wr_highest_offset\": 4096}}, "
+		    "{\"node-name\": \"n1\", \"stats\": {\"wr_highest_offset\": 7}}, {}, 7]" },
 	{ .expect = "query-jobs",
 	  .result = "[{\"id\": \"j\", \"type\": \"mirror\", \"status\": \"running\"}, "
 		    "{\"id\": \"k\", \"type\": \"backup\", \"status\": \"concluded\"}]" },
+	{ .expect = "query-block-exports",
+	  .result = "[{\"id\": \"e\", \"type\": \"nbd\", \"shutting-down\": false}, "
+		    "{\"id\": \"f\", \"type\": \"nbd\", \"shutting-down\": true}, {}]" },
 };
 #define N_GOOD G_N_ELEMENTS(good)
 
@@ -104,7 +112,18 @@ test_good_answers(void)
 	TEST_STRING(vga->path, "02.0");
 	TEST_STRING(vga->id, "v");
 	TEST_STRING(qmp_pairs_get(facts->peripherals, "v"), "VGA");
-	CU_ASSERT_EQUAL(facts->disks->len, 1);
+	CU_ASSERT_EQUAL_FATAL(facts->disks->len, 1);
+	const QmpDisk *disk = g_ptr_array_index(facts->disks, 0);
+	TEST_STRING(disk->node, "n0");
+	TEST_STRING(disk->leaf, "/f");
+	TEST_STRING(disk->base, "/b");
+	CU_ASSERT_EQUAL(disk->written_bytes, 4096);
+	CU_ASSERT_EQUAL(disk->limits->len, 1);
+	TEST_STRING(qmp_pairs_get(disk->limits, "iops"), "5");
+	CU_ASSERT_EQUAL(disk->bitmaps->len, 1);
+	TEST_STRING(qmp_pairs_get(disk->bitmaps, "b0"), "in memory");
+	CU_ASSERT_EQUAL(facts->exports->len, 1);
+	TEST_STRING(qmp_pairs_get(facts->exports, "e"), "nbd");
 	CU_ASSERT_EQUAL(facts->jobs->len, 1);
 	TEST_STRING(qmp_pairs_get(facts->jobs, "j"), "mirror");
 	TEST_STRING(qmp_pairs_get(facts->machine, "smp.cores"), "2");

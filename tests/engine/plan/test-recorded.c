@@ -35,6 +35,8 @@ static const struct {
 	{ "x-query-numa", NULL },
 	{ "human-monitor-command", "command-line" },
 	{ "query-block", NULL },
+	{ "query-blockstats", NULL },
+	{ "query-block-exports", NULL },
 	{ "query-jobs", NULL },
 	{ "qom-get", "path" },
 	{ "qom-get", "property" },
