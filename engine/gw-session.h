@@ -55,8 +55,8 @@ GW_API void gw_session_set_switchover_bandwidth(GwSession *self, gint64 bytes_pe
 /* (nullable): QEMU's migration capabilities that the plan must have; one that is not available is
  * an issue. */
 GW_API void gw_session_set_capabilities(GwSession *self, const char *const *names);
-/* (nullable): codes of issues that become warnings instead of errors; see
- * gw_code_can_be_allowed(). */
+/* (nullable): codes of issues that become warnings instead of errors, or "CODE:SUBJECT" for one of
+ * them; see gw_code_can_be_allowed(). */
 GW_API void gw_session_set_allowed(GwSession *self, const char *const *codes);
 /* Silence after which the peer counts as lost, in microseconds, 1 s to 10 min; default
  * 5,000,000. */

@@ -35,12 +35,20 @@ typedef struct {
 /* A drive with a medium in it. */
 typedef struct {
 	char *device;	   /* the drive's device: its id, or its path in QEMU */
+	char *node;	   /* (nullable): its node's name in QEMU */
 	char *file;	   /* as QEMU was given it: a path, an address, "json:..." */
+	char *base;	   /* (nullable): the image under it, where it is an overlay */
 	char *format;	   /* (nullable): "qcow2" */
 	gint64 size_bytes; /* as the guest sees it; -1: not known */
+	/* The end of the last byte that this QEMU has written to it; -1: not known */
+	gint64 written_bytes;
 	gboolean read_only;
-	/* (nullable): equal on both hosts if and only if it is the same file. */
-	char *identity;
+	gboolean deleted;    /* the file has no name any more: it ends with this QEMU */
+	char *identity;	     /* (nullable): which file or device it is, in words */
+	char *base_identity; /* (nullable): likewise of @base */
+	char *digest;	     /* (nullable): of what is in a read-only medium */
+	GPtrArray *limits;   /* (nullable): of GwProperty: its I/O limits: "iops", "100" */
+	GPtrArray *bitmaps;  /* (nullable): of GwProperty: a name; "persistent" or "in memory" */
 } GwDisk;
 
 typedef enum {
@@ -76,6 +84,7 @@ typedef struct {
 	GStrv capabilities;    /* its migration capabilities, sorted */
 	GStrv capabilities_on; /* the capabilities that are on now, sorted */
 	GStrv jobs;	       /* unfinished jobs on its disks: "ID (TYPE)" */
+	GStrv exports;	       /* (nullable): who else is served its disks: "ID (TYPE)" */
 	GPtrArray *parameters; /* (nullable): of GwProperty: its current migration parameters */
 	GPtrArray *machine;    /* (nullable): of GwProperty: the board's */
 	GPtrArray *cpu;	       /* (nullable): of GwProperty: the first vCPU's */
@@ -88,7 +97,9 @@ typedef struct {
 	GPtrArray *ram_blocks;	   /* (nullable): of GwRamBlock */
 	GPtrArray *devices;	   /* (nullable): of GwDevice */
 	GPtrArray *disks;	   /* (nullable): of GwDisk */
-	GwTristate no_shutdown;	   /* it keeps running when the guest shuts down (-no-shutdown) */
+	/* (nullable): of GwProperty: a file that it has mapped shared and writable, and which one it is. */
+	GPtrArray *shared_memory;
+	GwTristate no_shutdown; /* it keeps running when the guest shuts down (-no-shutdown) */
 	gboolean has_oob;
 	gboolean has_vfio_migration; /* vfio-pci can migrate by the kernel's v2 interface */
 	GStrv viommus;		     /* virtual IOMMUs, by QEMU's names of their types */

@@ -36,7 +36,7 @@ const CmdOption session_options[] = {
 	  "The bandwidth of the network in the switchover" },
 	{ "capability", AT(capabilities), "NAMES",
 	  "Switch on these migration capabilities of QEMU" },
-	{ "allow", AT(allow), "CODES", "Treat errors with these codes as warnings" },
+	{ "allow", AT(allow), "WORDS", "Treat errors as warnings: codes, or CODE:SUBJECT for one" },
 	{ "bind", AT(bind), "ADDR[=HOST]",
 	  "Connect from this local address, to HOST; may be repeated", TRUE },
 	{ "congestion", AT(congestion), "NAME",
@@ -127,7 +127,7 @@ apply_words(const SessionOptions *self, GwSession *session)
 	for (guint i = 0; codes[i] != NULL; i++)
 		if (!gw_code_can_be_allowed(codes[i])) {
 			g_autofree char *known = gw_codes_that_can_be_allowed();
-			return cmd_usage("--allow: '%s' is not one of %s", codes[i], known);
+			return cmd_usage("--allow: '%s' is not one of: %s", codes[i], known);
 		}
 	gw_session_set_allowed(session, (const char *const *)codes);
 	gw_session_set_capabilities(session, (const char *const *)capabilities);

@@ -42,7 +42,7 @@ static const Member properties[] = {
 	MEMBER(parameters, MAX_PROPERTIES), MEMBER(machine, MAX_PROPERTIES),
 	MEMBER(cpu, MAX_PROPERTIES),	    MEMBER(cpu_features, MAX_PROPERTIES),
 	MEMBER(topology, MAX_PROPERTIES),   MEMBER(memory_devices, MAX_PROPERTIES),
-	MEMBER(numa, MAX_PROPERTIES),
+	MEMBER(numa, MAX_PROPERTIES),	    MEMBER(shared_memory, MAX_PROPERTIES),
 };
 
 static char **
@@ -70,6 +70,7 @@ gw_survey_free(GwSurvey *self)
 	g_strfreev(self->capabilities);
 	g_strfreev(self->capabilities_on);
 	g_strfreev(self->jobs);
+	g_strfreev(self->exports);
 	g_strfreev(self->viommus);
 	g_clear_pointer(&self->ram_blocks, g_ptr_array_unref);
 	g_clear_pointer(&self->devices, g_ptr_array_unref);
@@ -113,6 +114,7 @@ write_lists(const GwSurvey *self, JsonObject *object)
 	fields_add_strv(object, "capabilities", self->capabilities);
 	fields_add_strv(object, "capabilities_on", self->capabilities_on);
 	fields_add_strv(object, "jobs", self->jobs);
+	fields_add_strv(object, "exports", self->exports);
 	fields_add_strv(object, "viommus", self->viommus);
 	ram_block_list_write(object, "ram_blocks", self->ram_blocks);
 	device_list_write(object, "devices", self->devices);
@@ -207,6 +209,7 @@ read_lists(Fields *f, GwSurvey *self)
 	self->capabilities_on = fields_strv(f, "capabilities_on", FIELDS_OPTIONAL, MAX_CAPABILITIES,
 					    FIELDS_WORD_BYTES);
 	self->jobs = fields_strv(f, "jobs", FIELDS_OPTIONAL, MAX_JOBS, FIELDS_TEXT_BYTES);
+	self->exports = fields_strv(f, "exports", FIELDS_OPTIONAL, MAX_JOBS, FIELDS_TEXT_BYTES);
 	self->viommus = fields_strv(f, "viommus", FIELDS_OPTIONAL, MAX_VIOMMUS, FIELDS_WORD_BYTES);
 	self->ram_blocks = ram_block_list_read(f, "ram_blocks");
 	self->devices = device_list_read(f, "devices");

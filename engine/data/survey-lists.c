@@ -11,6 +11,8 @@
 #define MAX_PROPERTIES 256
 #define MAX_RAM_BLOCKS 1024
 #define MAX_DISKS      1024
+#define MAX_LIMITS     32
+#define MAX_BITMAPS    64
 
 void
 gw_device_free(GwDevice *self)
@@ -39,9 +41,15 @@ gw_disk_free(GwDisk *self)
 	if (self == NULL)
 		return;
 	g_free(self->device);
+	g_free(self->node);
 	g_free(self->file);
+	g_free(self->base);
 	g_free(self->format);
 	g_free(self->identity);
+	g_free(self->base_identity);
+	g_free(self->digest);
+	g_clear_pointer(&self->limits, g_ptr_array_unref);
+	g_clear_pointer(&self->bitmaps, g_ptr_array_unref);
 	g_free(self);
 }
 
@@ -99,11 +107,20 @@ disk_to_object(gconstpointer item)
 	const GwDisk *disk = item;
 	JsonObject *object = json_object_new();
 	fields_add_string(object, "device", disk->device);
+	fields_add_string(object, "node", disk->node);
 	fields_add_string(object, "file", disk->file);
+	fields_add_string(object, "base", disk->base);
 	fields_add_string(object, "format", disk->format);
 	fields_add_known(object, "size_bytes", disk->size_bytes);
+	fields_add_known(object, "written_bytes", disk->written_bytes);
 	json_object_set_boolean_member(object, "read_only", disk->read_only);
+	if (disk->deleted)
+		json_object_set_boolean_member(object, "deleted", TRUE);
 	fields_add_string(object, "identity", disk->identity);
+	fields_add_string(object, "base_identity", disk->base_identity);
+	fields_add_string(object, "digest", disk->digest);
+	property_list_write(object, "limits", disk->limits);
+	property_list_write(object, "bitmaps", disk->bitmaps);
 	return object;
 }
 
@@ -163,11 +180,19 @@ read_disk(Fields *f)
 {
 	GwDisk *disk = g_new0(GwDisk, 1);
 	disk->device = fields_string(f, "device", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
+	disk->node = fields_string(f, "node", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	disk->file = fields_string(f, "file", FIELDS_REQUIRED, FIELDS_TEXT_BYTES);
+	disk->base = fields_string(f, "base", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
 	disk->format = fields_string(f, "format", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
 	disk->size_bytes = fields_count(f, "size_bytes", FIELDS_OPTIONAL);
+	disk->written_bytes = fields_count(f, "written_bytes", FIELDS_OPTIONAL);
 	disk->read_only = fields_boolean(f, "read_only", FIELDS_REQUIRED);
-	disk->identity = fields_string(f, "identity", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	disk->deleted = fields_boolean(f, "deleted", FIELDS_OPTIONAL);
+	disk->identity = fields_string(f, "identity", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
+	disk->base_identity = fields_string(f, "base_identity", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
+	disk->digest = fields_string(f, "digest", FIELDS_OPTIONAL, FIELDS_WORD_BYTES);
+	disk->limits = property_list_read(f, "limits", MAX_LIMITS);
+	disk->bitmaps = property_list_read(f, "bitmaps", MAX_BITMAPS);
 	return disk;
 }
 

@@ -6,8 +6,6 @@
 #include "engine/host/survey-host.h"
 
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -85,55 +83,4 @@ survey_host_resident_bytes(pid_t qemu)
 	if (words[0] == NULL || words[1] == NULL)
 		return 0;
 	return g_ascii_strtoull(words[1], NULL, 10) * (guint64)sysconf(_SC_PAGESIZE);
-}
-
-/* By the numbers of statfs(2). Those of "fuse" are GlusterFS, virtiofs and many more. */
-static const struct {
-	guint32 type;
-	const char *name;
-} shared_file_systems[] = {
-	{ 0x6969, "nfs" },	  { 0x00c36400, "ceph" }, { 0x01161970, "gfs2" },
-	{ 0x7461636f, "ocfs2" },  { 0x65735546, "fuse" }, { 0x01021997, "9p" },
-	{ 0x0bd00bd0, "lustre" }, { 0xff534d42, "cifs" }, { 0xfe534d42, "smb2" },
-	{ 0x47504653, "gpfs" },	  { 0x5346414f, "afs" },
-};
-
-static const char *
-name_shared(guint32 type)
-{
-	for (guint i = 0; i < G_N_ELEMENTS(shared_file_systems); i++)
-		if (shared_file_systems[i].type == type)
-			return shared_file_systems[i].name;
-	return NULL;
-}
-
-/* (transfer full): where that process finds it, which may have another root or folder than we. */
-static char *
-path_of_process(pid_t pid, const char *file)
-{
-	g_autofree char *theirs =
-		g_strdup_printf("/proc/%d/%s%s%s", (int)pid, *file == '/' ? "root" : "cwd",
-				*file == '/' ? "" : "/", file);
-	if (pid > 0 && g_file_test(theirs, G_FILE_TEST_EXISTS))
-		return g_steal_pointer(&theirs);
-	return g_strdup(file);
-}
-
-char *
-survey_host_file_identity(pid_t qemu, const char *file)
-{
-	g_autofree char *path = path_of_process(qemu, file);
-	struct stat status;
-	struct statfs system;
-	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode) || statfs(path, &system) < 0)
-		return NULL;
-	const char *shared = name_shared((guint32)system.f_type);
-	if (shared != NULL)
-		return g_strdup_printf("shared %s %" G_GUINT64_FORMAT, shared,
-				       (guint64)status.st_ino);
-	g_autofree char *boot = NULL;
-	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, NULL))
-		return NULL;
-	return g_strdup_printf("local %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT,
-			       g_strstrip(boot), (guint64)status.st_dev, (guint64)status.st_ino);
 }

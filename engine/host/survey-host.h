@@ -11,14 +11,3 @@
 GwTristate survey_host_no_shutdown(pid_t qemu);
 /* 0: not known. */
 guint64 survey_host_resident_bytes(pid_t qemu);
-
-/**
- * survey_host_file_identity:
- * @file: as that QEMU was told
- *
- * Two words or more, the last of them the file's number: "local BOOT DEVICE INODE" where only this host has it,
- * "shared KIND INODE" on a file system that other hosts may have too..
- *
- * Returns: (transfer full): NULL when it is no file, or cannot be looked at
- */
-char *survey_host_file_identity(pid_t qemu, const char *file);

@@ -10,6 +10,7 @@
 #include "engine/util/error-host.h"
 #include "engine/util/scoped-context.h"
 #include "engine/data/property-list.h"
+#include "engine/host/disk-identity.h"
 #include "engine/host/survey-host.h"
 #include "engine/data/survey-lists.h"
 #include "engine/host/vgpu-host.h"
@@ -60,6 +61,13 @@ list_pairs(const GPtrArray *pairs)
 		property_list_add(list, pair->name, pair->value);
 	}
 	return list;
+}
+
+/* NULL where there is nothing to tell. */
+static GPtrArray *
+list_pairs_if_any(const GPtrArray *pairs)
+{
+	return pairs->len > 0 ? list_pairs(pairs) : NULL;
 }
 
 static void
@@ -129,11 +137,16 @@ list_disks(const GPtrArray *disks, pid_t qemu)
 		const QmpDisk *disk = g_ptr_array_index(disks, i);
 		GwDisk *copy = g_new0(GwDisk, 1);
 		copy->device = g_strdup(disk->device);
+		copy->node = g_strdup(disk->node);
 		copy->file = g_strdup(disk->file);
+		copy->base = disk->base != NULL ? qmp_disk_leaf(disk->base) : NULL;
 		copy->format = g_strdup(disk->format);
 		copy->size_bytes = disk->size_bytes;
+		copy->written_bytes = disk->written_bytes;
 		copy->read_only = disk->read_only;
-		copy->identity = survey_host_file_identity(qemu, disk->file);
+		copy->limits = list_pairs_if_any(disk->limits);
+		copy->bitmaps = list_pairs_if_any(disk->bitmaps);
+		disk_identify(copy, qemu, disk->leaf);
 		g_ptr_array_add(list, copy);
 	}
 	return list;
@@ -204,7 +217,9 @@ take_lists(GwSurvey *survey, const QmpFacts *facts, pid_t qemu)
 	survey->ram_blocks = list_ram_blocks(facts->ram_blocks);
 	survey->devices = list_devices(facts);
 	survey->disks = list_disks(facts->disks, qemu);
+	survey->shared_memory = disk_list_shared_memory(qemu);
 	survey->jobs = list_jobs(facts->jobs);
+	survey->exports = list_jobs(facts->exports);
 	survey->viommus = list_viommus(facts);
 }
 

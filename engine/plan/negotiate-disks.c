@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The plan's rules about disks, which do not move: the destination must have the same ones. That it could open
- * something is known from its QEMU having started; whether it is the same is told by the file's identity, and
- * where there is none (a block device, a network disk) by its size alone.
+ * The plan's rules about disks, which do not move: the destination must have the same ones. Its QEMU has
+ * started, so it could open something; whether that is the same disk is proven, or allowed by the user for
+ * that disk.
  */
 #include <string.h>
 
+#include "engine/plan/disk-match.h"
 #include "engine/plan/negotiate-rules.h"
 
 static const GwDisk *
@@ -55,36 +56,132 @@ tell_missing(Negotiation *self, const GwDisk *disk)
 			  disk->file);
 }
 
-/* "shared nfs 17", "local BOOT DEVICE 17". One host may have it from itself, and the other over the network. */
+/* A flash of the board: QEMU sends its contents, and writes them to the file there. */
 static gboolean
-is_same_file(const char *ours, const char *theirs)
+is_flash(const GwDisk *disk)
 {
-	static const char local[] = "local ";
-	if (g_str_has_prefix(ours, local) == g_str_has_prefix(theirs, local))
-		return strcmp(ours, theirs) == 0;
-	const char *our_inode = strrchr(ours, ' ');
-	const char *their_inode = strrchr(theirs, ' ');
-	return our_inode != NULL && their_inode != NULL && strcmp(our_inode, their_inode) == 0;
+	return g_str_has_prefix(disk->device, "/machine/") &&
+	       strstr(disk->device, ".flash") != NULL;
+}
+
+/* Is it an overlay that has no name (snapshot=on)? Then the image under it is what two hosts can share. */
+static gboolean
+is_temporary(const GwDisk *disk)
+{
+	return disk->deleted && disk->base != NULL;
+}
+
+static const char *
+shown_file(const GwDisk *disk)
+{
+	return is_temporary(disk) ? disk->base : disk->file;
+}
+
+static const char *
+lasting_identity(const GwDisk *disk)
+{
+	return is_temporary(disk) ? disk->base_identity : disk->identity;
+}
+
+/* What only this QEMU can still read does not come along. */
+static void
+check_temporary(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
+{
+	if (ours->deleted && (ours->base == NULL || ours->written_bytes != 0))
+		negotiation_error(self, "disk-temporary", SIDES_SOURCE, ours->device,
+				  "save it to an image that both hosts have (block-commit, "
+				  "blockdev-mirror), or allow its loss for this disk",
+				  "the guest writes to a file that ends with this QEMU "
+				  "(snapshot=on, or deleted): what it wrote would be lost");
+	if (theirs->deleted && !ours->deleted)
+		negotiation_error(self, "disk-temporary", SIDES_DESTINATION, ours->device,
+				  "start the QEMU there without -snapshot or snapshot=on",
+				  "what the guest writes there would be lost when that QEMU ends: "
+				  "it goes to a temporary file");
+}
+
+/* Does the QEMU there have the image under the overlay that the source writes to? */
+static gboolean
+lacks_overlay(const GwDisk *ours, const GwDisk *theirs)
+{
+	if (ours->base == NULL || ours->deleted ||
+	    disk_match(ours->identity, theirs->identity) == DISK_MATCH_SAME)
+		return FALSE;
+	return disk_match(ours->base_identity, lasting_identity(theirs)) == DISK_MATCH_SAME ||
+	       g_strcmp0(ours->base, shown_file(theirs)) == 0;
+}
+
+static void
+tell_overlay(Negotiation *self, const GwDisk *ours)
+{
+	negotiation_error(self, "disk-overlay", SIDES_DESTINATION, ours->device,
+			  "give the QEMU there the overlay, or merge it first (block-commit)",
+			  "the source writes to an overlay (of a snapshot), and the QEMU there has "
+			  "only the image under it, '%s': all that was written since is missing",
+			  ours->base);
+}
+
+static void
+tell_unknown(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
+{
+	negotiation_error(self, "disk-unknown", SIDES_BOTH, ours->device,
+			  "compare both by hand; only if it is the same disk, allow this for it",
+			  "nothing proves that '%s' there is the same disk as '%s' at the source",
+			  shown_file(theirs), shown_file(ours));
+}
+
+/* What is only read may be a copy. */
+static void
+check_medium(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
+{
+	if (ours->digest == NULL || theirs->digest == NULL)
+		tell_unknown(self, ours, theirs);
+	else if (strcmp(ours->digest, theirs->digest) != 0)
+		negotiation_error(self, "disk-medium", SIDES_DESTINATION, ours->device,
+				  "give both QEMUs the same medium, or copies of it",
+				  "'%s' there has other contents than '%s' at the source",
+				  shown_file(theirs), shown_file(ours));
+}
+
+static void
+check_identity(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
+{
+	DiskMatch match = disk_match(lasting_identity(ours), lasting_identity(theirs));
+	gboolean is_only_read = ours->read_only || (is_temporary(ours) && is_temporary(theirs));
+	if (match == DISK_MATCH_SAME)
+		return;
+	if (is_only_read)
+		check_medium(self, ours, theirs);
+	else if (match == DISK_MATCH_UNKNOWN)
+		tell_unknown(self, ours, theirs);
+	else
+		negotiation_error(self, "disk-not-shared", SIDES_DESTINATION, ours->device,
+				  "put the disk where both hosts have it; only if it is copied by "
+				  "other means, allow this for it",
+				  "'%s' there is another disk than '%s' at the source",
+				  shown_file(theirs), shown_file(ours));
 }
 
 static void
 check_contents(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
 {
 	gboolean sizes_are_known = ours->size_bytes >= 0 && theirs->size_bytes >= 0;
-	if (sizes_are_known && ours->size_bytes != theirs->size_bytes)
+	if (sizes_are_known && ours->size_bytes != theirs->size_bytes) {
 		negotiation_error(self, "disk-size", SIDES_BOTH, ours->device,
 				  "give both QEMUs the same disk",
 				  "the disk has %" G_GINT64_FORMAT
 				  " bytes at the source and %" G_GINT64_FORMAT
 				  " bytes at the destination ('%s')",
-				  ours->size_bytes, theirs->size_bytes, theirs->file);
-	else if (!ours->read_only && ours->identity != NULL && theirs->identity != NULL &&
-		 !is_same_file(ours->identity, theirs->identity))
-		negotiation_error(self, "disk-not-shared", SIDES_DESTINATION, ours->device,
-				  "put the disk where both hosts have it; if it is copied by other "
-				  "means, allow this",
-				  "'%s' there is another file than '%s' at the source",
-				  theirs->file, ours->file);
+				  ours->size_bytes, theirs->size_bytes, shown_file(theirs));
+		return;
+	}
+	if (is_flash(ours) && is_flash(theirs))
+		return;
+	check_temporary(self, ours, theirs);
+	if (lacks_overlay(ours, theirs))
+		tell_overlay(self, ours);
+	else
+		check_identity(self, ours, theirs);
 }
 
 static void
@@ -119,6 +216,7 @@ check_disks(Negotiation *self)
 		}
 		check_contents(self, disk, partner);
 		check_access(self, disk, partner);
+		negotiation_check_disk_settings(self, disk, partner);
 	}
 }
 
@@ -140,7 +238,12 @@ check_extra_disks(Negotiation *self)
 	}
 }
 
-static const NegotiationRule rules[] = { { check_disks, TRUE }, { check_extra_disks, TRUE } };
+static const NegotiationRule rules[] = {
+	{ check_disks, TRUE },
+	{ check_extra_disks, TRUE },
+	{ negotiation_check_exports, FALSE },
+	{ negotiation_check_shared_memory, TRUE },
+};
 
 void
 negotiate_disks(Negotiation *self)

@@ -10,5 +10,10 @@ void negotiate_machine(Negotiation *self); /* what it runs on: board, CPU, memor
 void negotiate_devices(Negotiation *self);
 void negotiate_disks(Negotiation *self);
 
+/* Beside a disk's contents; of negotiate_disks(). */
+void negotiation_check_disk_settings(Negotiation *self, const GwDisk *ours, const GwDisk *theirs);
+void negotiation_check_exports(Negotiation *self);
+void negotiation_check_shared_memory(Negotiation *self);
+
 /* Is the destination's QEMU one that can receive? One of negotiate_guest(), also for its own look at a plan. */
 void negotiation_check_destination_state(Negotiation *self);

@@ -8,11 +8,12 @@
 /* What the user wants; part of a plan's making. Zeroed it is: nothing in particular. */
 typedef struct {
 	const char *vm_name;
-	const char *transport;	    /* (nullable): a transport's name; NULL: the plan's choice */
-	guint channels;		    /* 0: the plan's choice */
-	gboolean encrypted;	    /* the channels are, by us */
-	gboolean account;	    /* the stream is to be seen, and accounted by device */
-	const char *const *allowed; /* (nullable): codes of errors that are let pass */
+	const char *transport; /* (nullable): a transport's name; NULL: the plan's choice */
+	guint channels;	       /* 0: the plan's choice */
+	gboolean encrypted;    /* the channels are, by us */
+	gboolean account;      /* the stream is to be seen, and accounted by device */
+	const char *const
+		*allowed; /* (nullable): errors that are let pass: "CODE", "CODE:SUBJECT" */
 	const char *const *capabilities; /* (nullable): asked for by their names */
 	GwOnStall on_stall;
 	gint64 downtime_limit_us;

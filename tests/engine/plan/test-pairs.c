@@ -286,13 +286,21 @@ each_difference_is_found_and_no_other(void)
 	golden_check("pairs/texts.txt", texts->str);
 }
 
+/* By itself, or of one subject. */
+static gboolean
+can_be_allowed(const char *code)
+{
+	g_autofree char *of_one = g_strconcat(code, ":x", NULL);
+	return gw_code_can_be_allowed(of_one);
+}
+
 /* Is @code in the man page, with a star where it can be allowed? */
 static gboolean
 is_in_page(const char *page, const char *code)
 {
 	g_autofree char *word = g_regex_escape_string(code, -1);
 	g_autofree char *pattern = g_strdup_printf("(?m)(^|[ *])%s%s(,|\\*\\*|$)", word,
-						   gw_code_can_be_allowed(code) ? "\\*" : "");
+						   can_be_allowed(code) ? "\\*" : "");
 	return g_regex_match_simple(pattern, page, 0, 0);
 }
 
@@ -317,8 +325,10 @@ each_code_is_in_the_man_page(void)
 		n++;
 	}
 	CU_ASSERT_TRUE(n > MIN_PAIRS);
-	for (guint i = 0; words[i] != NULL; i++)
+	for (guint i = 0; words[i] != NULL; i++) {
+		words[i][strcspn(words[i], ":")] = '\0';
 		CU_ASSERT_TRUE(is_in_page(page, words[i]));
+	}
 	CU_ASSERT_FALSE(is_in_page(page, "no-such-code"));
 }
 
