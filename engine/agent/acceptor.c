@@ -59,6 +59,7 @@ typedef struct {
 	GSocket *wire;		 /* as it was accepted */
 	GSocket *inner;		 /* (nullable): the inside of TLS, or @wire: once it can be read */
 	TlsHandshake *handshake; /* (nullable): while it is under way */
+	char *subject;		 /* (nullable): of its certificate, after a handshake */
 	gboolean is_expected;	 /* a session waits for it */
 	GSource *watch;
 	GIOCondition condition; /* of @watch */
@@ -76,6 +77,7 @@ acceptor_free(gpointer data)
 	tls_handshake_free(self->handshake);
 	g_clear_object(&self->inner);
 	g_object_unref(self->wire);
+	g_free(self->subject);
 	g_free(self->peer);
 	g_free(self->group);
 	g_free(self);
@@ -153,7 +155,7 @@ take_control(Acceptor *self)
 		return;
 	}
 	net_set_options(self->wire, NET_CONTROL);
-	if (self->set->listener->control(self->inner, self->peer, self->set->data))
+	if (self->set->listener->control(self->inner, self->peer, self->subject, self->set->data))
 		forget(self);
 	else
 		reject_for(self, GW_ERROR_BUSY, "too many sessions are under way");
@@ -243,6 +245,7 @@ static void
 finish_handshake(Acceptor *self)
 {
 	g_autoptr(GError) error = NULL;
+	self->subject = g_strdup(tls_handshake_get_subject(self->handshake));
 	int fd = tls_handshake_finish(self->handshake, NULL, &error);
 	g_clear_pointer(&self->handshake, tls_handshake_free);
 	self->inner = fd >= 0 ? g_socket_new_from_fd(fd, &error) : NULL;

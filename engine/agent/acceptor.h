@@ -10,9 +10,9 @@
 typedef struct AcceptorSet AcceptorSet;
 
 typedef struct {
-	/* A control connection; nothing was read from it. @peer: its address. %FALSE when there is
-	 * no room for it. */
-	gboolean (*control)(GSocket *socket, const char *peer, gpointer data);
+	/* A control connection; nothing was read from it. @peer: its address. @subject: (nullable):
+	 * of its TLS certificate. %FALSE when there is no room for it. */
+	gboolean (*control)(GSocket *socket, const char *peer, const char *subject, gpointer data);
 	/* A data channel. %TRUE: @fd was taken over; %FALSE: it is still the caller's. */
 	gboolean (*channel)(const ControlPreamble *preamble, int fd, gpointer data);
 	/* Does a session wait for a channel that proves itself by @proof? See

@@ -15,11 +15,13 @@
 
 #include <string.h>
 
+#include "engine/agent/agent-outcome.h"
 #include "engine/agent/agent-start.h"
+#include "engine/control/peer.h"
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
-#include "engine/recover/recover-destination.h"
+#include "engine/record/receiving.h"
 #include "qmp/await.h"
 
 #define FRESH_MS	     3000 /* the greatest age of a sign of life of QEMU */
@@ -27,8 +29,6 @@
 #define RESUME_TIMEOUT_MS    10000
 #define DEATH_TIMEOUT_MS     2000
 #define SETTINGS_TIMEOUT_MS  2000
-#define BUSY_TIMEOUT_MS	     12000 /* longer than the removal of a vGPU may take */
-#define BUSY_POLL_MS	     50
 
 gboolean
 agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
@@ -181,6 +181,7 @@ agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	}
 	write_running(self);
 	self->state = CONTROL_STATE_COMMITTED;
+	agent_record_taken(self);
 	json_object_set_string_member(reply, "outcome",
 				      peer_outcome_to_string(PEER_OUTCOME_RUNNING));
 	return TRUE;
@@ -215,25 +216,6 @@ give_back_settings(AgentRun *self)
 }
 
 gboolean
-agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
-{
-	const char *session = json_object_get_string_member(body, "session");
-	if (agent_run_owns_guest(self)) {
-		if (g_strcmp0(session, self->shared.session) == 0)
-			journal_remove(self->journal);
-		self->state = CONTROL_STATE_DONE;
-		return TRUE;
-	}
-	/* The run whose connection was cut may not have ended yet: then it holds the journal. */
-	self->owner->end_session(session, self, self->owner_data);
-	if (!recover_forget(self->config->state_dir, session, error))
-		return FALSE;
-	self->owner->session_done(session, self->owner_data);
-	self->state = CONTROL_STATE_ENDED;
-	return TRUE;
-}
-
-gboolean
 agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	const char *reason = json_object_get_string_member(body, "reason");
@@ -248,40 +230,6 @@ agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 	return agent_clean_up(self, error);
 }
 
-/* This host's own recovery, or a 'godwit recover', may hold the journal of the session just now. */
-static PeerOutcome
-recover_session(AgentRun *self, const char *session, GError **error)
-{
-	gint64 deadline_us = g_get_monotonic_time() + (gint64)BUSY_TIMEOUT_MS * 1000;
-	while (TRUE) {
-		g_autoptr(GError) why = NULL;
-		PeerOutcome outcome =
-			recover_destination(self->config->state_dir, session, NULL, NULL, &why);
-		if (why == NULL)
-			return outcome;
-		if (!g_error_matches(why, GW_ERROR, GW_ERROR_BUSY) ||
-		    g_get_monotonic_time() > deadline_us) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return PEER_OUTCOME_UNKNOWN;
-		}
-		await_ms(BUSY_POLL_MS);
-	}
-}
-
-gboolean
-agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
-{
-	const char *session = json_object_get_string_member(body, "session");
-	g_autoptr(GError) why = NULL;
-	PeerOutcome outcome = PEER_OUTCOME_UNKNOWN;
-	if (self->owner->end_session(session, self, self->owner_data))
-		outcome = recover_session(self, session, &why);
-	json_object_set_string_member(reply, "outcome", peer_outcome_to_string(outcome));
-	json_object_set_string_member(reply, "text",
-				      why != NULL ? why->message : "the session cannot be ended");
-	return TRUE;
-}
-
 /* A QEMU that somebody else started keeps waiting, unless it has begun to load: it can load only
  * once. */
 static gboolean
@@ -293,6 +241,20 @@ release_foreign_qemu(AgentRun *self, GError **error)
 		return qemu_end(self->qemu, TRUE, error);
 	return self->load.former_settings == NULL ||
 	       settings_restore(self->load.former_settings, self->qemu, error);
+}
+
+/* Without its line in the VM's record the journal stays, and a recovery tries again. */
+static void
+forget_session(AgentRun *self)
+{
+	g_autoptr(GError) error = NULL;
+	if (self->journal == NULL)
+		return;
+	if (receiving_undo(self->config->state_dir, agent_run_record_name(self),
+			   self->shared.session, &error))
+		journal_remove(self->journal);
+	else
+		agent_run_warn(self, error->message);
 }
 
 gboolean
@@ -312,7 +274,6 @@ agent_clean_up(AgentRun *self, GError **error)
 	if (self->start.vm != NULL ? !agent_end_vm(self, error)
 				   : !release_foreign_qemu(self, error))
 		return FALSE;
-	if (self->journal != NULL)
-		journal_remove(self->journal);
+	forget_session(self);
 	return TRUE;
 }

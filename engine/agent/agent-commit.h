@@ -10,9 +10,7 @@ gboolean agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GErro
 void agent_commit_answered(AgentRun *self);
 /* Waits for that hook, and reports its failure. */
 void agent_commit_end(AgentRun *self);
-gboolean agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
-gboolean agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 
 /* Undoes everything of a run that was not committed. %FALSE with %GW_ERROR_VGPU when only its vGPUs
  * are left, with another error when its QEMU cannot be proven gone. */

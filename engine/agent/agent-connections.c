@@ -352,7 +352,8 @@ agent_connections_is_full(AgentConnections *self)
 }
 
 void
-agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer)
+agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer,
+		      const char *subject)
 {
 	AgentConnection *connection = g_new0(AgentConnection, 1);
 	connection->set = self;
@@ -360,6 +361,8 @@ agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer)
 	connection->peer = g_strdup(peer);
 	connection->run =
 		agent_run_new(self->config, &owner, connection, socket, &listener, connection);
+	connection->run->peer = g_strdup(peer);
+	connection->run->peer_subject = g_strdup(subject);
 	g_mutex_lock(&self->lock);
 	g_ptr_array_add(self->runs, connection);
 	connection->thread = g_thread_new("gw-agent", thread_main, connection);

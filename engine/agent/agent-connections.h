@@ -24,8 +24,10 @@ void agent_connections_free(AgentConnections *self);
 
 gboolean agent_connections_is_full(AgentConnections *self);
 gboolean agent_connections_is_idle(AgentConnections *self);
-/* Serves a control connection from which nothing was read. @peer: its address, for messages. */
-void agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer);
+/* Serves a control connection from which nothing was read. @peer: its address, for messages. @subject: (nullable): of
+ * its TLS certificate */
+void agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer,
+			   const char *subject);
 /* Does one of them wait for a channel that proves itself by @proof? */
 gboolean agent_connections_expect_proof(AgentConnections *self, const char *proof);
 /* Takes over @fd if one of them waits for it. */

@@ -52,6 +52,8 @@ agent_run_free(AgentRun *self)
 	g_clear_error(&self->error);
 	recorder_free(self->recorder);
 	g_object_unref(self->socket);
+	g_free(self->peer);
+	g_free(self->peer_subject);
 	g_object_unref(self->stop);
 	g_free(self);
 }
@@ -66,6 +68,12 @@ gboolean
 agent_run_has_ended(const AgentRun *self)
 {
 	return self->state == CONTROL_STATE_ENDED || self->state == CONTROL_STATE_DONE;
+}
+
+const char *
+agent_run_record_name(const AgentRun *self)
+{
+	return *self->vm_name != '\0' ? self->vm_name : self->config->qmp_path;
 }
 
 Hook *

@@ -49,6 +49,8 @@ struct AgentRun {
 	const AgentRunOwner *owner;
 	gpointer owner_data;
 	GSocket *socket;
+	char *peer;	    /* (nullable): its address */
+	char *peer_subject; /* (nullable): of its TLS certificate */
 	GCancellable *stop; /* ends the run safely, from any thread */
 	Recorder *recorder;
 
@@ -112,6 +114,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentRun, agent_run_free);
 gboolean agent_run_owns_guest(const AgentRun *self);
 /* The conversation is over: no message can follow. */
 gboolean agent_run_has_ended(const AgentRun *self);
+
+/* Under which the VM's ownership record is kept: its name, or its monitor's path where it has none. */
+const char *agent_run_record_name(const AgentRun *self);
 
 /* Names the phase in the record and runs the user's hook for it; a check runs none.
  * %GW_ERROR_HOOK. */

@@ -15,6 +15,7 @@
 #include "engine/control/net.h"
 #include "engine/data/survey-json.h"
 #include "engine/host/survey-qemu.h"
+#include "engine/record/receiving.h"
 #include "engine/data/vgpu-json.h"
 #include "engine/host/vgpu-host.h"
 #include "engine/host/vgpu-vendor.h"
@@ -104,6 +105,7 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 		return FALSE;
 	set_session(self, session);
 	self->is_check = json_object_get_boolean_member(body, "check");
+	g_free(self->vm_name);
 	self->vm_name = g_strdup(name);
 	if (!agent_run_hook(self, "survey", error))
 		return FALSE;
@@ -128,7 +130,7 @@ static JsonObject *
 qemu_facts(AgentRun *self)
 {
 	JsonObject *facts = json_object_new();
-	json_object_set_string_member(facts, "vm", self->vm_name);
+	json_object_set_string_member(facts, "vm", agent_run_record_name(self));
 	json_object_set_string_member(facts, "qmp", self->qemu->qmp_path);
 	json_object_set_int_member(facts, "pid", self->qemu->process.pid);
 	json_object_set_int_member(facts, "start_ticks", (gint64)self->qemu->process.start_ticks);
@@ -238,14 +240,29 @@ start_loading(AgentRun *self, GError **error)
 	return qemu_check(self->qemu, SETUP_TIMEOUT_MS, error);
 }
 
-/* The line "setup" is on the disk before a commit can follow: a recovery that reads it after a
- * reboot knows that the line "committed" may be missing. */
+/* Who brings the VM here, and what that source proves itself with when it asks again. */
+static gboolean
+record_receiving(AgentRun *self, GError **error)
+{
+	g_autofree char *token = control_token_to_string(self->shared.channels.token);
+	const char *port = self->peer != NULL ? strrchr(self->peer, ':') : NULL;
+	g_autofree char *host =
+		port != NULL ? g_strndup(self->peer, (gsize)(port - self->peer)) : NULL;
+	const OwnershipPeer source = { .host = host,
+				       .subject = self->peer_subject,
+				       .token = token };
+	return receiving_begin(self->config->state_dir, agent_run_record_name(self),
+			       self->shared.session, &source, error);
+}
+
+/* The line "setup" and the record are on the disk before a commit can follow: a recovery that reads
+ * them after a reboot knows that the line "committed" may be missing. */
 gboolean
 agent_setup(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	if (!agent_run_hook(self, "setup", error) ||
 	    !journal_append(self->journal, "setup", NULL, error) ||
-	    !journal_sync(self->journal, error))
+	    !journal_sync(self->journal, error) || !record_receiving(self, error))
 		return FALSE;
 	return attach_channels(self, error) && start_loading(self, error) &&
 	       agent_run_hook(self, "load", error);

@@ -11,6 +11,7 @@
 #include "engine/agent/agent-run.h"
 
 #include "engine/agent/agent-commit.h"
+#include "engine/agent/agent-outcome.h"
 #include "engine/agent/agent-prepare.h"
 #include "engine/data/report-json.h"
 #include "engine/util/json-fields.h"

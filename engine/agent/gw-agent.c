@@ -225,12 +225,12 @@ static const AgentConnectionsListener connections_listener = { on_connection_eve
 							       on_connections_idle };
 
 static gboolean
-take_control(GSocket *socket, const char *peer, gpointer data)
+take_control(GSocket *socket, const char *peer, const char *subject, gpointer data)
 {
 	AgentConnections *connections = GW_AGENT(data)->connections;
 	if (agent_connections_is_full(connections))
 		return FALSE;
-	agent_connections_add(connections, socket, peer);
+	agent_connections_add(connections, socket, peer, subject);
 	return TRUE;
 }
 

@@ -14,18 +14,19 @@
  *                                           <-   failed {error}
  *   switchover {}                           ->   (is all well?)               reply {}
  *   commit {}                               ->   (journal, cont)              reply {outcome, text?}
- *   done {session}                          ->   (forgets the session)        reply {}
+ *   done {session, vm, proof}               ->   (the source will never ask)  reply {}
  *
  *   abort {reason, code}                    ->   up to the commit: undo all   reply {}
- *   outcome {session}                       ->   right after hello: what became of it   reply {outcome, text}
+ *   outcome {session, vm, proof}            ->   right after hello: what became of it   reply {outcome, text?}
  *   ping {}                                 <->  either side, at any time     reply {time_us}
  *
  * In the place of a reply there may be an error {error}. An "error" is an object of "code" and "message"; "versions" are
  * the oldest and the newest that the source speaks; "timestamp_us" and "time_us" are the sender's wall clock. A "?"
  * marks what may be absent: "text" says why an outcome is not "running".
  *
- * An "outcome" is "running" (the guest is here), "gone" (it is not and never will be, by this session) or
- * "unknown". Members that are not known are ignored, types that are not known are an error.
+ * An "outcome" is "running" (the guest is here), "gone" (it is not and never will be, by this session), "dead" (it may
+ * have run here, and its QEMU is proven dead) or "unknown". "proof" is control_session_proof(): only the source of a
+ * session may ask what became of it, and only it may say that it will not ask again. Members that are not known are ignored, types that are not known are an error.
  *
  * A data connection to the same port begins with 28 bytes: "gwdata" 0x00 0x01 (magic and version), the 16
  * bytes of the session's token, the channel's index as 32 bits, big end first. What follows is QEMU's.
@@ -75,13 +76,20 @@ static const TypeInfo types[CONTROL_N_TYPES] = {
 	[CONTROL_DONE] = { "done",
 			   TRUE,
 			   IN(COMMITTED) | IN(GREETED),
-			   { { "session", G_TYPE_STRING } } },
+			   { { "session", G_TYPE_STRING },
+			     { "vm", G_TYPE_STRING },
+			     { "proof", G_TYPE_STRING } } },
 	[CONTROL_ABORT] = { "abort",
 			    TRUE,
 			    IN(GREETED) | IN(SURVEYED) | IN(PREPARED) | IN(LOADING) | IN(REFUSED) |
 				    IN(ENDED),
 			    { { "reason", G_TYPE_STRING } } },
-	[CONTROL_OUTCOME] = { "outcome", TRUE, IN(GREETED), { { "session", G_TYPE_STRING } } },
+	[CONTROL_OUTCOME] = { "outcome",
+			      TRUE,
+			      IN(GREETED),
+			      { { "session", G_TYPE_STRING },
+				{ "vm", G_TYPE_STRING },
+				{ "proof", G_TYPE_STRING } } },
 	[CONTROL_PING] = { "ping", TRUE, ANY_STATE },
 	[CONTROL_REPLY] = { "reply", TRUE, ANY_STATE },
 	[CONTROL_ERROR] = { "error", TRUE, ANY_STATE, { { "error", T_OBJECT } } },
@@ -284,6 +292,15 @@ control_token_proof(const guint8 token[CONTROL_TOKEN_BYTES])
 		g_compute_hmac_for_string(G_CHECKSUM_SHA256, token, CONTROL_TOKEN_BYTES,
 					  "godwit data channel", -1);
 	return g_strndup(digest, 32);
+}
+
+char *
+control_session_proof(const char *token, ControlType type, const char *session, const char *vm_name)
+{
+	g_autofree char *text =
+		g_strdup_printf("godwit %s\n%s\n%s", types[type].name, session, vm_name);
+	return g_compute_hmac_for_string(G_CHECKSUM_SHA256, (const guint8 *)token, strlen(token),
+					 text, -1);
 }
 
 char *

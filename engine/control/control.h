@@ -102,6 +102,18 @@ gboolean control_preamble_parse(const guint8 *data, gsize len, ControlPreamble *
  * strangers; it opens nothing. */
 char *control_token_proof(const guint8 token[CONTROL_TOKEN_BYTES]);
 
+/**
+ * control_session_proof:
+ * @token: of the session, as control_token_to_string() writes it
+ * @type: %CONTROL_DONE or %CONTROL_OUTCOME
+ * @vm_name: as the survey named it
+ *
+ * Returns: (transfer full): proof of knowing @token that does not reveal it, and that is good for nothing but this
+ *   message about this session
+ */
+char *control_session_proof(const char *token, ControlType type, const char *session,
+			    const char *vm_name);
+
 /* 32 hexadecimal digits and back. */
 char *control_token_to_string(const guint8 token[CONTROL_TOKEN_BYTES]);
 gboolean control_token_from_string(const char *text, guint8 ret_token[CONTROL_TOKEN_BYTES]);

@@ -84,6 +84,7 @@ static const char *const outcome_words[] = {
 	[PEER_OUTCOME_UNKNOWN] = "unknown",
 	[PEER_OUTCOME_RUNNING] = "running",
 	[PEER_OUTCOME_GONE] = "gone",
+	[PEER_OUTCOME_DEAD] = "dead",
 };
 
 const char *
@@ -125,53 +126,85 @@ connect_to_ask(const PeerAddress *address, GError **refusal, GError **error)
 }
 
 static JsonObject *
-session_object(const char *session)
+session_fields(const PeerSession *session, ControlType type)
 {
+	g_autofree char *proof =
+		control_session_proof(session->token, type, session->session, session->vm_name);
 	JsonObject *object = json_object_new();
-	json_object_set_string_member(object, "session", session);
+	json_object_set_string_member(object, "session", session->session);
+	json_object_set_string_member(object, "vm", session->vm_name);
+	json_object_set_string_member(object, "proof", proof);
 	return object;
 }
 
+/* A journal that was cut short may lack the one or the other. */
+static gboolean
+check_session(const PeerSession *session, GError **error)
+{
+	if (session->session != NULL && session->vm_name != NULL && session->token != NULL)
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+		    "nothing here proves to the agent that the session is ours");
+	return FALSE;
+}
+
+static gboolean
+check_agent(const Peer *peer, const PeerAddress *address, const PeerSession *session,
+	    GError **error)
+{
+	if (g_strcmp0(peer->agent_id, session->agent_id) == 0)
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+		    "the agent at %s port %u has another state folder than the one that took "
+		    "the guest: it cannot know",
+		    address->host, address->port);
+	return FALSE;
+}
+
 PeerOutcome
-peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *session,
-		 GError **error)
+peer_ask_outcome(const PeerAddress *address, const PeerSession *session, GError **error)
 {
 	g_autoptr(GError) refusal = NULL;
-	g_autoptr(Peer) peer = connect_to_ask(address, &refusal, error);
-	if (peer == NULL)
+	g_autoptr(Peer) peer =
+		check_session(session, error) ? connect_to_ask(address, &refusal, error) : NULL;
+	if (peer == NULL || !check_agent(peer, address, session, error))
 		return PEER_OUTCOME_UNKNOWN;
-	if (g_strcmp0(peer->agent_id, agent_id) != 0) {
-		g_set_error(
-			error, GW_ERROR, GW_ERROR_UNKNOWN,
-			"the agent at %s port %u has another state folder than the one that took "
-			"the guest: it cannot know",
-			address->host, address->port);
-		return PEER_OUTCOME_UNKNOWN;
-	}
-	g_autoptr(JsonObject) reply =
-		control_conn_call(peer->conn, CONTROL_OUTCOME, session_object(session),
-				  OUTCOME_TIMEOUT_MS, NULL, error);
+	g_autoptr(JsonObject) reply = control_conn_call(peer->conn, CONTROL_OUTCOME,
+							session_fields(session, CONTROL_OUTCOME),
+							OUTCOME_TIMEOUT_MS, NULL, error);
 	if (reply == NULL)
 		return PEER_OUTCOME_UNKNOWN;
 	PeerOutcome outcome = peer_outcome_from_reply(reply);
+	const char *text = fields_peek_string(reply, "text", "no reason given");
 	if (outcome == PEER_OUTCOME_UNKNOWN)
-		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "the agent cannot tell: %s",
-			    fields_peek_string(reply, "text", "no reason given"));
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "the agent cannot tell: %s", text);
+	else if (outcome == PEER_OUTCOME_DEAD)
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s", text);
 	return outcome;
 }
 
 gboolean
-peer_tell_done(const PeerAddress *address, const char *session)
+peer_send_done(ControlConn *conn, const PeerSession *session, guint timeout_ms, GError **error)
+{
+	if (!check_session(session, error))
+		return FALSE;
+	g_autoptr(JsonObject) reply =
+		control_conn_call(conn, CONTROL_DONE, session_fields(session, CONTROL_DONE),
+				  timeout_ms, NULL, error);
+	return reply != NULL;
+}
+
+gboolean
+peer_tell_done(const PeerAddress *address, const PeerSession *session)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GError) refusal = NULL;
-	g_autoptr(Peer) peer = connect_to_ask(address, &refusal, &error);
-	g_autoptr(JsonObject) reply =
-		peer != NULL ? control_conn_call(peer->conn, CONTROL_DONE, session_object(session),
-						 DONE_TIMEOUT_MS, NULL, &error)
-			     : NULL;
-	if (reply == NULL)
-		g_debug("session %s: the agent was not told that we are done: %s", session,
-			error->message);
-	return reply != NULL;
+	g_autoptr(Peer) peer =
+		check_session(session, &error) ? connect_to_ask(address, &refusal, &error) : NULL;
+	if (peer != NULL && check_agent(peer, address, session, &error) &&
+	    peer_send_done(peer->conn, session, DONE_TIMEOUT_MS, &error))
+		return TRUE;
+	g_debug("session %s: the agent was not told that we are done: %s", session->session,
+		error->message);
+	return FALSE;
 }

@@ -36,22 +36,36 @@ typedef enum {
 	PEER_OUTCOME_UNKNOWN,
 	PEER_OUTCOME_RUNNING, /* the guest is there */
 	PEER_OUTCOME_GONE,    /* it is not, and by this session never will be */
+	PEER_OUTCOME_DEAD,    /* it may have run there, and its QEMU is proven dead */
 } PeerOutcome;
 
 PeerOutcome peer_outcome_from_reply(JsonObject *reply);
 const char *peer_outcome_to_string(PeerOutcome outcome);
 
+/* A session, and what its source proves itself with; all members are borrowed. */
+typedef struct {
+	const char *session;
+	const char *vm_name; /* as the survey named it */
+	const char *token;   /* as the agent gave it */
+	const char *
+		agent_id; /* of the agent that gave it: another at the same address knows nothing */
+} PeerSession;
+
 /**
  * peer_ask_outcome:
- * @agent_id: whom the session was with; another agent at the same address knows nothing of it
  *
  * Asks on a connection of its own what became of @session. After PEER_OUTCOME_GONE the agent will never
  * run it.
  *
- * Returns: PEER_OUTCOME_UNKNOWN with @error set when it could not be asked or does not know itself
+ * Returns: PEER_OUTCOME_UNKNOWN with @error set when it could not be asked, does not know itself or rejects the
+ *   proof; PEER_OUTCOME_DEAD with @error set to what the agent says of it
  */
-PeerOutcome peer_ask_outcome(const PeerAddress *address, const char *agent_id, const char *session,
-			     GError **error);
+PeerOutcome
+peer_ask_outcome(const PeerAddress *address, const PeerSession *session, GError **error);
 
-/* Tells the agent that the source needs its record of @session no more; %FALSE when it cannot be told. */
-gboolean peer_tell_done(const PeerAddress *address, const char *session);
+/* Tells the agent, on the session's own connection, that the source will never ask again. %FALSE when that is not
+ * certain: the source's journal has to stay. */
+gboolean peer_send_done(ControlConn *conn, const PeerSession *session, guint timeout_ms,
+			GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same on a connection of its own. */
+gboolean peer_tell_done(const PeerAddress *address, const PeerSession *session);

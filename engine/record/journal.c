@@ -302,14 +302,6 @@ journal_has_phase(Journal *self, const char *phase)
 	return g_hash_table_contains(self->phases, phase);
 }
 
-gint64
-journal_get_age_s(Journal *self)
-{
-	struct stat status;
-	return fstat(self->fd, &status) == 0 ? g_get_real_time() / G_USEC_PER_SEC - status.st_mtime
-					     : 0;
-}
-
 gboolean
 journal_is_from_earlier_boot(Journal *self)
 {

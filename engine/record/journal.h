@@ -48,8 +48,6 @@ const char *journal_get_session(Journal *self);
 const char *journal_get_phase(Journal *self); /* the last one written */
 /* Was @phase ever written? */
 gboolean journal_has_phase(Journal *self, const char *phase);
-/* Seconds since its last line. */
-gint64 journal_get_age_s(Journal *self);
 /* Has this host been restarted since? Lines that were not synced may be missing then. */
 gboolean journal_is_from_earlier_boot(Journal *self);
 /* (nullable) */

@@ -94,6 +94,13 @@ ownership_record(const char *state_dir, const char *vm_name, OwnershipEvent even
 	       ownership_save(self, state_dir, error);
 }
 
+/* ownership_save() has written the boot's id. */
+gboolean
+ownership_is_on_disk(const Ownership *self)
+{
+	return self->boot_id != NULL;
+}
+
 gboolean
 ownership_is_from_earlier_boot(const Ownership *self)
 {

@@ -17,6 +17,8 @@ gboolean ownership_record(const char *state_dir, const char *vm_name, OwnershipE
 			  const char *session, const OwnershipPeer *peer,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Is there a file of it? Without one nothing is proven by what the record does not say. */
+gboolean ownership_is_on_disk(const Ownership *self);
 /* Was it written by an earlier boot of this host? */
 gboolean ownership_is_from_earlier_boot(const Ownership *self);
 

@@ -206,6 +206,23 @@ ownership_find_taken(const Ownership *self, const char *session)
 	return NULL;
 }
 
+gboolean
+ownership_find_session(const Ownership *self, const char *session, const char **ret_token,
+		       const char **ret_subject)
+{
+	const OwnershipTaken *taken = ownership_find_taken(self, session);
+	if (taken != NULL) {
+		*ret_token = taken->token;
+		*ret_subject = taken->subject;
+		return TRUE;
+	}
+	if (self->now.place != OWNERSHIP_RECEIVING || g_strcmp0(self->now.session, session) != 0)
+		return FALSE;
+	*ret_token = self->now.peer.token;
+	*ret_subject = self->now.peer.subject;
+	return TRUE;
+}
+
 void
 ownership_add_taken(Ownership *self, const char *session, const char *token, const char *subject)
 {

@@ -12,8 +12,6 @@
 #include "engine/recover/recover-destination.h"
 #include "engine/recover/recover-source.h"
 
-#define RECORD_KEPT_S (7 * 24 * 3600)
-
 void
 gw_recovered_free(GwRecovered *self)
 {
@@ -26,6 +24,13 @@ gw_recovered_free(GwRecovered *self)
 	g_free(self);
 }
 
+static const GwPlace places[] = {
+	[PEER_OUTCOME_UNKNOWN] = GW_PLACE_UNKNOWN,
+	[PEER_OUTCOME_RUNNING] = GW_PLACE_DESTINATION,
+	[PEER_OUTCOME_GONE] = GW_PLACE_SOURCE,
+	[PEER_OUTCOME_DEAD] = GW_PLACE_NONE,
+};
+
 static void
 settle_destination(const char *state_dir, GwRecovered *result)
 {
@@ -33,23 +38,10 @@ settle_destination(const char *state_dir, GwRecovered *result)
 	gboolean is_clean;
 	PeerOutcome outcome =
 		recover_destination(state_dir, result->session, &result->text, &is_clean, &error);
-	result->settled = outcome != PEER_OUTCOME_UNKNOWN && is_clean;
-	result->vm_runs_on = outcome == PEER_OUTCOME_RUNNING ? GW_PLACE_DESTINATION
-			     : outcome == PEER_OUTCOME_GONE  ? GW_PLACE_SOURCE
-							     : GW_PLACE_UNKNOWN;
+	result->settled = error == NULL && is_clean;
+	result->vm_runs_on = error != NULL ? GW_PLACE_UNKNOWN : places[outcome];
 	if (error != NULL)
 		result->text = g_strdup(error->message);
-}
-
-/* A record that the guest runs at the destination is kept until the other side knows it. A side
- * that has not come back within a week will not. */
-static void
-forget_if_old(const char *state_dir, const JournalName *name)
-{
-	g_autoptr(GError) error = NULL;
-	g_autoptr(Journal) journal = journal_open(state_dir, name->session, name->role, &error);
-	if (journal != NULL && journal_get_age_s(journal) > RECORD_KEPT_S)
-		journal_remove(journal);
 }
 
 static GwRecovered *
@@ -75,8 +67,6 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume, cons
 		g_clear_pointer(&journal, journal_free); /* settle_destination() locks it */
 		settle_destination(state_dir, result);
 	}
-	if (was_running)
-		forget_if_old(state_dir, name);
 	result->acted = result->settled && !was_running;
 	return result;
 }

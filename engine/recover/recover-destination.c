@@ -5,12 +5,13 @@
  *
  *   the journal's last word     its QEMU        this boot   an earlier boot
  *   begin, started, prepare     any             end it      nothing is left: gone
- *   setup                       any             end it      unknown: a commit may be missing
+ *   setup                       any             end it      dead: a commit may be missing
  *   committed                   alive           run it      -
- *   committed                   dead            gone        unknown: it may have run
+ *   committed                   dead            gone        dead: it may have run
  *   running                     any             it ran: the guest is ours
  *
- * After "gone" the source resumes the guest, so "gone" needs a proof.
+ * After "gone" the source resumes the guest, so "gone" needs a proof. After "dead" it does not: the guest may have run
+ * here. Where there is no journal the VM's ownership record answers: see receiving.c.
  */
 #include "engine/recover/recover-destination.h"
 
@@ -22,13 +23,7 @@
 #include "engine/host/settings.h"
 #include "engine/channel/transport.h"
 #include "engine/host/vgpu-host.h"
-
-static void
-say(char **ret_text, const char *text)
-{
-	if (ret_text != NULL)
-		*ret_text = g_strdup(text);
-}
+#include "engine/record/receiving.h"
 
 /* Attaches to the QEMU whose monitor the journal names. */
 static Qemu *
@@ -119,39 +114,80 @@ restore_settings(Journal *journal)
 	g_debug("recover: %s", error->message);
 }
 
+/* What one settling needs and finds. */
+typedef struct {
+	const char *state_dir;
+	Journal *journal;
+	char *text;	   /* (nullable): what was found and done */
+	gboolean is_clean; /* nothing is left for another try */
+} Recovery;
+
+/* @record: of receiving.h. A journal that names no VM has no record. */
+static gboolean
+write_record(Recovery *self,
+	     gboolean (*record)(const char *state_dir, const char *vm_name, const char *session,
+				GError **error),
+	     GError **error)
+{
+	const char *vm_name = journal_get_string(self->journal, "vm");
+	return vm_name == NULL ||
+	       record(self->state_dir, vm_name, journal_get_session(self->journal), error);
+}
+
+/* The session is settled: its record first, since without a journal only the record can tell. */
+static gboolean
+forget(Recovery *self, GError **error)
+{
+	remove_files(self->journal);
+	if (!write_record(self, receiving_undo, error))
+		return FALSE;
+	journal_remove(self->journal);
+	return TRUE;
+}
+
 /* Its QEMU is gone. The source may have the guest back even if a vGPU cannot be removed. */
 static PeerOutcome
-clean_up(Journal *journal, const char *found, char **ret_text, gboolean *ret_is_clean)
+clean_up(Recovery *self, const char *found)
 {
 	g_autoptr(GError) error = NULL;
-	*ret_is_clean = recover_remove_vgpus(journal, &error);
-	g_autofree char *text =
-		g_strdup_printf("%s; %s", found, *ret_is_clean ? "cleaned up" : error->message);
-	say(ret_text, text);
-	remove_files(journal);
-	if (*ret_is_clean)
-		journal_remove(journal);
+	gboolean is_clean = recover_remove_vgpus(self->journal, &error);
+	if (!is_clean)
+		remove_files(self->journal);
+	self->is_clean = is_clean && forget(self, &error);
+	self->text =
+		g_strdup_printf("%s; %s", found, self->is_clean ? "cleaned up" : error->message);
 	return PEER_OUTCOME_GONE;
 }
 
 static PeerOutcome
-settle_uncommitted(Journal *journal, char **ret_text, gboolean *ret_is_clean, GError **error)
+settle_uncommitted(Recovery *self, GError **error)
 {
 	static const char found[] = "it was not committed: the guest belongs to the source";
+	Journal *journal = self->journal;
 	/* A QEMU that somebody else started and that has loaded nothing keeps waiting. */
 	if (journal_get_boolean(journal, "owned") || journal_has_phase(journal, "setup"))
-		return end_qemu(journal, error) ? clean_up(journal, found, ret_text, ret_is_clean)
-						: PEER_OUTCOME_UNKNOWN;
+		return end_qemu(journal, error) ? clean_up(self, found) : PEER_OUTCOME_UNKNOWN;
 	restore_settings(journal);
-	remove_files(journal);
-	journal_remove(journal);
-	say(ret_text, found);
+	g_autoptr(GError) left = NULL;
+	self->is_clean = forget(self, &left);
+	self->text =
+		left == NULL ? g_strdup(found) : g_strdup_printf("%s; %s", found, left->message);
 	return PEER_OUTCOME_GONE;
 }
 
-static PeerOutcome
-finish_commit(Journal *journal, char **ret_text, GError **error)
+/* The guest runs here whatever the disk does: without its record the journal answers for it. */
+static void
+record_taken(Recovery *self)
 {
+	g_autoptr(GError) error = NULL;
+	if (!write_record(self, receiving_take, &error))
+		g_debug("recover: %s", error->message);
+}
+
+static PeerOutcome
+finish_commit(Recovery *self, GError **error)
+{
+	Journal *journal = self->journal;
 	g_autoptr(Qemu) qemu = find_qemu(journal, error);
 	if (qemu == NULL)
 		return PEER_OUTCOME_UNKNOWN;
@@ -159,39 +195,53 @@ finish_commit(Journal *journal, char **ret_text, GError **error)
 		return PEER_OUTCOME_UNKNOWN;
 	if (!journal_append(journal, "running", NULL, error) || !journal_sync(journal, error))
 		return PEER_OUTCOME_UNKNOWN;
-	say(ret_text, "it was committed: the guest is here and goes on");
+	record_taken(self);
+	self->text = g_strdup("it was committed: the guest is here and goes on");
 	return PEER_OUTCOME_RUNNING;
 }
 
 static PeerOutcome
-settle_committed(Journal *journal, char **ret_text, gboolean *ret_is_clean, GError **error)
+settle_committed(Recovery *self, GError **error)
 {
 	g_auto(Process) process = PROCESS_INIT;
-	open_process(journal, &process);
+	open_process(self->journal, &process);
 	if (!process_is_gone(&process))
-		return finish_commit(journal, ret_text, error);
-	return clean_up(journal, "it was committed, but its QEMU died before it was proven to run",
-			ret_text, ret_is_clean);
+		return finish_commit(self, error);
+	return clean_up(self, "it was committed, but its QEMU died before it was proven to run");
 }
 
 static PeerOutcome
-settle(Journal *journal, char **ret_text, gboolean *ret_is_clean, GError **error)
+settle_running(Recovery *self)
 {
+	record_taken(self);
+	if (journal_is_from_earlier_boot(self->journal)) {
+		self->text =
+			g_strdup("the guest was taken over, and died with this host's restart");
+		return PEER_OUTCOME_DEAD;
+	}
+	restore_settings(self->journal);
+	self->text = g_strdup("the guest was taken over");
+	return PEER_OUTCOME_RUNNING;
+}
+
+static const char restarted[] =
+	"this host was restarted when the guest was about to be handed over";
+
+static PeerOutcome
+settle(Recovery *self, GError **error)
+{
+	Journal *journal = self->journal;
 	transport_remove_left(SIDE_DESTINATION, journal_get_string(journal, "qmp"),
 			      journal_get_session(journal));
-	if (journal_has_phase(journal, "running")) {
-		restore_settings(journal);
-		say(ret_text, "the guest was taken over");
-		return PEER_OUTCOME_RUNNING;
-	}
+	if (journal_has_phase(journal, "running"))
+		return settle_running(self);
 	if (journal_is_from_earlier_boot(journal) && journal_has_phase(journal, "setup")) {
-		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
-			    "this host was restarted when the guest was about to be handed over");
-		return PEER_OUTCOME_UNKNOWN;
+		g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN, restarted);
+		return PEER_OUTCOME_DEAD;
 	}
 	if (journal_has_phase(journal, "committed"))
-		return settle_committed(journal, ret_text, ret_is_clean, error);
-	return settle_uncommitted(journal, ret_text, ret_is_clean, error);
+		return settle_committed(self, error);
+	return settle_uncommitted(self, error);
 }
 
 static gboolean
@@ -201,36 +251,100 @@ has_journal(const char *state_dir, const char *session)
 	return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
+static gboolean
+check_session(const char *session, GError **error)
+{
+	if (g_uuid_string_is_valid(session))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "'%.64s' is not a session", session);
+	return FALSE;
+}
+
 PeerOutcome
 recover_destination(const char *state_dir, const char *session, char **ret_text,
 		    gboolean *ret_is_clean, GError **error)
 {
-	gboolean is_clean;
-	ret_is_clean = ret_is_clean != NULL ? ret_is_clean : &is_clean;
-	*ret_is_clean = TRUE;
-	if (!g_uuid_string_is_valid(session)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "'%.64s' is not a session",
-			    session);
+	if (!check_session(session, error))
 		return PEER_OUTCOME_UNKNOWN;
-	}
-	if (!has_journal(state_dir, session)) {
-		say(ret_text, "nothing is known of it here: it was never committed");
-		return PEER_OUTCOME_GONE;
-	}
 	g_autoptr(Journal) journal = journal_open(state_dir, session, SIDE_DESTINATION, error);
-	return journal != NULL ? settle(journal, ret_text, ret_is_clean, error)
-			       : PEER_OUTCOME_UNKNOWN;
+	if (journal == NULL)
+		return PEER_OUTCOME_UNKNOWN;
+	Recovery self = { .state_dir = state_dir, .journal = journal, .is_clean = TRUE };
+	PeerOutcome outcome = settle(&self, error);
+	if (ret_is_clean != NULL)
+		*ret_is_clean = self.is_clean;
+	if (ret_text != NULL)
+		*ret_text = g_steal_pointer(&self.text);
+	g_free(self.text);
+	return outcome;
+}
+
+/* The guest of a session that was committed here has gone on from here, or died with this host. */
+static PeerOutcome
+answer_taken(const Ownership *record, const char *session, GError **error)
+{
+	if (record->now.place != OWNERSHIP_HERE || g_strcmp0(record->now.session, session) != 0 ||
+	    !ownership_is_from_earlier_boot(record))
+		return PEER_OUTCOME_RUNNING;
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+		    "the guest was taken over, and died with this host's restart");
+	return PEER_OUTCOME_DEAD;
+}
+
+PeerOutcome
+recover_answer_by_record(const char *state_dir, const Ownership *record, const char *session,
+			 GError **error)
+{
+	const char *token, *subject;
+	if (!check_session(session, error))
+		return PEER_OUTCOME_UNKNOWN;
+	if (ownership_find_taken(record, session) != NULL)
+		return answer_taken(record, session, error);
+	if (ownership_find_session(record, session, &token, &subject)) {
+		gboolean is_dead = ownership_is_from_earlier_boot(record);
+		g_set_error_literal(
+			error, GW_ERROR, GW_ERROR_UNKNOWN,
+			is_dead ? restarted
+				: "the session is not settled, and its journal has gone");
+		return is_dead ? PEER_OUTCOME_DEAD : PEER_OUTCOME_UNKNOWN;
+	}
+	gboolean has_trace = has_journal(state_dir, session);
+	if (ownership_is_on_disk(record) && !has_trace)
+		return PEER_OUTCOME_GONE;
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s",
+		    has_trace ? "its journal is not settled" : "no record of the VM is here");
+	return PEER_OUTCOME_UNKNOWN;
+}
+
+PeerOutcome
+recover_answer(const char *state_dir, const char *vm_name, const char *session, GError **error)
+{
+	if (!check_session(session, error))
+		return PEER_OUTCOME_UNKNOWN;
+	if (has_journal(state_dir, session))
+		return recover_destination(state_dir, session, NULL, NULL, error);
+	g_autoptr(Ownership) record = receiving_find(state_dir, vm_name, session, error);
+	return record != NULL ? recover_answer_by_record(state_dir, record, session, error)
+			      : PEER_OUTCOME_UNKNOWN;
 }
 
 gboolean
-recover_forget(const char *state_dir, const char *session, GError **error)
+recover_forget(const char *state_dir, const char *vm_name, const char *session, GError **error)
 {
-	if (!g_uuid_string_is_valid(session) || !has_journal(state_dir, session))
-		return TRUE;
-	g_autoptr(Journal) journal = journal_open(state_dir, session, SIDE_DESTINATION, error);
-	if (journal == NULL)
+	if (!check_session(session, error))
 		return FALSE;
-	if (!journal_has_phase(journal, "running"))
+	g_autoptr(Journal) journal = NULL;
+	if (has_journal(state_dir, session)) {
+		journal = journal_open(state_dir, session, SIDE_DESTINATION, error);
+		if (journal == NULL)
+			return FALSE;
+	}
+	if (journal != NULL && journal_has_phase(journal, "running") &&
+	    !receiving_take(state_dir, vm_name, session, error))
+		return FALSE;
+	if (!receiving_confirm(state_dir, vm_name, session, error))
+		return FALSE;
+	if (journal == NULL)
 		return TRUE;
 	restore_settings(journal);
 	journal_remove(journal);

@@ -56,6 +56,19 @@ peer_address(const SourceRecovery *self)
 	};
 }
 
+/* Likewise. */
+static PeerSession
+peer_session(const SourceRecovery *self)
+{
+	Journal *journal = self->journal;
+	return (PeerSession){
+		.session = journal_get_session(journal),
+		.vm_name = journal_get_string(journal, "vm"),
+		.token = journal_get_string(journal, "token"),
+		.agent_id = journal_get_string(journal, "agent"),
+	};
+}
+
 static void
 restore(SourceRecovery *self)
 {
@@ -96,6 +109,7 @@ give_up_here(SourceRecovery *self, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	PeerAddress peer = peer_address(self);
+	PeerSession session = peer_session(self);
 	gboolean keep = journal_get_boolean(self->journal, "keep_source");
 	gboolean written = journal_has_phase(self->journal, "running") ||
 			   (journal_append(self->journal, "running", NULL, &error) &&
@@ -105,8 +119,7 @@ give_up_here(SourceRecovery *self, const char *text)
 		leave(self, GW_PLACE_DESTINATION, "the guest runs there, but", error->message);
 		return;
 	}
-	gboolean told =
-		peer.host != NULL && peer_tell_done(&peer, journal_get_session(self->journal));
+	gboolean told = peer.host != NULL && peer_tell_done(&peer, &session);
 	finish(self, GW_PLACE_DESTINATION, text);
 	if (told || self->assume == GW_ASSUME_RUNNING)
 		journal_remove(self->journal);
@@ -125,10 +138,10 @@ ask_peer(SourceRecovery *self)
 	}
 	g_autoptr(GError) error = NULL;
 	PeerAddress peer = peer_address(self);
+	PeerSession session = peer_session(self);
 	PeerOutcome outcome = PEER_OUTCOME_UNKNOWN;
 	if (peer.host != NULL)
-		outcome = peer_ask_outcome(&peer, journal_get_string(self->journal, "agent"),
-					   journal_get_session(self->journal), &error);
+		outcome = peer_ask_outcome(&peer, &session, &error);
 	if (outcome == PEER_OUTCOME_RUNNING)
 		give_up_here(self, "it runs at the destination; ended here");
 	else if (outcome == PEER_OUTCOME_GONE)

@@ -26,19 +26,31 @@
 #define OUTCOME_PAUSE_MS  500
 #define LAST_POLL_MS	  2000
 
+/* All members are borrowed. */
+static PeerSession
+peer_session(const SourceRun *run)
+{
+	return (PeerSession){
+		.session = run->session,
+		.vm_name = run->vm_name,
+		.token = run->channels.token,
+		.agent_id = run->agent_id,
+	};
+}
+
 static PeerOutcome
 ask_again(SourceRun *run, GError **error)
 {
+	const PeerSession session = peer_session(run);
 	gint64 deadline_us = g_get_monotonic_time() + (gint64)OUTCOME_TRIES_MS * 1000;
 	while (TRUE) {
 		g_autoptr(GError) local_error = NULL;
-		PeerOutcome outcome = peer_ask_outcome(&run->options->peer, run->agent_id,
-						       run->session, &local_error);
-		if (outcome != PEER_OUTCOME_UNKNOWN)
+		PeerOutcome outcome = peer_ask_outcome(&run->options->peer, &session, &local_error);
+		if (local_error == NULL)
 			return outcome;
-		if (g_get_monotonic_time() > deadline_us) {
+		if (outcome == PEER_OUTCOME_DEAD || g_get_monotonic_time() > deadline_us) {
 			g_propagate_error(error, g_steal_pointer(&local_error));
-			return PEER_OUTCOME_UNKNOWN;
+			return outcome;
 		}
 		await_ms(OUTCOME_PAUSE_MS);
 	}
@@ -62,7 +74,7 @@ commit_after_loss(SourceRun *run, const GError *loss, GError **error)
 {
 	g_autoptr(GError) local_error = NULL;
 	PeerOutcome outcome = ask_again(run, &local_error);
-	if (outcome != PEER_OUTCOME_UNKNOWN)
+	if (local_error == NULL)
 		return take_answer(run, outcome, loss->message, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
 		    "the answer to the commit was lost (%s), and asking again failed "
@@ -86,7 +98,7 @@ source_commit(SourceRun *run, GError **error)
 		return commit_after_loss(run, loss, error);
 	PeerOutcome outcome = peer_outcome_from_reply(reply);
 	const char *text = fields_peek_string(reply, "text", "no reason given");
-	if (outcome != PEER_OUTCOME_UNKNOWN)
+	if (outcome == PEER_OUTCOME_RUNNING || outcome == PEER_OUTCOME_GONE)
 		return take_answer(run, outcome, text, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s", text);
 	error_add_side(error, SIDE_DESTINATION);
@@ -153,12 +165,10 @@ learn(SourceRun *run)
 static gboolean
 tell_done(SourceRun *run)
 {
-	JsonObject *fields = json_object_new();
-	json_object_set_string_member(fields, "session", run->session);
+	const PeerSession session = peer_session(run);
 	g_autoptr(GError) error = NULL;
-	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_DONE, fields,
-							LAST_POLL_MS, NULL, &error);
-	return reply != NULL || peer_tell_done(&run->options->peer, run->session);
+	return peer_send_done(run->peer->conn, &session, LAST_POLL_MS, &error) ||
+	       peer_tell_done(&run->options->peer, &session);
 }
 
 /* QEMU first: the kernel removes no vGPU that a QEMU still has open. */

@@ -316,8 +316,11 @@ attach_channels(SourceRun *run, GError **error)
 gboolean
 source_setup(SourceRun *run, GError **error)
 {
+	/* What a recovery will prove to the agent that the session is its own. */
+	JsonObject *facts = json_object_new();
+	json_object_set_string_member(facts, "token", run->channels.token);
 	if (!settings_change(&run->former_settings, run->qemu, run->plan, SIDE_SOURCE, run->journal,
-			     "setup", json_object_new(), error) ||
+			     "setup", facts, error) ||
 	    !attach_channels(run, error)) {
 		error_add_side(error, SIDE_SOURCE);
 		return FALSE;

@@ -213,6 +213,12 @@ fill_in_info(TlsHandshake *self, TlsInfo *info)
 				       SSL_get_cipher_name(self->ssl));
 }
 
+const char *
+tls_handshake_get_subject(const TlsHandshake *self)
+{
+	return self->subject;
+}
+
 int
 tls_handshake_finish(TlsHandshake *self, TlsInfo *ret_info, GError **error)
 {

@@ -70,5 +70,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsHandshake, tls_handshake_free);
 
 /* As far as it goes without waiting. %TLS_FAILED with %GW_ERROR_TLS or %GW_ERROR_BUSY. */
 TlsStep tls_handshake_step(TlsHandshake *self, GError **error);
+/* (nullable): whom the peer's certificate names; once it is known. */
+const char *tls_handshake_get_subject(const TlsHandshake *self);
 /* After %TLS_DONE. Returns: as tls_connect() */
 int tls_handshake_finish(TlsHandshake *self, TlsInfo *ret_info, GError **error);

@@ -36,7 +36,7 @@ on_message(ControlConn *conn, ControlMessage *message, gpointer data)
 }
 
 static gboolean
-on_control(GSocket *socket, const char *peer, gpointer data)
+on_control(GSocket *socket, const char *peer, const char *subject, gpointer data)
 {
 	Door *door = data;
 

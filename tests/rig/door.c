@@ -25,7 +25,7 @@ const AcceptorLimits door_hasty = { .decide_ms = 300,
 				    .total_burst = 256 };
 
 static gboolean
-on_control(GSocket *socket, const char *peer, gpointer data)
+on_control(GSocket *socket, const char *peer, const char *subject, gpointer data)
 {
 	Door *door = data;
 
@@ -35,6 +35,8 @@ on_control(GSocket *socket, const char *peer, gpointer data)
 	g_set_object(&door->control, socket);
 	g_free(door->peer);
 	door->peer = g_strdup(peer);
+	g_free(door->subject);
+	door->subject = g_strdup(subject);
 	return TRUE;
 }
 
@@ -107,6 +109,7 @@ door_clear(Door *self)
 	if (self->set != NULL && self->channel_fd >= 0)
 		close(self->channel_fd);
 	g_free(self->peer);
+	g_free(self->subject);
 	g_free(self->rejected);
 	g_free(self->rejected_peer);
 }

@@ -15,6 +15,7 @@ typedef struct {
 	GSocket *dialled; /* what the stranger holds */
 	GSocket *control;
 	char *peer;
+	char *subject; /* (nullable) */
 	ControlPreamble preamble;
 	int channel_fd;
 	char *rejected; /* the last reason */

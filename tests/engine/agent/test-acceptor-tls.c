@@ -110,6 +110,7 @@ a_control_connection_is_known_inside(void)
 	CU_ASSERT_EQUAL(write(source.fd, "{\"type\":\n", 9), 9);
 	CU_ASSERT_TRUE(test_wait(&door.decided));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(door.control);
+	TEST_STRING(door.subject, "CN=b"); /* whom a session is bound to */
 	CU_ASSERT_TRUE(g_str_has_prefix(door.peer, "127.0.0.1:"));
 	gssize n =
 		g_socket_receive_with_blocking(door.control, text, sizeof text, TRUE, NULL, NULL);

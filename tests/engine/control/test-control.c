@@ -45,9 +45,11 @@ static const struct {
 	{ CONTROL_SETUP, "setup", TRUE, "{\"type\":\"setup\",\"id\":4}" },
 	{ CONTROL_SWITCHOVER, "switchover", TRUE, "{\"type\":\"switchover\",\"id\":5}" },
 	{ CONTROL_COMMIT, "commit", TRUE, "{\"type\":\"commit\",\"id\":6}" },
-	{ CONTROL_DONE, "done", TRUE, "{\"type\":\"done\",\"id\":7,\"session\":\"s\"}" },
+	{ CONTROL_DONE, "done", TRUE,
+	  "{\"type\":\"done\",\"id\":7,\"session\":\"s\",\"vm\":\"\",\"proof\":\"p\"}" },
 	{ CONTROL_ABORT, "abort", TRUE, "{\"type\":\"abort\",\"id\":8,\"reason\":\"r\"}" },
-	{ CONTROL_OUTCOME, "outcome", TRUE, "{\"type\":\"outcome\",\"id\":9,\"session\":\"s\"}" },
+	{ CONTROL_OUTCOME, "outcome", TRUE,
+	  "{\"type\":\"outcome\",\"id\":9,\"session\":\"s\",\"vm\":\"\",\"proof\":\"p\"}" },
 	{ CONTROL_PING, "ping", TRUE, "{\"type\":\"ping\",\"id\":9223372036854775807}" },
 	{ CONTROL_REPLY, "reply", TRUE, "{\"type\":\"reply\",\"id\":11}" },
 	{ CONTROL_ERROR, "error", TRUE, "{\"type\":\"error\",\"id\":12,\"error\":{}}" },
@@ -105,10 +107,14 @@ static const struct {
 	const char *type;
 	const char *field;
 } required[] = {
-	{ "hello", "versions" }, { "survey", "session" }, { "survey", "vm" },
-	{ "survey", "check" },	 { "survey", "vgpus" },	  { "prepare", "plan" },
-	{ "done", "session" },	 { "abort", "reason" },	  { "outcome", "session" },
-	{ "error", "error" },	 { "event", "name" },	  { "event", "timestamp_us" },
+	{ "hello", "versions" },  { "survey", "session" },
+	{ "survey", "vm" },	  { "survey", "check" },
+	{ "survey", "vgpus" },	  { "prepare", "plan" },
+	{ "done", "session" },	  { "abort", "reason" },
+	{ "outcome", "session" }, { "done", "vm" },
+	{ "done", "proof" },	  { "outcome", "vm" },
+	{ "outcome", "proof" },	  { "error", "error" },
+	{ "event", "name" },	  { "event", "timestamp_us" },
 	{ "failed", "error" },
 };
 

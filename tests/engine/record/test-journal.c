@@ -473,23 +473,6 @@ a_removed_one_is_gone(void)
 }
 
 static void
-age_counts_from_the_last_line(void)
-{
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *path = path_of(folder);
-	g_autoptr(Journal) journal = create(folder);
-	const time_t now = time(NULL);
-	const struct utimbuf hour_ago = { now - 3600, now - 3600 };
-
-	CU_ASSERT_TRUE(journal_get_age_s(journal) <= 5);
-	CU_ASSERT_EQUAL_FATAL(utime(path, &hour_ago), 0);
-	CU_ASSERT_TRUE(journal_get_age_s(journal) >= 3600);
-	CU_ASSERT_TRUE(journal_get_age_s(journal) <= 3660);
-	append(journal, "setup", NULL);
-	CU_ASSERT_TRUE(journal_get_age_s(journal) <= 5);
-}
-
-static void
 a_folder_is_made_for_its_owner_alone(void)
 {
 	g_auto(Folder) folder = test_folder_new();
@@ -527,7 +510,6 @@ CU_TestInfo suite_journal[] = {
 	{ "a sparse file is not read", a_sparse_file_is_not_read },
 	{ "all are listed and strangers are not", all_are_listed_and_strangers_are_not },
 	{ "a removed one is gone", a_removed_one_is_gone },
-	{ "the age counts from the last line", age_counts_from_the_last_line },
 	{ "a folder is made for its owner alone", a_folder_is_made_for_its_owner_alone },
 	CU_TEST_INFO_NULL,
 };

@@ -11,11 +11,14 @@
 
 #include "engine/gw-error.h"
 #include "engine/record/journal.h"
+#include "engine/record/receiving.h"
 #include "engine/util/scoped-context.h"
 #include "engine/recover/recover-destination.h"
 #include "tests/rig/test-util.h"
 
 #define SESSION "6b0d0d3c-6f0a-4b57-9a8e-0d7e5a1c2b3d"
+#define OTHER	"6b0d0d3c-6f0a-4b57-9a8e-000000000002"
+#define TOKEN	"000102030405060708090a0b0c0d0e0f"
 
 /* A number that belonged to a process of ours, which has gone. */
 static pid_t
@@ -33,11 +36,19 @@ typedef struct {
 	const char *phases[6]; /* after "begin" */
 	gboolean earlier_boot;
 	PeerOutcome outcome;
-	gboolean is_kept; /* is the journal still there afterwards? */
+	gboolean is_kept;     /* is the journal still there afterwards? */
+	OwnershipPlace place; /* in the record afterwards */
 } Row;
 
+/* Could a commit come? */
+static gboolean
+has_begun(const Row *row)
+{
+	return g_strv_contains((const char *const *)row->phases, "setup");
+}
+
 static const Row rows[] = {
-	{ "died at once", { NULL }, FALSE, PEER_OUTCOME_GONE, FALSE },
+	{ "died at once", { NULL }, FALSE, PEER_OUTCOME_GONE, FALSE, 0 },
 	{ "died before the door was open",
 	  { "started", "prepare" },
 	  FALSE,
@@ -45,20 +56,61 @@ static const Row rows[] = {
 	  FALSE },
 	{ "the same, host restarted", { "started", "prepare" }, TRUE, PEER_OUTCOME_GONE, FALSE },
 	{ "died while loading", { "prepare", "setup" }, FALSE, PEER_OUTCOME_GONE, FALSE },
-	{ "host died while loading", { "prepare", "setup" }, TRUE, PEER_OUTCOME_UNKNOWN, TRUE },
+	{ "host died while loading",
+	  { "prepare", "setup" },
+	  TRUE,
+	  PEER_OUTCOME_DEAD,
+	  TRUE,
+	  OWNERSHIP_RECEIVING },
 	{ "QEMU died after the commit", { "setup", "committed" }, FALSE, PEER_OUTCOME_GONE, FALSE },
 	{ "host died after the commit",
 	  { "setup", "committed" },
 	  TRUE,
-	  PEER_OUTCOME_UNKNOWN,
-	  TRUE },
-	{ "taken over", { "setup", "committed", "running" }, FALSE, PEER_OUTCOME_RUNNING, TRUE },
+	  PEER_OUTCOME_DEAD,
+	  TRUE,
+	  OWNERSHIP_RECEIVING },
+	{ "taken over",
+	  { "setup", "committed", "running" },
+	  FALSE,
+	  PEER_OUTCOME_RUNNING,
+	  TRUE,
+	  OWNERSHIP_HERE },
 	{ "taken over, host restarted",
 	  { "setup", "committed", "running" },
 	  TRUE,
-	  PEER_OUTCOME_RUNNING,
-	  TRUE },
+	  PEER_OUTCOME_DEAD,
+	  TRUE,
+	  OWNERSHIP_HERE },
 };
+
+static void
+begin_receiving(const char *folder)
+{
+	const OwnershipPeer source = { .host = (char *)"192.0.2.1", .token = (char *)TOKEN };
+	CU_ASSERT_TRUE_FATAL(receiving_begin(folder, "web1", SESSION, &source, NULL));
+}
+
+static OwnershipPlace
+place_of(const char *folder)
+{
+	g_autoptr(Ownership) record = ownership_load(folder, "web1", NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(record);
+	return record->now.place;
+}
+
+/* As a restart of the host would do. */
+static void
+age_record(const char *folder)
+{
+	g_autofree char *path = g_build_filename(folder, "vms", "web1.json", NULL);
+	g_autofree char *text = NULL, *boot_id = NULL;
+	g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot_id, NULL, NULL);
+	CU_ASSERT_TRUE_FATAL(g_file_get_contents(path, &text, NULL, NULL));
+	g_auto(GStrv) parts = g_strsplit(text, g_strstrip(boot_id), 2);
+	CU_ASSERT_EQUAL_FATAL(g_strv_length(parts), 2);
+	g_autofree char *aged = g_strjoinv("another boot", parts);
+	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, aged, -1, NULL));
+}
 
 /* @vgpu: (nullable) */
 static void
@@ -68,6 +120,7 @@ write_journal_with(const char *folder, const Row *row, const char *vgpu)
 	if (vgpu != NULL)
 		json_array_add_string_element(vgpus, vgpu);
 	JsonObject *facts = json_object_new();
+	json_object_set_string_member(facts, "vm", "web1");
 	json_object_set_boolean_member(facts, "owned", TRUE);
 	json_object_set_int_member(facts, "pid", dead_pid());
 	json_object_set_int_member(facts, "start_ticks", 1);
@@ -79,6 +132,8 @@ write_journal_with(const char *folder, const Row *row, const char *vgpu)
 		if (row->earlier_boot)
 			json_object_set_string_member(more, "boot_id", "another boot");
 		CU_ASSERT_TRUE_FATAL(journal_append(journal, row->phases[i], more, NULL));
+		if (strcmp(row->phases[i], "setup") == 0)
+			begin_receiving(folder);
 	}
 }
 
@@ -114,8 +169,12 @@ each_row_of_the_table_holds(void)
 		CU_ASSERT_EQUAL(outcome, rows[i].outcome);
 		CU_ASSERT_EQUAL(is_there(folder), rows[i].is_kept);
 		/* Either it is said what was done, or why nothing was. */
-		CU_ASSERT_EQUAL(outcome == PEER_OUTCOME_UNKNOWN, error != NULL);
-		CU_ASSERT_EQUAL(outcome != PEER_OUTCOME_UNKNOWN, text != NULL);
+		CU_ASSERT_EQUAL(error == NULL, text != NULL);
+		CU_ASSERT_EQUAL(place_of(folder), rows[i].place);
+		/* What is settled is not forgotten with its journal. */
+		if (error == NULL)
+			CU_ASSERT_EQUAL(recover_answer(folder, "web1", SESSION, NULL),
+					has_begun(&rows[i]) ? outcome : PEER_OUTCOME_UNKNOWN);
 		test_folder_free(folder);
 	}
 }
@@ -147,14 +206,63 @@ a_vgpu_that_stays_keeps_the_journal_and_not_the_guest(void)
 }
 
 static void
-what_was_never_heard_of_is_gone(void)
+answers(const char *folder, const char *session, PeerOutcome outcome, const char *why)
+{
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_EQUAL(recover_answer(folder, "web1", session, &error), outcome);
+	CU_ASSERT_EQUAL(why != NULL, error != NULL);
+	if (why != NULL && error != NULL && strstr(error->message, why) == NULL)
+		printf("  '%s' is not in '%s'\n", why, error->message);
+	CU_ASSERT_TRUE(why == NULL || (error != NULL && strstr(error->message, why) != NULL));
+}
+
+/* "Gone" needs a record that does not know the session: an empty folder proves nothing. */
+static void
+what_was_never_heard_of_is_gone_only_by_a_record(void)
 {
 	char *folder = test_folder_new();
-	CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL, NULL), PEER_OUTCOME_GONE);
+	answers(folder, SESSION, PEER_OUTCOME_UNKNOWN, "no record of the VM is here");
+	answers(folder, "../etc", PEER_OUTCOME_UNKNOWN, "is not a session");
+	begin_receiving(folder);
+	answers(folder, OTHER, PEER_OUTCOME_GONE, NULL);
+	answers(folder, SESSION, PEER_OUTCOME_UNKNOWN, "its journal has gone");
+	age_record(folder);
+	answers(folder, SESSION, PEER_OUTCOME_DEAD, "this host was restarted");
+	test_folder_free(folder);
+}
+
+/* Its journal has gone with 'done' or by hand, and years have passed. */
+static void
+a_guest_that_was_taken_is_never_gone(void)
+{
+	char *folder = test_folder_new();
+	begin_receiving(folder);
+	CU_ASSERT_TRUE(receiving_take(folder, "web1", SESSION, NULL));
+	CU_ASSERT_TRUE(receiving_take(folder, "web1", SESSION, NULL)); /* can be repeated */
+	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
+	CU_ASSERT_TRUE(receiving_undo(folder, "web1", SESSION, NULL)); /* too late: nothing */
+	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
+	age_record(folder);
+	answers(folder, SESSION, PEER_OUTCOME_DEAD, "died with this host's restart");
+	/* It has gone on from here: another boot has started it again. */
+	CU_ASSERT_TRUE(ownership_record(folder, "web1", OWNERSHIP_RUN, NULL, NULL, NULL));
+	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
+	test_folder_free(folder);
+}
+
+/* A journal that the record does not know, from another version or by hand, is no proof of "gone". */
+static void
+a_journal_without_a_record_is_not_gone(void)
+{
+	char *folder = test_folder_new();
+	g_autoptr(Journal) journal = journal_create(folder, SESSION, SIDE_DESTINATION, NULL, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
+	g_autoptr(Ownership) record = ownership_new("web1");
+	CU_ASSERT_TRUE(ownership_save(record, folder, NULL));
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_EQUAL(recover_destination(folder, "../etc", NULL, NULL, &error),
+	CU_ASSERT_EQUAL(recover_answer_by_record(folder, record, SESSION, &error),
 			PEER_OUTCOME_UNKNOWN);
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_PROTOCOL, "is not a session");
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_UNKNOWN, "its journal is not settled");
 	test_folder_free(folder);
 }
 
@@ -169,28 +277,49 @@ a_living_owner_is_left_alone(void)
 			PEER_OUTCOME_UNKNOWN);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "is under way");
 	g_clear_error(&error);
-	CU_ASSERT_FALSE(recover_forget(folder, SESSION, &error));
+	CU_ASSERT_FALSE(recover_forget(folder, "web1", SESSION, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "is under way");
 	CU_ASSERT_TRUE(is_there(folder));
 	test_folder_free(folder);
 }
 
+/* The journal goes, the record stays. */
 static void
 only_a_guest_taken_over_is_forgotten(void)
 {
-	static const Row taken = { "", { "setup", "committed", "running" }, FALSE, 0, FALSE };
-	static const Row loading = { "", { "setup" }, FALSE, 0, FALSE };
+	static const Row taken = { "", { "setup", "committed", "running" } };
+	static const Row loading = { "", { "setup" } };
 	char *folder = test_folder_new();
 	write_journal(folder, &loading);
-	CU_ASSERT_TRUE(recover_forget(folder, SESSION, NULL));
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_FALSE(recover_forget(folder, "web1", SESSION, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_UNKNOWN, "was not committed here");
 	CU_ASSERT_TRUE(is_there(folder));
+	CU_ASSERT_EQUAL(place_of(folder), OWNERSHIP_RECEIVING);
 	test_folder_free(folder);
 
 	folder = test_folder_new();
 	write_journal(folder, &taken);
-	CU_ASSERT_TRUE(recover_forget(folder, SESSION, NULL));
+	CU_ASSERT_TRUE(recover_forget(folder, "web1", SESSION, NULL));
 	CU_ASSERT_FALSE(is_there(folder));
-	CU_ASSERT_TRUE(recover_forget(folder, SESSION, NULL));
+	CU_ASSERT_TRUE(recover_forget(folder, "web1", SESSION, NULL));
+	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
+	CU_ASSERT_EQUAL(place_of(folder), OWNERSHIP_HERE);
+	test_folder_free(folder);
+}
+
+/* Both QEMUs are dead, and the source has settled it. */
+static void
+a_session_that_a_restart_has_cut_is_settled_by_its_source(void)
+{
+	static const Row cut = { "", { "setup", "committed" }, TRUE };
+	char *folder = test_folder_new();
+	write_journal(folder, &cut);
+	age_record(folder);
+	answers(folder, SESSION, PEER_OUTCOME_DEAD, "this host was restarted");
+	CU_ASSERT_TRUE(recover_forget(folder, "web1", SESSION, NULL));
+	CU_ASSERT_FALSE(is_there(folder));
+	CU_ASSERT_EQUAL(place_of(folder), OWNERSHIP_NOWHERE);
 	test_folder_free(folder);
 }
 
@@ -198,8 +327,13 @@ CU_TestInfo suite_recover[] = {
 	{ "each row of the table holds", each_row_of_the_table_holds },
 	{ "a vGPU that stays keeps the journal, not the guest",
 	  a_vgpu_that_stays_keeps_the_journal_and_not_the_guest },
-	{ "what was never heard of is gone", what_was_never_heard_of_is_gone },
+	{ "what was never heard of is gone only by a record",
+	  what_was_never_heard_of_is_gone_only_by_a_record },
+	{ "a guest that was taken is never gone", a_guest_that_was_taken_is_never_gone },
+	{ "a journal without a record is not gone", a_journal_without_a_record_is_not_gone },
 	{ "a living owner is left alone", a_living_owner_is_left_alone },
 	{ "only a guest taken over is forgotten", only_a_guest_taken_over_is_forgotten },
+	{ "a session that a restart has cut is settled by its source",
+	  a_session_that_a_restart_has_cut_is_settled_by_its_source },
 	CU_TEST_INFO_NULL,
 };

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a destination writes into the ownership record of a VM: "receiving" before a commit can come, "here" after it,
+ * what was before when it never came.
+ *
+ * Who asks for the outcome of a session long after its journal has gone is answered from here. So the record is
+ * written before the journal is removed, and a record that still says "receiving" without a journal proves nothing.
+ */
+#include "engine/record/receiving.h"
+
+#include "engine/gw-error.h"
+
+static gboolean
+is_receiving(const Ownership *record, const char *session)
+{
+	return record->now.place == OWNERSHIP_RECEIVING &&
+	       g_strcmp0(record->now.session, session) == 0;
+}
+
+gboolean
+receiving_begin(const char *state_dir, const char *vm_name, const char *session,
+		const OwnershipPeer *source, GError **error)
+{
+	return ownership_record(state_dir, vm_name, OWNERSHIP_RECEIVE, session, source, error);
+}
+
+/* @event: TAKE, UNDO or LOSE */
+static gboolean
+apply(Ownership *record, OwnershipEvent event, const char *session, GError **error)
+{
+	const OwnershipPeer source = record->now.peer;
+	return ownership_apply(record, event, session, &source, g_get_real_time() / G_USEC_PER_SEC,
+			       error);
+}
+
+gboolean
+receiving_take(const char *state_dir, const char *vm_name, const char *session, GError **error)
+{
+	g_autoptr(Ownership) record = ownership_load(state_dir, vm_name, error);
+	if (record == NULL)
+		return FALSE;
+	if (ownership_find_taken(record, session) != NULL)
+		return TRUE;
+	g_autofree char *token = g_strdup(record->now.peer.token);
+	g_autofree char *subject = g_strdup(record->now.peer.subject);
+	if (!apply(record, OWNERSHIP_TAKE, session, error))
+		return FALSE;
+	ownership_add_taken(record, session, token, subject);
+	return ownership_save(record, state_dir, error);
+}
+
+gboolean
+receiving_undo(const char *state_dir, const char *vm_name, const char *session, GError **error)
+{
+	g_autoptr(Ownership) record = ownership_load(state_dir, vm_name, error);
+	if (record == NULL)
+		return FALSE;
+	return !is_receiving(record, session) || (apply(record, OWNERSHIP_UNDO, session, error) &&
+						  ownership_save(record, state_dir, error));
+}
+
+gboolean
+receiving_confirm(const char *state_dir, const char *vm_name, const char *session, GError **error)
+{
+	g_autoptr(Ownership) record = ownership_load(state_dir, vm_name, error);
+	if (record == NULL)
+		return FALSE;
+	if (ownership_find_taken(record, session) != NULL) {
+		ownership_confirm(record, session);
+		return ownership_save(record, state_dir, error);
+	}
+	if (is_receiving(record, session) && ownership_is_from_earlier_boot(record))
+		return apply(record, OWNERSHIP_LOSE, session, error) &&
+		       ownership_save(record, state_dir, error);
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "session %s was not committed here",
+		    session);
+	return FALSE;
+}
+
+Ownership *
+receiving_find(const char *state_dir, const char *vm_name, const char *session, GError **error)
+{
+	if (*vm_name != '\0')
+		return ownership_load(state_dir, vm_name, error);
+	g_autoptr(GPtrArray) names = ownership_list(state_dir, error);
+	if (names == NULL)
+		return NULL;
+	const char *token, *subject;
+	for (guint i = 0; i < names->len; i++) {
+		g_autoptr(Ownership) record =
+			ownership_load(state_dir, g_ptr_array_index(names, i), NULL);
+		if (record != NULL && ownership_find_session(record, session, &token, &subject))
+			return g_steal_pointer(&record);
+	}
+	return ownership_new(vm_name);
+}
