@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Which data connections belong to a session: a token of 128 random bits opens exactly the channels that
- * the plan asks for, each index once, until they are taken. A second one with the same index, an index
- * beyond the last, one that comes late: all are as strange as one with another token.
+ * Decides which data connections belong to a session. A token of 128 random bits opens exactly the
+ * channels of the plan, each index once, until they are taken. Some connections have the token and
+ * are still rejected, like one with a wrong token: a second one with the same index, one with an
+ * index beyond the last, and one that comes too late.
  */
 #include "engine/channel/channel-set.h"
 
@@ -42,7 +43,8 @@ channel_set_open(ChannelSet *self, guint n, GError **error)
 	static const int none = -1;
 	channel_set_clear(self);
 	if (getrandom(self->token, sizeof self->token, 0) != sizeof self->token) {
-		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "no random numbers for a token");
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED,
+			    "the system has no random numbers for a token");
 		return FALSE;
 	}
 	self->fds = channel_fds_new();
@@ -53,7 +55,7 @@ channel_set_open(ChannelSet *self, guint n, GError **error)
 	return TRUE;
 }
 
-/* In constant time, so that no one can find the token byte by byte. */
+/* Compares in constant time, so that an attacker cannot find the token byte by byte. */
 static gboolean
 is_token(const ChannelSet *self, const guint8 token[CONTROL_TOKEN_BYTES])
 {

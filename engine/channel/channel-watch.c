@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The channels of one run, each with its last look and what that says of the peer. The control connection
- * has a heartbeat; a channel that takes another way through the network may be dead while that one lives.
+ * The channels of one run, each with its last TCP_INFO and what that says about the peer. The
+ * control connection has a heartbeat; a channel that takes another route through the network may be
+ * dead while the control connection works.
  */
 #include "engine/channel/channel-watch.h"
 

@@ -3,10 +3,11 @@
 
 #include "engine/gw-sample.h"
 
-/* Looks at the data channels of one run while they carry its stream. */
+/* Watches the data channels of one run while they carry its stream. */
 typedef struct ChannelWatch ChannelWatch;
 
-/* @fds: of int, by index; must outlive it. One that is no TCP socket is passed over. */
+/* @fds: of int, by index; must outlive the watch. A descriptor that is not a TCP socket is
+ *   skipped. */
 ChannelWatch *channel_watch_new(const GArray *fds);
 void channel_watch_free(ChannelWatch *self);
 
@@ -14,12 +15,12 @@ void channel_watch_free(ChannelWatch *self);
  * channel_watch_look:
  * @limit_us: how long a peer may owe an answer
  *
- * To be called several times in @limit_us.
+ * Must be called several times in @limit_us.
  *
- * Returns: %FALSE with %GW_ERROR_PEER_LOST when one owes it for longer
+ * Returns: %FALSE with %GW_ERROR_PEER_LOST when a peer owes an answer for longer
  */
 gboolean
 channel_watch_look(ChannelWatch *self, gint64 limit_us, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Adds what the last look has shown. @self: (nullable) */
+/* Adds the result of the last look. @self: (nullable) */
 void channel_watch_fill(const ChannelWatch *self, GwSample *sample);

@@ -6,23 +6,25 @@
  *   QEMU -- AF_UNIX --> [256 KiB] -- TCP --> peer      RELAY_TO_PEER: at the source, the stream
  *   QEMU <-- AF_UNIX -- [256 KiB] <-- TCP -- peer      RELAY_TO_QEMU: there the return path
  *
- * What is under way in here is bounded, since QEMU takes for sent what we have taken and plans its downtime
- * by it: no more than the way ahead carries in a millisecond, by what it carried in the last 20. While one
- * direction waits for its socket the other goes on, so nothing here can wait for itself.
- * The end of the bytes in one direction is shutdown(SHUT_WR) in that direction after the last byte: QEMU's
- * return path is still needed when the stream has ended. The descriptors are not closed here.
+ * The bytes inside the relay are limited, because QEMU counts as sent what we have read, and plans
+ * its downtime with that. The limit is what the way ahead carries in a millisecond, at the rate of
+ * the last 20. While one direction waits for its socket the other continues, so the relay never
+ * waits for itself. The end of the bytes in one direction becomes shutdown(SHUT_WR) in that
+ * direction after the last byte: QEMU still needs the return path when the stream has ended. The
+ * descriptors are not closed here.
  *
- * At the source QEMU must not see that a channel is lost. QEMU 7.2 and 10.0 then sometimes abort by
- * an assertion of its 'yank' code, because a channel is still registered when the migration is torn down, and
- * the guest dies with them. So there the relay outlives its peer: it goes on reading, throws away what
- * it reads, and answers nothing, until QEMU closes the channel or the run is over. The loss is reported
- * at once, and the engine cancels the migration. Nothing that was thrown away can count as received:
- * the guest runs at the destination only after QEMU there has said that its migration is completed.
+ * At the source QEMU must not see that a channel is lost. QEMU 7.2 and 10.0 then sometimes abort
+ * with an assertion of their 'yank' code, because a channel is still registered when the migration
+ * is torn down, and the guest dies with them. So at the source the relay outlives its peer: it
+ * continues to read, discards what it reads, and answers nothing, until QEMU closes the channel or
+ * the run is over. The loss is reported at once, and the engine cancels the migration. Discarded
+ * bytes can never count as received: the guest runs at the destination only after QEMU there has
+ * said that its migration is completed.
  *
- * Bytes that nobody wants to see never come up to user space: they are spliced, from socket to pipe to
- * socket. With a tap they are read and written, which costs no more than splice() and a copy by tee(). CPU
- * seconds a GiB of writer, relays and reader together (AF_UNIX -> TCP over loopback with reno), medians of 7
- * and 9 runs of 768 MiB on 2 busy cores:
+ * Without a tap the bytes never reach user space: splice() moves them from socket to pipe to
+ * socket. With a tap they are read and written, which costs no more than splice() and a copy by
+ * tee(). CPU seconds a GiB of writer, relays and reader together (AF_UNIX -> TCP over loopback with
+ * reno), medians of 7 and 9 runs of 768 MiB on 2 busy cores:
  *
  *                    one relay, TCP_NOTSENT_LOWAT 128 KiB     two relays
  *   buffer            64 KiB   256 KiB   1 MiB                 64 KiB   256 KiB   1 MiB
@@ -49,19 +51,19 @@
 #define MIN_BYTES    (32 * 1024)
 #define AHEAD_US     1000
 #define WINDOW_US    20000
-#define END_GRACE_US 2000000 /* a peer that has everything may close first */
+#define END_GRACE_US 2000000 /* a peer that has received everything may close first */
 
 typedef struct {
 	RelayDirection direction;
 	int from, to;
 	int pipe[2];	     /* -1: the bytes go through @buffer */
-	guint8 *buffer;	     /* (nullable): where they go through the pipe */
-	gsize begin, end;    /* what is between them is to be sent */
-	gsize most_bytes;    /* that are taken in at once */
-	gint64 window_us;    /* when the window began in which the rate is measured */
-	gint64 window_bytes; /* what had been sent then */
-	gboolean has_ended;  /* no more comes in */
-	gboolean is_over;    /* and all has gone out */
+	guint8 *buffer;	     /* (nullable): NULL if the bytes go through the pipe */
+	gsize begin, end;    /* the bytes between them must still be sent */
+	gsize most_bytes;    /* the most bytes to read at once */
+	gint64 window_us;    /* when the window for the rate began */
+	gint64 window_bytes; /* bytes sent until then */
+	gboolean has_ended;  /* no more bytes will arrive */
+	gboolean is_over;    /* and all bytes were sent */
 	gboolean is_discarding;
 	atomic_llong n_sent; /* bytes */
 } Flow;
@@ -78,7 +80,7 @@ struct Relay {
 	gboolean peer_failed;
 	atomic_bool has_ended;
 	atomic_bool has_lost_peer;
-	atomic_llong peer_end_us; /* monotonic: when the peer ended its direction; 0: it has not */
+	atomic_llong peer_end_us; /* monotonic: when the peer ended its direction; 0: not yet */
 	GMutex lock;
 	char *failure; /* (nullable), under @lock */
 };
@@ -102,7 +104,7 @@ is_no_failure(ssize_t n)
 	return n >= 0 || errno == EAGAIN || errno == EINTR;
 }
 
-/* The functions below say %FALSE when the channel has failed. */
+/* The functions below return %FALSE when the channel has failed. */
 
 static void
 measure(Flow *flow)
@@ -203,7 +205,7 @@ turn(Relay *self, Flow *flow)
 	return TRUE;
 }
 
-/* From now on the relay throws away what QEMU sends. */
+/* From now on the relay discards what QEMU sends. */
 static void
 lose_peer(Relay *self)
 {
@@ -221,7 +223,7 @@ lose_peer(Relay *self)
 		self->options.on_lost(self->options.on_lost_data);
 }
 
-/* After a failure: can the relay go on without its peer? */
+/* Returns whether the relay can continue without its peer after a failure. */
 static gboolean
 survives(Relay *self)
 {
@@ -232,7 +234,8 @@ survives(Relay *self)
 	return TRUE;
 }
 
-/* What a direction waits for: room where it has something to send, else something to send. */
+/* What a direction waits for: room for its bytes if it has some to send, otherwise bytes to
+ * read. */
 static struct pollfd
 wanted(const Flow *flow)
 {
@@ -280,7 +283,8 @@ carry_on(Relay *self)
 	return survives(self);
 }
 
-/* Both ends learn that no more will come; the thread too, if it is not the one that does it. */
+/* Tells both ends that no more bytes will come. Also ends the thread, if another thread calls
+ * this. */
 static void
 sever(Relay *self)
 {
@@ -288,7 +292,7 @@ sever(Relay *self)
 	shutdown(self->flows[RELAY_TO_PEER].to, SHUT_RDWR);
 }
 
-/* splice() to a socket that is no more raises it, and has no flag against that. */
+/* splice() to a closed socket raises SIGPIPE, and has no flag against it. */
 static void
 block_sigpipe(void)
 {
@@ -307,7 +311,7 @@ thread_main(gpointer data)
 	while (!flows[RELAY_TO_PEER].is_over || !flows[RELAY_TO_QEMU].is_over)
 		if (!carry_on(self))
 			break;
-	sever(self); /* after two orderly ends this changes nothing */
+	sever(self); /* after both directions have ended in order this changes nothing */
 	atomic_store(&self->has_ended, TRUE);
 	return NULL;
 }
@@ -343,7 +347,7 @@ relay_new(int qemu_fd, int peer_fd, const RelayOptions *options)
 	Relay *self = g_new0(Relay, 1);
 	gboolean is_seen = options->tap != NULL;
 	self->options = *options;
-	/* splice() asks the sockets themselves whether it may wait. */
+	/* splice() waits unless the sockets themselves are non-blocking. */
 	g_unix_set_fd_nonblocking(qemu_fd, TRUE, NULL);
 	g_unix_set_fd_nonblocking(peer_fd, TRUE, NULL);
 	flow_init(&self->flows[RELAY_TO_PEER], RELAY_TO_PEER, qemu_fd, peer_fd, is_seen);
@@ -379,7 +383,7 @@ relay_has_ended(const Relay *self)
 	return atomic_load(&self->has_ended);
 }
 
-/* The peer has ended its direction, and QEMU has not followed in time. */
+/* Returns whether the peer has ended its direction, and QEMU has not followed in time. */
 static gboolean
 peer_has_left(const Relay *self)
 {

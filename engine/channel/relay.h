@@ -3,8 +3,8 @@
 
 #include <glib.h>
 
-/* Carries one channel between a socket of QEMU's and the connection to the peer, both ways, in a thread of
- * its own. */
+/* Carries one channel between a socket of QEMU and the connection to the peer, in both directions,
+ * in a thread. */
 typedef struct Relay Relay;
 
 typedef enum {
@@ -13,7 +13,8 @@ typedef enum {
 	RELAY_N_DIRECTIONS,
 } RelayDirection;
 
-/* Every byte before it is sent on, in order, in the relay's thread: it must be quick, and only write down. */
+/* Gets every byte before it is sent on, in order, in the relay's thread. It must be quick, and only
+ * record what it sees. */
 typedef void (*RelayTap)(gpointer data, const guint8 *bytes, gsize n_bytes,
 			 RelayDirection direction);
 
@@ -28,22 +29,25 @@ typedef struct {
 
 /**
  * relay_new:
- * @qemu_fd, @peer_fd: connected stream sockets, borrowed until relay_free(); nobody else may read or write them
+ * @qemu_fd, @peer_fd: connected stream sockets, borrowed until relay_free(); nothing else may read
+ *   or write them
  *
- * Starts at once. The end of one direction is passed on as the end of that direction only; a failure in one
- * ends both for both ends. With @outlives_peer QEMU sees neither the
- * peer's end nor its failure.
+ * Starts at once. The end of one direction is passed on as the end of that direction only. A
+ * failure in one direction ends both directions for both ends. With @outlives_peer QEMU sees
+ * neither the peer's end nor its failure.
  */
 Relay *relay_new(int qemu_fd, int peer_fd, const RelayOptions *options);
-/* Ends it, whatever it is doing, and both sockets' traffic. */
+/* Ends the relay, whatever it is doing, and the traffic of both sockets. */
 void relay_free(Relay *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Relay, relay_free);
 
-/* All of these from any thread. */
-/* What has gone out in that direction. */
+/* All functions below may be called from any thread. */
+/* The bytes that were sent in this direction. */
 gint64 relay_get_bytes(const Relay *self, RelayDirection direction);
 gboolean relay_has_ended(const Relay *self);
-/* With @outlives_peer: has the peer failed, or been closed for 2 s while QEMU still sends? */
+/* With @outlives_peer: returns whether the peer has failed, or has been closed for 2 s while QEMU
+ * still sends. */
 gboolean relay_has_lost_peer(const Relay *self);
-/* (transfer full) (nullable): what failed: "the peer's side: Connection reset by peer". NULL when nothing has. */
+/* (transfer full) (nullable): what failed: "the peer's side: Connection reset by peer". NULL when
+ * nothing has failed. */
 char *relay_get_failure(Relay *self);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What TCP_INFO says of a connection, and whether by it the peer is still there.
+ * Reads TCP_INFO of a connection, and decides from it whether the peer is alive.
  *
- * TCP_USER_TIMEOUT would be the kernel's own judgement, but Linux counts a closed receive window against it
- * (tcp_probe_timer), however often the peer answers that it has no room yet. So we look ourselves. A peer
- * that lives acknowledges data within the retransmission timeout, and with a closed window each probe.
+ * TCP_USER_TIMEOUT would be the kernel's own decision. But Linux counts a closed receive window
+ * against it (tcp_probe_timer), even if the peer keeps answering that it has no room yet. So we
+ * decide ourselves. A live peer acknowledges data within the retransmission timeout. With a closed
+ * window it acknowledges each probe.
  */
 #include "engine/channel/tcp-info.h"
 
@@ -16,7 +17,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
-/* The struct grows with the kernel: was this member told? */
+/* The struct grows with newer kernels: returns whether this kernel has set the member. */
 #define IS_TOLD(len, member) \
 	((len) >= offsetof(struct tcp_info, member) + sizeof(((struct tcp_info *)NULL)->member))
 
@@ -51,7 +52,7 @@ tcp_watch(TcpWatch *self, const TcpInfo *look, gint64 now_us)
 		self->since_us = 0;
 		return 0;
 	}
-	/* What was out at the first look has not been owed for longer than we know of. */
+	/* What was unacknowledged at the first look has been so since then at the earliest. */
 	gint64 heard_us = now_us - look->silent_us;
 	self->since_us = self->since_us == 0 ? now_us : MAX(self->since_us, heard_us);
 	return now_us - self->since_us;

@@ -3,34 +3,33 @@
 
 #include <glib.h>
 
-/* One TCP connection as the kernel sees it at one instant. What this kernel does not tell is -1. */
+/* One TCP connection as the kernel sees it at one instant. -1: this kernel does not report it. */
 typedef struct {
-	gint64 acked_bytes;  /* that the peer has acknowledged, in all */
-	gint64 unsent_bytes; /* that wait in the socket and are not out yet */
+	gint64 acked_bytes;  /* all bytes that the peer has acknowledged */
+	gint64 unsent_bytes; /* bytes in the socket that were not sent yet */
 	gint64 rtt_us;
 	gint64 cwnd_bytes;
-	gint64 retransmits;	     /* segments sent again, in all */
-	gint64 delivery_bytes_per_s; /* as TCP has measured it lately */
-	gboolean
-		is_waiting; /* the peer owes us an answer: to data, or to whether it has room again */
-	gint64 silent_us;   /* since it acknowledged anything last */
+	gint64 retransmits;	     /* all segments that were sent again */
+	gint64 delivery_bytes_per_s; /* TCP's latest measurement */
+	gboolean is_waiting;	     /* the peer owes us an answer: to data, or to a window probe */
+	gint64 silent_us;	     /* since its last acknowledgement */
 } TcpInfo;
 
-/* %FALSE when @fd is no TCP socket. */
+/* Returns %FALSE when @fd is not a TCP socket. */
 gboolean tcp_info_read(int fd, TcpInfo *ret_look);
 
 /* Begins zeroed. */
 typedef struct {
-	gint64 since_us; /* monotonic; 0: nothing is owed */
+	gint64 since_us; /* monotonic; 0: the peer owes nothing */
 } TcpWatch;
 
 /**
  * tcp_watch:
- * @look: newer than at the call before
- * @now_us: of the look, monotonic
+ * @look: newer than that of the previous call
+ * @now_us: the time of @look, monotonic
  *
- * Pure. A destination that reads nothing, for it loads the state of a device, closes its window; its kernel goes on
- * answering, so that is no silence.
+ * Pure. A destination that reads nothing, because it loads the state of a device, closes its
+ * window. Its kernel still answers, so this does not count as silence.
  *
  * Returns: for how many microseconds the peer has owed an answer
  */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The socket itself becomes QEMU's: no copy, no thread, no process of ours in the stream's way, and it
- * goes on when we die. QEMU takes one such socket only ("fd:"), so there is one channel.
+ * The socket itself becomes QEMU's. There is no copy, no thread and no process of ours between QEMU
+ * and the peer, and the stream continues if we die. QEMU accepts only one socket in this way
+ * ("fd:"), so there is one channel.
  *
- * Nothing can hide from QEMU that the network breaks, as relay.c does. It is not needed: the
- * assertion of its 'yank' code concerns the channels of multifd, and here is none.
+ * A break of the network cannot be hidden from QEMU, as relay.c does. This is not needed: the
+ * assertion of QEMU's 'yank' code concerns only the channels of multifd, and there are none here.
  */
 #include "engine/channel/transport.h"
 
@@ -21,7 +22,7 @@ attach(Transport *self, Qemu *qemu, GError **error)
 	return TRUE;
 }
 
-/* While QEMU has it the agent's QEMU would wait for a stream for ever. */
+/* While this QEMU keeps the socket open, the destination waits for a stream forever. */
 static void
 detach(Transport *self, Qemu *qemu)
 {

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Every byte passes through us: QEMU's end of each channel is a UNIX socket, ours a connection to the peer,
- * and between the two a relay. For multifd, which QEMU speaks only over sockets that it opens by itself, and
- * for whoever wants to see the stream.
+ * Every byte passes through us. QEMU's end of each channel is a UNIX socket, our end is a
+ * connection to the peer, and a relay connects the two. This is for multifd, because QEMU uses it
+ * only over sockets that it opens itself. It is also for callers that want to see the stream.
  *
- * Who belongs to whom shows in the first byte of a channel, which is looked at and left: QEMU's main channel
- * begins with "QEVM", one of multifd with 0x11223344. A thread, the door, waits for these bytes:
+ * The first byte of a channel shows which one it is; we only peek at it. QEMU's main channel begins
+ * with "QEVM", a channel of multifd with 0x11223344. A thread, the door, waits for these bytes:
  *
- *   source        QEMU connects to us as often as it has channels; the main one goes to the peer as index 0, the
- *                 others as 1 to N in the order in which they speak
- *   destination   we connect to QEMU: index 0 first, for a QEMU before 8.0 takes the first for the main one,
- *                 and each only when it has bytes, for QEMU waits for them with everything else
+ *   source        QEMU connects to us once for each channel; the main one goes to the peer as index
+ *                 0, the others as 1 to N in the order in which they send their first byte
+ *   destination   we connect to QEMU: index 0 first, because a QEMU before 8.0 takes the first one
+ *                 for the main channel; and each only when it has bytes, because QEMU waits for
+ *                 them and does nothing else meanwhile
  *
- * At the source no channel of QEMU's is closed or refused while the run lasts (relay.c says why). The
- * door stays open until all channels have come, and a channel that has no place is read and thrown
- * away.
+ * At the source no channel of QEMU is closed or rejected while the run lasts (relay.c says why).
+ * The door stays open until all channels have arrived. A channel without a place in the plan is
+ * read and discarded.
  */
 #include "engine/channel/transport.h"
 
@@ -32,7 +33,7 @@
 #define FIRST_OF_MAIN	 'Q'  /* QEMU_VM_FILE_MAGIC, 0x5145564d */
 #define FIRST_OF_MULTIFD 0x11 /* MULTIFD_MAGIC, 0x11223344 */
 #define QUEUE_FULL_MS	 10
-#define MAX_STRANGERS	 16 /* channels of QEMU's that wait for their first byte, or have no place */
+#define MAX_STRANGERS	 16 /* channels of QEMU that wait for their first byte, or have no place */
 #define DISCARD_BYTES	 (64 * 1024)
 
 typedef struct {
@@ -41,8 +42,8 @@ typedef struct {
 	int listener; /* at the source; -1 */
 	int stop;     /* eventfd */
 	GThread *door;
-	GArray *qemu_fds;  /* of int, by index; -1: has not come yet */
-	GMutex lock;	   /* of what follows */
+	GArray *qemu_fds;  /* of int, by index; -1: has not arrived yet */
+	GMutex lock;	   /* protects the members below */
 	GPtrArray *relays; /* of Relay (nullable), by index */
 	char *failure;	   /* (nullable) */
 } RelayTransport;
@@ -55,7 +56,7 @@ fail(RelayTransport *self, const char *subject, const char *what)
 		self->failure = g_strdup_printf("%s: %s", subject, what);
 }
 
-/* The door itself: each relay knows of its own failure. */
+/* The failure of the door itself; each relay keeps its own failure. */
 static gboolean
 has_failed(RelayTransport *self)
 {
@@ -91,7 +92,7 @@ have_all_begun(const RelayTransport *self)
 	return TRUE;
 }
 
-/* In a relay's thread, or in the door's. */
+/* Runs in a relay's thread, or in that of the door. */
 static void
 wake_owner(gpointer data)
 {
@@ -120,7 +121,7 @@ shut_peers(RelayTransport *self)
 		shutdown(peer_fd(self, i), SHUT_RDWR);
 }
 
-/* The first byte of a channel, which stays where it is; -1 when it has ended without one. */
+/* Returns the first byte of a channel without reading it; -1 when the channel ended before it. */
 static int
 peek(int fd)
 {
@@ -130,7 +131,7 @@ peek(int fd)
 
 /* ---- the source's door ---- */
 
-/* Which channel this is that QEMU has opened; -1 for none that belongs here. */
+/* Returns the index of the channel that QEMU has opened; -1 if it has no place here. */
 static gint
 index_of(const RelayTransport *self, int first)
 {
@@ -142,16 +143,16 @@ index_of(const RelayTransport *self, int first)
 	return -1;
 }
 
-/* This stream is of no use. The peer sees it, QEMU does not. */
+/* The stream is unusable. The peer is told, QEMU is not. */
 static void
 give_up(RelayTransport *self)
 {
-	fail(self, "QEMU", "it has opened a channel that has no place in the plan");
+	fail(self, "QEMU", "QEMU opened a channel that is not in the plan");
 	shut_peers(self);
 	wake_owner(self);
 }
 
-/* %FALSE at the end of what comes. */
+/* Returns %FALSE at the end of the bytes. */
 static gboolean
 discard(int fd)
 {
@@ -160,7 +161,7 @@ discard(int fd)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-/* @waiting[@at] has something to say, or has ended. */
+/* @waiting[@at] has bytes, or has ended. */
 static void
 hear(RelayTransport *self, GArray *waiting, guint at)
 {
@@ -168,14 +169,14 @@ hear(RelayTransport *self, GArray *waiting, guint at)
 	int first = has_failed(self) ? -1 : peek(fd);
 	gint index = index_of(self, first);
 	if (index >= 0) {
-		g_array_index(waiting, int, at) = -1; /* kept from being closed */
+		g_array_index(waiting, int, at) = -1; /* so it is not closed here */
 		begin(self, (guint)index, fd);
 		g_array_remove_index(waiting, at);
 		return;
 	}
 	if (first >= 0)
 		give_up(self);
-	/* When QEMU closes a channel before its first byte it says why itself. */
+	/* When QEMU closes a channel before its first byte, QEMU itself reports why. */
 	if (!discard(fd))
 		g_array_remove_index(waiting, at);
 }
@@ -192,7 +193,7 @@ let_qemu_in(RelayTransport *self, GArray *waiting)
 		close(fd);
 }
 
-/* %FALSE when the door must shut. */
+/* Returns %FALSE when the door must close. */
 static gboolean
 turn_source(RelayTransport *self, GArray *waiting)
 {
@@ -206,7 +207,7 @@ turn_source(RelayTransport *self, GArray *waiting)
 	const struct pollfd *polled = (const struct pollfd *)(gpointer)fds->data;
 	if (poll((struct pollfd *)(gpointer)fds->data, fds->len, -1) < 0)
 		return TRUE; /* a signal */
-	/* From the last to the first, so that the indices hold. */
+	/* From the last to the first, so that the indices stay valid. */
 	for (guint i = fds->len; i > G_N_ELEMENTS(first); i--)
 		if (polled[i - 1].revents != 0)
 			hear(self, waiting, i - 1 - (guint)G_N_ELEMENTS(first));
@@ -224,9 +225,9 @@ keep_source_door(RelayTransport *self)
 			return;
 }
 
-/* ---- the destination's ---- */
+/* ---- the destination's door ---- */
 
-/* Waits until @fd has something to say, or for @timeout_ms; %FALSE when the door must shut. */
+/* Waits until @fd has bytes, or for @timeout_ms. Returns %FALSE when the door must close. */
 static gboolean
 wait_for(RelayTransport *self, int fd, int timeout_ms)
 {
@@ -267,7 +268,8 @@ let_in(RelayTransport *self, guint index)
 	return TRUE;
 }
 
-/* One after the other: those of multifd all speak at once, and none is of use without the others. */
+/* One after the other: the channels of multifd all send at once, and each one is useless without
+ * the others. */
 static void
 keep_destination_door(RelayTransport *self)
 {
@@ -286,12 +288,12 @@ keep_door(gpointer data)
 		keep_source_door(self);
 	else
 		keep_destination_door(self);
-	/* All are in, or none will be: nobody needs to find us any more. */
+	/* All channels have arrived, or none will: the socket is no longer needed. */
 	private_dir_clear(&self->folder);
 	if (self->listener >= 0)
 		close(self->listener);
 	self->listener = -1;
-	/* A stream that lacks a channel is none. */
+	/* A stream with a missing channel is unusable. */
 	if (!have_all_begun(self))
 		shut_peers(self);
 	return NULL;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What all transports have in common: they own the channels' descriptors.
+ * What all transports have in common: they own the descriptors of the channels.
  *
- * A socket that is kept here to look at, while QEMU has it too, keeps the connection open when QEMU dies: the
- * peer would wait for bytes that never come. So a caller that sees QEMU end calls transport_release(). Where the
- * bytes pass through us QEMU's end shows by itself, after the last of them.
+ * If we keep a socket to watch it while QEMU has it too, the connection stays open when QEMU dies,
+ * and the peer would wait for bytes that never come. So a caller that sees QEMU end calls
+ * transport_release(). If the bytes pass through us, QEMU's end is seen directly, after its last
+ * byte.
  *
- * At the source a QEMU whose bytes pass through us never sees a channel break: relay.c says why. A
- * descriptor that is QEMU's own (direct, and TLS in the kernel) breaks as the network does.
+ * At the source, a QEMU whose bytes pass through us never sees a channel break: relay.c says why. A
+ * descriptor that QEMU owns (direct, and TLS in the kernel) breaks when the network does.
  */
 #include "engine/channel/transport.h"
 
@@ -37,10 +38,10 @@ find_ops(const TransportKind *kind)
 	for (guint i = 0; i < G_N_ELEMENTS(transports); i++)
 		if (strcmp(transports[i].name, kind->name) == 0)
 			return transports[i].ops;
-	g_return_val_if_reached(NULL); /* both lists are made of the same rows */
+	g_return_val_if_reached(NULL); /* both lists come from the same rows */
 }
 
-/* Both ends may be on one host, and their monitors in one folder. */
+/* Both ends may be on one host with their monitors in one folder, so the name has the end in it. */
 static char *
 make_name(Side end, const char *session)
 {

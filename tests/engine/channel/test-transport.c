@@ -250,8 +250,9 @@ what_has_no_place_ends_the_run(void)
 		say(channels[0], i == 1 ? multifd_bytes : main_bytes);
 		expect(door.peers[i == 1 ? 1 : 0], i == 1 ? multifd_bytes : main_bytes);
 		say(channels[1], spoken[i]);
-		CU_ASSERT_TRUE(await_failure(
-			&door, "QEMU: it has opened a channel that has no place in the plan"));
+		CU_ASSERT_TRUE(
+			await_failure(&door,
+				      "QEMU: QEMU opened a channel that is not in the plan"));
 		CU_ASSERT_TRUE(transport_is_broken(door.transport));
 		CU_ASSERT_TRUE(is_at_end(door.peers[i == 1 ? 0 : 1]));
 		channels[3] = dial(&door); /* one more, later */
