@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwStreamReader: the parsers of all channels of one migration, and the account that they make together. The parsers
- * share nothing, so each may be in a thread of its own; a device that several channels carry is joined by its name when
- * the account is made.
+ * GwStreamReader: the parsers of all channels of one migration, and the account that they make
+ * together. The parsers share nothing, so each may run in its own thread. If several channels carry
+ * one device, the account joins them by the device's name.
  */
 #include "engine/gw-stream.h"
 
@@ -151,7 +151,8 @@ add_channel(GwStreamAccount *account, const Channel *channel, const StreamCounts
 		add_counts(&account->bytes, channel->stream, counts);
 }
 
-/* The main channel is read last: what it says of the switchover then holds for the counts of all others. */
+/* The main channel is read last, so that its switchover is valid for the counts of all other
+ * channels. */
 static void
 read_counts(GwStreamReader *self, StreamCounts *counts, StreamCounts *ret_main)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The first section of the main channel: what machine it is, and how the rest is to be read.
+ * The first section of the main channel: the machine type, and how to read the rest.
  *
  *	07 | be32 length, machine type | any number of subsections:
  *	05 | u8 length, name | be32 version | by name:
@@ -8,15 +8,15 @@
  *	   configuration/capabilities      be32 count | count times: u8 length, name
  *	   configuration/uuid              16 bytes
  *
- * It has no end of its own: what is no subsection is the next section. A target with pages of one size only does
- * not say which.
+ * It has no end marker: what is not a subsection is the next section. A target whose pages have
+ * only one size does not send the size.
  */
 #include "engine/stream/stream-parts.h"
 
 #include <string.h>
 
 #define UUID_BYTES    16
-#define MIN_PAGE_BITS 10 /* the flags of a page are below */
+#define MIN_PAGE_BITS 10 /* the lower bits are the flags of a page */
 #define MAX_PAGE_BITS 20
 
 static void
@@ -69,7 +69,7 @@ static void
 capability_length(Stream *self, const guint8 *field)
 {
 	if (*field == 0)
-		stream_lose(self, "expected the name of a capability, not nothing");
+		stream_lose(self, "expected the name of a capability, not an empty one");
 	else
 		await(self, *field, capability);
 }
@@ -106,7 +106,7 @@ subsection_version(Stream *self, const guint8 *field)
 			return;
 		}
 	g_autofree char *name = g_utf8_make_valid(self->subsection, -1);
-	stream_lose(self, "expected a part of the configuration that is known, not '%s'", name);
+	stream_lose(self, "expected a known part of the configuration, not '%s'", name);
 }
 
 static void
@@ -121,7 +121,8 @@ static void
 subsection_length(Stream *self, const guint8 *field)
 {
 	if (*field == 0)
-		stream_lose(self, "expected the name of a part of the configuration, not nothing");
+		stream_lose(self,
+			    "expected the name of a part of the configuration, not an empty one");
 	else
 		await(self, *field, subsection_name);
 }

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The machine under the parser of QEMU's migration stream. Bytes are pushed in pieces of any size; each is in one of
- * three ways on its way to a counter:
+ * The state machine under the parser of QEMU's migration stream. Bytes are pushed in pieces of any
+ * size. Each byte reaches a counter in one of three ways:
  *
- *	awaited  a field of fixed length: when it is whole, a step looks at it and says what is awaited next. It is
- *		 looked at where it lies; only one that is cut by the end of a piece is copied.
- *	passed   a length that a step has read: pages and device data. Nobody touches these bytes.
- *	scanned  a body without a length: every byte is looked at until its end is found (stream-scan.c)
+ *	awaited  a field of fixed length: when it is complete, a step examines it and says what is
+ *		 awaited next. It is examined in place; only a field that is cut by the end of a
+ *		 piece is copied.
+ *	passed   a length that a step has read: pages and device data. These bytes are not examined.
+ *	scanned  a body without a length: every byte is examined until the end is found
+ *		 (stream-scan.c)
  *
- * Every turn of the loop takes at least one byte, since no step awaits less: it ends, whatever comes. Nothing
- * is kept but the field that is awaited, the sections that have several parts and the names of the VFIO devices; of
- * the latter two there is a most.
+ * Every turn of the loop takes at least one byte, because no step awaits less: the loop ends for
+ * any input. Only three things are kept: the awaited field, the sections with several parts, and
+ * the names of the VFIO devices. The number of the last two is limited.
  *
- * A field whose purpose shows only later (a section's header, before its name) is undecided for so long.
+ * A field whose purpose becomes clear later (a section's header, before its name) is undecided
+ * until then.
  */
 #include "engine/stream/stream-machine.h"
 
@@ -40,7 +43,7 @@ take(Stream *self, const guint8 *field)
 	self->step(self, field);
 }
 
-/* Part of a field, and perhaps the last. */
+/* Takes a part of a field, perhaps the last one. */
 static gsize
 gather(Stream *self, const guint8 *data, gsize len)
 {
@@ -79,7 +82,7 @@ stream_take(Stream *self, const guint8 *data, gsize len)
 		i += advance(self, data + i, len - i);
 }
 
-/* ---- what steps say ---- */
+/* ---- what a step calls ---- */
 
 void
 stream_await(Stream *self, gsize need, guint64 *counter, StreamStep step)

@@ -5,22 +5,23 @@
 
 #include "engine/stream/stream.h"
 
-/* The insides of Stream, for the files that know what QEMU sends. stream-machine.c tells how it works. */
+/* The internals of Stream, for the files that know QEMU's format. stream-machine.c explains how it
+ * works. */
 
 #define STREAM_MAX_SECTIONS 128
 #define STREAM_NAME_BYTES   256 /* a length of one byte, and a NUL */
-#define STREAM_FIELD_BYTES  320 /* the longest that is awaited as one */
-#define STREAM_SCAN_BYTES   12	/* a footer, and what tells a section's begin */
+#define STREAM_FIELD_BYTES  320 /* the longest awaited field */
+#define STREAM_SCAN_BYTES   12	/* a footer, and the beginning of a section */
 #define STREAM_ERROR_BYTES  512
 #define STREAM_WORDS	    (sizeof(StreamCounts) / sizeof(guint64))
 
-/* Takes the field that was awaited (NULL after bytes that were passed by), and says what comes next: by one call of
- * stream_await(), stream_pass(), stream_scan() or stream_lose(). */
+/* Takes the awaited field (NULL after bytes that were passed), and sets what comes next with one
+ * call of stream_await(), stream_pass(), stream_scan() or stream_lose(). */
 typedef void (*StreamStep)(Stream *self, const guint8 *field);
-/* Looks at up to @len bytes, and at one at least; returns at how many. */
+/* Examines up to @len bytes, at least one; returns how many. */
 typedef gsize (*StreamScan)(Stream *self, const guint8 *data, gsize len);
 
-/* What a section, or what else may stand in its place, begins with. */
+/* The first byte of a section, or of what may come instead of one. */
 enum {
 	TYPE_END = 0x00,
 	TYPE_START = 0x01,
@@ -43,7 +44,7 @@ typedef enum {
 	SECTION_VFIO,
 } SectionKind;
 
-/* One handler of QEMU's, by the id that its sections have. */
+/* One handler of QEMU, by the id of its sections. */
 typedef struct {
 	guint32 id;
 	SectionKind kind;
@@ -52,45 +53,45 @@ typedef struct {
 } StreamSection;
 
 struct Stream {
-	StreamCounts counts; /* the pushing thread's own */
+	StreamCounts counts; /* only for the pushing thread */
 
 	/* What is awaited. */
 	StreamStep step;
-	gsize need;	   /* so many bytes for @step */
-	gsize have;	   /* so many of them are in @field */
-	guint64 *counter;  /* where they belong */
-	guint64 passing;   /* so many bytes are passed by, and then it is @step's turn */
+	gsize need;	   /* bytes that @step awaits */
+	gsize have;	   /* bytes of them in @field */
+	guint64 *counter;  /* the counter of these bytes */
+	guint64 passing;   /* bytes to pass before @step is called */
 	guint64 at;	   /* the offset of the next byte */
-	guint64 undecided; /* bytes of fields that are in no counter yet */
+	guint64 undecided; /* bytes of fields that no counter has yet */
 
-	/* Instead of a field, the end of a body that has no length; see stream-scan.c. */
+	/* Instead of a field: the end of a body without a length; see stream-scan.c. */
 	StreamScan scan_on; /* (nullable) */
 	guint64 scan_tag;
-	guint64 scan_before; /* the last eight bytes that were passed by */
+	guint64 scan_before; /* the last eight bytes that were scanned */
 	guint8 scan_kept[STREAM_SCAN_BYTES];
-	gsize scan_have; /* so many are kept */
-	guint64 scanned; /* so many were passed by */
+	gsize scan_have; /* bytes that are kept */
+	guint64 scanned; /* bytes that were scanned */
 	guint64 *scan_counter;
 	guint64 *scan_end_counter;
 
-	/* The main channel. Its parts do not know the frame around them: it is called back. */
-	void (*end_body)(Stream *self);	   /* the body's end is known: the footer follows */
-	void (*end_section)(Stream *self); /* and so is the footer's */
+	/* The main channel. Its parts do not know the frame around them, so they call back. */
+	void (*end_body)(Stream *self);	   /* the body's end was found: the footer follows */
+	void (*end_section)(Stream *self); /* and the footer's end was found */
 	guint8 section_type;
 	guint64 section_at;	 /* its offset */
 	guint64 phase_at;	 /* where the phase began */
-	StreamSection *section;	 /* (nullable): the one that is read: one of these, or @full */
-	StreamSection *sections; /* (owned): those that have several parts */
+	StreamSection *section;	 /* (nullable): the current one: one of @sections, or @full */
+	StreamSection *sections; /* (owned): those with several parts */
 	guint n_sections;
 	StreamSection full;
-	char machine[STREAM_NAME_BYTES]; /* set before has_machine says so, then never changed */
+	char machine[STREAM_NAME_BYTES]; /* set before has_machine, then never changed */
 	char subsection[STREAM_NAME_BYTES];
 	guint32 n_capabilities;
 	gboolean ignores_shared;
 	guint64 page_bytes;
 
 	guint64 ram_flags;
-	guint64 ram_left;	   /* of the sum of all blocks */
+	guint64 ram_left;	   /* remaining bytes of the sum of all blocks */
 	guint64 n_flushes, n_ends; /* before the switchover */
 
 	guint64 packet_bytes; /* of a multifd packet, after its headers */
@@ -101,34 +102,34 @@ struct Stream {
 	/* For all threads. */
 	_Atomic guint32 sequence; /* odd while @published is written */
 	_Atomic guint64 published[STREAM_WORDS];
-	char *devices
-		[STREAM_MAX_DEVICES]; /* (owned): set before n_devices says so, then never changed */
-	char error[STREAM_ERROR_BYTES]; /* set before the state says so */
+	char *devices[STREAM_MAX_DEVICES]; /* (owned): set before n_devices counts it, then never
+				       * changed */
+	char error[STREAM_ERROR_BYTES];	   /* set before the state becomes STREAM_LOST */
 
 	guint8 field[STREAM_FIELD_BYTES];
 };
 
-/* @need: 1 to STREAM_FIELD_BYTES. @counter: (nullable): then stream_settle() is called for it later. */
+/* @need: 1 to STREAM_FIELD_BYTES. @counter: (nullable): NULL if stream_settle() is called later. */
 void stream_await(Stream *self, gsize need, guint64 *counter, StreamStep step);
-/* @n bytes that nobody looks at. */
+/* Passes @n bytes that are not examined. */
 void stream_pass(Stream *self, guint64 n, guint64 *counter, StreamStep step);
-/* @len bytes go the way of all that is pushed. */
+/* Handles @len bytes as if they were pushed. */
 void stream_take(Stream *self, const guint8 *data, gsize len);
-/* Counts what is undecided. */
+/* Counts the undecided bytes. */
 void stream_settle(Stream *self, guint64 *counter);
-/* For ever. @format: what was expected and what came. */
+/* Gives the stream up forever. @format: what was expected and what came. */
 void stream_lose(Stream *self, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* The index of the device of that name, a new one if there was none. FALSE: they are too many, and the stream is
- * lost. */
+/* Finds the index of the device with this name, or adds a new one. Returns FALSE when there are too
+ * many devices; the stream is then lost. */
 gboolean stream_find_device(Stream *self, const char *name, guint *ret_index);
-/* "vfio" and ".../vfio". */
+/* Returns whether the name is "vfio" or ends with "/vfio". */
 gboolean stream_is_vfio(const char *name);
-/* Of self->section. */
+/* The framing counter of self->section. */
 guint64 *stream_framing(Stream *self);
 StreamRam *stream_ram(Stream *self);
 
-/* (nullable): of those that have several parts. */
+/* (nullable): searches the sections with several parts. */
 StreamSection *stream_find_section(const Stream *self, guint32 id);
 
 static inline guint16

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The frame of the main channel. All numbers are big-endian; there is no length but those that are shown:
+ * The frame of the main channel. All numbers are big-endian; the only lengths are those shown here:
  *
  *	be32 "QEVM" | be32 version 3
  *	07 configuration, with its parts 05 (stream-configuration.c)
@@ -13,9 +13,10 @@
  *	after the end, perhaps: 06 be32 length, a description as JSON
  *	footer: 7e be32 id
  *
- * (QEMU's migration/savevm.c and savevm.h, 7.2 to 11.1; machine types before 2.4 have no footer and are not read.)
- * A body is its handler's own: RAM's and VFIO's are read, of all others the end is looked for. Post-copy and COLO begin
- * with a command of theirs; their streams are not read.
+ * (QEMU's migration/savevm.c and savevm.h, 7.2 to 11.1; machine types before 2.4 have no footer and
+ * are not parsed.) Each handler has its own format of the body: those of RAM and VFIO are parsed;
+ * for all others only the end is searched. Post-copy and COLO begin with their own command; their
+ * streams are not parsed.
  */
 #include "engine/stream/stream-parts.h"
 
@@ -26,7 +27,7 @@
 #define STREAM_VERSION 3
 #define RAM_VERSION    4
 
-/* Of a target whose pages have one size only: it does not say which. */
+/* For a target whose pages have only one size: it does not send the size. */
 #define DEFAULT_PAGE_BYTES 4096
 
 enum {
@@ -57,7 +58,8 @@ enter(Stream *self, StreamPhase phase)
 	self->phase_at = self->section_at;
 }
 
-/* What a section of that type says. A device that is sent whole before anything has parts is sent early. */
+/* Enters the phase that a section of this type shows. A device may be sent whole before any section
+ * with parts: this is early device state. */
 static void
 enter_by_type(Stream *self, guint8 type)
 {
@@ -175,7 +177,8 @@ section_name(Stream *self, const guint8 *field)
 	stream_await(self, 8, NULL, section_versions);
 }
 
-/* Where a section that begins is noted: one with several parts is, until the end of the stream. */
+/* Returns where to note a new section. One with several parts is kept until the end of the
+ * stream. */
 static StreamSection *
 note_section(Stream *self, guint32 id)
 {
@@ -197,7 +200,7 @@ section_header(Stream *self, const guint8 *field)
 		return;
 	}
 	if (field[4] == 0) {
-		stream_lose(self, "expected the name of section %u, not nothing", id);
+		stream_lose(self, "expected the name of section %u, not an empty one", id);
 		return;
 	}
 	memset(section, 0, sizeof *section);
@@ -212,7 +215,7 @@ section_part(Stream *self, const guint8 *field)
 	guint32 id = stream_be32(field);
 	self->section = stream_find_section(self, id);
 	if (self->section == NULL)
-		stream_lose(self, "expected a section that has begun, not %u", id);
+		stream_lose(self, "expected a section that was started before, not %u", id);
 	else
 		body(self);
 }

@@ -2,23 +2,28 @@
 /*
  * A multifd channel. It begins with 64 bytes:
  *
- *	be32 0x11223344 | be32 version 1 | uuid[16] | u8 channel | 39 bytes of nothing
+ *	be32 0x11223344 | be32 version 1 | uuid[16] | u8 channel | 39 zero bytes
  *
- * then packets come, up to the end of the connection: be32 0x11223344 | be32 version 1 | be32 flags, and
+ * then packets come, up to the end of the connection: be32 0x11223344 | be32 version 1 | be32
+ * flags, and
  *
  *	without the flag 0x40, RAM:
- *		be32 pages at most | be32 pages | be32 bytes | be64 number | be32 pages of zeroes (8.2 on) | 28 bytes |
- *		char block[256] | be64 offset of each, as many as there are at most | the bytes
+ *		be32 pages at most | be32 pages | be32 bytes | be64 number |
+ *		be32 pages of zeroes (8.2 on) | 28 bytes |
+ *		char block[256] | be64 offset, once for each of the pages at most | the bytes
  *	with it, a device's state (10.0 on):
  *		char device[256] | be32 instance | be32 bytes | the bytes
  *
- * Flags: 1 a mark that all channels have, bits 1 to 5 how the pages are compressed. (QEMU's migration/multifd.h.)
+ * Flags: 1 a mark that all channels have, bits 1 to 5 how the pages are compressed. (QEMU's
+ * migration/multifd.h.)
  *
- * A VFIO device sends its stop-copy data here, never what it sends while the guest runs. Its bytes begin with
+ * A VFIO device sends only its stop-copy data here, never its pre-copy data. Its bytes begin with
  *
- *	be32 version 0 | be32 index | be32 flags: 1 it is the configuration, as in stream-vfio.c with both tags
+ *	be32 version 0 | be32 index | be32 flags
+ *	flag 1: it is the configuration, as in stream-vfio.c with both tags
  *
- * (QEMU's hw/vfio/migration-multifd.c.) vfio.transferred counts these twelve and the configuration too.
+ * (QEMU's hw/vfio/migration-multifd.c.) vfio.transferred also counts these twelve bytes and the
+ * configuration.
  */
 #include "engine/stream/stream-parts.h"
 
@@ -28,7 +33,7 @@
 #define VERSION		  1
 #define INIT_BYTES	  60 /* after the magic */
 #define HEADER_BYTES	  12
-#define RAM_BYTES	  308 /* of its header, after the common part, without offsets */
+#define RAM_BYTES	  308 /* of the RAM header, after the common part, without offsets */
 #define DEVICE_BYTES	  264
 #define DEVICE_NAME_BYTES 256
 #define VFIO_BYTES	  12
@@ -75,7 +80,7 @@ ram_pages(Stream *self, const guint8 *field)
 	stream_pass(self, self->packet_bytes, &stream_ram(self)->page_bytes, ram_end);
 }
 
-/* A mark by itself says 0 pages at most; as many offsets follow as ever. */
+/* A mark alone says 0 pages at most, but has the same number of offsets as before. */
 static guint32
 offsets(Stream *self, guint32 n_offsets)
 {

@@ -3,7 +3,7 @@
 
 #include "engine/stream/stream-machine.h"
 
-/* The first step of each kind of thing, in a file stream-<kind>.c. */
+/* The first step of each part of the stream, in a file stream-<kind>.c. */
 void stream_begin_main(Stream *self); /* after its magic */
 void stream_begin_configuration(Stream *self);
 void stream_begin_subsection(Stream *self); /* of the configuration */
@@ -12,6 +12,6 @@ void stream_begin_vfio(Stream *self);	    /* a body */
 void stream_begin_multifd(Stream *self);    /* after its magic */
 void stream_begin_return(Stream *self);
 
-/* May it end here? */
+/* Returns whether the channel may end here. */
 gboolean stream_multifd_can_end(const Stream *self);
 gboolean stream_return_can_end(const Stream *self);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The body of a section of 'ram', version 4: records of be64 address | flags, the flags in the bits below a page, and
- * what belongs to each:
+ * The body of a section of 'ram', version 4: records of be64 address | flags, the flags in the bits
+ * below a page, followed by the data of each flag:
  *
- *	0x04 sizes     the address is the sum of all blocks; until they make it up:
+ *	0x04 sizes     the address is the sum of all blocks; then, until the blocks add up to it:
  *		       u8 length, name | be64 bytes | with x-ignore-shared: be64 address
  *	0x02 zero      [block] u8 fill
  *	0x08 page      [block] a page
@@ -11,10 +11,11 @@
  *	0x100 compress [block] be32 length, the page in zlib's form (QEMU up to 9.0)
  *	0x200 flush    nothing: with multifd a mark in all channels (8.1 on)
  *	0x10 end       nothing: the footer follows
- *	0x20 beside any of them: [block] is left out, it is the same as before. Else it is u8 length, name.
+ *	0x20 with any of them: no [block], it is the previous block; else it is u8 length, name
  *
- * (QEMU's migration/ram.c and ram.h, 7.2 to 11.1.) With post-copy and huge pages the sizes have one number more; such
- * a stream is given up at its first command. 0x80 is RDMA's, and never in a byte stream.
+ * (QEMU's migration/ram.c and ram.h, 7.2 to 11.1.) With post-copy and huge pages the sizes have one
+ * more number; the parser gives such a stream up at its first command. 0x80 belongs to RDMA, and is
+ * never in a byte stream.
  */
 #include "engine/stream/stream-parts.h"
 
@@ -112,7 +113,7 @@ compressed_length(Stream *self, const guint8 *field)
 	page(self, stream_be32(field));
 }
 
-/* What comes after the block's name. */
+/* Reads what follows the block's name. */
 static void
 content(Stream *self, const guint8 *field)
 {
@@ -156,7 +157,8 @@ page_record(Stream *self, gboolean continues)
 
 /* ---- records ---- */
 
-/* Where all multifd channels have a mark too: at each flush, or in the form without flushes at each end. */
+/* Notes a point where all multifd channels have a mark too: at each flush or, in the format without
+ * flushes, at each end. */
 static void
 mark(Stream *self, guint64 *counter)
 {

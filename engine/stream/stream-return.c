@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the destination sends on the main channel: messages of be16 type | be16 length | that many bytes.
+ * What the destination sends on the main channel: messages of be16 type | be16 length | that many
+ * bytes.
  *
- *	1 shut  2 pong  3 pages wanted, of a block  4 pages wanted  5 received bitmap  6 resume acknowledged
+ *	1 shut  2 pong  3 page request of a block  4 page request
+ *	5 received bitmap  6 resume acknowledged
  *	7 switchover acknowledged (8.1 on)
  *
  * (QEMU's migration/migration.h.)

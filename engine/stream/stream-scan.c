@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where the body of a section ends that has no length. What most devices send can be read only with QEMU's own
- * tables at hand; but each section ends with a footer, and then another begins, or the end comes:
+ * Finds the end of a section's body that has no length. What most devices send can be parsed only
+ * with QEMU's own tables. But each section ends with a footer, and then another section begins, or
+ * the end comes:
  *
  *	7e be32 id | 01 or 04 | be32 id below 2^16 | u8 length | the first letter of a name
  *	7e be32 id | 02 or 03 | be32 id of a section that has begun
  *	7e be32 id | 08 | be16 command | be16 length
  *	7e be32 id | 00 | 06 be32 length '{', or no more bytes at all
  *
- * The footer and the type alone will not do: 'timer' is section 0 and begins with the clock's ticks and eight bytes of
- * nothing, so one migration in 256 has 7e 00000000 00 there. The PCI configuration of a VFIO device has its tag
- * END_OF_STATE before the footer.
+ * The footer and the type alone are not enough: 'timer' is section 0 and begins with the clock's
+ * ticks and eight zero bytes, so one migration in 256 has 7e 00000000 00 there. The PCI
+ * configuration of a VFIO device has its tag END_OF_STATE before the footer.
  *
- * From each 7e on bytes are kept until it can be told; nothing is looked at twice but those few.
+ * From each 7e on bytes are kept until it is clear whether this is the end. Only these few bytes
+ * are examined twice.
  */
 #include "engine/stream/stream-scan.h"
 
@@ -91,7 +93,7 @@ may_follow(const Stream *self, const guint8 *p, gsize n)
 	}
 }
 
-/* Of what is kept. */
+/* Checks the kept bytes. */
 static Verdict
 is_footer(const Stream *self)
 {
@@ -114,7 +116,7 @@ pass(Stream *self, const guint8 *data, gsize len)
 	self->scanned += len;
 }
 
-/* What is kept begins with no footer: it may with the next 7e in it. */
+/* The kept bytes do not begin with a footer. They may do so at the next 7e in them. */
 static void
 drop_first(Stream *self)
 {
@@ -125,7 +127,7 @@ drop_first(Stream *self)
 	memmove(self->scan_kept, self->scan_kept + n, self->scan_have);
 }
 
-/* The body has ended; what was kept after the footer goes the way of all bytes. */
+/* The body has ended; the kept bytes after the footer are handled like all other bytes. */
 static void
 finish(Stream *self)
 {

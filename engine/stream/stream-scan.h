@@ -3,8 +3,9 @@
 
 #include "engine/stream/stream-machine.h"
 
-/* Looks for the end of self->section's body, footer included, and ends the section. @tag: what the body ends
- * with; 0 for nothing that is known. */
+/* Finds the end of the body of self->section, with its footer, and ends the section. @tag: what the
+ * body ends with; 0 if that is not known. */
 void stream_scan(Stream *self, guint64 tag, guint64 *counter, guint64 *end_counter);
-/* No more bytes come: if an end is looked for, 00 after a footer is the end of the stream. */
+/* No more bytes will come. If an end is being searched, 00 after a footer is the end of the
+ * stream. */
 void stream_scan_end(Stream *self);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The body of a VFIO device's section: tags of eight bytes, and what belongs to each.
+ * The body of a VFIO device's section: tags of eight bytes, each with its data.
  *
  *	ffffffffef100003 setup        nothing
- *	ffffffffef100004 data         be64 length, that many bytes of the driver's
+ *	ffffffffef100004 data         be64 length, that many bytes of the driver
  *	ffffffffef100001 end          nothing: the footer follows
- *	ffffffffef100005 initial sent instead of the end: the destination may acknowledge the switchover
+ *	ffffffffef100005 initial sent: instead of the end: the destination may acknowledge
  *	ffffffffef100002 configuration: QEMU's own table, without a length, then the end
  *	ffffffffef100006 configuration may be loaded: instead of the end (10.1 on)
  *
  *	start: setup, end	part: at most one data, end or initial sent
  *	last:  any number of data, end		full: configuration
  *
- * (QEMU's hw/vfio/migration.c, 8.1 to 11.1.) What comes in parts is sent while the guest runs, what comes in the last
- * section while it stands still. QEMU's vfio.transferred counts the driver's bytes and nothing else.
+ * (QEMU's hw/vfio/migration.c, 8.1 to 11.1.) The parts are sent while the guest runs, the last
+ * section is sent after the guest's stop. QEMU's vfio.transferred counts only the driver's bytes.
  *
- * QEMU up to 7.2 has a form of its own, for an interface that kernels since 5.18 do not have: it sends the
- * configuration in the last section. It is not read.
+ * QEMU up to 7.2 has another format, for an interface that kernels since 5.18 do not have: it sends
+ * the configuration in the last section. This format is not parsed.
  */
 #include "engine/stream/stream-parts.h"
 #include "engine/stream/stream-scan.h"
@@ -63,9 +63,8 @@ configuration(Stream *self)
 	if (self->section_type == TYPE_FULL)
 		stream_scan(self, STREAM_TAG_END, &vfio->config_bytes, &vfio->framing_bytes);
 	else
-		stream_lose(
-			self,
-			"expected no configuration here: the form of QEMU before 8.0 is not read");
+		stream_lose(self, "expected no configuration here: the format of QEMU before 8.0 "
+				  "is not supported");
 }
 
 static void

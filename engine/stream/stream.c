@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a Stream is for those who use it: made, pushed and read. The machine that reads is stream-machine.c; the other
- * files know what QEMU sends.
+ * The public part of Stream: it is made, pushed to and read here. The state machine is in
+ * stream-machine.c; the other files know QEMU's format.
  *
- * Other threads see the counts as the last push left them. The thread that pushes copies them word by word between
- * two increments of a sequence number; a reader that finds it odd or changed reads again. So the pushing thread never
- * waits, and a reader waits for a copy of a few hundred bytes at most.
+ * Other threads see the counts of the last push. The pushing thread copies them word by word
+ * between two increments of a sequence number. A reader that finds the number odd or changed reads
+ * again. So the pushing thread never waits, and a reader waits at most for a copy of a few hundred
+ * bytes.
  */
 #include "engine/stream/stream-parts.h"
 #include "engine/stream/stream-scan.h"
@@ -143,8 +144,8 @@ stream_end(Stream *self)
 	    (stream_multifd_can_end(self) || stream_return_can_end(self)))
 		counts->state = STREAM_COMPLETE;
 	if (counts->state == STREAM_GOES_ON) {
-		self->need = 0; /* the offset that is said is that of the end */
-		stream_lose(self, "it ends here, and should not yet");
+		self->need = 0; /* the error names the offset of the end */
+		stream_lose(self, "it ends here too early");
 	}
 	publish(self);
 }

@@ -200,8 +200,7 @@ test_program(void)
 	check_run(missing, 1, "missing': No such file or directory\n");
 	check_run("", 2, "FILE is missing");
 	write_channels(folder, 1);
-	check_run(folder, 1,
-		  "godwit stream: 'main': at offset 151590: it ends here, and should not yet\n");
+	check_run(folder, 1, "godwit stream: 'main': at offset 151590: it ends here too early\n");
 	check_run(folder, 1, "main (main) ");
 	check_run(folder, 1, "not complete\n");
 	test_folder_free(folder);

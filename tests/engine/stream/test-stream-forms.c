@@ -306,7 +306,7 @@ test_without_description(void)
 	CU_ASSERT_EQUAL(stream_read_good(out).device_bytes, 1 + 4 + 7 + 8 + 10 + 5);
 	/* The end is told by nothing but that no more comes. */
 	forge_u8(out, 0);
-	stream_read_bad(out, "at offset 52, in 'device': it ends here, and should not yet");
+	stream_read_bad(out, "at offset 52, in 'device': it ends here too early");
 }
 
 /* ---- the other direction ---- */

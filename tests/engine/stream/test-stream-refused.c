@@ -41,7 +41,7 @@ static const struct {
 	const char *bytes;
 	const char *error;
 } bad[] = {
-	{ "", "at offset 0: it ends here, and should not yet" },
+	{ "", "at offset 0: it ends here too early" },
 	{ "51455600", "at offset 0: expected QEMU's magic number, 0x5145564d or of a multifd "
 		      "channel 0x11223344, "
 		      "not 0x51455600" },
@@ -52,19 +52,20 @@ static const struct {
 	  "at offset 9: expected the machine type's length, 1 to 255, not 256" },
 	{ HEADER "07 00000001", "at offset 16: expected one configuration, not two" },
 	{ HEADER "05 00",
-	  "at offset 16: expected the name of a part of the configuration, not nothing" },
+	  "at offset 16: expected the name of a part of the configuration, not an empty one" },
 	{ HEADER "05 01 78 00000001",
-	  "at offset 18: expected a part of the configuration that is known, not 'x'" },
+	  "at offset 18: expected a known part of the configuration, not 'x'" },
 	{ HEADER "09", "at offset 15: expected a section or the end, not 0x09" },
-	{ HEADER "01 00000001 00", "at offset 16: expected the name of section 1, not nothing" },
-	{ HEADER "02 00000001", "at offset 16: expected a section that has begun, not 1" },
+	{ HEADER "01 00000001 00",
+	  "at offset 16: expected the name of section 1, not an empty one" },
+	{ HEADER "02 00000001", "at offset 16: expected a section that was started before, not 1" },
 	{ HEADER "01 00000002 03 72616d 00000000 00000003",
 	  "at offset 24, in 'ram': expected version 4 of the RAM's format, not 3" },
 	{ HEADER "08 0003 0000",
 	  "at offset 16: expected a command of pre-copy, not 3: post-copy and COLO are not read" },
 	{ HEADER "00 07", "at offset 16: expected nothing after the end, not 0x07" },
 	{ HEADER "00 06 00000001 7b 00", "at offset 22: expected nothing after the end, not 0x00" },
-	{ HEADER "00 06 00000002 7b", "at offset 22: it ends here, and should not yet" },
+	{ HEADER "00 06 00000002 7b", "at offset 22: it ends here too early" },
 	{ RAM "0000000000000080",
 	  "at offset 32, in 'ram': expected a record of RAM, not the flags 0x80" },
 	{ RAM "000000000000000a",
@@ -73,14 +74,14 @@ static const struct {
 	  "at offset 42, in 'ram': expected a block of at most 4096 bytes, not of 4097" },
 	{ RAM "0000000000000010 7e00000003",
 	  "at offset 40, in 'ram': expected the footer of section 2, not 0x7e00000003" },
-	{ RAM "0000000000000008 01", "at offset 41, in 'ram': it ends here, and should not yet" },
+	{ RAM "0000000000000008 01", "at offset 41, in 'ram': it ends here too early" },
 	{ VFIO_7 TAG "07",
 	  "at offset 33, in 'vfio': expected a tag of VFIO, not 0xffffffffef100007" },
 	{ VFIO_7 TAG "04 8000000000000000", "at offset 41, in 'vfio': expected the length of a "
 					    "device's data, not 0x8000000000000000" },
 	{ VFIO_7 TAG "02",
-	  "at offset 33, in 'vfio': expected no configuration here: the form of QEMU before 8.0 "
-	  "is not read" },
+	  "at offset 33, in 'vfio': expected no configuration here: the format of QEMU before 8.0 "
+	  "is not supported" },
 	{ "11223344 00000002 000000000000000000000000000000000000000000000000000000000000"
 	  "0000000000000000000000000000000000000000000000000000",
 	  "at offset 4: expected version 1 of multifd, not 2" },
