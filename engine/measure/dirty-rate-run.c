@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Measures the dirty rate of a running VM: RAM by QEMU (ram-rate.c), meanwhile what each vGPU's driver says that it
- * has, and on request all of it by a probe (probe.c).
+ * Measures the dirty rate of a running VM. QEMU measures RAM (ram-rate.c). Meanwhile each vGPU's
+ * driver is asked how much it would send. On request a probe (probe.c) measures everything.
  *
- * No interface tells what a vGPU's engines write while no migration is under way. A size that changes means that memory was
- * taken or given back, not that it was written; so without a probe there is no rate of a vGPU, only what it
- * may have to send.
+ * No interface reports what a vGPU's engines write while no migration is under way. A changed size
+ * means that memory was allocated or freed, not that it was written. So without a probe a vGPU has
+ * no dirty rate, only the bytes that it may have to send.
  */
 #include "engine/data/vgpu-json.h"
 #include "engine/data/dirty-rate-json.h"
@@ -23,7 +23,7 @@
 
 #define DEFAULT_TIME_US	 (10 * G_USEC_PER_SEC)
 #define DEFAULT_LIMIT_US (300 * 1000)
-#define ASK_DEVICES_US	 G_USEC_PER_SEC /* some drivers pass it on to the board */
+#define ASK_DEVICES_US	 G_USEC_PER_SEC /* some drivers forward the question to the board */
 
 typedef struct {
 	Qemu *qemu;
@@ -68,7 +68,7 @@ check_idle(DirtyRateRun *self, GError **error)
 	return FALSE;
 }
 
-/* ---- what the drivers say ---- */
+/* ---- the drivers' answers ---- */
 
 static void
 take_size(GwDirtyRateVgpu *vgpu, gint64 stop_bytes)
@@ -91,7 +91,7 @@ list_vgpus(DirtyRateRun *self)
 	self->host = n > 0 ? vgpu_host_open(NULL) : NULL;
 }
 
-/* While RAM is measured: the size comes and goes, and the most counts. */
+/* Runs while RAM is measured. The size goes up and down; the largest one counts. */
 static void
 ask_devices(gpointer data)
 {
@@ -108,7 +108,7 @@ ask_devices(gpointer data)
 	}
 }
 
-/* What no driver told is the frame buffer at most. */
+/* If the driver does not report the size, the frame buffer is the upper bound. */
 static void
 describe_passively(DirtyRateRun *self)
 {
@@ -121,7 +121,7 @@ describe_passively(DirtyRateRun *self)
 		vgpu->method = g_strdup(told			? "data-size"
 					: vgpu->vram_bytes >= 0 ? "framebuffer"
 								: "none");
-		vgpu->note = g_strdup("what its engines write only a probe shows");
+		vgpu->note = g_strdup("only a probe shows what its engines write");
 	}
 }
 
@@ -160,9 +160,9 @@ take_probed_vgpu(DirtyRateRun *self, guint i, const ProbeRate *rate)
 	if (!sends)
 		vgpu->note = g_strdup("it sends nothing while the guest runs");
 	else if (!gw_number_is_known(vgpu->dirty_bytes_per_s))
-		vgpu->note = g_strdup("it was not through its memory once: give it more time");
+		vgpu->note = g_strdup("its memory was not sent once: give the probe more time");
 	else if (vgpu->dirty_bytes_per_s.confidence == GW_CONFIDENCE_LOWER_BOUND)
-		vgpu->note = g_strdup("it is written faster than QEMU reads it");
+		vgpu->note = g_strdup("its memory is written faster than QEMU reads it");
 }
 
 static gboolean
@@ -255,7 +255,7 @@ gw_dirty_rate_async(const GwDirtyRateOptions *options, GCancellable *cancellable
 	g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, data);
 	g_task_set_source_tag(task, gw_dirty_rate_async);
 	g_task_set_task_data(task, copy_options(options), free_options);
-	/* A cancel is told only when the guest is as it was. */
+	/* A cancel is reported only after QEMU's settings are restored. */
 	g_task_set_check_cancellable(task, FALSE);
 	g_task_run_in_thread(task, run_in_thread);
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The dirty rate of a vGPU from the bytes that it sends in a pre-copy without an end.
+ * Computes the dirty rate of a vGPU from the bytes that it sends in a pre-copy that never ends.
  *
- * What is written is sent. Whenever the device had nothing to send (QEMU makes an empty section then: the driver's
- * read() said ENOMSG), all that had been written was sent; so between two such moments
+ * What is written is sent. At some moments the device has nothing to send; QEMU then makes an empty
+ * section, because the driver's read() returned ENOMSG. At such a moment everything that was
+ * written has been sent. So between two such moments
  *
  *	bytes written and sent again = bytes sent
  *
- * and the rate is measured. A device that always has more to send is written faster than QEMU reads it, or is
- * still at its first pass. Of what it sent by then only its whole memory can have been there from the start; all
- * that is more was written since. That makes a lower bound, (bytes - vRAM) / time, which comes near the rate at which
- * it is read as time goes by.
+ * and the rate is measured. If a device always has more to send, it is written faster than QEMU
+ * reads it, or is still in its first pass. Of what it has sent, only its whole memory can have been
+ * there from the start; all the rest was written since. That gives a lower bound, (bytes - vRAM) /
+ * time. With time the bound approaches the rate at which QEMU reads.
  */
 #include "engine/measure/probe-rate.h"
 
-#define MIN_US	   (G_USEC_PER_SEC / 2) /* between two moments, to make a rate */
-#define SETTLED_US (3 * G_USEC_PER_SEC) /* looks are 100 ms apart: 3 % at either end */
+#define MIN_US	   (G_USEC_PER_SEC / 2) /* the least time between two moments, for a rate */
+#define SETTLED_US (3 * G_USEC_PER_SEC) /* samples are 100 ms apart: 3 % at each end */
 
 void
 probe_rate_add(ProbeRate *self, gint64 time_us, guint64 bytes, guint64 empty_parts)
@@ -25,7 +26,8 @@ probe_rate_add(ProbeRate *self, gint64 time_us, guint64 bytes, guint64 empty_par
 		self->first_us = time_us;
 	self->last_us = time_us;
 	self->bytes = bytes;
-	/* A look in the midst of a part finds one less than before: the next would find it again. */
+	/* A sample in the middle of a section finds one empty section less than before; the next
+	 * sample would find it again. */
 	self->empty_parts = MAX(self->empty_parts, empty_parts);
 	if (!is_through)
 		return;

@@ -3,20 +3,22 @@
 
 #include "engine/gw-number.h"
 
-/* From what a vGPU sends while the guest runs to how fast its memory is written. Pure; see probe-rate.c. */
+/* Computes how fast a vGPU's memory is written, from what the vGPU sends while the guest runs.
+ * Pure; see probe-rate.c. */
 typedef struct {
 	guint n_looks;
 	gint64 first_us, last_us;
-	guint64 bytes; /* at the last look */
+	guint64 bytes; /* at the last sample */
 	guint64 empty_parts;
-	gboolean has_start;	 /* it was once through with all that it had */
-	gint64 start_us, end_us; /* when it was for the first and for the last time */
+	gboolean has_start;	 /* it had sent everything at least once */
+	gint64 start_us, end_us; /* when it had sent everything, for the first and the last time */
 	guint64 start_bytes, end_bytes;
 } ProbeRate;
 
-/* @bytes and @empty_parts: all that it has sent, and how often it had nothing to send, up to @time_us. */
+/* @bytes and @empty_parts: all bytes that it has sent, and how often it had nothing to send, until
+ *   @time_us. */
 void probe_rate_add(ProbeRate *self, gint64 time_us, guint64 bytes, guint64 empty_parts);
-/* Would it get any better? */
+/* Returns whether more time would not improve the rate. */
 gboolean probe_rate_is_settled(const ProbeRate *self);
-/* In bytes a second. @vram_bytes: all that it has, or -1 */
+/* Returns the rate in bytes per second. @vram_bytes: all its memory, or -1. */
 GwNumber probe_rate_get(const ProbeRate *self, gint64 vram_bytes);

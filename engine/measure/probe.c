@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The probe: a migration into a sink of our own, to see what the guest and its vGPUs send again, that is, write. It
- * never comes to a switchover: QEMU's capability switchover-ack, with return-path, has QEMU wait for a word of
- * the destination before it stops the guest, and the sink never says one. Without that capability nothing makes
- * sure of it (a guest at rest is switched over by the tiniest limit), so a QEMU before 8.1 is refused.
+ * The probe: a migration into a sink, to see what the guest and its vGPUs send again, that is, what
+ * they write. It never reaches the switchover: with QEMU's capabilities switchover-ack and
+ * return-path QEMU waits for an acknowledgement of the destination before it stops the guest, and
+ * the sink never sends one. Without that capability nothing prevents the switchover (a quiet guest
+ * is switched over even with the smallest limit), so a QEMU before 8.1 is rejected.
  *
- * What becomes of it when something goes wrong: a cancel, a time-out and any error end in migrate_cancel; if that
- * does not help, or we are killed, the socket goes, QEMU fails the migration, and the guest runs on. What was
- * changed in QEMU's settings is in the journal before it is changed.
+ * If something goes wrong the guest keeps running. A cancel, a time-out and every error end in
+ * migrate_cancel. If that does not help, or we are killed, the socket closes, QEMU fails the
+ * migration, and the guest keeps running. Changes to QEMU's settings are written to the journal
+ * before they are made.
  *
- * The capability "events" is off: with all sent and no leave to switch over QEMU looks at its dirty bitmap tens of
- * thousands of times a second, and would tell of each.
+ * The capability "events" is off: when everything is sent and the switchover is not allowed, QEMU
+ * syncs its dirty bitmap tens of thousands of times a second, and would send an event for each
+ * sync.
  */
 #include "engine/measure/probe.h"
 
@@ -66,7 +69,7 @@ probe_check(const GwSurvey *survey, GError **error)
 {
 	if (!has_capability(survey, "switchover-ack") || !has_capability(survey, "return-path"))
 		return refuse(error, "this QEMU has no 'switchover-ack' (8.1 or later has), and "
-				     "without it nothing keeps it from stopping the guest");
+				     "without it nothing prevents QEMU from stopping the guest");
 	if (!survey->running)
 		return refuse(error, "the guest does not run, so it writes nothing");
 	if (survey->blocked_reasons != NULL && survey->blocked_reasons[0] != NULL)
@@ -95,7 +98,7 @@ add_parameter(GwPlan *plan, const GwSurvey *survey, const char *name, gint64 val
 	g_ptr_array_add(plan->parameters, parameter);
 }
 
-/* The limit is 1 ms and not 0, with which QEMU would not ask the vGPUs what they have left. */
+/* The limit is 1 ms and not 0: with 0 QEMU would not ask the vGPUs how much remains. */
 static GwPlan *
 make_plan(const GwSurvey *survey)
 {
@@ -121,7 +124,7 @@ journal_facts(Probe *self)
 	return facts;
 }
 
-/* Puts all in its place, and is taken back by finish(), also when it fails half-way. */
+/* Prepares everything. finish() undoes it, also when this fails halfway. */
 static gboolean
 begin(Probe *self, const char *state_dir, GError **error)
 {
@@ -149,9 +152,9 @@ begin(Probe *self, const char *state_dir, GError **error)
 	return qmp_migrate(self->qemu->qmp, "fd:" FD_NAME, error);
 }
 
-/* ---- while it goes on ---- */
+/* ---- while it runs ---- */
 
-/* Which device of the stream is it? -1: none has come yet. */
+/* Returns the index of the vGPU's device in the stream; -1: it has not appeared yet. */
 static int
 find_device(Stream *stream, const StreamCounts *counts, const GwVgpu *vgpu)
 {
@@ -174,7 +177,7 @@ look_at_stream(Probe *self, gint64 time_us)
 		if (at < 0)
 			continue;
 		const StreamVfio *vfio = &counts.vfio[at];
-		/* In the midst of a part its data count already, and it does not. */
+		/* In the middle of a section its data already count, but the section does not. */
 		guint64 n_empty =
 			vfio->n_parts > vfio->n_data_parts ? vfio->n_parts - vfio->n_data_parts : 0;
 		probe_rate_add(&g_array_index(self->result->vgpus, ProbeRate, i), time_us,
@@ -182,7 +185,8 @@ look_at_stream(Probe *self, gint64 time_us)
 	}
 }
 
-/* A vGPU that sends nothing while the guest runs will not. Where there is none it is RAM that is shown to bear it. */
+/* A vGPU that sends nothing while the guest runs never settles. Without a vGPU the probe shows
+ * whether the guest can bear it, by its RAM. */
 static gboolean
 is_settled(const Probe *self, gint64 now_us)
 {
@@ -255,7 +259,7 @@ wait_final(Probe *self, int timeout_ms, GError **error)
 			return TRUE;
 		await_ms(LOOK_MS / 5);
 	} while (g_get_monotonic_time() < deadline_us);
-	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "QEMU does not end its migration");
+	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "QEMU does not end the probe's migration");
 	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
@@ -273,7 +277,7 @@ cancel(Probe *self, GError **error)
 	return wait_final(self, FINAL_TIMEOUT_MS, error);
 }
 
-/* Nothing of this can be cancelled: the guest comes first. */
+/* Nothing here can be cancelled: the guest's safety comes first. */
 static gboolean
 finish(Probe *self, GError **error)
 {

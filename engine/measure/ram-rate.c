@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * QEMU counts a page once however often it is written while it measures, so a long measurement of a small hot set
- * says little more than how big that is, and a short one says the rate. Both are taken; the set comes from the model of
- * predict.c that is fitted to them.
+ * While it measures, QEMU counts a page once, however often the page is written. So a long
+ * measurement of a small hot set shows little more than its size, and a short one shows the dirty
+ * rate. We make both. The hot set comes from the model of predict.c that is fitted to them.
  *
- * The pages that are sampled are drawn anew each time, so short ones are repeated. The mode goes by who runs the guest:
- * the dirty bitmap is KVM's, and asking for it without KVM kills QEMU 7.2.
+ * QEMU draws the sampled pages again for each measurement, so short ones are repeated. The mode
+ * depends on the accelerator: the dirty bitmap belongs to KVM, and asking for it without KVM kills
+ * QEMU 7.2.
  */
 #include "engine/measure/ram-rate.h"
 
@@ -17,13 +18,13 @@
 #include "qmp/qmp-error.h"
 
 #define POLL_MS	      100
-#define LATE_S	      15 /* a busy host takes that much longer */
-#define MAX_S	      60 /* QEMU's */
+#define LATE_S	      15 /* a busy host takes up to this much longer */
+#define MAX_S	      60 /* QEMU's maximum */
 #define BRIEF_S	      1
 #define N_BRIEF	      3
 #define MIN_LONG_S    3
 #define SAMPLED_PAGES 4096
-#define MIN_SAMPLES   128 /* of a GiB: QEMU's limits */
+#define MIN_SAMPLES   128 /* per GiB: QEMU's limits */
 #define MAX_SAMPLES   16384
 #define GIB	      (1024.0 * 1024 * 1024)
 
@@ -56,7 +57,7 @@ fail(GError *cause, GError **error)
 	return FALSE;
 }
 
-/* One look's wait. */
+/* Waits for one poll interval. */
 static gboolean
 wait_interval(Measurement *self, GError **error)
 {
@@ -85,13 +86,13 @@ measure_once(Measurement *self, guint seconds, gint64 *ret_bytes_per_s, GError *
 		if (*ret_bytes_per_s >= 0)
 			return TRUE;
 	} while (g_get_monotonic_time() < deadline_us);
-	g_set_error(error, GW_ERROR, GW_ERROR_FAILED,
-		    "QEMU measured for %u s and did not come to an end", seconds + LATE_S);
+	g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "QEMU measured for %u s and did not finish",
+		    seconds + LATE_S);
 	error_add_side(error, SIDE_SOURCE);
 	return FALSE;
 }
 
-/* @n times @seconds; the mean goes into @ret_pass. */
+/* Measures @n times for @seconds; @ret_pass gets the mean. */
 static gboolean
 measure(Measurement *self, guint n, guint seconds, PredictPass *ret_pass, GError **error)
 {
@@ -139,7 +140,8 @@ ram_rate_measure(Qemu *qemu, gint64 time_us, guint64 ram_bytes, RamRateIdle idle
 		return FALSE;
 	double hot_bytes, bytes_per_s;
 	predict_fit(passes, is_long ? 2 : 1, (double)MAX(ram_bytes, 1), &hot_bytes, &bytes_per_s);
-	/* The rate of the fit is only as good as its set: what was counted in a second is what it was. */
+	/* The fitted rate is only as exact as the fitted set, so the rate is what the short
+	 * measurement counted. */
 	*ret_rate = (RamRate){ self.mode, (gint64)(passes[0].found_bytes / BRIEF_S),
 			       (gint64)hot_bytes };
 	return TRUE;

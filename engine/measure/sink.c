@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A socket pair with a thread at one end. The thread writes nothing, ever: on the return path of a migration that waits
- * for an acknowledgement of the switchover (QEMU's capability switchover-ack) silence keeps the guest where it is.
+ * A socket pair with a thread at one end. The thread never writes anything: a migration may wait
+ * for an acknowledgement of the switchover on the return path (QEMU's capability switchover-ack).
+ * Silence then keeps the guest on the source.
  */
 #include "engine/measure/sink.h"
 
@@ -14,7 +15,7 @@
 #define CHUNK_BYTES (256 * 1024)
 
 struct Sink {
-	int qemu_fd; /* (owned); -1: let go */
+	int qemu_fd; /* (owned); -1: released */
 	int fd;	     /* (owned) */
 	Stream *stream;
 	GThread *thread;

@@ -3,20 +3,20 @@
 
 #include "engine/stream/stream.h"
 
-/* Where a migration stream ends that nobody loads: it is read, counted and thrown away. */
+/* The end of a migration stream that no QEMU loads: it is read, counted and discarded. */
 typedef struct Sink Sink;
 
-/* Starts at once, in a thread of its own. %G_IO_ERROR. */
+/* Starts at once, in a thread. %G_IO_ERROR. */
 Sink *sink_new(GError **error);
-/* Ends the connection, whatever comes in. */
+/* Ends the connection, even if bytes still arrive. */
 void sink_free(Sink *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sink, sink_free);
 
-/* The end for QEMU, borrowed; -1 once it was let go. */
+/* QEMU's end, borrowed; -1 after sink_let_go(). */
 int sink_get_fd(const Sink *self);
-/* QEMU has its own copy: when that goes, so does the connection. */
+/* QEMU has a copy of the descriptor now: when QEMU closes it the connection ends. */
 void sink_let_go(Sink *self);
-/* From now on nothing more is read, and QEMU's writes fail. */
+/* From now on nothing is read, and QEMU's writes fail. */
 void sink_sever(Sink *self);
-/* (transfer none): to be read only: what has come. */
+/* (transfer none): what has arrived; read only. */
 Stream *sink_get_stream(Sink *self);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * QEMU writes its trace points' lines to its log, and that is its standard error unless it was told otherwise.
+ * QEMU writes the lines of its trace points to its log, which is its standard error unless it was
+ * told otherwise.
  *
- * Where that is a file, as for a QEMU that 'godwit run' has started, it is read there, and nothing is changed. Where it is
- * a pipe or a terminal the log is sent to a FIFO of ours ("logfile" of the human monitor) and afterwards to /dev/stderr
- * again. That cannot be done for a file: QEMU would empty it (seen on 10.0 and 11.1); nor for a socket, which has no
- * second opening; nor for a pipe that nobody reads any more, on whose opening QEMU would wait for ever. A QEMU with a log
- * of its own (-D) or that has made itself a daemon is left alone as well: no command says what it logs to.
+ * If that is a file, as for a QEMU that 'godwit run' has started, we read the file and change
+ * nothing. If it is a pipe or a terminal, QEMU's log is redirected to a FIFO ("logfile" of the
+ * human monitor) and afterwards to /dev/stderr again. This is not possible in three cases. With a
+ * file QEMU would truncate it (seen on 10.0 and 11.1). A socket cannot be opened a second time. For
+ * a pipe without a reader QEMU would wait in open() forever. A QEMU with its own log (-D), or one
+ * that runs as a daemon, is not changed either: no command says where it logs to.
  *
- * QEMU waits when a FIFO is full. So it is read every few milliseconds while trace points are on, and they are on for a
- * moment only; when we die it has no reader any more and QEMU's lines are lost, which it does not mind.
+ * QEMU waits when a FIFO is full. So we read it every few milliseconds while trace points are on,
+ * and they are on only briefly. When we die the FIFO has no reader any more and QEMU's lines are
+ * lost, which does not disturb QEMU.
  */
 #include "engine/measure/trace-log.h"
 
@@ -38,7 +41,7 @@ trace_log_kind_to_string(TraceLogKind kind)
 	return kind_words[kind];
 }
 
-/* ---- what QEMU logs to ---- */
+/* ---- where QEMU logs to ---- */
 
 static char *
 stderr_of(const Qemu *qemu)
@@ -46,7 +49,7 @@ stderr_of(const Qemu *qemu)
 	return g_strdup_printf("/proc/%d/fd/2", (int)qemu->process.pid);
 }
 
-/* Is it told so on its command line? */
+/* Returns whether QEMU's command line has this argument. */
 static gboolean
 has_argument(const Qemu *qemu, const char *argument)
 {
@@ -61,7 +64,7 @@ has_argument(const Qemu *qemu, const char *argument)
 	return FALSE;
 }
 
-/* Could it be opened again without waiting for a reader? */
+/* Returns whether it could be opened again without waiting for a reader. */
 static gboolean
 has_reader(const char *path)
 {
@@ -86,7 +89,7 @@ trace_log_find_kind(const Qemu *qemu, const char **ret_why)
 	else if ((S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) && has_reader(path))
 		return TRACE_LOG_FIFO;
 	else
-		*ret_why = "its standard error could not be given back";
+		*ret_why = "its log could not be redirected back to standard error";
 	return TRACE_LOG_NONE;
 }
 
@@ -113,7 +116,7 @@ make_fifo(TraceLog *self, const Qemu *qemu, const char *name, GError **error)
 	if (!private_dir_make(&self->folder, qemu, name, error))
 		return FALSE;
 	const char *path = self->folder.socket_path;
-	/* The folder keeps everybody else away. */
+	/* The folder's mode keeps all others out. */
 	if (mkfifo(path, 0622) != 0 || chmod(path, 0622) != 0)
 		return fail(error, path, g_strerror(errno));
 	self->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -190,7 +193,7 @@ trace_log_skip(TraceLog *self)
 		g_debug("lseek: %s", g_strerror(errno));
 }
 
-/* What is too long for a line of a trace point is cut: nobody reads it. */
+/* Lines that are too long for a trace point are cut: nobody reads them. */
 static void
 cut_lines(TraceLog *self, TraceLogTake take, gpointer data)
 {

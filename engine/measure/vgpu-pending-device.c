@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Asks the vGPUs' drivers, through a copy of the descriptor that QEMU has: VFIO_DEVICE_FEATURE_MIG_DATA_SIZE changes
- * nothing, and is one of the few questions that may be put while QEMU migrates the device. But it takes the driver's lock,
- * and some drivers pass it on to the board: so in a thread, only if the user wants it, and the less often the longer the
- * answer takes.
+ * Asks the vGPUs' drivers, through a copy of QEMU's descriptor. VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
+ * changes nothing, and is one of the few requests that are allowed while QEMU migrates the device.
+ * But it takes the driver's lock, and some drivers forward it to the board. So it runs in a thread,
+ * only if the user wants it, and less often if the answer takes long.
  */
 #include "engine/measure/vgpu-pending.h"
 
@@ -12,12 +12,12 @@
 
 #define MIN_PAUSE_US (G_USEC_PER_SEC / 10) /* a sample */
 #define MAX_PAUSE_US G_USEC_PER_SEC
-#define PAUSE	     4 /* times what the answer took */
+#define PAUSE	     4 /* times the duration of the answer */
 
 typedef struct {
 	gint ref_count;
 	GPtrArray *ids; /* of char * (nullable) */
-	VfioHost *host; /* of the thread only */
+	VfioHost *host; /* only for the thread */
 	pid_t qemu;
 	gint64 *stop_bytes; /* (owned): the answers, by vGPU */
 } Question;
@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
 	VgpuPendingSource base;
 	gint64 asked_us, next_us;
-	GCancellable *cancellable; /* when it ends, an answer is for nobody */
+	GCancellable *cancellable; /* cancelled at the end: late answers are then dropped */
 	gboolean is_asking;
 	Question *question;
 } Device;
@@ -76,7 +76,7 @@ vgpu_pending_device_pause_us(gint64 took_us)
 	return CLAMP(took_us, MIN_PAUSE_US / PAUSE, MAX_PAUSE_US / PAUSE) * PAUSE;
 }
 
-/* In a thread of its own. */
+/* Runs in a thread. */
 static void
 ask(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -95,7 +95,7 @@ static void
 on_answered(GObject *source, GAsyncResult *result, gpointer data)
 {
 	if (!g_task_propagate_boolean(G_TASK(result), NULL))
-		return; /* it has ended: there is no self any more */
+		return; /* it has ended: self is freed */
 	Device *self = data;
 	const VgpuPendingContext *context = &self->base.context;
 	gint64 now_us = context->now_us(context->now_data);

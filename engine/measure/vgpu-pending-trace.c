@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Asks QEMU's trace points (qmp/trace-line.c has their lines; trace-log.c where they are read).
+ * Asks QEMU's trace points (qmp/trace-line.c parses their lines; trace-log.c reads them).
  *
- * QEMU passes them whenever it looks how much is left: every 50 to 100 ms while it has RAM to send, and 30,000 times a
- * second when it has none and may not switch over (measured on 10.0). Seldom, once a pass over RAM or so, it asks the
- * drivers when it looks; else it tells what it has carried on. So they are on until it has asked for each vGPU, or some
- * KiB have come, and then off for a second; for longer when so much came that it would be more than some KiB a second:
- * it may be somebody's log. Who has switched them on himself is left alone.
+ * QEMU hits them whenever it checks how much remains: every 50 to 100 ms while it has RAM to send,
+ * and 30,000 times a second when it has none and may not switch over (measured on 10.0). It asks
+ * the drivers only rarely, about once a pass over RAM; otherwise the lines show QEMU's own count.
+ * So the trace points are on until QEMU has asked for each vGPU, or some KiB have arrived, and then
+ * off for a second. They are off longer if the lines would otherwise exceed some KiB a second,
+ * because the log may belong to somebody. If a user has switched them on, they are not changed.
  */
 #include "engine/measure/vgpu-pending.h"
 
@@ -18,11 +19,11 @@
 #include "qmp/trace-line.h"
 
 #define PERIOD_US	(G_USEC_PER_SEC)
-#define WINDOW_US	(2 * G_USEC_PER_SEC)		/* as long as little comes */
-#define STORM_US	(150 * (G_USEC_PER_SEC / 1000)) /* in which it shows whether it is one */
-#define READ_MS		5				/* then */
+#define WINDOW_US	(2 * G_USEC_PER_SEC)		/* while there are few lines */
+#define STORM_US	(150 * (G_USEC_PER_SEC / 1000)) /* time in which a storm of lines shows */
+#define READ_MS		5				/* during a storm */
 #define CALM_READ_MS	20
-#define DRAIN_READS	4 /* of nothing, after they are off */
+#define DRAIN_READS	4 /* empty reads, after they are off */
 #define LOG_BYTES_PER_S (16 * 1024)
 #define FACT		"trace_log"
 #define FACT_NAME	"trace_log_name"
@@ -30,14 +31,14 @@
 typedef struct {
 	VgpuPendingSource base;
 	TraceLog log;
-	GSource *reader; /* (nullable): while they are on, and until all is read */
+	GSource *reader; /* (nullable): while they are on, and until everything is read */
 	gboolean is_on;
-	gint64 calm_us; /* when it is no storm */
-	gint64 off_us;	/* when they are to be switched off */
+	gint64 calm_us; /* when it is known to be no storm */
+	gint64 off_us;	/* when to switch them off */
 	gint64 next_us; /* when they may be switched on again */
 	guint n_idle_reads;
 	gsize window_bytes;
-	gboolean *seen; /* (owned): by vGPU: the driver's own figure */
+	gboolean *seen; /* (owned): by vGPU: the driver's own figure was seen */
 } Trace;
 
 static char *
@@ -56,7 +57,7 @@ is_possible(const VgpuPendingContext *context, const char **ret_why)
 		*ret_why = "this QEMU has no such trace points";
 		return FALSE;
 	}
-	*ret_why = "somebody has switched them on already";
+	*ret_why = "they are switched on already";
 	return state == QMP_TRACE_OFF &&
 	       trace_log_find_kind(context->qemu, ret_why) != TRACE_LOG_NONE;
 }
@@ -88,7 +89,7 @@ begin(const VgpuPendingContext *context, GError **error)
 
 /* ---- while they are on ---- */
 
-/* QEMU calls it as the host does. */
+/* Finds the vGPU by the name that QEMU uses, which is the host's. */
 static gint
 find_vgpu(const GPtrArray *vgpus, const char *device)
 {
@@ -113,7 +114,7 @@ take_line(const char *text, gsize len, gpointer data)
 	AccountReading reading = { line.initial_bytes, line.dirty_bytes, line.stop_bytes,
 				   line.is_exact };
 	if (self->seen[vgpu])
-		return; /* in a storm there are thousands of them */
+		return; /* a storm has thousands of these */
 	vgpu_pending_take(context, (guint)vgpu, GW_SOURCE_TRACE, &reading);
 	self->seen[vgpu] = line.is_exact;
 }
@@ -138,7 +139,7 @@ switch_off(Trace *self, gint64 now_us)
 	self->next_us = now_us + PERIOD_US;
 }
 
-/* All is read: whoever reads that log himself shall not drown in it. */
+/* Everything is read. A user who reads the same log must not get too many lines. */
 static gboolean
 end_window(Trace *self)
 {
@@ -157,7 +158,7 @@ read_each(Trace *self, guint ms)
 				    g_main_context_get_thread_default());
 }
 
-/* From now on. Returns: to go on with the former one, or not. */
+/* Reads more slowly from now on. Returns whether to keep the old source. */
 static gboolean
 slow_down(Trace *self)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who is asked how much is left of the vGPUs, from the best to the worst: QEMU itself, by its `remaining` (11.1 on, and
- * for one vGPU; the account has it already); QEMU's trace points; the driver, if the user wants that. Whoever comes
- * later in this list is asked only while those before leave a vGPU open.
+ * The sources that are asked how much of the vGPUs remains, from the best to the worst: QEMU
+ * itself, by its `remaining` (11.1 on, and for one vGPU; the account has it already); QEMU's trace
+ * points; the driver, if the user wants that. A source is asked only if the better ones do not know
+ * a vGPU.
  *
- * One is begun when it is needed first, and what that changes of QEMU is in the journal before.
+ * A source begins when it is first needed. Its changes to QEMU are written to the journal before.
  */
 #include "engine/measure/vgpu-pending.h"
 
@@ -23,8 +24,8 @@ struct VgpuPending {
 	Journal *journal;
 	gboolean by_request;
 	VgpuPendingSource *askers[N_ASKERS]; /* NULL: not begun */
-	gboolean is_out[N_ASKERS];	     /* it cannot be asked here */
-	char *refusals[N_ASKERS];	     /* (nullable): not told yet */
+	gboolean is_out[N_ASKERS];	     /* it cannot be used here */
+	char *refusals[N_ASKERS];	     /* (nullable): not reported yet */
 };
 
 VgpuPending *
@@ -43,7 +44,7 @@ void
 vgpu_pending_take(const VgpuPendingContext *context, guint vgpu, GwNumberSource source,
 		  const AccountReading *reading)
 {
-	/* What is left goes with what was sent until then. */
+	/* The remaining bytes belong to what was sent until then. */
 	if (reading->is_fresh && context->count_sent != NULL)
 		context->count_sent(context->now_data);
 	account_take_reading(context->account, vgpu, source, reading,
@@ -54,7 +55,7 @@ static void
 refuse(VgpuPending *self, guint i, const char *why)
 {
 	self->is_out[i] = TRUE;
-	self->refusals[i] = g_strdup_printf("what is left of the vGPUs cannot be asked by '%s': %s",
+	self->refusals[i] = g_strdup_printf("cannot ask '%s' how much of the vGPUs remains: %s",
 					    all[i]->name, why);
 }
 

@@ -212,7 +212,7 @@ make_dark(void)
 	GwDirtyRateVgpu *vgpu = dirty_rate_add_vgpu(rate, "gpu1", NULL, GIB);
 	vgpu->stop_bytes = gw_number(GIB, GW_SOURCE_FRAMEBUFFER, GW_CONFIDENCE_BOUND);
 	vgpu->method = g_strdup("framebuffer");
-	vgpu->note = g_strdup("what its engines write only a probe shows");
+	vgpu->note = g_strdup("only a probe shows what its engines write");
 	return rate;
 }
 

@@ -137,7 +137,7 @@ static void
 expect_refusal(Rig *rig, const char *why)
 {
 	g_autofree char *expected =
-		g_strconcat("what is left of the vGPUs cannot be asked by 'trace': ", why, NULL);
+		g_strconcat("cannot ask 'trace' how much of the vGPUs remains: ", why, NULL);
 	vgpu_pending_poll(rig->pending);
 	vgpu_pending_poll(rig->pending);
 	g_autofree char *text = vgpu_pending_next_refusal(rig->pending);
@@ -296,7 +296,7 @@ test_refusals(void)
 	const char *const own_log[] = { "--trace", "x", "-D", "/dev/null", NULL };
 	check_refused(own_log, "it has a log of its own");
 	const char *const dead[] = { "--stderr-dead", "--trace", "x", NULL };
-	check_refused(dead, "its standard error could not be given back");
+	check_refused(dead, "its log could not be redirected back to standard error");
 	const char *const daemon[] = { "--trace", "x", "-daemonize", "--", NULL };
 	check_refused(daemon, "it has a log of its own");
 }
@@ -310,7 +310,7 @@ test_in_use(void)
 	g_auto(Rig) rig;
 	rig_start(&rig, options, 1);
 	CU_ASSERT_TRUE(qmp_trace_set(rig.qemu->qmp, TRACE_LINE_EVENTS, TRUE, NULL));
-	expect_refusal(&rig, "somebody has switched them on already");
+	expect_refusal(&rig, "they are switched on already");
 	/* And it is left as it is. */
 	CU_ASSERT_EQUAL(trace_state(&rig), QMP_TRACE_ON);
 }
