@@ -4,7 +4,8 @@
  * Tells by its first bytes what has connected to the agent's port. A TLS handshake begins with
  * 0x16, and what comes inside it is examined in the same way: a control connection begins with '{',
  * a data channel with the preamble of control.c. Never more than the preamble is read: the bytes
- * after it belong to QEMU.
+ * after it belong to QEMU. A control connection gets a thread only once it has said a whole hello,
+ * which is small.
  *
  * Strangers must neither keep others out nor cause much work:
  * - a connection that sends no complete beginning within a few seconds is dropped;
@@ -26,11 +27,13 @@
 #include "engine/gw-error.h"
 #include "engine/control/net.h"
 #include "engine/tls/tls.h"
+#include "qmp/json-frame.h"
 #include "qmp/source-util.h"
 
 #define MAX_UNDECIDED	  128
 #define MAX_OF_ONE_GROUP  32
 #define FIRST_BYTE_OF_TLS 0x16
+#define MAX_WASTE	  (256 * 1024)
 
 /* A handshake takes about 0.3 ms of processor time, a control connection takes a thread. */
 static const AcceptorLimits usual_limits = {
@@ -66,6 +69,8 @@ typedef struct {
 	GSource *timeout;
 	guint8 preamble[CONTROL_PREAMBLE_BYTES];
 	gsize have;
+	JsonFrame *frame; /* (nullable): of a control connection, while its hello comes */
+	GByteArray *said; /* (nullable): what @frame was given */
 } Acceptor;
 
 static void
@@ -75,6 +80,8 @@ acceptor_free(gpointer data)
 	source_end(&self->watch);
 	source_end(&self->timeout);
 	tls_handshake_free(self->handshake);
+	json_frame_free(self->frame);
+	g_clear_pointer(&self->said, g_byte_array_unref);
 	g_clear_object(&self->inner);
 	g_object_unref(self->wire);
 	g_free(self->subject);
@@ -87,6 +94,17 @@ static void
 forget(Acceptor *self)
 {
 	g_ptr_array_remove(self->set->undecided, self);
+}
+
+/* With unread bytes in its way the kernel would throw our last word away. */
+static void
+read_waste(GSocket *socket)
+{
+	char waste[16384];
+	for (guint i = 0; i < MAX_WASTE / sizeof waste; i++)
+		if (g_socket_receive_with_blocking(socket, waste, sizeof waste, FALSE, NULL,
+						   NULL) <= 0)
+			break;
 }
 
 /* Tells the peer why, in plain text or inside TLS; during a handshake that is not possible. */
@@ -102,6 +120,8 @@ reject(Acceptor *self, const GError *error)
 		g_socket_send_with_blocking(socket, line, strlen(line), FALSE, NULL, NULL);
 	/* OpenSSL has sent its own alert of a failed handshake by now. */
 	g_socket_shutdown(socket, FALSE, TRUE, NULL);
+	if (self->frame != NULL)
+		read_waste(socket);
 	forget(self);
 }
 
@@ -155,10 +175,65 @@ take_control(Acceptor *self)
 		return;
 	}
 	net_set_options(self->wire, NET_CONTROL);
-	if (self->set->listener->control(self->inner, self->peer, self->subject, self->set->data))
+	const AcceptedControl accepted = { .socket = self->inner,
+					   .peer = self->peer,
+					   .group = self->group,
+					   .subject = self->subject,
+					   .said = (const char *)self->said->data,
+					   .n_said = self->said->len };
+	/* The socket is the listener's from now on. */
+	source_end(&self->watch);
+	if (self->set->listener->control(&accepted, self->set->data))
 		forget(self);
 	else
 		reject_for(self, GW_ERROR_BUSY, "too many sessions are under way");
+}
+
+/* The first message, and whether it is a hello; NULL with @error unset when more bytes are needed. */
+static ControlMessage *
+parse_hello(Acceptor *self, GError **error)
+{
+	const char *text = NULL;
+	gsize len = 0;
+	g_autoptr(GError) cause = NULL;
+	if (!json_frame_next(self->frame, &text, &len, &cause)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message: %s",
+			    cause->message);
+		return NULL;
+	}
+	g_autoptr(ControlMessage) message = text != NULL ? control_parse(text, len, error) : NULL;
+	if (message == NULL || message->type == CONTROL_HELLO)
+		return g_steal_pointer(&message);
+	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message '%s' before a 'hello'",
+		    control_type_to_string(message->type));
+	return NULL;
+}
+
+/* A thread is spent on who has said hello, not on one byte. */
+static void
+read_hello(Acceptor *self)
+{
+	char bytes[2048];
+	gssize n =
+		g_socket_receive_with_blocking(self->inner, bytes, sizeof bytes, FALSE, NULL, NULL);
+	if (n < 0)
+		return;
+	if (n == 0) {
+		forget(self);
+		return;
+	}
+	if (self->frame == NULL) {
+		self->frame = json_frame_new(&control_hello_limits);
+		self->said = g_byte_array_new();
+	}
+	g_byte_array_append(self->said, (const guint8 *)bytes, (guint)n);
+	json_frame_push(self->frame, bytes, (gsize)n);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(ControlMessage) hello = parse_hello(self, &error);
+	if (error != NULL)
+		reject(self, error);
+	else if (hello != NULL)
+		take_control(self);
 }
 
 static void
@@ -197,8 +272,8 @@ static void
 read_preamble(Acceptor *self)
 {
 	int first = self->have == 0 ? peek_byte(self->inner) : 'g';
-	if (first == '{') {
-		take_control(self);
+	if (self->frame != NULL || first == '{') {
+		read_hello(self);
 		return;
 	}
 	gssize n = first < 0 ? 0

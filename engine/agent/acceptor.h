@@ -9,10 +9,19 @@
 /* New connections, until their first bytes show what they are. */
 typedef struct AcceptorSet AcceptorSet;
 
+/* A control connection that has said hello. All of it is borrowed. */
 typedef struct {
-	/* A control connection; nothing was read from it. @peer: its address. @subject: (nullable):
-	 * of its TLS certificate. %FALSE when there is no room for it. */
-	gboolean (*control)(GSocket *socket, const char *peer, const char *subject, gpointer data);
+	GSocket *socket;
+	const char *peer;    /* its address, for messages */
+	const char *group;   /* the addresses that share a limit: net_peer_group() */
+	const char *subject; /* (nullable): of its TLS certificate */
+	const char *said;    /* what was read from it: a hello, and perhaps more */
+	gsize n_said;
+} AcceptedControl;
+
+typedef struct {
+	/* %FALSE when there is no room for it. */
+	gboolean (*control)(const AcceptedControl *accepted, gpointer data);
 	/* A data channel. %TRUE: @fd was taken over; %FALSE: it is still the caller's. */
 	gboolean (*channel)(const ControlPreamble *preamble, int fd, gpointer data);
 	/* Does a session wait for a channel that proves itself by @proof? See

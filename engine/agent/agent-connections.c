@@ -40,6 +40,9 @@ typedef struct {
 	GwReport *report; /* (nullable): once it has ended */
 	GSource *linger;  /* (nullable) */
 	char *peer;
+	char *group; /* the addresses that share a limit */
+	gboolean is_authenticated;
+	gboolean is_evicted; /* under the lock: it ends, and another one has its place */
 } AgentConnection;
 
 /* An event on its way to the agent's context. */
@@ -120,6 +123,7 @@ connection_free(AgentConnection *connection)
 	agent_run_free(connection->run);
 	gw_report_free(connection->report);
 	g_free(connection->peer);
+	g_free(connection->group);
 	g_object_unref(connection->owner);
 	g_free(connection);
 }
@@ -344,29 +348,80 @@ agent_connections_free(AgentConnections *self)
 	g_free(self);
 }
 
-gboolean
-agent_connections_is_full(AgentConnections *self)
+/* How many connections of @group there are, without those that end already. */
+static guint
+count_group(AgentConnections *self, const char *group)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	return self->runs->len >= MAX_RUNS;
+	guint n = 0;
+	for (guint i = 0; i < self->runs->len; i++) {
+		AgentConnection *connection = g_ptr_array_index(self->runs, i);
+		n += !connection->is_evicted && g_str_equal(connection->group, group);
+	}
+	return n;
 }
 
-void
-agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer,
-		      const char *subject)
+/* May @candidate, rather than @best, lose its place to a newcomer? Who has proved who he is goes last, and of
+ * the others the oldest of the group that has the most. */
+static gboolean
+goes_before(AgentConnections *self, AgentConnection *candidate, AgentConnection *best)
 {
+	if (best == NULL || candidate->is_authenticated != best->is_authenticated)
+		return best == NULL || best->is_authenticated;
+	return count_group(self, candidate->group) > count_group(self, best->group);
+}
+
+/* (nullable): a connection that holds nothing of this host, and may go for @newcomer. */
+static AgentConnection *
+find_idle(AgentConnections *self, const AcceptedControl *newcomer)
+{
+	AgentConnection *best = NULL;
+	for (guint i = 0; i < self->runs->len; i++) {
+		AgentConnection *connection = g_ptr_array_index(self->runs, i);
+		if (!connection->is_evicted && agent_run_is_idle(connection->run) &&
+		    (newcomer->subject != NULL || !connection->is_authenticated) &&
+		    goes_before(self, connection, best))
+			best = connection;
+	}
+	return best;
+}
+
+/* The caller holds the lock. Threads that end count too, so that no crowd of them can grow. */
+static gboolean
+make_room(AgentConnections *self, const AcceptedControl *newcomer)
+{
+	guint n_served = 0;
+	for (guint i = 0; i < self->runs->len; i++)
+		n_served += !((AgentConnection *)g_ptr_array_index(self->runs, i))->is_evicted;
+	if (n_served < MAX_RUNS || self->runs->len >= 2 * MAX_RUNS)
+		return self->runs->len < 2 * MAX_RUNS;
+	AgentConnection *idle = find_idle(self, newcomer);
+	if (idle == NULL)
+		return FALSE;
+	idle->is_evicted = TRUE;
+	g_cancellable_cancel(idle->run->stop);
+	return TRUE;
+}
+
+gboolean
+agent_connections_add(AgentConnections *self, const AcceptedControl *accepted)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	if (!make_room(self, accepted))
+		return FALSE;
 	AgentConnection *connection = g_new0(AgentConnection, 1);
 	connection->set = self;
 	connection->owner = g_object_ref(self->owner);
-	connection->peer = g_strdup(peer);
-	connection->run =
-		agent_run_new(self->config, &owner, connection, socket, &listener, connection);
-	connection->run->peer = g_strdup(peer);
-	connection->run->peer_subject = g_strdup(subject);
-	g_mutex_lock(&self->lock);
+	connection->peer = g_strdup(accepted->peer);
+	connection->group = g_strdup(accepted->group);
+	connection->is_authenticated = accepted->subject != NULL;
+	connection->run = agent_run_new(self->config, &owner, connection, accepted->socket,
+					&listener, connection);
+	connection->run->said = g_bytes_new(accepted->said, accepted->n_said);
+	connection->run->peer = g_strdup(accepted->peer);
+	connection->run->peer_subject = g_strdup(accepted->subject);
 	g_ptr_array_add(self->runs, connection);
 	connection->thread = g_thread_new("gw-agent", thread_main, connection);
-	g_mutex_unlock(&self->lock);
+	return TRUE;
 }
 
 gboolean

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "engine/agent/acceptor.h"
 #include "engine/agent/agent-context.h"
 #include "engine/gw-event.h"
 
@@ -22,12 +23,10 @@ AgentConnections *agent_connections_new(GObject *owner, const AgentConfig *confi
 					const AgentConnectionsListener *listener);
 void agent_connections_free(AgentConnections *self);
 
-gboolean agent_connections_is_full(AgentConnections *self);
 gboolean agent_connections_is_idle(AgentConnections *self);
-/* Serves a control connection from which nothing was read. @peer: its address, for messages. @subject: (nullable): of
- * its TLS certificate */
-void agent_connections_add(AgentConnections *self, GSocket *socket, const char *peer,
-			   const char *subject);
+/* Serves a control connection. When there is no room it takes the place of one that does nothing; %FALSE when
+ * there is none. */
+gboolean agent_connections_add(AgentConnections *self, const AcceptedControl *accepted);
 /* Does one of them wait for a channel that proves itself by @proof? */
 gboolean agent_connections_expect_proof(AgentConnections *self, const char *proof);
 /* Takes over @fd if one of them waits for it. */

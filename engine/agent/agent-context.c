@@ -54,6 +54,7 @@ agent_run_free(AgentRun *self)
 	g_object_unref(self->socket);
 	g_free(self->peer);
 	g_free(self->peer_subject);
+	g_clear_pointer(&self->said, g_bytes_unref);
 	g_object_unref(self->stop);
 	g_free(self);
 }

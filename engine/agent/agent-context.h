@@ -51,6 +51,7 @@ struct AgentRun {
 	GSocket *socket;
 	char *peer;	    /* (nullable): its address */
 	char *peer_subject; /* (nullable): of its TLS certificate */
+	GBytes *said;	    /* (nullable): what was read from @socket before */
 	GCancellable *stop; /* ends the run safely, from any thread */
 	Recorder *recorder;
 
@@ -60,6 +61,7 @@ struct AgentRun {
 		GMutex lock;
 		GMainContext *context; /* (nullable): while the run is served */
 		char *session;	       /* (nullable): from the survey on */
+		gboolean is_busy;      /* a request is worked on, or a VM is held */
 		ChannelSet channels;
 	} shared;
 
@@ -68,7 +70,8 @@ struct AgentRun {
 	ControlState state;
 	GError *error; /* (nullable): the first error of this side, for the report */
 	struct {
-		GQueue messages; /* of ControlMessage, in the order in which they came */
+		GQueue messages;  /* of ControlMessage, in the order in which they came */
+		gsize heap_bytes; /* of all of them */
 		gboolean failure_told;
 	} loop;
 
@@ -104,7 +107,7 @@ struct AgentRun {
 	} commit;
 };
 
-/* @socket: connected; nothing was read from it. */
+/* @socket: connected; if something was read from it, the caller sets @said. */
 AgentRun *agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer owner_data,
 			GSocket *socket, const RecorderListener *listener, gpointer listener_data);
 void agent_run_free(AgentRun *self);

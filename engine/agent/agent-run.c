@@ -21,10 +21,11 @@
 #include "engine/util/scoped-context.h"
 #include "qmp/await.h"
 
-#define HELLO_TIMEOUT_MS 5000
 #define CLOSE_TIMEOUT_MS 2000
 #define WATCH_MS	 500 /* between two checks of QEMU */
-#define MAX_MESSAGES	 64  /* unanswered requests: a source sends one at a time */
+/* Requests that wait: a source sends one at a time. One of any size may wait, several only while they are small. */
+#define MAX_MESSAGES   64
+#define MAX_HEAP_BYTES (2 * 1024 * 1024)
 
 static gboolean agent_hello(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 
@@ -52,6 +53,20 @@ agent_run_has_session(AgentRun *self, const char *session)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
 	return g_strcmp0(self->shared.session, session) == 0;
+}
+
+gboolean
+agent_run_is_idle(AgentRun *self)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	return !self->shared.is_busy;
+}
+
+static void
+set_busy(AgentRun *self, gboolean is_busy)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->shared.lock);
+	self->shared.is_busy = is_busy;
 }
 
 gboolean
@@ -105,12 +120,25 @@ static void
 on_message(ControlConn *conn, ControlMessage *message, gpointer data)
 {
 	AgentRun *self = data;
-	if (g_queue_get_length(&self->loop.messages) >= MAX_MESSAGES)
-		return; /* a source that sends so many does not wait for answers */
+	guint n_waiting = g_queue_get_length(&self->loop.messages);
+	if (n_waiting >= MAX_MESSAGES ||
+	    (n_waiting > 0 && self->loop.heap_bytes + message->heap_bytes > MAX_HEAP_BYTES)) {
+		control_conn_reject(conn, g_error_new_literal(GW_ERROR, GW_ERROR_PROTOCOL,
+							      "more requests than are answered"));
+		return;
+	}
 	ControlMessage *copy = g_new0(ControlMessage, 1);
 	*copy = *message;
 	message->body = NULL; /* moved */
 	g_queue_push_tail(&self->loop.messages, copy);
+	self->loop.heap_bytes += copy->heap_bytes;
+}
+
+/* Nobody may fill the memory before there is a plan to agree on. */
+static const JsonLimits *
+message_limits(const AgentRun *self)
+{
+	return self->state <= CONTROL_STATE_GREETED ? &control_early_limits : &control_limits;
 }
 
 static void
@@ -213,22 +241,20 @@ has_work(gpointer data)
 		(self->load.incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED));
 }
 
-static gboolean
-hello_timed_out(AgentRun *self)
+static void
+serve_message(AgentRun *self, ControlMessage *message)
 {
-	if (self->state != CONTROL_STATE_NEW ||
-	    recorder_now_us(self->recorder) < (gint64)HELLO_TIMEOUT_MS * 1000)
-		return FALSE;
-	g_autoptr(GError) error = g_error_new(GW_ERROR, GW_ERROR_PROTOCOL, "no hello within %d s",
-					      HELLO_TIMEOUT_MS / 1000);
-	agent_run_remember_error(self, error);
-	return TRUE;
+	self->loop.heap_bytes -= message->heap_bytes;
+	set_busy(self, TRUE);
+	answer(self, message);
+	set_busy(self, self->state >= CONTROL_STATE_SURVEYED);
+	control_conn_set_limits(self->conn, message_limits(self));
 }
 
 static void
 serve_until_over(AgentRun *self)
 {
-	while (!agent_run_has_ended(self) && !hello_timed_out(self)) {
+	while (!agent_run_has_ended(self)) {
 		g_autoptr(GError) error = NULL;
 		if (!await_until(has_work, self, WATCH_MS, self->stop, &error) &&
 		    g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
@@ -238,7 +264,7 @@ serve_until_over(AgentRun *self)
 		watch_qemu(self);
 		g_autoptr(ControlMessage) message = g_queue_pop_head(&self->loop.messages);
 		if (message != NULL)
-			answer(self, message);
+			serve_message(self, message);
 		else if (control_conn_get_error(self->conn) != NULL)
 			return;
 	}
@@ -307,6 +333,10 @@ agent_run_serve(AgentRun *self)
 	g_auto(PrivateContext) context = private_context_push();
 	set_context(self, context);
 	self->conn = control_conn_new(self->socket, on_message, self);
+	control_conn_set_limits(self->conn, message_limits(self));
+	if (self->said != NULL)
+		control_conn_take(self->conn, g_bytes_get_data(self->said, NULL),
+				  g_bytes_get_size(self->said));
 	serve_until_over(self);
 	end(self);
 	set_context(self, NULL);

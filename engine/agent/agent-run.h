@@ -14,8 +14,10 @@
  */
 GwReport *agent_run_serve(AgentRun *self);
 
-/* These three are for the listener's thread. */
+/* These are for the listener's thread. */
 gboolean agent_run_has_session(AgentRun *self, const char *session);
+/* Does it work on no request, and hold no VM? Then nothing is lost with it. */
+gboolean agent_run_is_idle(AgentRun *self);
 /* Does this run wait for a channel that proves itself by @proof? See control_token_proof(). */
 gboolean agent_run_expects_proof(AgentRun *self, const char *proof);
 /* Takes over @fd if it is a channel that this run waits for. */

@@ -225,13 +225,9 @@ static const AgentConnectionsListener connections_listener = { on_connection_eve
 							       on_connections_idle };
 
 static gboolean
-take_control(GSocket *socket, const char *peer, const char *subject, gpointer data)
+take_control(const AcceptedControl *accepted, gpointer data)
 {
-	AgentConnections *connections = GW_AGENT(data)->connections;
-	if (agent_connections_is_full(connections))
-		return FALSE;
-	agent_connections_add(connections, socket, peer, subject);
-	return TRUE;
+	return agent_connections_add(GW_AGENT(data)->connections, accepted);
 }
 
 static gboolean

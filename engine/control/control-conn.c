@@ -69,6 +69,10 @@ lose(ControlConn *self, GError *error)
 static void
 reject_and_close(ControlConn *self, GError *error)
 {
+	if (self->error != NULL) {
+		g_error_free(error);
+		return;
+	}
 	char waste[READ_BYTES];
 	JsonObject *fields = json_object_new();
 	json_object_set_object_member(fields, "error", control_error_to_object(error));
@@ -199,10 +203,12 @@ take_bytes(ControlConn *self, const char *bytes, gsize n_bytes)
 		if (text == NULL)
 			return;
 		g_autoptr(ControlMessage) message = control_parse(text, len, &error);
-		if (message == NULL)
+		if (message == NULL) {
 			reject_and_close(self, g_steal_pointer(&error));
-		else
-			take_message(self, message);
+			return;
+		}
+		message->heap_bytes = json_frame_get_heap_bytes(self->frame);
+		take_message(self, message);
 	}
 }
 
@@ -265,6 +271,24 @@ control_conn_new(GSocket *socket, ControlHandler handler, gpointer data)
 	g_socket_set_blocking(socket, FALSE);
 	self->reader = attach_socket_source(self, G_IO_IN, on_readable);
 	return self;
+}
+
+void
+control_conn_take(ControlConn *self, const void *bytes, gsize n_bytes)
+{
+	take_bytes(self, bytes, n_bytes);
+}
+
+void
+control_conn_set_limits(ControlConn *self, const JsonLimits *limits)
+{
+	json_frame_set_limits(self->frame, limits);
+}
+
+void
+control_conn_reject(ControlConn *self, GError *error)
+{
+	reject_and_close(self, error);
 }
 
 void

@@ -17,6 +17,13 @@ ControlConn *control_conn_new(GSocket *socket, ControlHandler handler, gpointer 
 void control_conn_free(ControlConn *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlConn, control_conn_free);
 
+/* Takes bytes that somebody else has read from the socket before, as if they had come now. */
+void control_conn_take(ControlConn *self, const void *bytes, gsize n_bytes);
+/* What a message may hold, from the next one on; %control_limits without it. @limits: copied */
+void control_conn_set_limits(ControlConn *self, const JsonLimits *limits);
+/* Tells the peer why and ends the connection with that error. (transfer full) @error */
+void control_conn_reject(ControlConn *self, GError *error);
+
 /**
  * control_conn_set_heartbeat:
  * @interval_ms: how often the peer is pinged

@@ -107,6 +107,20 @@ const JsonLimits control_limits = {
 	.depth = 32,
 };
 
+const JsonLimits control_hello_limits = {
+	.bytes = 4096,
+	.string_bytes = 256,
+	.heap_bytes = 64 * 1024,
+	.depth = 8,
+};
+
+const JsonLimits control_early_limits = {
+	.bytes = 256 * 1024,
+	.string_bytes = 64 * 1024,
+	.heap_bytes = 2 * 1024 * 1024,
+	.depth = 16,
+};
+
 static const char *const state_names[CONTROL_N_STATES] = {
 	"new",	     "greeted", "surveyed", "prepared", "loading",
 	"committed", "done",	"refused",  "ended",

@@ -13,6 +13,10 @@
 
 /* Of one message: a survey is the largest. */
 extern const JsonLimits control_limits;
+/* Of the first message of a connection, whose sender is not known yet. */
+extern const JsonLimits control_hello_limits;
+/* Of a request before a plan is there: the list of vGPUs in a "survey" is the largest. */
+extern const JsonLimits control_early_limits;
 
 typedef enum {
 	CONTROL_HELLO,
@@ -37,8 +41,9 @@ const char *control_type_to_string(ControlType type);
 typedef struct {
 	ControlType type;
 	guint64 id; /* of a request and of what answers it; 0 in notices */
-	JsonObject *
-		body; /* (owned): the whole message; members that the table requires are there and typed */
+	/* (owned): the whole message; members that the table requires are there and typed */
+	JsonObject *body;
+	gsize heap_bytes; /* what @body holds, estimated; 0 where it was not counted */
 } ControlMessage;
 
 void control_message_clear(ControlMessage *self);

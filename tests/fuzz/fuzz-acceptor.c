@@ -36,11 +36,14 @@ on_message(ControlConn *conn, ControlMessage *message, gpointer data)
 }
 
 static gboolean
-on_control(GSocket *socket, const char *peer, const char *subject, gpointer data)
+on_control(const AcceptedControl *accepted, gpointer data)
 {
 	Door *door = data;
 
-	door->conn = control_conn_new(socket, on_message, door);
+	g_assert(accepted->n_said > 0);
+	door->conn = control_conn_new(accepted->socket, on_message, door);
+	control_conn_take(door->conn, accepted->said, accepted->n_said);
+	g_assert(door->n_messages > 0);
 	door->over = TRUE;
 	return TRUE;
 }

@@ -25,18 +25,20 @@ const AcceptorLimits door_hasty = { .decide_ms = 300,
 				    .total_burst = 256 };
 
 static gboolean
-on_control(GSocket *socket, const char *peer, const char *subject, gpointer data)
+on_control(const AcceptedControl *accepted, gpointer data)
 {
 	Door *door = data;
 
 	if (door->is_full)
 		return FALSE;
 	door->decided = TRUE;
-	g_set_object(&door->control, socket);
+	g_set_object(&door->control, accepted->socket);
 	g_free(door->peer);
-	door->peer = g_strdup(peer);
+	door->peer = g_strdup(accepted->peer);
+	g_free(door->said);
+	door->said = g_strndup(accepted->said, accepted->n_said);
 	g_free(door->subject);
-	door->subject = g_strdup(subject);
+	door->subject = g_strdup(accepted->subject);
 	return TRUE;
 }
 
@@ -110,6 +112,7 @@ door_clear(Door *self)
 		close(self->channel_fd);
 	g_free(self->peer);
 	g_free(self->subject);
+	g_free(self->said);
 	g_free(self->rejected);
 	g_free(self->rejected_peer);
 }

@@ -16,6 +16,7 @@ typedef struct {
 	GSocket *control;
 	char *peer;
 	char *subject; /* (nullable) */
+	char *said;    /* of a control connection */
 	ControlPreamble preamble;
 	int channel_fd;
 	char *rejected; /* the last reason */

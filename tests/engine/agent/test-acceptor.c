@@ -41,21 +41,74 @@ check_shown_out(GSocket *dialled, const char *text)
 	TEST_STRING(error->message, text);
 }
 
+#define HELLO "{\"type\":\"hello\",\"id\":1,\"versions\":[1,1]}\n"
+
+/* What was read is handed on, also what follows the hello. */
 static void
-control_is_known_without_a_byte_read(void)
+control_is_known_by_its_hello(void)
 {
 	g_auto(Door) door = { .waits_for_channel = TRUE };
-	char text[16] = "";
+	static const char said[] = HELLO "{\"type\":\"pi";
 
 	door_open(&door);
-	tcp_send(door.dialled, "{\"type\":\n", 9);
+	tcp_send(door.dialled, said, strlen(said));
 	CU_ASSERT_TRUE(test_wait(&door.decided));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(door.control);
 	CU_ASSERT_PTR_NULL(door.rejected);
-	gssize n =
-		g_socket_receive_with_blocking(door.control, text, sizeof text, FALSE, NULL, NULL);
-	CU_ASSERT_EQUAL(n, 9);
-	TEST_STRING(text, "{\"type\":\n");
+	CU_ASSERT_PTR_NULL(door.subject);
+	TEST_STRING(door.said, said);
+}
+
+static void
+a_hello_may_come_in_pieces(void)
+{
+	g_auto(Door) door = { .waits_for_channel = TRUE };
+
+	door_open(&door);
+	for (gsize i = 0; i + 1 < strlen(HELLO); i++) {
+		CU_ASSERT_FALSE(door.decided);
+		tcp_send(door.dialled, HELLO + i, 1);
+		test_turn(2);
+	}
+	CU_ASSERT_TRUE(test_wait(&door.decided));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(door.control);
+	CU_ASSERT_EQUAL(strlen(door.said), strlen(HELLO) - 1);
+}
+
+/* Nobody gets a thread for what is no hello, or a large one. */
+static void
+what_is_no_hello_is_turned_away(void)
+{
+	g_autofree char *filler = g_strnfill(200000, ' ');
+	g_autofree char *large = g_strdup_printf("{%s", filler);
+	g_autofree char *many = g_strnfill(3000, '0');
+	for (gsize i = 1; i < 3000; i += 2)
+		many[i] = ',';
+	g_autofree char *values = g_strdup_printf("{\"type\":\"hello\",\"x\":[%s", many);
+	const struct {
+		const char *text;
+		const char *reason;
+	} rows[] = {
+		{ "{\"type\":\"ping\",\"id\":1}", "'ping' before a 'hello'" },
+		{ "{\"type\":\"hello\",\"id\":1}", "field 'versions' is missing" },
+		{ "{\"type\":\"hello\",\"versions\":[1,1]}", "without a positive id" },
+		{ "{\"type\":/*\"*/[", "a comment" },
+		{ "{}", "without a type" },
+		{ large, "too many bytes" },
+		{ values, "too many values" },
+		{ "{\"a\":[[[[[[[[[[", "nested too deep" },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_auto(Door) door = { .waits_for_channel = TRUE };
+		door_open(&door);
+		tcp_send(door.dialled, rows[i].text, strlen(rows[i].text));
+		CU_ASSERT_TRUE(test_wait(&door.decided));
+		CU_ASSERT_PTR_NULL(door.control);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(door.rejected);
+		CU_ASSERT_PTR_NOT_NULL(strstr(door.rejected, rows[i].reason));
+		CU_ASSERT_EQUAL(door.rejected_code, GW_ERROR_PROTOCOL);
+		check_shown_out(door.dialled, door.rejected);
+	}
 }
 
 static void
@@ -201,7 +254,7 @@ control_connections_are_given_out_by_and_by(void)
 	door_open(&door);
 	for (guint i = 0; i < door_narrow.costly_burst + 2; i++) {
 		g_ptr_array_add(strangers, door_dial(&door, listening));
-		tcp_send(g_ptr_array_index(strangers, i), "{", 1);
+		tcp_send(g_ptr_array_index(strangers, i), HELLO, strlen(HELLO));
 		door.decided = FALSE;
 		CU_ASSERT_TRUE(test_wait(&door.decided));
 	}
@@ -220,7 +273,7 @@ without_room_a_session_is_turned_away(void)
 	g_auto(Door) door = { .is_full = TRUE };
 
 	door_open(&door);
-	tcp_send(door.dialled, "{", 1);
+	tcp_send(door.dialled, HELLO, strlen(HELLO));
 	CU_ASSERT_TRUE(test_wait(&door.decided));
 	CU_ASSERT_EQUAL(door.rejected_code, GW_ERROR_BUSY);
 	TEST_STRING(door.rejected, "too many sessions are under way");
@@ -242,7 +295,9 @@ who_says_nothing_is_turned_away_in_time(void)
 }
 
 CU_TestInfo suite_acceptor[] = {
-	{ "control is known without a byte read", control_is_known_without_a_byte_read },
+	{ "control is known by its hello", control_is_known_by_its_hello },
+	{ "a hello may come in pieces", a_hello_may_come_in_pieces },
+	{ "what is no hello is turned away", what_is_no_hello_is_turned_away },
 	{ "a channel is known and its stream left alone",
 	  a_channel_is_known_and_its_stream_left_alone },
 	{ "a preamble may come in pieces", a_preamble_may_come_in_pieces },
