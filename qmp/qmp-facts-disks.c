@@ -172,23 +172,14 @@ qmp_facts_add_disks(JsonNode *reply, GPtrArray *disks)
 	}
 }
 
-static void
-set_written(GPtrArray *disks, const char *node, gint64 written_bytes)
+GHashTable *
+qmp_facts_written(JsonNode *reply)
 {
-	for (guint i = 0; i < disks->len; i++) {
-		QmpDisk *disk = g_ptr_array_index(disks, i);
-		if (g_strcmp0(disk->node, node) == 0)
-			disk->written_bytes = written_bytes;
-	}
-}
-
-void
-qmp_facts_add_written(JsonNode *reply, GPtrArray *disks)
-{
+	GHashTable *table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	JsonArray *array = NULL;
 
 	if (!json_get_root_array(reply, "the answer", &array, NULL))
-		return;
+		return table;
 	for (guint i = 0; i < json_array_get_length(array); i++) {
 		JsonObject *entry = json_get_element_object(array, i);
 		JsonObject *stats = NULL;
@@ -197,7 +188,23 @@ qmp_facts_add_written(JsonNode *reply, GPtrArray *disks)
 		if (entry != NULL && json_get_string(entry, "node-name", &node, NULL) &&
 		    json_get_object(entry, "stats", &stats, NULL) &&
 		    json_get_int(stats, "wr_highest_offset", &written_bytes, NULL))
-			set_written(disks, node, written_bytes);
+			g_hash_table_replace(table, g_strdup(node),
+					     g_memdup2(&written_bytes, sizeof written_bytes));
+	}
+	return table;
+}
+
+void
+qmp_facts_add_written(JsonNode *reply, GPtrArray *disks)
+{
+	g_autoptr(GHashTable) table = qmp_facts_written(reply);
+
+	for (guint i = 0; i < disks->len; i++) {
+		QmpDisk *disk = g_ptr_array_index(disks, i);
+		const gint64 *bytes =
+			disk->node != NULL ? g_hash_table_lookup(table, disk->node) : NULL;
+		if (bytes != NULL)
+			disk->written_bytes = *bytes;
 	}
 }
 

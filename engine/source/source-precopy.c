@@ -11,6 +11,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/source/source-converge.h"
+#include "engine/source/source-disks.h"
 #include "engine/source/source-failure.h"
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
@@ -291,7 +292,10 @@ source_switchover(SourceRun *run, GError **error)
 	/* The figures of the moment at which the guest stopped; the answer to the last poll may
 	 * be older. */
 	qemu_poll_afresh(run->qemu);
-	if (!ask_go(run, error) || !check_transport(run, error))
+	/* QEMU answers while we wait for the agent. */
+	g_autoptr(QmpBatch) disks = source_disks_ask(run);
+	if (!ask_go(run, error) || !check_transport(run, error) ||
+	    !source_disks_check(run, disks, error))
 		return FALSE;
 	run->switchover.continue_us = g_get_real_time();
 	g_autoptr(GError) refused = NULL;

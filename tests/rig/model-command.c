@@ -126,6 +126,27 @@ query_cpus(Model *self, JsonObject *arguments, Reply *reply)
 	reply->result = g_string_free(text, FALSE);
 }
 
+/* "[]" until the guest has stopped for the switchover. */
+static void
+answer_late(Model *self, const char *question, Reply *reply)
+{
+	const char *answer = g_hash_table_lookup(self->options.late, question);
+	gboolean is_late = g_strcmp0(self->status, "pre-switchover") == 0;
+	reply->result = g_strdup(answer != NULL && is_late ? answer : "[]");
+}
+
+static void
+query_jobs(Model *self, JsonObject *arguments, Reply *reply)
+{
+	answer_late(self, "query-jobs", reply);
+}
+
+static void
+query_exports(Model *self, JsonObject *arguments, Reply *reply)
+{
+	answer_late(self, "query-block-exports", reply);
+}
+
 static void
 query_nothing(Model *self, JsonObject *arguments, Reply *reply)
 {
@@ -420,6 +441,8 @@ static const struct {
 	{ "query-cpus-fast", query_cpus, "0", FALSE },
 	{ "query-pci", query_nothing, "0", FALSE },
 	{ "query-block", query_nothing, "0", FALSE },
+	{ "query-jobs", query_jobs, "0", FALSE },
+	{ "query-block-exports", query_exports, "0", FALSE },
 	{ "getfd", do_getfd, "0", FALSE },
 	{ "closefd", do_closefd, "0", FALSE },
 	{ "migrate", do_migrate, "1", FALSE },

@@ -15,6 +15,7 @@ typedef struct {
 	GHashTable *on;		  /* (owned): "command" or "command#2" -> action */
 	GHashTable *at;		  /* (owned): status -> action */
 	GHashTable *words;	  /* (owned): status -> word */
+	GHashTable *late;	  /* (owned): a question -> its answer from pre-switchover on */
 	GHashTable *capabilities; /* (owned): those that are on from the start */
 } ModelOptions;
 

@@ -157,6 +157,8 @@ parse_value(ModelOptions *self, const char *name, const char *value)
 		set_pair(self->at, value);
 	else if (g_str_equal(name, "word"))
 		set_pair(self->words, value);
+	else if (g_str_equal(name, "late"))
+		set_pair(self->late, value);
 	else if (g_str_equal(name, "trace"))
 		add_trace(self, value);
 	else if (g_str_equal(name, "capability"))
@@ -173,6 +175,7 @@ model_options_parse(ModelOptions *self, int argc, char **argv)
 	set(&self->machine, "pc-q35-7.2");
 	self->on = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	self->at = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	self->late = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	self->words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	self->capabilities = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (int i = 1; i < argc; i++) {

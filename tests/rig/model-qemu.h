@@ -16,6 +16,7 @@
  *	--at STATUS=ACTION        when its migration enters STATUS: fail:TEXT, delay:MS, freeze, die; without
  *	                          TEXT there is no error-desc
  *	--word STATUS=WORD        what it says instead of STATUS
+ *	--late QUESTION=JSON      what it answers from pre-switchover on (query-jobs, query-block-exports); before: []
  *	--active-ms MS            how long the source is active (default 20)
  *	--device-ms MS            how long it is in device at least (default 5)
  *	--deaf                    in device only out-of-band commands are answered

@@ -68,6 +68,24 @@ TRAP(migrate_continue_in_another_state,
      .code = GW_ERROR_FAILED, .phase = "switchover", .text = "Migration not in expected state",
      .source_saw = "migrate_cancel !quit", .destination_saw = "!cont")
 
+/* A backup begins while memory is sent. */
+TRAP(an_export_that_begins_in_mid_move,
+     .source = "--late 'query-block-exports=[{\"id\": \"e0\", \"type\": \"nbd\", "
+	       "\"shutting-down\": false}]'",
+     HERE, ENDED, .code = GW_ERROR_MIGRATION, .phase = "switchover",
+     .text = "the export 'e0 (nbd)' began", .source_saw = "migrate_cancel !migrate-continue !quit",
+     .destination_saw = "!cont")
+TRAP(a_job_that_begins_in_mid_move,
+     .source = "--late 'query-jobs=[{\"id\": \"j0\", \"type\": \"backup\", "
+	       "\"status\": \"running\"}]'",
+     HERE, ENDED, .code = GW_ERROR_MIGRATION, .phase = "switchover",
+     .text = "the job 'j0 (backup)' began", .source_saw = "migrate_cancel !migrate-continue !quit",
+     .destination_saw = "!cont")
+TRAP(a_job_that_has_ended_is_none,
+     .source = "--late 'query-jobs=[{\"id\": \"j0\", \"type\": \"backup\", "
+	       "\"status\": \"concluded\"}]'",
+     THERE)
+
 /* Seen with QEMU 10.0 and multifd, whose channels broke. */
 TRAP(it_fails_while_it_waits_for_migrate_continue, .source = "--fails-paused", HERE, ENDED,
      .code = GW_ERROR_MIGRATION, .phase = "precopy", .source_saw = "migrate-continue !quit",
@@ -246,6 +264,9 @@ CU_TestInfo suite_session_traps[] = {
 	{ "33: cancelled here, completed there",
 	  a_cancelled_source_never_starts_a_complete_destination },
 	{ "34: migrate-continue in another state", migrate_continue_in_another_state },
+	{ "an export that begins in mid-move", an_export_that_begins_in_mid_move },
+	{ "a job that begins in mid-move", a_job_that_begins_in_mid_move },
+	{ "a job that has ended is none", a_job_that_has_ended_is_none },
 	{ "it fails while it waits for migrate-continue",
 	  it_fails_while_it_waits_for_migrate_continue },
 	{ "7: an earlier completed does not count", an_earlier_completed_does_not_count },
