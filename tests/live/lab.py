@@ -44,6 +44,7 @@ class Lab(Scratch):
         self.agent = self.proxy = self.source = self.destination = None
         self.agent_port = 0
         self.hooks = []
+        self._environment = {}
 
     def __enter__(self):
         super().__enter__()
@@ -77,7 +78,16 @@ class Lab(Scratch):
         """Starts 'godwit' or 'godwitd'; its output goes to the test's folder."""
         self._count += 1
         log = os.path.join(self.folder, "%02d-%s" % (self._count, name))
-        return Process([env.binary(name), *map(str, arguments)], log)
+        return Process([env.binary(name), *map(str, arguments)], log, self._environment)
+
+    @contextlib.contextmanager
+    def environment(self, **variables):
+        """What is started inside has these variables too."""
+        self._environment = variables
+        try:
+            yield
+        finally:
+            self._environment = {}
 
     def godwit(self, *arguments, timeout_s=60.0):
         """Runs godwit to its end; returns (exit code, process)."""

@@ -55,14 +55,14 @@ def wait_until(condition, timeout_s, what, step_s=0.01):
 
 
 class Process:
-    """A program of ours under test, its output in files."""
+    """A program of ours under test, its output in files. ENVIRONMENT: what it has beside ours."""
 
-    def __init__(self, argv, log):
+    def __init__(self, argv, log, environment=None):
         self.argv = argv
         self.out_path, self.err_path = log + ".out", log + ".err"
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                             start_new_session=True)
+                                             start_new_session=True, env={**os.environ, **(environment or {})})
         self.pid = self._process.pid
 
     @property
