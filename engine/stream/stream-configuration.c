@@ -36,8 +36,8 @@ page_bits(Stream *self, const guint8 *field)
 			    MAX_PAGE_BITS, bits);
 		return;
 	}
-	self->page_bytes = G_GUINT64_CONSTANT(1) << bits;
-	self->end_section(self);
+	self->configuration.page_bytes = G_GUINT64_CONSTANT(1) << bits;
+	self->frame.end_section(self);
 }
 
 static void capability_length(Stream *self, const guint8 *field);
@@ -45,8 +45,8 @@ static void capability_length(Stream *self, const guint8 *field);
 static void
 capability_next(Stream *self)
 {
-	if (self->n_capabilities == 0)
-		self->end_section(self);
+	if (self->configuration.n_capabilities == 0)
+		self->frame.end_section(self);
 	else
 		await(self, 1, capability_length);
 }
@@ -54,14 +54,14 @@ capability_next(Stream *self)
 static void
 capability(Stream *self, const guint8 *field)
 {
-	g_autofree char *name = g_strndup((const char *)field, self->need);
-	self->n_capabilities--;
+	g_autofree char *name = g_strndup((const char *)field, self->wanted.need);
+	self->configuration.n_capabilities--;
 	if (strcmp(name, "mapped-ram") == 0) {
 		stream_lose(self, "expected a stream, not a file of mapped-ram");
 		return;
 	}
 	if (strcmp(name, "x-ignore-shared") == 0)
-		self->ignores_shared = TRUE;
+		self->configuration.ignores_shared = TRUE;
 	capability_next(self);
 }
 
@@ -77,14 +77,14 @@ capability_length(Stream *self, const guint8 *field)
 static void
 capability_count(Stream *self, const guint8 *field)
 {
-	self->n_capabilities = stream_be32(field);
+	self->configuration.n_capabilities = stream_be32(field);
 	capability_next(self);
 }
 
 static void
 uuid(Stream *self, const guint8 *field)
 {
-	self->end_section(self);
+	self->frame.end_section(self);
 }
 
 static const struct {
@@ -101,19 +101,19 @@ static void
 subsection_version(Stream *self, const guint8 *field)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(subsections); i++)
-		if (strcmp(self->subsection, subsections[i].name) == 0) {
+		if (strcmp(self->configuration.subsection, subsections[i].name) == 0) {
 			await(self, subsections[i].need, subsections[i].step);
 			return;
 		}
-	g_autofree char *name = g_utf8_make_valid(self->subsection, -1);
+	g_autofree char *name = g_utf8_make_valid(self->configuration.subsection, -1);
 	stream_lose(self, "expected a known part of the configuration, not '%s'", name);
 }
 
 static void
 subsection_name(Stream *self, const guint8 *field)
 {
-	memcpy(self->subsection, field, self->need);
-	self->subsection[self->need] = '\0';
+	memcpy(self->configuration.subsection, field, self->wanted.need);
+	self->configuration.subsection[self->wanted.need] = '\0';
 	await(self, 4, subsection_version);
 }
 
@@ -138,10 +138,10 @@ stream_begin_subsection(Stream *self)
 static void
 machine(Stream *self, const guint8 *field)
 {
-	memcpy(self->machine, field, self->need);
-	self->machine[self->need] = '\0';
+	memcpy(self->configuration.machine, field, self->wanted.need);
+	self->configuration.machine[self->wanted.need] = '\0';
 	self->counts.has_machine = TRUE;
-	self->end_section(self);
+	self->frame.end_section(self);
 }
 
 static void

@@ -26,42 +26,42 @@
 static gsize
 pass_by(Stream *self, gsize len)
 {
-	gsize n = MIN(self->passing, len);
-	self->passing -= n;
-	*self->counter += n;
+	gsize n = MIN(self->wanted.passing, len);
+	self->wanted.passing -= n;
+	*self->wanted.counter += n;
 	self->at += n;
-	if (self->passing == 0)
-		self->step(self, NULL);
+	if (self->wanted.passing == 0)
+		self->wanted.step(self, NULL);
 	return n;
 }
 
 static void
 take(Stream *self, const guint8 *field)
 {
-	*self->counter += self->need;
-	self->have = 0;
-	self->step(self, field);
+	*self->wanted.counter += self->wanted.need;
+	self->wanted.have = 0;
+	self->wanted.step(self, field);
 }
 
 /* Takes a part of a field, perhaps the last one. */
 static gsize
 gather(Stream *self, const guint8 *data, gsize len)
 {
-	gsize n = MIN(self->need - self->have, len);
-	memcpy(self->field + self->have, data, n);
-	self->have += n;
+	gsize n = MIN(self->wanted.need - self->wanted.have, len);
+	memcpy(self->wanted.field + self->wanted.have, data, n);
+	self->wanted.have += n;
 	self->at += n;
-	if (self->have == self->need)
-		take(self, self->field);
+	if (self->wanted.have == self->wanted.need)
+		take(self, self->wanted.field);
 	return n;
 }
 
 static gsize
 look(Stream *self, const guint8 *data, gsize len)
 {
-	if (self->have > 0 || len < self->need)
+	if (self->wanted.have > 0 || len < self->wanted.need)
 		return gather(self, data, len);
-	gsize n = self->need;
+	gsize n = self->wanted.need;
 	self->at += n;
 	take(self, data);
 	return n;
@@ -70,9 +70,9 @@ look(Stream *self, const guint8 *data, gsize len)
 static gsize
 advance(Stream *self, const guint8 *data, gsize len)
 {
-	if (self->passing > 0)
+	if (self->wanted.passing > 0)
 		return pass_by(self, len);
-	return self->scan_on != NULL ? self->scan_on(self, data, len) : look(self, data, len);
+	return self->scan.look != NULL ? self->scan.look(self, data, len) : look(self, data, len);
 }
 
 void
@@ -88,18 +88,18 @@ void
 stream_await(Stream *self, gsize need, guint64 *counter, StreamStep step)
 {
 	g_assert(need > 0 && need <= STREAM_FIELD_BYTES);
-	self->need = need;
-	self->counter = counter != NULL ? counter : &self->undecided;
-	self->step = step;
+	self->wanted.need = need;
+	self->wanted.counter = counter != NULL ? counter : &self->undecided;
+	self->wanted.step = step;
 }
 
 void
 stream_pass(Stream *self, guint64 n, guint64 *counter, StreamStep step)
 {
-	self->need = 0;
-	self->counter = counter;
-	self->step = step;
-	self->passing = n;
+	self->wanted.need = 0;
+	self->wanted.counter = counter;
+	self->wanted.step = step;
+	self->wanted.passing = n;
 	if (n == 0)
 		step(self, NULL);
 }
@@ -118,11 +118,13 @@ stream_lose(Stream *self, const char *format, ...)
 	va_start(args, format);
 	g_autofree char *what = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_autofree char *name =
-		self->section != NULL ? g_utf8_make_valid(self->section->name, -1) : NULL;
-	g_snprintf(self->error, sizeof self->error, "at offset %" G_GUINT64_FORMAT "%s%s%s: %s",
-		   self->at - self->need, name != NULL ? ", in '" : "", name != NULL ? name : "",
-		   name != NULL ? "'" : "", what);
+	g_autofree char *name = self->frame.section != NULL
+					? g_utf8_make_valid(self->frame.section->name, -1)
+					: NULL;
+	g_snprintf(self->shared.error, sizeof self->shared.error,
+		   "at offset %" G_GUINT64_FORMAT "%s%s%s: %s", self->at - self->wanted.need,
+		   name != NULL ? ", in '" : "", name != NULL ? name : "", name != NULL ? "'" : "",
+		   what);
 	self->counts.state = STREAM_LOST;
 }
 
@@ -139,7 +141,7 @@ stream_find_device(Stream *self, const char *name, guint *ret_index)
 {
 	guint n = (guint)self->counts.n_devices;
 	for (guint i = 0; i < n; i++)
-		if (strcmp(self->devices[i], name) == 0) {
+		if (strcmp(self->shared.devices[i], name) == 0) {
 			*ret_index = i;
 			return TRUE;
 		}
@@ -147,7 +149,7 @@ stream_find_device(Stream *self, const char *name, guint *ret_index)
 		stream_lose(self, "expected at most %d VFIO devices", STREAM_MAX_DEVICES);
 		return FALSE;
 	}
-	self->devices[n] = g_strdup(name);
+	self->shared.devices[n] = g_strdup(name);
 	self->counts.n_devices++;
 	*ret_index = n;
 	return TRUE;
@@ -156,20 +158,20 @@ stream_find_device(Stream *self, const char *name, guint *ret_index)
 StreamSection *
 stream_find_section(const Stream *self, guint32 id)
 {
-	for (guint i = 0; i < self->n_sections; i++)
-		if (self->sections[i].id == id)
-			return &self->sections[i];
+	for (guint i = 0; i < self->frame.n_sections; i++)
+		if (self->frame.sections[i].id == id)
+			return &self->frame.sections[i];
 	return NULL;
 }
 
 guint64 *
 stream_framing(Stream *self)
 {
-	switch (self->section->kind) {
+	switch (self->frame.section->kind) {
 	case SECTION_RAM:
 		return &stream_ram(self)->framing_bytes;
 	case SECTION_VFIO:
-		return &self->counts.vfio[self->section->device].framing_bytes;
+		return &self->counts.vfio[self->frame.section->device].framing_bytes;
 	default:
 		return &self->counts.device_bytes;
 	}

@@ -52,61 +52,82 @@ typedef struct {
 	char name[STREAM_NAME_BYTES];
 } StreamSection;
 
+/* A group of members belongs to the file that is named with it: between the stream's begin and its
+ * end only that file writes them. The other files may read them. */
 struct Stream {
-	StreamCounts counts; /* only for the pushing thread */
+	StreamCounts counts; /* only for the pushing thread; the part that knows a byte counts it */
+	guint64 at;	     /* the offset of the next byte */
+	guint64 undecided;   /* bytes of fields that no counter has yet */
 
-	/* What is awaited. */
-	StreamStep step;
-	gsize need;	   /* bytes that @step awaits */
-	gsize have;	   /* bytes of them in @field */
-	guint64 *counter;  /* the counter of these bytes */
-	guint64 passing;   /* bytes to pass before @step is called */
-	guint64 at;	   /* the offset of the next byte */
-	guint64 undecided; /* bytes of fields that no counter has yet */
+	/* stream-machine.c: what is awaited. */
+	struct {
+		StreamStep step;
+		gsize need;	  /* bytes that @step awaits */
+		gsize have;	  /* bytes of them in @field */
+		guint64 *counter; /* the counter of these bytes */
+		guint64 passing;  /* bytes to pass before @step is called */
+		guint8 field[STREAM_FIELD_BYTES];
+	} wanted;
 
-	/* Instead of a field: the end of a body without a length; see stream-scan.c. */
-	StreamScan scan_on; /* (nullable) */
-	guint64 scan_tag;
-	guint64 scan_before; /* the last eight bytes that were scanned */
-	guint8 scan_kept[STREAM_SCAN_BYTES];
-	gsize scan_have; /* bytes that are kept */
-	guint64 scanned; /* bytes that were scanned */
-	guint64 *scan_counter;
-	guint64 *scan_end_counter;
+	/* stream-scan.c: instead of a field, the end of a body without a length. */
+	struct {
+		StreamScan look; /* (nullable): NULL while no end is looked for */
+		guint64 tag;
+		guint64 before; /* the last eight bytes that were scanned */
+		guint8 kept[STREAM_SCAN_BYTES];
+		gsize have;	/* bytes that are kept */
+		guint64 passed; /* bytes that were scanned */
+		guint64 *counter;
+		guint64 *end_counter;
+	} scan;
 
-	/* The main channel. Its parts do not know the frame around them, so they call back. */
-	void (*end_body)(Stream *self);	   /* the body's end was found: the footer follows */
-	void (*end_section)(Stream *self); /* and the footer's end was found */
-	guint8 section_type;
-	guint64 section_at;	 /* its offset */
-	guint64 phase_at;	 /* where the phase began */
-	StreamSection *section;	 /* (nullable): the current one: one of @sections, or @full */
-	StreamSection *sections; /* (owned): those with several parts */
-	guint n_sections;
-	StreamSection full;
-	char machine[STREAM_NAME_BYTES]; /* set before has_machine, then never changed */
-	char subsection[STREAM_NAME_BYTES];
-	guint32 n_capabilities;
-	gboolean ignores_shared;
-	guint64 page_bytes;
+	/* stream-main.c: the frame around the parts of the main channel. The parts do not know it,
+	 * so they call back. */
+	struct {
+		void (*end_body)(Stream *self); /* the body's end was found: the footer follows */
+		void (*end_section)(Stream *self); /* and the footer's end was found */
+		guint8 type;			   /* of the current section */
+		guint64 at;			   /* its offset */
+		guint64 phase_at;		   /* where the phase began */
+		StreamSection
+			*section; /* (nullable): the current one: one of @sections, or @full */
+		StreamSection *sections; /* (owned): those with several parts */
+		guint n_sections;
+		StreamSection full;
+	} frame;
 
-	guint64 ram_flags;
-	guint64 ram_left;	   /* remaining bytes of the sum of all blocks */
-	guint64 n_flushes, n_ends; /* before the switchover */
+	/* stream-configuration.c */
+	struct {
+		char machine[STREAM_NAME_BYTES]; /* set before has_machine, then never changed */
+		char subsection[STREAM_NAME_BYTES];
+		guint32 n_capabilities;
+		gboolean ignores_shared;
+		guint64 page_bytes;
+	} configuration;
 
-	guint64 packet_bytes; /* of a multifd packet, after its headers */
-	guint32 packet_offsets;
-	gboolean packet_is_mark;
-	guint packet_device;
+	/* stream-ram.c */
+	struct {
+		guint64 flags;
+		guint64 left_bytes;	   /* remaining bytes of the sum of all blocks */
+		guint64 n_flushes, n_ends; /* before the switchover */
+	} ram;
 
-	/* For all threads. */
-	_Atomic guint32 sequence; /* odd while @published is written */
-	_Atomic guint64 published[STREAM_WORDS];
-	char *devices[STREAM_MAX_DEVICES]; /* (owned): set before n_devices counts it, then never
-				       * changed */
-	char error[STREAM_ERROR_BYTES];	   /* set before the state becomes STREAM_LOST */
+	/* stream-multifd.c: the current packet. */
+	struct {
+		guint64 bytes; /* after its headers */
+		guint32 n_offsets;
+		gboolean is_mark;
+		guint device;
+	} packet;
 
-	guint8 field[STREAM_FIELD_BYTES];
+	/* For all threads: stream.c publishes, stream-machine.c sets devices and errors. */
+	struct {
+		_Atomic guint32 sequence; /* odd while @published is written */
+		_Atomic guint64 published[STREAM_WORDS];
+		/* (owned): set before n_devices counts it, then never changed */
+		char *devices[STREAM_MAX_DEVICES];
+		char error[STREAM_ERROR_BYTES]; /* set before the state becomes STREAM_LOST */
+	} shared;
 };
 
 /* @need: 1 to STREAM_FIELD_BYTES. @counter: (nullable): NULL if stream_settle() is called later. */
@@ -125,7 +146,7 @@ void stream_lose(Stream *self, const char *format, ...) G_GNUC_PRINTF(2, 3);
 gboolean stream_find_device(Stream *self, const char *name, guint *ret_index);
 /* Returns whether the name is "vfio" or ends with "/vfio". */
 gboolean stream_is_vfio(const char *name);
-/* The framing counter of self->section. */
+/* The framing counter of self->frame.section. */
 guint64 *stream_framing(Stream *self);
 StreamRam *stream_ram(Stream *self);
 

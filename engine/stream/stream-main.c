@@ -41,7 +41,7 @@ static void section_type(Stream *self, const guint8 *field);
 static void
 next_section(Stream *self)
 {
-	self->section = NULL;
+	self->frame.section = NULL;
 	stream_await(self, 1, NULL, section_type);
 }
 
@@ -53,9 +53,9 @@ enter(Stream *self, StreamPhase phase)
 	StreamCounts *counts = &self->counts;
 	if (phase <= counts->phase)
 		return;
-	counts->phase_bytes[counts->phase] = self->section_at - self->phase_at;
+	counts->phase_bytes[counts->phase] = self->frame.at - self->frame.phase_at;
 	counts->phase = phase;
-	self->phase_at = self->section_at;
+	self->frame.phase_at = self->frame.at;
 }
 
 /* Enters the phase that a section of this type shows. A device may be sent whole before any section
@@ -115,7 +115,7 @@ static void
 body(Stream *self)
 {
 	stream_settle(self, stream_framing(self));
-	switch (self->section->kind) {
+	switch (self->frame.section->kind) {
 	case SECTION_RAM:
 		stream_begin_ram(self);
 		return;
@@ -130,9 +130,9 @@ body(Stream *self)
 static void
 footer(Stream *self, const guint8 *field)
 {
-	if (field[0] != 0x7e || stream_be32(field + 1) != self->section->id) {
+	if (field[0] != 0x7e || stream_be32(field + 1) != self->frame.section->id) {
 		stream_lose(self, "expected the footer of section %u, not 0x%02x%08x",
-			    self->section->id, field[0], stream_be32(field + 1));
+			    self->frame.section->id, field[0], stream_be32(field + 1));
 		return;
 	}
 	next_section(self);
@@ -152,7 +152,7 @@ set_kind(Stream *self, StreamSection *section, guint32 version)
 		section->kind = SECTION_VFIO;
 		return stream_find_device(self, section->name, &section->device);
 	}
-	if (section != &self->full && strcmp(section->name, "ram") == 0) {
+	if (section != &self->frame.full && strcmp(section->name, "ram") == 0) {
 		section->kind = SECTION_RAM;
 		if (version != RAM_VERSION)
 			stream_lose(self, "expected version %d of the RAM's format, not %u",
@@ -165,15 +165,15 @@ set_kind(Stream *self, StreamSection *section, guint32 version)
 static void
 section_versions(Stream *self, const guint8 *field)
 {
-	if (set_kind(self, self->section, stream_be32(field + 4)))
+	if (set_kind(self, self->frame.section, stream_be32(field + 4)))
 		body(self);
 }
 
 static void
 section_name(Stream *self, const guint8 *field)
 {
-	memcpy(self->section->name, field, self->need);
-	self->section->name[self->need] = '\0';
+	memcpy(self->frame.section->name, field, self->wanted.need);
+	self->frame.section->name[self->wanted.need] = '\0';
 	stream_await(self, 8, NULL, section_versions);
 }
 
@@ -183,9 +183,9 @@ static StreamSection *
 note_section(Stream *self, guint32 id)
 {
 	StreamSection *section =
-		self->section_type == TYPE_FULL ? &self->full : stream_find_section(self, id);
-	if (section == NULL && self->n_sections < STREAM_MAX_SECTIONS)
-		section = &self->sections[self->n_sections++];
+		self->frame.type == TYPE_FULL ? &self->frame.full : stream_find_section(self, id);
+	if (section == NULL && self->frame.n_sections < STREAM_MAX_SECTIONS)
+		section = &self->frame.sections[self->frame.n_sections++];
 	return section;
 }
 
@@ -205,7 +205,7 @@ section_header(Stream *self, const guint8 *field)
 	}
 	memset(section, 0, sizeof *section);
 	section->id = id;
-	self->section = section;
+	self->frame.section = section;
 	stream_await(self, field[4], NULL, section_name);
 }
 
@@ -213,8 +213,8 @@ static void
 section_part(Stream *self, const guint8 *field)
 {
 	guint32 id = stream_be32(field);
-	self->section = stream_find_section(self, id);
-	if (self->section == NULL)
+	self->frame.section = stream_find_section(self, id);
+	if (self->frame.section == NULL)
 		stream_lose(self, "expected a section that was started before, not %u", id);
 	else
 		body(self);
@@ -254,8 +254,8 @@ static void
 section_type(Stream *self, const guint8 *field)
 {
 	guint8 type = *field;
-	self->section_type = type;
-	self->section_at = self->at - 1;
+	self->frame.type = type;
+	self->frame.at = self->at - 1;
 	enter_by_type(self, type);
 	switch (type) {
 	case TYPE_END:
@@ -303,10 +303,10 @@ void
 stream_begin_main(Stream *self)
 {
 	self->counts.kind = STREAM_MAIN;
-	self->end_body = await_footer;
-	self->end_section = next_section;
-	self->page_bytes = DEFAULT_PAGE_BYTES;
-	self->sections = g_new0(StreamSection, STREAM_MAX_SECTIONS);
+	self->frame.end_body = await_footer;
+	self->frame.end_section = next_section;
+	self->configuration.page_bytes = DEFAULT_PAGE_BYTES;
+	self->frame.sections = g_new0(StreamSection, STREAM_MAX_SECTIONS);
 	stream_settle(self, &self->counts.framing_bytes);
 	stream_await(self, 4, &self->counts.framing_bytes, version);
 }

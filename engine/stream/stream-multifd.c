@@ -69,7 +69,7 @@ static void
 ram_end(Stream *self, const guint8 *field)
 {
 	StreamCounts *counts = &self->counts;
-	if (self->packet_is_mark)
+	if (self->packet.is_mark)
 		counts->marks[counts->n_marks++ % STREAM_N_MARKS] = *stream_ram(self);
 	next_packet(self, NULL);
 }
@@ -77,7 +77,7 @@ ram_end(Stream *self, const guint8 *field)
 static void
 ram_pages(Stream *self, const guint8 *field)
 {
-	stream_pass(self, self->packet_bytes, &stream_ram(self)->page_bytes, ram_end);
+	stream_pass(self, self->packet.bytes, &stream_ram(self)->page_bytes, ram_end);
 }
 
 /* A mark alone says 0 pages at most, but has the same number of offsets as before. */
@@ -85,8 +85,8 @@ static guint32
 offsets(Stream *self, guint32 n_offsets)
 {
 	if (n_offsets > 0)
-		self->packet_offsets = n_offsets;
-	return self->packet_offsets;
+		self->packet.n_offsets = n_offsets;
+	return self->packet.n_offsets;
 }
 
 static void
@@ -104,7 +104,7 @@ ram(Stream *self, const guint8 *field)
 	counts->pages += n_pages;
 	counts->zero_pages += n_zero;
 	/* QEMU 7.2 leaves the last packet's length in one that has no pages. */
-	self->packet_bytes = n_pages > 0 ? stream_be32(field + 8) : 0;
+	self->packet.bytes = n_pages > 0 ? stream_be32(field + 8) : 0;
 	stream_settle(self, &counts->framing_bytes);
 	stream_pass(self, (guint64)n_offsets * sizeof(guint64), &counts->framing_bytes, ram_pages);
 }
@@ -114,7 +114,7 @@ ram(Stream *self, const guint8 *field)
 static StreamVfio *
 device(Stream *self)
 {
-	return &self->counts.vfio[self->packet_device];
+	return &self->counts.vfio[self->packet.device];
 }
 
 static gboolean
@@ -139,7 +139,7 @@ config_last_tag(Stream *self, const guint8 *field)
 static void
 config_end(Stream *self, const guint8 *field)
 {
-	device(self)->counted_bytes += self->packet_bytes;
+	device(self)->counted_bytes += self->packet.bytes;
 	stream_await(self, TAG_BYTES, &device(self)->framing_bytes, config_last_tag);
 }
 
@@ -148,7 +148,7 @@ config_first_tag(Stream *self, const guint8 *field)
 {
 	if (!is_tag(self, field, STREAM_TAG_CONFIGURATION))
 		return;
-	stream_pass(self, self->packet_bytes - 2 * TAG_BYTES, &device(self)->config_bytes,
+	stream_pass(self, self->packet.bytes - 2 * TAG_BYTES, &device(self)->config_bytes,
 		    config_end);
 }
 
@@ -159,18 +159,18 @@ vfio(Stream *self, const guint8 *field)
 	guint32 flags = stream_be32(field + 8);
 	gboolean is_config = flags == VFIO_FLAG_CONFIG;
 	if (version != 0 || (flags != 0 && !is_config) ||
-	    (is_config && self->packet_bytes < 2 * TAG_BYTES)) {
+	    (is_config && self->packet.bytes < 2 * TAG_BYTES)) {
 		stream_lose(self,
 			    "expected a VFIO device's packet, version 0, not version %u, flags "
 			    "0x%x, %" G_GUINT64_FORMAT " bytes",
-			    version, flags, self->packet_bytes);
+			    version, flags, self->packet.bytes);
 		return;
 	}
 	device(self)->counted_bytes += VFIO_BYTES;
 	if (is_config)
 		stream_await(self, TAG_BYTES, &device(self)->framing_bytes, config_first_tag);
 	else
-		stream_pass(self, self->packet_bytes, &device(self)->stop_copy_bytes, next_packet);
+		stream_pass(self, self->packet.bytes, &device(self)->stop_copy_bytes, next_packet);
 }
 
 static void
@@ -184,14 +184,14 @@ device_state(Stream *self, const guint8 *field)
 		stream_pass(self, bytes, &self->counts.device_bytes, next_packet);
 		return;
 	}
-	if (!stream_find_device(self, name, &self->packet_device))
+	if (!stream_find_device(self, name, &self->packet.device))
 		return;
 	stream_settle(self, &device(self)->framing_bytes);
 	if (bytes < VFIO_BYTES) {
 		stream_lose(self, "expected a VFIO device's packet, not one of %u bytes", bytes);
 		return;
 	}
-	self->packet_bytes = bytes - VFIO_BYTES;
+	self->packet.bytes = bytes - VFIO_BYTES;
 	stream_await(self, VFIO_BYTES, &device(self)->framing_bytes, vfio);
 }
 
@@ -203,7 +203,7 @@ packet(Stream *self, const guint8 *field)
 	guint32 flags = stream_be32(field + 8);
 	if (!is_ours(self, field))
 		return;
-	self->packet_is_mark = (flags & FLAG_MARK) != 0;
+	self->packet.is_mark = (flags & FLAG_MARK) != 0;
 	if ((flags & ~FLAGS_KNOWN) != 0)
 		stream_lose(self, "expected a packet of multifd, not the flags 0x%x", flags);
 	else if ((flags & FLAG_DEVICE) != 0)
@@ -227,7 +227,7 @@ stream_begin_multifd(Stream *self)
 {
 	self->counts.kind = STREAM_MULTIFD;
 	self->counts.phase = STREAM_PRECOPY;
-	self->packet_offsets = DEFAULT_OFFSETS;
+	self->packet.n_offsets = DEFAULT_OFFSETS;
 	stream_settle(self, &self->counts.framing_bytes);
 	stream_await(self, INIT_BYTES, &self->counts.framing_bytes, init);
 }
@@ -235,7 +235,7 @@ stream_begin_multifd(Stream *self)
 gboolean
 stream_multifd_can_end(const Stream *self)
 {
-	return self->step == packet && self->have == 0;
+	return self->wanted.step == packet && self->wanted.have == 0;
 }
 
 static void

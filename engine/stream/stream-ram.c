@@ -51,7 +51,7 @@ static void block_name_length(Stream *self, const guint8 *field);
 static void
 block_next(Stream *self)
 {
-	if (self->ram_left == 0)
+	if (self->ram.left_bytes == 0)
 		next_record(self, NULL);
 	else
 		await(self, 1, block_name_length);
@@ -61,21 +61,21 @@ static void
 block_bytes(Stream *self, const guint8 *field)
 {
 	guint64 bytes = stream_be64(field);
-	if (bytes > self->ram_left) {
+	if (bytes > self->ram.left_bytes) {
 		stream_lose(self,
 			    "expected a block of at most %" G_GUINT64_FORMAT
 			    " bytes, not of %" G_GUINT64_FORMAT,
-			    self->ram_left, bytes);
+			    self->ram.left_bytes, bytes);
 		return;
 	}
-	self->ram_left -= bytes;
+	self->ram.left_bytes -= bytes;
 	block_next(self);
 }
 
 static void
 after_block_name(Stream *self, const guint8 *field)
 {
-	await(self, self->ignores_shared ? 16 : 8, block_bytes);
+	await(self, self->configuration.ignores_shared ? 16 : 8, block_bytes);
 }
 
 static void
@@ -117,7 +117,7 @@ compressed_length(Stream *self, const guint8 *field)
 static void
 content(Stream *self, const guint8 *field)
 {
-	switch (self->ram_flags) {
+	switch (self->ram.flags) {
 	case FLAG_ZERO:
 		stream_await(self, 1, &stream_ram(self)->zero_bytes, fill);
 		return;
@@ -128,7 +128,7 @@ content(Stream *self, const guint8 *field)
 		await(self, 4, compressed_length);
 		return;
 	default:
-		page(self, self->page_bytes);
+		page(self, self->configuration.page_bytes);
 	}
 }
 
@@ -136,7 +136,7 @@ static guint64 *
 record_counter(Stream *self)
 {
 	StreamRam *ram = stream_ram(self);
-	return self->ram_flags == FLAG_ZERO ? &ram->zero_bytes : &ram->framing_bytes;
+	return self->ram.flags == FLAG_ZERO ? &ram->zero_bytes : &ram->framing_bytes;
 }
 
 static void
@@ -165,16 +165,16 @@ mark(Stream *self, guint64 *counter)
 	if (self->counts.phase == STREAM_SWITCHOVER)
 		return;
 	(*counter)++;
-	self->counts.n_marks = self->n_flushes > 0 ? self->n_flushes : self->n_ends;
+	self->counts.n_marks = self->ram.n_flushes > 0 ? self->ram.n_flushes : self->ram.n_ends;
 }
 
 static void
 record(Stream *self, const guint8 *field)
 {
 	guint64 head = stream_be64(field);
-	guint64 flags = head & (self->page_bytes - 1);
-	self->ram_flags = flags & ~(guint64)FLAG_CONTINUE;
-	switch (self->ram_flags) {
+	guint64 flags = head & (self->configuration.page_bytes - 1);
+	self->ram.flags = flags & ~(guint64)FLAG_CONTINUE;
+	switch (self->ram.flags) {
 	case FLAG_ZERO:
 	case FLAG_PAGE:
 	case FLAG_XBZRLE:
@@ -183,18 +183,18 @@ record(Stream *self, const guint8 *field)
 		return;
 	case FLAG_SIZES:
 		stream_settle(self, &stream_ram(self)->framing_bytes);
-		self->ram_left = head - flags;
+		self->ram.left_bytes = head - flags;
 		block_next(self);
 		return;
 	case FLAG_FLUSH:
-		mark(self, &self->n_flushes);
+		mark(self, &self->ram.n_flushes);
 		stream_settle(self, &stream_ram(self)->framing_bytes);
 		next_record(self, NULL);
 		return;
 	case FLAG_END:
-		mark(self, &self->n_ends);
+		mark(self, &self->ram.n_ends);
 		stream_settle(self, &stream_ram(self)->framing_bytes);
-		self->end_body(self);
+		self->frame.end_body(self);
 		return;
 	default:
 		stream_lose(self,

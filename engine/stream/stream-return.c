@@ -45,5 +45,5 @@ stream_begin_return(Stream *self)
 gboolean
 stream_return_can_end(const Stream *self)
 {
-	return self->step == header && self->have == 0;
+	return self->wanted.step == header && self->wanted.have == 0;
 }

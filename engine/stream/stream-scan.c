@@ -97,13 +97,13 @@ may_follow(const Stream *self, const guint8 *p, gsize n)
 static Verdict
 is_footer(const Stream *self)
 {
-	if (self->scan_tag != 0 && self->scan_before != self->scan_tag)
+	if (self->scan.tag != 0 && self->scan.before != self->scan.tag)
 		return NO;
-	if (self->scan_have < FOOTER_BYTES)
+	if (self->scan.have < FOOTER_BYTES)
 		return PERHAPS;
-	if (stream_be32(self->scan_kept + 1) != self->section->id)
+	if (stream_be32(self->scan.kept + 1) != self->frame.section->id)
 		return NO;
-	return may_follow(self, self->scan_kept + FOOTER_BYTES, self->scan_have - FOOTER_BYTES);
+	return may_follow(self, self->scan.kept + FOOTER_BYTES, self->scan.have - FOOTER_BYTES);
 }
 
 /* ---- bytes ---- */
@@ -112,41 +112,41 @@ static void
 pass(Stream *self, const guint8 *data, gsize len)
 {
 	for (gsize i = len > TAG_BYTES ? len - TAG_BYTES : 0; i < len; i++)
-		self->scan_before = self->scan_before << 8 | data[i];
-	self->scanned += len;
+		self->scan.before = self->scan.before << 8 | data[i];
+	self->scan.passed += len;
 }
 
 /* The kept bytes do not begin with a footer. They may do so at the next 7e in them. */
 static void
 drop_first(Stream *self)
 {
-	const guint8 *next = memchr(self->scan_kept + 1, FOOTER_MARK, self->scan_have - 1);
-	gsize n = next != NULL ? (gsize)(next - self->scan_kept) : self->scan_have;
-	pass(self, self->scan_kept, n);
-	self->scan_have -= n;
-	memmove(self->scan_kept, self->scan_kept + n, self->scan_have);
+	const guint8 *next = memchr(self->scan.kept + 1, FOOTER_MARK, self->scan.have - 1);
+	gsize n = next != NULL ? (gsize)(next - self->scan.kept) : self->scan.have;
+	pass(self, self->scan.kept, n);
+	self->scan.have -= n;
+	memmove(self->scan.kept, self->scan.kept + n, self->scan.have);
 }
 
 /* The body has ended; the kept bytes after the footer are handled like all other bytes. */
 static void
 finish(Stream *self)
 {
-	guint8 following[sizeof self->scan_kept];
-	gsize n = self->scan_have - FOOTER_BYTES;
-	gsize tag_bytes = self->scan_tag != 0 ? TAG_BYTES : 0;
-	memcpy(following, self->scan_kept + FOOTER_BYTES, n);
-	*self->scan_counter += self->scanned - tag_bytes;
-	*self->scan_end_counter += FOOTER_BYTES + tag_bytes;
-	self->scan_on = NULL;
+	guint8 following[sizeof self->scan.kept];
+	gsize n = self->scan.have - FOOTER_BYTES;
+	gsize tag_bytes = self->scan.tag != 0 ? TAG_BYTES : 0;
+	memcpy(following, self->scan.kept + FOOTER_BYTES, n);
+	*self->scan.counter += self->scan.passed - tag_bytes;
+	*self->scan.end_counter += FOOTER_BYTES + tag_bytes;
+	self->scan.look = NULL;
 	self->at -= n;
-	self->end_section(self);
+	self->frame.end_section(self);
 	stream_take(self, following, n);
 }
 
 static gsize
 scan_on(Stream *self, const guint8 *data, gsize len)
 {
-	if (self->scan_have == 0) {
+	if (self->scan.have == 0) {
 		const guint8 *mark = memchr(data, FOOTER_MARK, len);
 		gsize n = mark != NULL ? (gsize)(mark - data) : len;
 		pass(self, data, n);
@@ -154,12 +154,12 @@ scan_on(Stream *self, const guint8 *data, gsize len)
 		if (n > 0)
 			return n;
 	}
-	self->scan_kept[self->scan_have++] = *data;
+	self->scan.kept[self->scan.have++] = *data;
 	self->at++;
 	Verdict verdict;
-	while (self->scan_have > 0 && (verdict = is_footer(self)) == NO)
+	while (self->scan.have > 0 && (verdict = is_footer(self)) == NO)
 		drop_first(self);
-	if (self->scan_have > 0 && verdict == YES)
+	if (self->scan.have > 0 && verdict == YES)
 		finish(self);
 	return 1;
 }
@@ -167,22 +167,22 @@ scan_on(Stream *self, const guint8 *data, gsize len)
 void
 stream_scan(Stream *self, guint64 tag, guint64 *counter, guint64 *end_counter)
 {
-	self->scan_on = scan_on;
-	self->scan_tag = tag;
-	self->scan_before = 0;
-	self->scan_have = 0;
-	self->scanned = 0;
-	self->scan_counter = counter;
-	self->scan_end_counter = end_counter;
+	self->scan.look = scan_on;
+	self->scan.tag = tag;
+	self->scan.before = 0;
+	self->scan.have = 0;
+	self->scan.passed = 0;
+	self->scan.counter = counter;
+	self->scan.end_counter = end_counter;
 }
 
 void
 stream_scan_end(Stream *self)
 {
-	if (self->scan_on == NULL)
+	if (self->scan.look == NULL)
 		return;
 	gboolean is_end =
-		self->scan_have == FOOTER_BYTES + 1 && self->scan_kept[FOOTER_BYTES] == TYPE_END;
+		self->scan.have == FOOTER_BYTES + 1 && self->scan.kept[FOOTER_BYTES] == TYPE_END;
 	if (is_end && is_footer(self) == PERHAPS)
 		finish(self);
 }

@@ -31,7 +31,7 @@ static void tag(Stream *self, const guint8 *field);
 static StreamVfio *
 device(Stream *self)
 {
-	return &self->counts.vfio[self->section->device];
+	return &self->counts.vfio[self->frame.section->device];
 }
 
 static void
@@ -52,7 +52,7 @@ data_length(Stream *self, const guint8 *field)
 		return;
 	}
 	stream_pass(self, bytes,
-		    self->section_type == TYPE_PART ? &vfio->precopy_bytes : &vfio->stop_copy_bytes,
+		    self->frame.type == TYPE_PART ? &vfio->precopy_bytes : &vfio->stop_copy_bytes,
 		    next_tag);
 }
 
@@ -60,7 +60,7 @@ static void
 configuration(Stream *self)
 {
 	StreamVfio *vfio = device(self);
-	if (self->section_type == TYPE_FULL)
+	if (self->frame.type == TYPE_FULL)
 		stream_scan(self, STREAM_TAG_END, &vfio->config_bytes, &vfio->framing_bytes);
 	else
 		stream_lose(self, "expected no configuration here: the format of QEMU before 8.0 "
@@ -76,7 +76,7 @@ tag(Stream *self, const guint8 *field)
 		next_tag(self, NULL);
 		return;
 	case TAG_DATA:
-		device(self)->n_data_parts += self->section_type == TYPE_PART;
+		device(self)->n_data_parts += self->frame.type == TYPE_PART;
 		stream_await(self, 8, &device(self)->framing_bytes, data_length);
 		return;
 	case STREAM_TAG_CONFIGURATION:
@@ -85,8 +85,8 @@ tag(Stream *self, const guint8 *field)
 	case STREAM_TAG_END:
 	case TAG_INITIAL_SENT:
 	case TAG_LOAD_READY:
-		device(self)->n_parts += self->section_type == TYPE_PART;
-		self->end_body(self);
+		device(self)->n_parts += self->frame.type == TYPE_PART;
+		self->frame.end_body(self);
 		return;
 	default:
 		stream_lose(self, "expected a tag of VFIO, not 0x%" G_GINT64_MODIFIER "x", value);

@@ -51,8 +51,8 @@ stream_free(Stream *self)
 	if (self == NULL)
 		return;
 	for (guint i = 0; i < self->counts.n_devices; i++)
-		g_free(self->devices[i]);
-	g_free(self->sections);
+		g_free(self->shared.devices[i]);
+	g_free(self->frame.sections);
 	g_free(self);
 }
 
@@ -77,16 +77,16 @@ publish(Stream *self)
 	StreamCounts *counts = &self->counts;
 	counts->unparsed_bytes = counts->total_bytes - sum_up(counts);
 	if (counts->kind == STREAM_MAIN)
-		counts->phase_bytes[counts->phase] = counts->total_bytes - self->phase_at;
+		counts->phase_bytes[counts->phase] = counts->total_bytes - self->frame.phase_at;
 
 	const guint64 *words = (const guint64 *)counts;
 	gsize n = HEAD_WORDS + counts->n_devices * DEVICE_WORDS;
-	guint32 sequence = atomic_load_explicit(&self->sequence, memory_order_relaxed);
-	atomic_store_explicit(&self->sequence, sequence + 1, memory_order_relaxed);
+	guint32 sequence = atomic_load_explicit(&self->shared.sequence, memory_order_relaxed);
+	atomic_store_explicit(&self->shared.sequence, sequence + 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	for (gsize i = 0; i < n; i++)
-		atomic_store_explicit(&self->published[i], words[i], memory_order_relaxed);
-	atomic_store_explicit(&self->sequence, sequence + 2, memory_order_release);
+		atomic_store_explicit(&self->shared.published[i], words[i], memory_order_relaxed);
+	atomic_store_explicit(&self->shared.sequence, sequence + 2, memory_order_release);
 }
 
 void
@@ -95,11 +95,12 @@ stream_read(Stream *self, StreamCounts *ret_counts)
 	guint64 *words = (guint64 *)ret_counts;
 	guint32 before, after;
 	do {
-		before = atomic_load_explicit(&self->sequence, memory_order_acquire);
+		before = atomic_load_explicit(&self->shared.sequence, memory_order_acquire);
 		for (gsize i = 0; i < STREAM_WORDS; i++)
-			words[i] = atomic_load_explicit(&self->published[i], memory_order_relaxed);
+			words[i] = atomic_load_explicit(&self->shared.published[i],
+							memory_order_relaxed);
 		atomic_thread_fence(memory_order_acquire);
-		after = atomic_load_explicit(&self->sequence, memory_order_relaxed);
+		after = atomic_load_explicit(&self->shared.sequence, memory_order_relaxed);
 	} while (before != after || before % 2 != 0);
 }
 
@@ -107,21 +108,21 @@ const char *
 stream_get_device(Stream *self, guint index)
 {
 	g_return_val_if_fail(index < STREAM_MAX_DEVICES, NULL);
-	return self->devices[index];
+	return self->shared.devices[index];
 }
 
 const char *
 stream_get_error(Stream *self)
 {
-	guint64 state = atomic_load_explicit(&self->published[0], memory_order_relaxed);
+	guint64 state = atomic_load_explicit(&self->shared.published[0], memory_order_relaxed);
 	atomic_thread_fence(memory_order_acquire);
-	return state == STREAM_LOST ? self->error : NULL;
+	return state == STREAM_LOST ? self->shared.error : NULL;
 }
 
 const char *
 stream_get_machine(Stream *self)
 {
-	return self->machine;
+	return self->configuration.machine;
 }
 
 /* ---- for the caller ---- */
@@ -144,7 +145,7 @@ stream_end(Stream *self)
 	    (stream_multifd_can_end(self) || stream_return_can_end(self)))
 		counts->state = STREAM_COMPLETE;
 	if (counts->state == STREAM_GOES_ON) {
-		self->need = 0; /* the error names the offset of the end */
+		self->wanted.need = 0; /* the error names the offset of the end */
 		stream_lose(self, "it ends here too early");
 	}
 	publish(self);
