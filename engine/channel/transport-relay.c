@@ -322,6 +322,8 @@ attach(Transport *base, Qemu *qemu, GError **error)
 		self->listener = private_dir_listen(&self->folder, (int)base->fds->len, error);
 	if (base->end == SIDE_SOURCE && self->listener < 0)
 		return FALSE;
+	if (!private_dir_give(&self->folder, qemu, error))
+		return FALSE;
 	base->uri = g_strconcat("unix:", self->folder.socket_path, NULL);
 	return TRUE;
 }

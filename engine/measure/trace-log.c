@@ -115,16 +115,12 @@ make_fifo(TraceLog *self, const Qemu *qemu, const char *name, GError **error)
 {
 	if (!private_dir_make(&self->folder, qemu, name, error))
 		return FALSE;
-	const char *path = self->folder.socket_path;
-	/* The folder's mode keeps all others out. */
-	if (mkfifo(path, 0622) != 0 || chmod(path, 0622) != 0)
-		return fail(error, path, g_strerror(errno));
-	self->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	self->fd = private_dir_make_fifo(&self->folder, error);
 	if (self->fd < 0)
-		return fail(error, path, g_strerror(errno));
+		return FALSE;
 	if (fcntl(self->fd, F_SETPIPE_SZ, FIFO_BYTES) < 0)
-		g_debug("'%s': %s", path, g_strerror(errno));
-	return TRUE;
+		g_debug("'%s': %s", self->folder.socket_path, g_strerror(errno));
+	return private_dir_give(&self->folder, qemu, error);
 }
 
 static void
