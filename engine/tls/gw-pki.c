@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * An authority and its hosts as folders. Everything is written into a new folder first and comes to its place in
- * one act, so that a crash, a full disk or a second run beside this one leaves no half of anything:
+ * An authority and its hosts as folders. Everything is written into a new folder first and moved to
+ * its place in one step. So a crash, a full disk or a second run at the same time never leaves a
+ * half-written result:
  *
  *   DIR/ca-key.pem, DIR/ca-cert.pem   by link(2), which never replaces a file
  *   DIR/HOST/                         by rename(2); with renew, exchanged with the former one
@@ -23,9 +24,9 @@
 #include "engine/gw-error.h"
 #include "engine/tls/pki-cert.h"
 
-#define CLOCK_SKEW_S   3600 /* a host whose clock is behind must believe a new certificate */
+#define CLOCK_SKEW_S   3600 /* a host whose clock is behind must accept a new certificate */
 #define DAY_S	       (24 * 3600)
-#define MAX_NAME_BYTES 64 /* of a commonName, by RFC 5280 */
+#define MAX_NAME_BYTES 64 /* the limit of a commonName, by RFC 5280 */
 
 void
 gw_pki_free(GwPki *self)
@@ -57,7 +58,7 @@ set_errno_error(GError **error, const char *what, const char *path)
 	return FALSE;
 }
 
-/* A folder for what is being made, removed with all that is still in it. */
+/* A folder for new files. It is removed with everything that is still in it. */
 typedef char Scratch;
 
 static void
@@ -85,7 +86,8 @@ scratch_new(const char *dir, GError **error)
 	return NULL;
 }
 
-/* (transfer full) @text, which is wiped; NULL fails with what @error says already. */
+/* Writes @text, (transfer full), which is wiped afterwards. NULL fails with the error that @error
+ * has already. */
 static gboolean
 write_file(const char *folder, const char *name, char *text, GError **error)
 {
@@ -140,7 +142,7 @@ check_days(guint days, GError **error)
 	return FALSE;
 }
 
-/* Puts the file into its place; one that is there stays as it is. */
+/* Moves the file to its place. An existing file is not replaced. */
 static gboolean
 publish(const char *from, const char *dir, const char *name, GError **error)
 {
@@ -151,7 +153,7 @@ publish(const char *from, const char *dir, const char *name, GError **error)
 	if (errno != EEXIST)
 		return set_errno_error(error, "cannot make", new_path);
 	g_set_error(error, GW_ERROR, GW_ERROR_TLS,
-		    "'%s' is there already: an authority is never overwritten", new_path);
+		    "'%s' exists already: an authority is never overwritten", new_path);
 	return FALSE;
 }
 
@@ -170,7 +172,7 @@ publish_authority(const char *from, const char *dir, GError **error)
 GwPki *
 gw_pki_init(const char *dir, guint days, GError **error)
 {
-	/* With a name of its own a second authority is told from the first by whoever reads a message. */
+	/* A unique name lets the reader of a message tell a second authority from the first. */
 	g_autofree char *name = g_strdup_printf("Godwit CA %08x", g_random_int());
 	const PkiRequest request = { .use = PKI_AUTHORITY,
 				     .common_name = name,
@@ -221,7 +223,7 @@ read_authority(PkiPair *ret_pair, const char *dir, GError **error)
 	return FALSE;
 }
 
-/* A name that is harmless as a folder and in a certificate. */
+/* Returns whether the name is safe as a folder and in a certificate. */
 static gboolean
 is_host_name(const char *text)
 {
@@ -230,7 +232,8 @@ is_host_name(const char *text)
 		       strlen(text);
 }
 
-/* (transfer full): of @host and @addresses, as subjectAltName has them; NULL for what is neither. */
+/* (transfer full): @host and @addresses as entries of subjectAltName; NULL if one of them is
+ * neither a name nor an address. */
 static GStrv
 make_names(const char *host, const char *const *addresses, GError **error)
 {
@@ -265,7 +268,7 @@ make_host_files(const char *folder, const PkiPair *authority, PkiRequest *reques
 			  pki_certificate_to_pem(authority->certificate, error), error);
 }
 
-/* What else was in a folder that was replaced, such as a list of revoked certificates, stays. */
+/* Keeps the other files of a replaced folder, for example a list of revoked certificates. */
 static void
 keep_others(const char *from, const char *to)
 {
@@ -279,7 +282,7 @@ keep_others(const char *from, const char *to)
 	}
 }
 
-/* What was there comes into @scratch's place, and is removed with it. */
+/* The former folder takes the place of @scratch, and is removed with it. */
 static gboolean
 publish_host(const char *scratch, const char *folder, gboolean renew, GError **error)
 {
@@ -290,7 +293,7 @@ publish_host(const char *scratch, const char *folder, gboolean renew, GError **e
 	}
 	if (errno != EEXIST && errno != ENOTEMPTY)
 		return set_errno_error(error, "cannot make", folder);
-	g_set_error(error, GW_ERROR, GW_ERROR_TLS, "'%s' is there already; renew it if you mean to",
+	g_set_error(error, GW_ERROR, GW_ERROR_TLS, "'%s' exists already; use --renew to replace it",
 		    folder);
 	return FALSE;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What all users of OpenSSL here share. The library lives in other people's programs, so nothing of it is
- * OpenSSL's global state: there is a library context of our own (whose configuration is OpenSSL's built-in one, not
- * the file in /etc), and the one thing that is shared by thread, the queue of errors, is empty whenever
- * one of our functions returns.
+ * What all users of OpenSSL here share. This library runs inside other programs, so it does not
+ * touch OpenSSL's global state. It has its own library context, whose configuration is the built-in
+ * one and not the file in /etc. One thing is shared by all code of a thread, the queue of errors.
+ * It is empty whenever one of our functions returns.
  */
 #include "engine/tls/openssl.h"
 
@@ -30,10 +30,10 @@ openssl_reason(void)
 	unsigned long code = ERR_peek_error();
 	if (code == 0)
 		return "no reason given";
-	/* A failed system call is an error of its own kind, with errno as its reason. */
+	/* A failed system call is a special kind of error: its reason is errno. */
 	const char *text = ERR_SYSTEM_ERROR(code) ? g_strerror(ERR_GET_REASON(code))
 						  : ERR_reason_error_string(code);
-	return text != NULL ? text : "an error without words";
+	return text != NULL ? text : "an unknown error";
 }
 
 void

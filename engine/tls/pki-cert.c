@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * X.509 v3 as RFC 5280 has it, with what QEMU's tls-creds-x509 insists on: basicConstraints in all of them, and
- * keyCertSign in the authority's keyUsage. keyEncipherment is not for keys of elliptic curves (RFC 8813); QEMU
- * misses it only where keyUsage is critical, so that of hosts is not.
+ * X.509 v3 by RFC 5280, with what QEMU's tls-creds-x509 requires: basicConstraints in all
+ * certificates, and keyCertSign in the authority's keyUsage. keyEncipherment is not allowed for
+ * elliptic curves (RFC 8813). QEMU requires it only if keyUsage is critical, so the keyUsage of
+ * hosts is not critical.
  */
 #include "engine/tls/pki-cert.h"
 
@@ -128,16 +129,16 @@ pki_pair_parse(PkiPair *ret_pair, const char *certificate_pem, const char *key_p
 	g_autoptr(EVP_PKEY) key = PEM_read_bio_PrivateKey_ex(key_bio, NULL, openssl_no_passphrase,
 							     NULL, openssl_library(), NULL);
 	if (key == NULL) {
-		openssl_set_error(error, "this is no key that can be used");
+		openssl_set_error(error, "this is not a usable key");
 		return FALSE;
 	}
 	g_autoptr(X509) certificate = X509_new_ex(openssl_library(), NULL);
 	if (PEM_read_bio_X509(certificate_bio, &certificate, NULL, NULL) == NULL) {
-		openssl_set_error(error, "this is no certificate");
+		openssl_set_error(error, "this is not a certificate");
 		return FALSE;
 	}
 	if (X509_check_private_key(certificate, key) != 1) {
-		openssl_set_error(error, "the key is not this certificate's");
+		openssl_set_error(error, "the key does not belong to this certificate");
 		return FALSE;
 	}
 	ret_pair->key = g_steal_pointer(&key);

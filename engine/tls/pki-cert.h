@@ -19,7 +19,7 @@ typedef struct {
 	gint64 not_after_s;
 } PkiRequest;
 
-/* A certificate and the key that it is of. */
+/* A certificate and its key. */
 typedef struct {
 	X509 *certificate;
 	EVP_PKEY *key;
@@ -30,16 +30,17 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PkiPair, pki_pair_clear);
 
 /**
  * pki_pair_make:
- * @issuer: (nullable): who signs; NULL: it signs itself
+ * @issuer: (nullable): the signer; NULL: the certificate signs itself
  *
- * A new key on the curve P-256, and a certificate for it with a random serial number of 128 bits.
+ * Makes a new key on the curve P-256, and a certificate for it with a random serial number of 128
+ * bits.
  *
  * Returns: %FALSE with %GW_ERROR_TLS
  */
 gboolean pki_pair_make(PkiPair *ret_pair, const PkiRequest *request, const PkiPair *issuer,
 		       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* %GW_ERROR_TLS when they cannot be read or do not belong together. */
+/* Fails with %GW_ERROR_TLS when they cannot be read or do not belong together. */
 gboolean pki_pair_parse(PkiPair *ret_pair, const char *certificate_pem, const char *key_pem,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The files have the names that QEMU's tls-creds-x509 has for them:
+ * The files have the names that QEMU's tls-creds-x509 uses:
  *
- *   ca-cert.pem       whom to believe; one authority or several
- *   ca-crl.pem        what it has taken back; optional
- *   ROLE-cert.pem     our certificate, with what is between it and the authority
- *   ROLE-key.pem      its key, not encrypted; nobody but its owner and group may read it
+ *   ca-cert.pem       the authorities that we trust; one or several
+ *   ca-crl.pem        the certificates that they have revoked; optional
+ *   ROLE-cert.pem     our certificate, with those between it and the authority
+ *   ROLE-key.pem      its key, not encrypted; only its owner and group may read it
  *
- * What every connection has in common is set here: TLS 1.2 at least, AES-GCM (the one family that kernels take
- * over, and for which processors have instructions), no session tickets, no renegotiation, no close_notify. The
- * last three would put records into the stream that a kernel passes to nobody: QEMU would read an error.
+ * All connections have these settings in common: TLS 1.2 at least, AES-GCM (the only family that
+ * kernels take over, and processors have instructions for it), no session tickets, no
+ * renegotiation, no close_notify. The last three would put records into the stream that a kernel
+ * cannot pass to anybody: QEMU would read an error.
  */
 #include "engine/tls/tls-creds.h"
 
@@ -87,7 +88,7 @@ configure(SSL_CTX *context)
 	       SSL_CTX_set_cipher_list(context, CIPHERS_1_2) == 1;
 }
 
-/* The folder itself, and who may look into it, is its owner's affair. */
+/* The mode of the folder itself is the owner's business. */
 static gboolean
 check_key_file(const char *path, GError **error)
 {
@@ -99,7 +100,7 @@ check_key_file(const char *path, GError **error)
 	if ((status.st_mode & (S_IRWXO | S_IWGRP)) == 0)
 		return TRUE;
 	g_set_error(error, GW_ERROR, GW_ERROR_TLS,
-		    "'%s' has mode %04o: a key that others can read is no secret (chmod 600)", path,
+		    "'%s' has mode %04o: other users can read this key (use chmod 600)", path,
 		    status.st_mode & 07777);
 	return FALSE;
 }
@@ -143,7 +144,7 @@ load_authority(TlsCreds *self, const char *dir, GError **error)
 	return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) == 1;
 }
 
-/* Better told here, once, than by every peer. */
+/* An error here, once, is better than one from every peer. */
 static gboolean
 check_dates(TlsCreds *self, const char *dir, GError **error)
 {

@@ -3,8 +3,8 @@
 
 #include "engine/tls/openssl.h"
 
-/* Who we are and whom we believe: a folder of PEM files, loaded once for one of the two roles. Immutable; counted
- * by reference, from any thread. */
+/* Our certificate and the authorities that we trust: a folder of PEM files, loaded once for one of
+ * the two roles. Immutable; reference-counted, from any thread. */
 typedef struct TlsCreds TlsCreds;
 
 typedef enum {
@@ -15,19 +15,19 @@ typedef enum {
 /**
  * tls_creds_load:
  *
- * Reads ca-cert.pem, the role's certificate and key and, where it is there, ca-crl.pem. Also finds out what this
- * host's kernel can take over, by a handshake with ourselves.
+ * Reads ca-cert.pem, the role's certificate and key and, if it exists, ca-crl.pem. Also finds out
+ * what this host's kernel can take over, by a handshake with itself.
  *
- * Returns: (transfer full): NULL with %GW_ERROR_TLS: a file is missing or says nonsense, a key can be read by
- *   others, the certificate is not valid now
+ * Returns: (transfer full): NULL with %GW_ERROR_TLS: a file is missing or malformed, a key can be
+ *   read by others, or the certificate is not valid now
  */
 TlsCreds *tls_creds_load(const char *dir, TlsRole role, GError **error);
 TlsCreds *tls_creds_ref(TlsCreds *self);
 void tls_creds_unref(TlsCreds *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsCreds, tls_creds_unref);
 
-/* The newest version of TLS of which the kernel takes both directions, %TLS1_3_VERSION or %TLS1_2_VERSION;
- * 0 for none. */
+/* The newest version of TLS for which the kernel takes over both directions, %TLS1_3_VERSION or
+ * %TLS1_2_VERSION; 0 for none. */
 int tls_creds_get_kernel_version(TlsCreds *self);
 
 /* (transfer full): for one connection; @self must outlive it. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Why there is no connection, for the person who has to change something. There are three kinds of reasons: we do
- * not believe the peer's certificate, the peer does not believe ours (it says so by an alert, RFC 8446 6.2), or the
- * peer speaks no TLS of ours at all.
+ * Explains why a connection failed, for the person who has to fix it. There are three kinds of
+ * reasons: we do not trust the peer's certificate; the peer does not trust ours (it says so by an
+ * alert, RFC 8446 6.2); or the peer does not speak our TLS at all.
  */
 #include <openssl/err.h>
 
@@ -31,21 +31,21 @@ static const Words verify_words[] = {
 	{ X509_V_ERR_HOSTNAME_MISMATCH, OTHER_NAME },
 	{ X509_V_ERR_IP_ADDRESS_MISMATCH, OTHER_NAME },
 	{ X509_V_ERR_INVALID_PURPOSE, "is made for another purpose" },
-	{ X509_V_ERR_UNABLE_TO_GET_CRL, "cannot be checked: ca-crl.pem is not of its authority" },
+	{ X509_V_ERR_UNABLE_TO_GET_CRL, "cannot be checked: ca-crl.pem is from another authority" },
 	{ X509_V_ERR_CRL_HAS_EXPIRED, "cannot be checked: ca-crl.pem is out of date" },
 };
 
 static const Words alert_words[] = {
 	{ SSL3_AD_BAD_CERTIFICATE, "our certificate is bad" },
-	{ SSL3_AD_UNSUPPORTED_CERTIFICATE, "our certificate is made for another purpose" },
+	{ SSL3_AD_UNSUPPORTED_CERTIFICATE, "our certificate was made for another purpose" },
 	{ SSL3_AD_CERTIFICATE_REVOKED, "our certificate has been revoked" },
 	{ SSL3_AD_CERTIFICATE_EXPIRED, "our certificate has expired" },
 	{ SSL3_AD_CERTIFICATE_UNKNOWN, "our certificate is not acceptable" },
-	{ TLS1_AD_UNKNOWN_CA, "our certificate is signed by an authority that is not its own" },
+	{ TLS1_AD_UNKNOWN_CA, "our certificate is signed by an authority that it does not trust" },
 	{ TLS13_AD_CERTIFICATE_REQUIRED, "it got no certificate from us" },
-	{ SSL3_AD_HANDSHAKE_FAILURE, "there is nothing that both sides can do" },
-	{ TLS1_AD_PROTOCOL_VERSION, "there is no version of TLS in common" },
-	{ TLS1_AD_NO_APPLICATION_PROTOCOL, "it is asked for 'godwit/1', and does not know it" },
+	{ SSL3_AD_HANDSHAKE_FAILURE, "the two sides have no algorithm in common" },
+	{ TLS1_AD_PROTOCOL_VERSION, "the two sides have no version of TLS in common" },
+	{ TLS1_AD_NO_APPLICATION_PROTOCOL, "it does not know the protocol 'godwit/1'" },
 };
 
 static const char *
@@ -85,11 +85,11 @@ set_alert_error(TlsHandshake *self, int alert, GError **error)
 		return;
 	}
 	const char *text = find_words(alert_words, G_N_ELEMENTS(alert_words), alert);
-	g_set_error(error, GW_ERROR, GW_ERROR_TLS, "%s refuses the handshake: %s", peer_of(self),
+	g_set_error(error, GW_ERROR, GW_ERROR_TLS, "%s rejects the handshake: %s", peer_of(self),
 		    text != NULL ? text : SSL_alert_desc_string_long(alert));
 }
 
-/* Is it something that is said by whoever does not speak TLS? */
+/* Returns whether the reason shows a peer that does not speak TLS. */
 static gboolean
 is_no_tls(int reason)
 {
@@ -113,8 +113,8 @@ tls_set_error(TlsHandshake *self, GError **error)
 		g_set_error(error, GW_ERROR, GW_ERROR_TLS,
 			    "the agent does not speak TLS: it has no --tls-dir");
 	else if (code == 0 || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-		g_set_error(error, GW_ERROR, GW_ERROR_TLS, "%s hung up in the handshake",
-			    peer_of(self));
+		g_set_error(error, GW_ERROR, GW_ERROR_TLS,
+			    "%s closed the connection in the handshake", peer_of(self));
 	else
 		openssl_set_error(error, "the handshake with %s failed", peer_of(self));
 	ERR_clear_error();

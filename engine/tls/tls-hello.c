@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the two sides agree on in their first messages, beside TLS's own affairs:
+ * What the two sides agree on in their first messages, besides TLS itself:
  *
- *   ALPN  "godwit/1"         keys stay as they are: a kernel may hold them, at either end
- *         "godwit/1+rekey"   too much will flow for one key: TLS 1.3, in a process at both ends
- *   SNI   a pass (control.h): this is a channel of a session that this agent waits for
+ *   ALPN  "godwit/1"         keys stay the same: a kernel may hold them, at either end
+ *         "godwit/1+rekey"   too much data for one key: TLS 1.3, in a process at both ends
+ *   SNI   a token proof (control.h): this is a channel of a session that this agent waits for
  *
- * An agent looks at them before it computes anything, so that strangers who say hello cost it little.
+ * An agent checks these before it computes anything, so a stranger's hello costs it little.
  */
 #include "engine/tls/tls-handshake.h"
 
@@ -17,7 +17,7 @@
 #define PROTOCOL_REKEY "godwit/1+rekey"
 #define MAX_PASS_BYTES 64
 
-/* A length byte before the name, as ALPN has it. */
+/* ALPN has a length byte before the name. */
 static const guint8 wire_plain[] = "\x08" PROTOCOL;
 static const guint8 wire_rekey[] = "\x0e" PROTOCOL_REKEY;
 G_STATIC_ASSERT(sizeof PROTOCOL == 0x08 + 1 && sizeof PROTOCOL_REKEY == 0x0e + 1);
@@ -40,7 +40,8 @@ prepare_client(TlsHandshake *self)
 	       (wish->pass == NULL || SSL_set_tlsext_host_name(self->ssl, wish->pass) == 1);
 }
 
-/* The name in a server_name extension (RFC 6066): its length, 0, its length again, itself. (nullable) */
+/* The name in a server_name extension (RFC 6066): its length, 0, its length again, itself.
+ * (nullable) */
 static char *
 read_pass(SSL *ssl)
 {
@@ -72,7 +73,7 @@ hello_offers(SSL *ssl, const guint8 *protocol)
 	       len > 2 && offers(data + 2, len - 2, protocol);
 }
 
-/* Before a version, a key or a certificate is chosen. */
+/* Runs before a version, a key or a certificate is chosen. */
 static int
 on_hello(SSL *ssl, int *ret_alert, void *data)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Which version of TLS does this host's kernel take over whole? OpenSSL 3.0 gives it both directions of TLS 1.2 but
- * only the sending one of 1.3; later ones both of both. A host without the module has none.
+ * Finds which version of TLS this host's kernel takes over completely. OpenSSL 3.0 gives the kernel
+ * both directions of TLS 1.2, but only the sending direction of 1.3; later versions give it both
+ * directions of both. A host without the module has none.
  */
 #include "engine/tls/tls-probe.h"
 
@@ -43,7 +44,7 @@ make_pair(AutoFd *dialled, AutoFd *accepted)
 	return *accepted >= 0;
 }
 
-/* Without the module everything else would be for nothing. */
+/* Without the module the rest is useless. */
 static gboolean
 has_module(void)
 {
@@ -86,7 +87,7 @@ try_version(SSL_CTX *context, int version)
 	g_auto(AutoFd) accepted = -1;
 	if (!make_pair(&dialled, &accepted))
 		return FALSE;
-	/* Both ends take turns in this one thread. */
+	/* Both ends run in this one thread in turns. */
 	int flags = 1;
 	if (ioctl(dialled, FIONBIO, &flags) != 0)
 		return FALSE;

@@ -7,12 +7,14 @@
  * tls_probe_kernel:
  * @context: with a certificate and a key
  *
- * Shakes hands with itself over loopback to see what ends up in the kernel: that depends on the kernel, on its
- * module "tls", on the version of OpenSSL and how it was built, and no one number tells it.
+ * Does a handshake with itself over loopback and checks what the kernel has taken over. This
+ * depends on the kernel, on its module "tls", on the version of OpenSSL and on how OpenSSL was
+ * built, so no version number shows it.
  *
- * Returns: the newest version of which both directions do; 0 for none
+ * Returns: the newest version of which the kernel does both directions; 0 for none
  */
 int tls_probe_kernel(SSL_CTX *context);
 
-/* Are both directions of a finished handshake in the kernel, and nothing of the peer's in OpenSSL's buffers? */
+/* Returns whether the kernel has both directions of a finished handshake, and OpenSSL's buffers
+ * have no bytes of the peer. */
 gboolean tls_is_in_kernel(SSL *ssl);

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * TLS in a process: one thread a connection, between the socket to the peer ("outer", TLS) and one end of a
- * socketpair ("inner", plain), of which QEMU or a control connection has the other.
+ * TLS in a process: one thread for each connection. The thread works between the socket to the peer
+ * ("outer", TLS) and one end of a socketpair ("inner", plain). QEMU or a control connection has the
+ * other end.
  *
  *   up     inner -> outer     what we encrypt
  *   down   outer -> inner     what we decrypt
  *
- * Each way has one bounded buffer, and is read from only while that has room: whoever sends too fast is held up by
- * his own socket, as by a slow network. A way whose reader is gone ends; end of file on one way is passed on as end
- * of file (a FIN: no close_notify, which a kernel at the other end could pass to nobody), and the other way goes on.
- * Whether a stream that ended was whole is known to who reads it: QEMU's has an end mark, messages a line feed.
+ * Each direction has one bounded buffer, and reads only while the buffer has room: a fast writer is
+ * slowed by its own socket, as by a slow network. A direction whose reader is closed ends. End of
+ * file in one direction is passed on as end of file (a FIN: no close_notify, which a kernel at the
+ * other end could not pass to anybody), and the other direction continues. The reader knows whether
+ * an ended stream was complete: QEMU's stream has an end mark, and messages have a line feed.
  *
- * Nothing here waits but poll(2).
+ * Nothing here waits except poll(2).
  */
 #include "engine/tls/tls-pump.h"
 
@@ -26,23 +28,23 @@
 #include "engine/gw-error.h"
 
 #define BUFFER_BYTES	 (64 * 1024)
-#define INNER_BYTES	 (128 * 1024) /* of the socketpair: QEMU takes what it can write for sent */
+#define INNER_BYTES	 (128 * 1024) /* of the socketpair: QEMU counts what it can write as sent */
 #define READ_AHEAD_BYTES (64 * 1024)
 #define REKEY_BYTES	 (G_GINT64_CONSTANT(64) << 30)
-#define FLUSH_TIMEOUT_MS 10000 /* for what is still to go out when nobody is left inside */
+#define FLUSH_TIMEOUT_MS 10000 /* for unsent bytes after the inner end is closed */
 #define LINGER_MS	 1000
 #define CLOSE_TIMEOUT_MS 2000
 
 typedef struct {
 	guint8 *data;
-	gsize start; /* [start, end) is to be passed on */
+	gsize start; /* the bytes in [start, end) must be passed on */
 	gsize end;
-	gboolean ended; /* nothing more will come */
-	gboolean done;	/* and that was passed on too */
+	gboolean ended; /* no more bytes will come */
+	gboolean done;	/* and this end was passed on too */
 } Way;
 
 struct TlsPumps {
-	GMutex lock; /* of @pumps and of what each says of its end */
+	GMutex lock; /* protects @pumps, and @ended of each pump */
 	GCond ended;
 	GPtrArray *pumps; /* of Pump */
 };
@@ -51,16 +53,17 @@ typedef struct {
 	TlsPumps *set;
 	GThread *thread;
 	gboolean ended;	 /* under the set's lock: both descriptors are closed */
-	TlsCreds *creds; /* (owned): what the SSL stands on */
+	TlsCreds *creds; /* (owned): what the SSL depends on */
 	SSL *ssl;
 	int outer;
 	int inner;
 	Way up;
 	Way down;
-	gboolean hung_up;	   /* the inner end is closed altogether, not only one way */
-	gboolean read_wants_write; /* TLS itself has something to say first */
+	gboolean hung_up;	   /* the inner end is closed completely, not only in one
+				    * direction */
+	gboolean read_wants_write; /* TLS itself must send something first */
 	TlsPumpLimits limits;
-	gint64 key_bytes; /* sent under the present key */
+	gint64 key_bytes; /* bytes sent under the present key */
 } Pump;
 
 TlsPumpLimits
@@ -71,7 +74,8 @@ tls_pump_limits(gboolean rekey)
 				.max_bytes = TLS_KEY_BYTES };
 }
 
-/* In the pump's thread, as its last act: the descriptors go under the lock, so that nobody cuts somebody else's. */
+/* Runs in the pump's thread, as its last action. The descriptors are closed under the lock, so that
+ * no other thread shuts down a descriptor that was reused. */
 static void
 pump_end(Pump *self)
 {
@@ -113,7 +117,7 @@ give_up(Way *way)
 	way->ended = way->done = TRUE;
 }
 
-/* The peer is lost: what it has said before is still passed on, and whoever speaks to it is told. */
+/* The peer is lost: what it sent before is still passed on, and the inner end sees the loss. */
 static void
 lose_peer(Pump *self)
 {
@@ -124,7 +128,7 @@ lose_peer(Pump *self)
 	self->read_wants_write = FALSE;
 }
 
-/* The usual end of a failed call on the inner socket: later, or never. */
+/* Handles a failed call on the inner socket: returns whether to try again later. */
 static gboolean
 is_for_later(ssize_t n)
 {
@@ -153,7 +157,8 @@ write_inner(Pump *self)
 		give_up(way);
 }
 
-/* Before anything is written: a new key when there was much under this one, or the end where none can be had. */
+/* Runs before anything is written. Takes a new key when much was sent under this one, or ends the
+ * connection if it cannot take one. */
 static gboolean
 check_key(Pump *self)
 {
@@ -163,8 +168,7 @@ check_key(Pump *self)
 	}
 	if (self->key_bytes < self->limits.max_bytes)
 		return TRUE;
-	g_debug("tls: %" G_GINT64_FORMAT " bytes under one key are all that is safe",
-		self->key_bytes);
+	g_debug("tls: %" G_GINT64_FORMAT " bytes is the safe limit for one key", self->key_bytes);
 	return FALSE;
 }
 
@@ -205,7 +209,7 @@ read_outer(Pump *self)
 		lose_peer(self);
 }
 
-/* Passes an end on once all before it has gone. */
+/* Passes an end on, after all bytes before it were sent. */
 static void
 pass_on_end(Way *way, int fd)
 {
@@ -237,7 +241,7 @@ inner_events(const Pump *self)
 	return events;
 }
 
-/* Does what can be done, by what poll(2) said. */
+/* Does what poll(2) says is possible. */
 static void
 act(Pump *self, short outer, short inner)
 {
@@ -255,11 +259,12 @@ act(Pump *self, short outer, short inner)
 	}
 }
 
-/* One round. %FALSE when nobody is left inside and the peer takes nothing any more. */
+/* Runs one round. Returns %FALSE when the inner end is closed and the peer accepts no more
+ * bytes. */
 static gboolean
 turn(Pump *self)
 {
-	/* A descriptor that is asked for nothing would still tell of its end, again and again. */
+	/* A descriptor without requested events would still report its end, again and again. */
 	short to_peer = outer_events(self), to_owner = inner_events(self);
 	gboolean buffered = has_room(&self->down) && SSL_has_pending(self->ssl);
 	struct pollfd fds[] = { { to_peer != 0 ? self->outer : -1, to_peer, 0 },
@@ -274,8 +279,8 @@ turn(Pump *self)
 	return TRUE;
 }
 
-/* What the peer still says while it has not seen our end: with that unread, the kernel would throw away what is
- * still on its way to the peer. */
+/* Reads what the peer still sends before it sees our end. If these bytes stayed unread, the kernel
+ * would discard the bytes that are still on their way to the peer. */
 static void
 linger(Pump *self)
 {
@@ -316,7 +321,7 @@ fail_start(const char *why, SSL *ssl, int fd, GError **error)
 	return -1;
 }
 
-/* Takes those that have ended off the list. Under the lock. */
+/* Removes the ended pumps from the list. Call it under the lock. */
 static void
 reap(TlsPumps *self)
 {
@@ -340,8 +345,9 @@ tls_pumps_start(TlsPumps *self, TlsCreds *creds, SSL *ssl, int fd, const TlsPump
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return fail_start("no socketpair", ssl, fd, error);
 	if (limit_buffer(ends[0]) != 0 || limit_buffer(ends[1]) != 0)
-		g_debug("tls: the buffers stay as they are: %s", g_strerror(errno));
-	/* Whole records by one call each, not their heads and bodies by two. */
+		g_debug("tls: the buffers keep their sizes: %s", g_strerror(errno));
+	/* Reads whole records with one call each, instead of two calls for the head and the
+	 * body. */
 	if (!BIO_get_ktls_recv(SSL_get_rbio(ssl))) {
 		SSL_set_default_read_buffer_len(ssl, READ_AHEAD_BYTES);
 		SSL_set_read_ahead(ssl, 1);

@@ -7,28 +7,29 @@
 #define TLS_KEY_BYTES (G_GINT64_CONSTANT(23726566) << 14)
 
 typedef struct {
-	gboolean rekey;	    /* the peer takes new keys */
-	gint64 rekey_bytes; /* ours is renewed after so many */
-	gint64 max_bytes;   /* where it cannot be: the connection ends here */
+	gboolean rekey;	    /* the peer accepts new keys */
+	gint64 rekey_bytes; /* our key is renewed after this many bytes */
+	gint64 max_bytes;   /* if it cannot be renewed, the connection ends here */
 } TlsPumpLimits;
 
-/* All the pumps of one owner, who may not go before they have ended: at a process's end OpenSSL tidies up, and whoever
- * still uses it then crashes. */
+/* All pumps of one owner. The owner must not end before they have ended: OpenSSL frees its data at
+ * the end of the process, and a thread that still uses it then crashes. */
 typedef struct TlsPumps TlsPumps;
 
 TlsPumps *tls_pumps_new(void);
-/* Waits until what was sent is on its way, 2 s at most; what is still open then is cut. */
+/* Waits until everything was sent, for at most 2 s; connections that are still open then are
+ * cut. */
 void tls_pumps_free(TlsPumps *self);
 
 /**
  * tls_pumps_start:
- * @ssl: (transfer full): has shaken hands
- * @fd: (transfer full): its descriptor, which does not block
+ * @ssl: (transfer full): after its handshake
+ * @fd: (transfer full): its descriptor, non-blocking
  *
- * A thread of its own carries bytes both ways until both are closed. What is closed or broken at one end is closed
- * at the other, per direction.
+ * A thread carries bytes in both directions until both are closed. What is closed or broken at one
+ * end is closed at the other, for each direction.
  *
- * Returns: the end for whoever speaks in plain; -1 with %GW_ERROR_TLS
+ * Returns: the plain end for the caller; -1 with %GW_ERROR_TLS
  */
 int tls_pumps_start(TlsPumps *self, TlsCreds *creds, SSL *ssl, int fd, const TlsPumpLimits *limits,
 		    GError **error);

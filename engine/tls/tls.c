@@ -4,16 +4,17 @@
  * A handshake, from the first byte to a plain descriptor.
  *
  *   source                                agent
- *   ClientHello (ALPN, pass) ---------->  admit it?
- *                         <----------     its certificate; ours is asked for
- *   is it the host that was meant?
- *   our certificate       ---------->     is it one of our authority's, and allowed?
+ *   ClientHello (ALPN, proof) --------->  admit it?
+ *                         <----------     its certificate; it asks for ours
+ *   is it the intended host?
+ *   our certificate       ---------->     is it from our authority, and allowed?
  *                         <----------     one byte: 'k' its end is in its kernel, 'p' in a process;
- *                                         or '!' and why we are not taken, in words
+ *                                         or '!' and the reason of the rejection, as text
  *
- * The last byte is there because in TLS 1.3 a client is done before the server has looked at its certificate: only
- * now does the source know that it was taken, and it says nothing before. So nothing of it can be in OpenSSL's
- * buffers when the agent hands its socket over, either.
+ * The last byte is necessary because in TLS 1.3 a client is done before the server has checked the
+ * client's certificate. Only this byte tells the source that it is accepted, and the source sends
+ * nothing before it. So when the agent passes its socket on, OpenSSL's buffers have no bytes of the
+ * source either.
  */
 #include <errno.h>
 #include <poll.h>
@@ -38,7 +39,8 @@ tls_info_clear(TlsInfo *self)
 	g_clear_pointer(&self->cipher, g_free);
 }
 
-/* Writes down what is wrong with which certificate; OpenSSL keeps it only of one that it takes. */
+/* Records what is wrong with which certificate; OpenSSL keeps this only for a certificate that it
+ * accepts. */
 static int
 on_verify(int is_good, X509_STORE_CTX *store)
 {
@@ -94,7 +96,7 @@ tls_handshake_new_server(TlsCreds *creds, int fd, const TlsServerPolicy *door, g
 	return self;
 }
 
-/* The name, or the address, that must be in the agent's certificate. */
+/* Sets the name or address that must be in the agent's certificate. */
 static gboolean
 expect_host(SSL *ssl, const char *host)
 {
@@ -117,7 +119,7 @@ is_allowed(TlsHandshake *self)
 	return FALSE;
 }
 
-/* What OpenSSL wants after a call that did not succeed. */
+/* Returns what OpenSSL needs after a call that did not succeed. */
 static TlsStep
 step_of(TlsHandshake *self, int result, GError **error)
 {
@@ -136,7 +138,7 @@ own_end(TlsHandshake *self)
 	return !self->rekey && tls_is_in_kernel(self->ssl) ? "kernel-tls" : "tls";
 }
 
-/* A new record of a few bytes goes whole or not at all. */
+/* A new record of a few bytes is sent completely or not at all. */
 static TlsStep
 write_verdict(TlsHandshake *self, GError **error)
 {
@@ -149,17 +151,17 @@ write_verdict(TlsHandshake *self, GError **error)
 		return step_of(self, result, error);
 	if (self->refusal == NULL)
 		return TLS_DONE;
-	g_set_error(error, GW_ERROR, GW_ERROR_TLS, "'%s' is not among the subjects that may come",
+	g_set_error(error, GW_ERROR, GW_ERROR_TLS, "'%s' is not among the accepted subjects",
 		    self->subject);
 	return TLS_FAILED;
 }
 
-/* @text is the agent's, whom we believe to be the one; not that it writes good UTF-8. */
+/* @text comes from the agent. We trust its identity, but not that it sends valid UTF-8. */
 static TlsStep
 take_refusal(TlsHandshake *self, GError **error)
 {
 	g_autofree char *text = g_utf8_make_valid(self->heard + 1, (gssize)self->n_heard - 1);
-	g_set_error(error, GW_ERROR, GW_ERROR_TLS, "the agent refuses us: %s", text);
+	g_set_error(error, GW_ERROR, GW_ERROR_TLS, "the agent rejects us: %s", text);
 	return TLS_FAILED;
 }
 
@@ -167,7 +169,8 @@ static TlsStep
 read_verdict(TlsHandshake *self, GError **error)
 {
 	size_t n = 0;
-	/* One byte: what may follow the word is not ours to read. A refusal is one record, and ends it all. */
+	/* One byte: what follows the verdict is not for us. A rejection is one record, and ends the
+	 * connection. */
 	gsize room = self->n_heard == 0 ? 1 : TLS_REFUSAL_BYTES - self->n_heard;
 	int result = SSL_read_ex(self->ssl, self->heard + self->n_heard, room, &n);
 	if (result != 1 && self->n_heard > 0 &&
@@ -181,7 +184,7 @@ read_verdict(TlsHandshake *self, GError **error)
 	if (self->heard[0] == WORD_REFUSED)
 		return self->n_heard < TLS_REFUSAL_BYTES ? TLS_WANTS_READ
 							 : take_refusal(self, error);
-	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "the agent says a word that is none");
+	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "the agent sends an unknown verdict");
 	return TLS_FAILED;
 }
 
@@ -196,7 +199,7 @@ tls_handshake_step(TlsHandshake *self, GError **error)
 		self->shaken = TRUE;
 		if (!is_allowed(self))
 			self->refusal =
-				g_strdup_printf("%c'%s' is not among the subjects that it takes",
+				g_strdup_printf("%c'%s' is not among the subjects that it accepts",
 						WORD_REFUSED, self->subject);
 	}
 	return self->wish != NULL ? read_verdict(self, error) : write_verdict(self, error);
@@ -227,7 +230,7 @@ tls_handshake_finish(TlsHandshake *self, TlsInfo *ret_info, GError **error)
 		fill_in_info(self, ret_info);
 	int fd = self->fd;
 	self->fd = -1;
-	/* OpenSSL lets go of the socket, and the kernel keeps the keys. */
+	/* OpenSSL releases the socket, and the kernel keeps the keys. */
 	if (in_kernel)
 		return fd;
 	TlsPumpLimits limits = tls_pump_limits(self->rekey);
@@ -239,7 +242,7 @@ tls_handshake_finish(TlsHandshake *self, TlsInfo *ret_info, GError **error)
 	return tls_pumps_start(pumps, self->creds, ssl, fd, &limits, error);
 }
 
-/* Until the descriptor is ready for @step. */
+/* Waits until the descriptor is ready for @step. */
 static gboolean
 wait_for(TlsHandshake *self, TlsStep step, gint64 deadline_us, GCancellable *cancellable,
 	 GError **error)

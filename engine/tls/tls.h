@@ -6,10 +6,11 @@
 #include "engine/tls/tls-creds.h"
 #include "engine/tls/tls-pump.h"
 
-/* From a connected TCP socket to a descriptor that anybody may read and write in plain: the socket itself where
- * the kernel does the TLS of both directions, else one end of a socketpair with tls-pump.c behind it. */
+/* Turns a connected TCP socket into a descriptor for plain reads and writes. It is the socket
+ * itself if the kernel does the TLS of both directions, else one end of a socketpair with
+ * tls-pump.c behind it. */
 
-/* How a connection is encrypted at its two ends: "none", "tls" (a process does it) or "kernel-tls". */
+/* How a connection is encrypted at its two ends: "none", "tls" (by a process) or "kernel-tls". */
 typedef struct {
 	const char *here;
 	const char *there;
@@ -19,14 +20,15 @@ typedef struct {
 void tls_info_clear(TlsInfo *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TlsInfo, tls_info_clear);
 
-/* What a source asks for. */
+/* What a source wants. */
 typedef struct {
-	TlsPumps *pumps;  /* where a process's end of it will be */
+	TlsPumps *pumps;  /* the set for its pump, if a process does the TLS */
 	const char *host; /* must be in the agent's certificate: a name or an IP address */
-	const char *
-		pass; /* (nullable): control_token_proof(): lets an agent under load tell it from strangers */
-	gboolean rekey;		     /* too much will flow for one key: no kernel, on either side */
-	const TlsPumpLimits *limits; /* (nullable): the usual ones; tests have others */
+	const char
+		*pass;	/* (nullable): control_token_proof(): lets a busy agent tell the connection
+		       * from those of strangers */
+	gboolean rekey; /* too much data for one key: no kernel TLS, on either side */
+	const TlsPumpLimits *limits; /* (nullable): NULL for the usual limits; tests have others */
 } TlsClientOptions;
 
 /**
@@ -34,9 +36,10 @@ typedef struct {
  * @fd: (transfer full): connected; closed on failure
  * @ret_info: (out) (nullable)
  *
- * The source's side of a handshake, up to the agent's word that it takes us. Blocks, @timeout_ms at most.
+ * The source's side of a handshake, until the agent accepts us. Blocks for at most @timeout_ms.
  *
- * Returns: a descriptor that is the caller's; -1 with %GW_ERROR_TLS, %GW_ERROR_BUSY or %G_IO_ERROR_CANCELLED
+ * Returns: a descriptor that the caller owns; -1 with %GW_ERROR_TLS, %GW_ERROR_BUSY or
+ *   %G_IO_ERROR_CANCELLED
  */
 int tls_connect(TlsCreds *creds, int fd, const TlsClientOptions *wish, int timeout_ms,
 		TlsInfo *ret_info, GCancellable *cancellable, GError **error);
@@ -48,16 +51,18 @@ typedef enum {
 	TLS_FAILED,
 } TlsStep;
 
-/* One handshake under way, for whoever has a loop of his own to turn. */
+/* One handshake under way, for a caller with its own main loop. */
 typedef struct TlsHandshake TlsHandshake;
 
-/* What an agent asks of those who come. */
+/* What an agent requires of a source. */
 typedef struct {
 	TlsPumps *pumps; /* as in TlsClientOptions */
-	/* Is this handshake, which costs us much more than it costs a stranger, worth its time? Called once, when
-	 * the peer has said hello and nothing was computed yet. @pass: (nullable) */
+	/* Returns whether to continue this handshake, which costs us much more than it costs a
+	 * stranger. Called once, after the peer's hello and before anything is computed. @pass:
+	 * (nullable) */
 	gboolean (*admit)(const char *pass, gpointer data);
-	/* (nullable): of "CN=a" patterns with * and ?; NULL: whoever the authority has signed */
+	/* (nullable): patterns like "CN=a" with * and ?; NULL: every source that the authority has
+	 * signed */
 	const char *const *allowed;
 } TlsServerPolicy;
 
@@ -68,9 +73,10 @@ tls_handshake_new_server(TlsCreds *creds, int fd, const TlsServerPolicy *door, g
 void tls_handshake_free(TlsHandshake *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TlsHandshake, tls_handshake_free);
 
-/* As far as it goes without waiting. %TLS_FAILED with %GW_ERROR_TLS or %GW_ERROR_BUSY. */
+/* Continues as far as possible without waiting. %TLS_FAILED with %GW_ERROR_TLS or
+ * %GW_ERROR_BUSY. */
 TlsStep tls_handshake_step(TlsHandshake *self, GError **error);
 /* (nullable): whom the peer's certificate names; once it is known. */
 const char *tls_handshake_get_subject(const TlsHandshake *self);
-/* After %TLS_DONE. Returns: as tls_connect() */
+/* After %TLS_DONE. Returns the same as tls_connect(). */
 int tls_handshake_finish(TlsHandshake *self, TlsInfo *ret_info, GError **error);

@@ -74,7 +74,7 @@ class RefusalTest(unittest.TestCase):
     def test_unknown_authority(self):
         self.refuse(self.good("a"), self.stranger("b", "127.0.0.1"),
                     "certificate 'CN=b' of the agent is signed by an authority that our",
-                    "rejected.*refuses the handshake: our certificate is signed by an authority")
+                    "rejected.*rejects the handshake: our certificate is signed by an authority")
 
     def test_client_of_another_authority(self):
         def mixed(authority, lab):
@@ -84,20 +84,20 @@ class RefusalTest(unittest.TestCase):
                        os.path.join(folder, "ca-cert.pem"))
             return ("--tls-dir", folder)
         self.refuse(mixed, self.good("b", "127.0.0.1"),
-                    "agent refuses the handshake: our certificate is signed by an authority",
+                    "agent rejects the handshake: our certificate is signed by an authority",
                     "rejected.*certificate 'CN=a' of the peer is signed by an authority")
 
     def test_wrong_name(self):
         self.refuse(self.good("a"), self.good("b", "192.0.2.7"),
                     "certificate 'CN=b' of the agent is for other names than '127.0.0.1'",
-                    "rejected.*refuses the handshake")
+                    "rejected.*rejects the handshake")
 
     def test_subject_not_allowed(self):
         def agent(authority, lab):
             return ("--tls-dir", authority.host("b", "127.0.0.1"), "--tls-allow", "CN=c",
                     "--tls-allow", "CN=aa*")
-        self.refuse(self.good("a"), agent, "agent refuses us: 'CN=a' is not among the subjects",
-                    "rejected.*'CN=a' is not among the subjects")
+        self.refuse(self.good("a"), agent, "agent rejects us: 'CN=a' is not among the subjects",
+                    "rejected.*'CN=a' is not among the accepted subjects")
 
     def test_plain_text_to_tls(self):
         self.refuse(self.plain(), self.good("b", "127.0.0.1"), "plain text is refused.*--tls-dir",
@@ -118,7 +118,7 @@ class RefusalTest(unittest.TestCase):
             authority.revoke(authority.host("a"), "client", told)
             return ("--tls-dir", told)
         self.refuse(lambda authority, lab: ("--tls-dir", os.path.join(authority.folder, "a")), agent,
-                    "agent refuses the handshake: our certificate has been revoked",
+                    "agent rejects the handshake: our certificate has been revoked",
                     "rejected.*certificate 'CN=a' of the peer has been revoked")
 
 
@@ -224,7 +224,7 @@ class BesideTest(unittest.TestCase):
                 hook.go()
                 self.assertEqual(migrate.wait(60), 0, migrate.err)
                 lab.wait_runs_only_on(lab.destination)
-            for words in ("rejected.*no session waits", "rejected.*refuses the handshake: our certificate is signed by",
+            for words in ("rejected.*no session waits", "rejected.*rejects the handshake: our certificate is signed by",
                           "rejected.*did not finish the handshake in time", "rejected.*too many connections"):
                 self.assertTrue(re.search(words, lab.agent.err), "%s: %s" % (words, lab.agent.err))
             lab.check_nothing_left(living=lab.destination)

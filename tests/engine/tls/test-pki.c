@@ -175,7 +175,7 @@ a_host_is_replaced_only_when_asked_for(void)
 	CU_ASSERT_TRUE(g_file_set_contents(other, "mine", -1, NULL));
 	g_autofree char *before = text_of(made->folder, "server-key.pem");
 	CU_ASSERT_PTR_NULL(gw_pki_add_host(dir, "b", NULL, 10, FALSE, &error));
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_TLS, "is there already");
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_TLS, "exists already");
 	g_autofree char *kept = text_of(made->folder, "server-key.pem");
 	TEST_STRING(kept, before);
 
@@ -242,8 +242,8 @@ an_authority_that_is_none_is_told_of(void)
 		const char *dir, *key, *words;
 	} rows[] = {
 		{ elsewhere, NULL, "no authority in '" },
-		{ dir, "", "this is no key that can be used" },
-		{ dir, other, "the key is not this certificate's" },
+		{ dir, "", "this is not a usable key" },
+		{ dir, other, "the key does not belong to this certificate" },
 	};
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autoptr(GError) error = NULL;

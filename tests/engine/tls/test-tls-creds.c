@@ -111,7 +111,7 @@ a_key_that_others_can_read_is_refused(void)
 		g_autoptr(TlsCreds) creds = tls_creds_load(host, TLS_SERVER, &error);
 		CU_ASSERT_EQUAL(creds != NULL, rows[i].good);
 		if (!rows[i].good)
-			TEST_ERROR(error, GW_ERROR, GW_ERROR_TLS, "a key that others can read");
+			TEST_ERROR(error, GW_ERROR, GW_ERROR_TLS, "other users can read this key");
 	}
 }
 
@@ -134,7 +134,7 @@ CU_TestInfo suite_tls_creds[] = {
 	  an_encrypted_key_is_refused_and_nobody_asked },
 	{ "another role's files are not missed", another_roles_files_are_not_missed },
 	{ "a key of another certificate is refused", a_key_of_another_certificate_is_refused },
-	{ "a key that others can read is refused", a_key_that_others_can_read_is_refused },
+	{ "other users can read this key is refused", a_key_that_others_can_read_is_refused },
 	{ "a certificate of tomorrow is refused", a_certificate_of_tomorrow_is_refused },
 	CU_TEST_INFO_NULL,
 };

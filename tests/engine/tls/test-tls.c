@@ -132,25 +132,25 @@ static const Refusal refusals[] = {
 	  "other",
 	  "the certificate 'CN=b' of the agent is signed by an authority that our ca-cert.pem does "
 	  "not have",
-	  "the peer refuses the handshake: our certificate is signed by an authority that is not "
-	  "its own" },
+	  "the peer rejects the handshake: our certificate is signed by an authority that it "
+	  "does not trust" },
 	{ { 0 },
 	  { .names = other_names },
 	  "ca",
 	  "ca",
 	  "the certificate 'CN=b' of the agent is for other names than 'b' (see --tls-hostname)",
-	  "the peer refuses the handshake: our certificate is bad" },
+	  "the peer rejects the handshake: our certificate is bad" },
 	{ { 0 },
 	  { .of_other_purpose = TRUE },
 	  "ca",
 	  "ca",
 	  "the certificate 'CN=b' of the agent is made for another purpose",
-	  "the peer refuses the handshake: our certificate is made for another purpose" },
+	  "the peer rejects the handshake: our certificate was made for another purpose" },
 	{ { .of_other_purpose = TRUE },
 	  { 0 },
 	  "ca",
 	  "ca",
-	  "the agent refuses the handshake: our certificate is made for another purpose",
+	  "the agent rejects the handshake: our certificate was made for another purpose",
 	  "the certificate 'CN=b' of the peer is made for another purpose" },
 };
 
@@ -189,8 +189,8 @@ a_client_of_another_authority_is_refused(void)
 	CU_ASSERT_TRUE(g_file_set_contents(to, text, -1, NULL));
 	meet(&met, client, server, &to_b, &init_acceptor, NULL);
 	TEST_ERROR(met.error, GW_ERROR, GW_ERROR_TLS,
-		   "the agent refuses the handshake: our certificate is signed by an authority "
-		   "that is not its own");
+		   "the agent rejects the handshake: our certificate is signed by an authority "
+		   "that it does not trust");
 	TEST_ERROR(met.served.error, GW_ERROR, GW_ERROR_TLS,
 		   "the certificate 'CN=b' of the peer is signed by an authority that our "
 		   "ca-cert.pem does not have");
@@ -218,7 +218,7 @@ a_certificate_that_expires_later_is_refused_then(void)
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_TLS,
 		   "the certificate 'CN=b' of the agent has expired");
 	TEST_ERROR(served.error, GW_ERROR, GW_ERROR_TLS,
-		   "the peer refuses the handshake: our certificate has expired");
+		   "the peer rejects the handshake: our certificate has expired");
 	g_autoptr(GError) load_error = NULL;
 	CU_ASSERT_PTR_NULL(tls_creds_load(expiring, TLS_SERVER, &load_error));
 	TEST_ERROR(load_error, GW_ERROR, GW_ERROR_TLS, "server-cert.pem' has expired");
@@ -243,7 +243,7 @@ what_was_revoked_is_refused(void)
 	CU_ASSERT_EQUAL(g_rename(from, to), 0);
 	meet(&met, client, server, &to_b, &init_acceptor, NULL);
 	TEST_ERROR(met.error, GW_ERROR, GW_ERROR_TLS,
-		   "the agent refuses the handshake: our certificate has been revoked");
+		   "the agent rejects the handshake: our certificate has been revoked");
 	TEST_ERROR(met.served.error, GW_ERROR, GW_ERROR_TLS,
 		   "the certificate 'CN=b' of the peer has been revoked");
 }
@@ -270,10 +270,11 @@ only_allowed_subjects_are_taken(void)
 			check_talk(met.fd, met.served.fd);
 			continue;
 		}
-		TEST_ERROR(met.error, GW_ERROR, GW_ERROR_TLS,
-			   "the agent refuses us: 'CN=b' is not among the subjects that it takes");
+		TEST_ERROR(
+			met.error, GW_ERROR, GW_ERROR_TLS,
+			"the agent rejects us: 'CN=b' is not among the subjects that it accepts");
 		TEST_ERROR(met.served.error, GW_ERROR, GW_ERROR_TLS,
-			   "'CN=b' is not among the subjects that may come");
+			   "'CN=b' is not among the accepted subjects");
 	}
 }
 
@@ -339,7 +340,7 @@ what_is_no_agent_with_tls_is_told_of(void)
 {
 	check_stranger("{\"type\":\"failed\"}\n", FALSE, "the agent does not speak TLS");
 	check_stranger("SSH-2.0-OpenSSH_9.2p1\r\n", FALSE, "the agent does not speak TLS");
-	check_stranger("", TRUE, "the agent hung up in the handshake");
+	check_stranger("", TRUE, "the agent closed the connection in the handshake");
 	check_stranger("", FALSE, "the agent does not finish the handshake");
 	check_stranger("\x16\x03\x03", FALSE, "the agent does not finish the handshake");
 }
