@@ -5,8 +5,8 @@
 
 /* The private side of GwDirtyRate. */
 
-/* (transfer full): nothing is known in it. */
+/* (transfer full): all numbers are unknown. */
 GwDirtyRate *dirty_rate_new(void);
-/* (transfer none): likewise. */
+/* (transfer none): all numbers are unknown. */
 GwDirtyRateVgpu *
 dirty_rate_add_vgpu(GwDirtyRate *self, const char *id, const char *type, gint64 vram_bytes);

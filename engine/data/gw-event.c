@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwEvent: something that happened, as data: {"event","time_us","host","data"}. Its data is a JSON object
- * kept as text; text that is no object is left out of the JSON rather than written as something else.
+ * GwEvent: something that happened, as data: {"event","time_us","host","data"}. The member data is
+ * a JSON object, kept as text. If the text is not an object the JSON does not have the member.
  */
 #include "engine/gw-event.h"
 

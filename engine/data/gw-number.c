@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwNumber: a quantity with its source and its confidence, what becomes of two of them, and their JSON.
+ * GwNumber: a quantity with its source and its confidence, how two of them are combined, and their
+ * JSON.
  */
 #include "engine/gw-number.h"
 
@@ -94,7 +95,7 @@ number_add_origin(JsonObject *object, const char *name, GwNumber number)
 		json_object_set_object_member(object, name, origin_to_object(number));
 }
 
-/* The index of the member's word among @words. */
+/* Returns the index of the member's word in @words. */
 static guint
 read_word(Fields *fields, const char *name, const char *const *words, guint n_words)
 {
@@ -103,7 +104,7 @@ read_word(Fields *fields, const char *name, const char *const *words, guint n_wo
 		if (g_str_equal(words[i], word))
 			return i;
 	if (word != NULL)
-		fields_fail(fields, name, "has a word that is not known");
+		fields_fail(fields, name, "has an unknown word");
 	return 0;
 }
 

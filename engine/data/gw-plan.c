@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwPlan and its parts as structs: made, copied, asked, freed. As JSON it is in plan-json.c; what may be
- * planned is decided in negotiate.c.
+ * GwPlan and its parts as structs: made, copied, read, freed. plan-json.c has their JSON;
+ * negotiate.c decides what is planned.
  */
 #include "engine/gw-plan.h"
 

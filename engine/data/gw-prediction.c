@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwPrediction as data: made, copied, freed, and its JSON, in which what is not known is absent. How it is
- * computed is in predict.c.
+ * GwPrediction as data: made, copied, freed, and its JSON, in which an unknown number is absent.
+ * predict.c computes it.
  */
 #include "engine/gw-prediction.h"
 
@@ -91,7 +91,7 @@ gw_prediction_free(GwPrediction *self)
 	g_free(self);
 }
 
-/* A range that is not known is absent. */
+/* An unknown range is absent. */
 static void
 add_range(JsonObject *object, const char *name, GwRange range)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwReport: one migration from its first step to its last, as data: made, filled, copied, freed, and the
- * words for its outcome. Its JSON is in report-json.c. What is not known is -1 or NULL.
+ * GwReport: one migration from its first step to its last, as data: made, filled, copied, freed,
+ * and the words for its outcome. report-json.c has its JSON. An unknown value is -1 or NULL.
  */
 #include "engine/gw-report.h"
 

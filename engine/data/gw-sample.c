@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwSample: all counters at one instant, as data. A number that is not known is -1 in the struct and
- * absent from the JSON, in both directions; it is never 0.
+ * GwSample: all counters at one instant, as data. An unknown number is -1 in the struct and absent
+ * from the JSON, in both directions; it is never 0.
  *
- * The phase is a string that is never freed. One that is read back must therefore be short and plain before
- * it is interned.
+ * The phase is a string that is never freed. So a phase that comes from JSON must be short and
+ * plain before it is interned.
  */
 #include "engine/gw-sample.h"
 
@@ -139,7 +139,7 @@ gw_sample_free(GwSample *self)
 	g_free(self);
 }
 
-/* RAM's part as QEMU counted it, and each vGPU's. */
+/* The sum of RAM's part, as QEMU counted it, and the part of each vGPU. */
 static GwNumber
 sum(const GwSample *self, gint64 ram, gsize vgpu_offset)
 {
@@ -224,7 +224,7 @@ gw_sample_to_json(const GwSample *self)
 	return fields_take_text(sample_to_node(self), FALSE);
 }
 
-/* Interned for ever, so only what can be a phase. */
+/* The string is interned forever, so only possible names of phases are accepted. */
 static const char *
 read_phase(Fields *fields)
 {

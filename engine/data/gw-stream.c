@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwStreamAccount as data, and as JSON: the struct's own names.
+ * GwStreamAccount as data, and as JSON with the names of the struct.
  */
 #include "engine/gw-stream.h"
 

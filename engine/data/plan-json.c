@@ -4,7 +4,8 @@
  *
  *   {"vm_name","source","destination","transport","encryption","channels",
  *    "capabilities":[{"name","source","destination","reason"}],
- *    "parameters":[{"name","device" (absent: a migration parameter),"value" or "text","source","destination","reason"}],
+ *    "parameters":[{"name","device" (absent: a migration parameter),"value" or "text",
+ *        "source","destination","reason"}],
  *    "downtime_limit_us","bandwidth_bytes_per_s" (absent: no limit),"paused","keep_source",
  *    "issues":[{"severity","allowed" (absent: false),"code","host","subject","text","remedy"}]}
  */
@@ -130,7 +131,7 @@ read_parameter(Fields *f)
 		fields_count(f, "value",
 			     parameter->text != NULL ? FIELDS_OPTIONAL : FIELDS_REQUIRED);
 	if (parameter->text != NULL && parameter->value >= 0)
-		fields_fail(f, "value", "is beside a 'text'");
+		fields_fail(f, "value", "must not be there together with a 'text'");
 	parameter->at_source = fields_boolean(f, "source", FIELDS_REQUIRED);
 	parameter->at_destination = fields_boolean(f, "destination", FIELDS_REQUIRED);
 	parameter->reason = fields_string(f, "reason", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
@@ -163,7 +164,7 @@ read_issue(Fields *f)
 	return issue;
 }
 
-/* Reads each of @array, which may be NULL, into @list; @name is of both. */
+/* Reads each item of @array, which may be NULL, into @list; @name is the name of both. */
 static gboolean
 read_list(JsonArray *array, const char *name, GPtrArray *list, gpointer (*read)(Fields *f),
 	  GError **error)

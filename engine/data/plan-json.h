@@ -6,7 +6,7 @@
 #include "engine/gw-plan.h"
 #include "engine/util/side.h"
 
-/* The private side of GwPlan: how it is made and asked (gw-plan.c), and how it goes to the peer. */
+/* The private side of GwPlan: how it is made and read (gw-plan.c), and how it goes to the peer. */
 
 /* Empty: one channel, nothing decided, no issues. */
 GwPlan *gw_plan_new(void);
@@ -20,11 +20,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlanCapability, gw_plan_capability_free);
 void gw_plan_parameter_free(GwPlanParameter *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlanParameter, gw_plan_parameter_free);
 
-/* (transfer none): NULL when nothing was decided about it. */
+/* (transfer none): NULL when the plan decides nothing about it. */
 const GwPlanCapability *plan_find_capability(const GwPlan *self, const char *name);
-/* (transfer full): those that are switched on at @host. */
+/* (transfer full): the capabilities that are switched on at @host. */
 GStrv plan_list_capabilities(const GwPlan *self, Side host);
 
 JsonNode *gw_plan_to_json_node(const GwPlan *self);
-/* (transfer full): %GW_ERROR_PROTOCOL, naming the field. The peer is not trusted: @node may be anything. */
+/* (transfer full): %GW_ERROR_PROTOCOL, which names the field. The peer is not trusted: @node may be
+ * anything. */
 GwPlan *gw_plan_from_json_node(JsonNode *node, GError **error);

@@ -7,11 +7,11 @@
 
 /* The private side of GwPrediction: how it is filled, and its JSON. */
 
-/* (transfer full): nothing is known in it. */
+/* (transfer full): all numbers are unknown. */
 GwPrediction *prediction_new(void);
 /* @id: (nullable) */
 void prediction_add_part(GwPrediction *self, const char *name, const char *id, GwRange us);
 
 JsonNode *prediction_to_node(const GwPrediction *self);
-/* The node is not trusted; @path begins the error's text. */
+/* The node is not trusted. The error text begins with @path. */
 GwPrediction *prediction_from_node(JsonNode *node, const char *path, GError **error);

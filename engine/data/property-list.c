@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Lists of names and values, in the order in which QEMU gave them: parameters, properties of the machine
- * and of devices. A list is short, so a look-up walks it.
+ * Lists of names and values, in QEMU's order: parameters, properties of the machine and of devices.
+ * A list is short, so a lookup walks it.
  */
 #include "engine/data/property-list.h"
 

@@ -6,13 +6,13 @@
 #include "engine/util/json-fields.h"
 #include "engine/gw-survey.h"
 
-/* Lists of GwProperty: made, and as a JSON object of texts to and from a peer. */
+/* Lists of GwProperty: made, and written to and read from a JSON object of strings for the peer. */
 
-/* (transfer full): empty, and frees what is in it. */
+/* (transfer full): empty; it frees its items. */
 GPtrArray *property_list_new(void);
-/* @value: (nullable): then nothing is added */
+/* @value: (nullable): NULL adds nothing */
 void property_list_add(GPtrArray *list, const char *name, const char *value);
-/* As member @name of @object; nothing where @list is NULL. */
+/* Adds the list as member @name of @object; a NULL @list adds nothing. */
 void property_list_write(JsonObject *object, const char *name, const GPtrArray *list);
 /* (transfer full): NULL when absent or wrong. */
 GPtrArray *property_list_read(Fields *fields, const char *name, guint max_items);

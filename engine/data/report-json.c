@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwReport as JSON, in the form that the design lays down: times in microseconds, sizes in bytes, what is
- * not known is absent. Reading is the exact inverse of writing. A file may be anything: parse_object()
- * bounds its size, its depth and its cost, and json-fields.c checks each member.
+ * GwReport as JSON, in the form that the design defines: times in microseconds, sizes in bytes,
+ * unknown values absent. Reading is the exact inverse of writing. A file may contain anything:
+ * parse_object() limits its size, its depth and its cost, and json-fields.c checks each member.
  */
 #include "engine/data/report-json.h"
 
@@ -26,7 +26,7 @@ static const JsonLimits report_limits = {
 	.depth = 64,
 };
 
-/* The numbers that stand in an object as they are. */
+/* The numbers that are plain members of an object. */
 typedef struct {
 	const char *name;
 	gsize offset;
@@ -47,7 +47,8 @@ static const Number ram_numbers[] = {
 	{ "dirty_bytes_per_s", G_STRUCT_OFFSET(GwReport, ram_dirty_bytes_per_s) },
 };
 
-/* A vGPU's. Each stands as it is, and under "origins" is where it comes from; "source" is transferred's. */
+/* The numbers of a vGPU. Each is a plain member, and "origins" has its source and confidence;
+ * "source" is that of transferred. */
 static const Number vgpu_numbers[] = {
 	{ "transferred_bytes", G_STRUCT_OFFSET(GwReportVgpu, transferred_bytes) },
 	{ "precopy_bytes", G_STRUCT_OFFSET(GwReportVgpu, precopy_bytes) },
@@ -292,7 +293,7 @@ read_vgpu_numbers(GwReportVgpu *vgpu, Fields *f, const char *path, GError **erro
 {
 	JsonNode *node = fields_object(f, "origins", FIELDS_OPTIONAL);
 	g_autofree char *origins_path = g_strdup_printf("%s: origins", path);
-	Fields origins = { .path = origins_path }; /* answers as if it were empty */
+	Fields origins = { .path = origins_path }; /* behaves like an empty object */
 	if (node != NULL)
 		fields_init(&origins, node, origins_path);
 	for (guint i = 0; i < G_N_ELEMENTS(vgpu_numbers); i++)

@@ -6,12 +6,12 @@
 #include "engine/gw-event.h"
 #include "engine/gw-sample.h"
 
-/* The private side of GwSample and GwEvent: how they are filled, and their JSON for the report and the control
- * connection. @path begins the error's text; the nodes are not trusted. */
+/* The private side of GwSample and GwEvent: how they are filled, and their JSON for the report and
+ * the control connection. The error text begins with @path; the nodes are not trusted. */
 
-/* (transfer none): nothing but this is known of it yet. */
+/* (transfer none): all other members are unknown. */
 GwVgpuSample *sample_add_vgpu(GwSample *self, const char *id, gint64 vram_bytes);
-/* Likewise. */
+/* (transfer none): all members are unknown. */
 GwChannelSample *sample_add_channel(GwSample *self, guint index);
 /* Computes the totals from RAM and the vGPUs. */
 void sample_sum(GwSample *self);

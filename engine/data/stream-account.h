@@ -6,5 +6,5 @@
 /* How an account is made; see gw-stream-reader.c. */
 GwStreamAccount *stream_account_new(void);
 void stream_bytes_init(GwStreamBytes *self);
-/* (transfer none): one with nothing counted. */
+/* (transfer none): a device with all counters 0. */
 GwStreamDevice *stream_bytes_add_device(GwStreamBytes *self, const char *id);

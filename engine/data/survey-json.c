@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwSurvey as data: freed, written as JSON, read back from a peer that is not trusted. The JSON has the
- * struct's own names; what QEMU did not say is absent. Texts and lists of properties are the same for all,
- * so they are tables. Who asks QEMU is survey-qemu.c.
+ * GwSurvey as data: freed, written as JSON, read from a peer that is not trusted. The JSON has the
+ * names of the struct; what QEMU did not report is absent. Strings and lists of properties are all
+ * alike, so tables describe them. survey-qemu.c asks QEMU.
  */
 #include "engine/data/survey-json.h"
 
@@ -90,7 +90,7 @@ survey_new_absent(const char *reason)
 	return self;
 }
 
-/* 0 is how the struct says that QEMU did not tell. */
+/* In the struct 0 means that QEMU did not report it. */
 static void
 add_size(JsonObject *object, const char *name, guint64 value)
 {
@@ -171,7 +171,7 @@ read_vcpus(Fields *fields)
 {
 	gint64 vcpus = fields_count(fields, "vcpus", FIELDS_OPTIONAL);
 	if (vcpus > MAX_VCPUS)
-		fields_fail(fields, "vcpus", "is beyond all measure");
+		fields_fail(fields, "vcpus", "is too large");
 	return (guint)CLAMP(vcpus, 0, MAX_VCPUS);
 }
 

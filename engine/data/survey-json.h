@@ -7,9 +7,12 @@
 
 /* GwSurvey as data: how it goes to the peer. */
 JsonNode *survey_to_node(const GwSurvey *self);
-/* Likewise, but where it would be longer than @max_bytes the devices' properties are left out, in @self too. */
+/* The same, but if it would be longer than @max_bytes the devices' properties are left out, in
+ * @self too. */
 JsonNode *survey_to_bounded_node(GwSurvey *self, gsize max_bytes);
-/* (transfer full): %GW_ERROR_PROTOCOL, naming the field. The peer is not trusted: @node may be anything. */
+/* (transfer full): %GW_ERROR_PROTOCOL, which names the field. The peer is not trusted: @node may be
+ * anything. */
 GwSurvey *survey_from_node(JsonNode *node, GError **error);
-/* (transfer full): there is no QEMU to ask. @reason: (nullable): what it said when it did not start */
+/* (transfer full): for a host without a QEMU to ask. @reason: (nullable): QEMU's error when it did
+ * not start */
 GwSurvey *survey_new_absent(const char *reason);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Devices, memory blocks and disks of a survey, and its host, as data. Each list is a JSON array of objects
- * with the structs' own names; what is not known is absent.
+ * Devices, memory blocks and disks of a survey, and its host, as data. Each list is a JSON array of
+ * objects with the names of the structs; an unknown value is absent.
  */
 #include "engine/data/survey-lists.h"
 
@@ -196,7 +196,7 @@ read_disk(Fields *f)
 	return disk;
 }
 
-/* @list: (transfer full): filled, or freed where something is wrong. */
+/* @list: (transfer full): filled, or freed after an error. */
 static GPtrArray *
 read_list(Fields *fields, const char *name, guint max_items, GPtrArray *list,
 	  gpointer (*read)(Fields *f))

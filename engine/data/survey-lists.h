@@ -6,18 +6,18 @@
 #include "engine/util/json-fields.h"
 #include "engine/gw-survey.h"
 
-/* The lists of a GwSurvey: made, and to and from a peer, which is not trusted. */
+/* The lists of a GwSurvey: made, and written to and read from a peer, which is not trusted. */
 
 void gw_device_free(GwDevice *self);
 void gw_ram_block_free(GwRamBlock *self);
 void gw_disk_free(GwDisk *self);
 
-/* (transfer full): empty, and free what is in them. */
+/* (transfer full): empty; they free their items. */
 GPtrArray *device_list_new(void);
 GPtrArray *ram_block_list_new(void);
 GPtrArray *disk_list_new(void);
 
-/* As member @name of @object; nothing where @list is NULL. */
+/* Adds the list as member @name of @object; a NULL @list adds nothing. */
 void device_list_write(JsonObject *object, const char *name, const GPtrArray *list);
 void ram_block_list_write(JsonObject *object, const char *name, const GPtrArray *list);
 void disk_list_write(JsonObject *object, const char *name, const GPtrArray *list);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A transport is chosen by what it can do, never by its name: see transport-kind.h for how to add one. */
+/* A transport is chosen by what it can do, never by its name: see transport-kind.h for how to add
+ * one. */
 #include "engine/data/transport-kind.h"
 
 static const TransportKind kinds[] = {

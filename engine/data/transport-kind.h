@@ -3,11 +3,11 @@
 
 #include <glib.h>
 
-/* The ways of the data channels to QEMU, as a plan knows them: by name, and by what they can do. How each does it
- * is in engine/channel. Pure. */
+/* The transports of the data channels, as a plan knows them: by name, and by what they can do.
+ * engine/channel implements them. Pure. */
 
-/* X(word, carries_many, sees_bytes): the simplest first. A new one is a row here, which is its name for
- * --transport, and a file engine/channel/transport-<word>.c. */
+/* X(word, carries_many, sees_bytes): the simplest first. A new transport is a row here, whose word
+ * is its name for --transport, and a file engine/channel/transport-<word>.c. */
 #define TRANSPORT_KINDS(X)      \
 	X(direct, FALSE, FALSE) \
 	X(relay, TRUE, TRUE)
@@ -18,7 +18,7 @@ typedef struct {
 	gboolean sees_bytes;   /* the stream passes through this process */
 } TransportKind;
 
-/* (nullable): the one with that name, which may be NULL. */
+/* (nullable): the transport with this name, which may be NULL. */
 const TransportKind *transport_kind_find(const char *name);
-/* (not nullable): the simplest that can do both, where they are asked for. */
+/* (not nullable): the simplest transport that can do what is asked for. */
 const TransportKind *transport_kind_choose(gboolean carries_many, gboolean sees_bytes);

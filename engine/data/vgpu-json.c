@@ -32,7 +32,7 @@ gw_vgpu_free(GwVgpu *self)
 	g_free(self);
 }
 
-/* The texts, by the names they have in JSON. */
+/* The strings, by their names in JSON. */
 #define TEXT(member)                                     \
 	{                                                \
 #member, G_STRUCT_OFFSET(GwVgpu, member) \
@@ -55,7 +55,7 @@ static const struct {
 	{ "pre-copy", GW_VGPU_PRE_COPY },
 };
 
-/* Nothing where they are not known; an empty list says that it cannot migrate. */
+/* Adds nothing if they are unknown; an empty list means that it cannot migrate. */
 static void
 add_flags(JsonObject *object, gint64 known)
 {
@@ -113,7 +113,7 @@ vgpu_removable_ids(const GPtrArray *vgpus)
 	return g_strv_builder_end(ids);
 }
 
-/* -1 where they were not told; a word of a later version is passed over. */
+/* Returns -1 if they are absent. Unknown words, of later versions, are skipped. */
 static gint64
 read_flags(Fields *f)
 {

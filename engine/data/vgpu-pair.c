@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * In QEMU's stream a device is called by its address in the guest, and the destination's device at that
- * address gets it, whatever its name. So the address decides, as soon as it is known: once both QEMUs run.
- * Before that there are QEMU's ids, out of the command lines, and where not even those fit only the places are
- * left. But a QEMU lists its devices in an order of its own, so that is good enough only for vGPUs that are
- * all alike.
+ * In QEMU's stream the name of a device is its address in the guest, and the destination's device
+ * at this address receives it, whatever its id is. So the address decides as soon as it is known,
+ * which is when both QEMUs run. Before that QEMU's ids, from the command lines, decide. If the ids
+ * do not match either, only the position in the lists remains. But QEMU lists its devices in its
+ * own order, so the position is good enough only for vGPUs that are all alike.
  */
 #include "engine/data/vgpu-pair.h"
 
@@ -17,7 +17,7 @@ key_of(const GPtrArray *vgpus, guint i, glong key)
 	return G_STRUCT_MEMBER(const char *, g_ptr_array_index(vgpus, i), key);
 }
 
-/* How many of @vgpus have @wanted for their @key; @ret_last is one of them. */
+/* Returns how many of @vgpus have @wanted as their @key; @ret_last is one of them. */
 static guint
 count(const GPtrArray *vgpus, glong key, const char *wanted, guint *ret_last)
 {
@@ -31,7 +31,7 @@ count(const GPtrArray *vgpus, glong key, const char *wanted, guint *ret_last)
 	return n;
 }
 
-/* Has each list every key of the other once? */
+/* Returns whether each list has every key of the other exactly once. */
 static gboolean
 fits(const GPtrArray *source, const GPtrArray *destination, glong key)
 {

@@ -3,10 +3,11 @@
 
 #include "engine/gw-vgpu.h"
 
-/* Which vGPU of the source becomes which of the destination. Pure. Both lists are of GwVgpu and equally long. */
+/* Decides which vGPU of the source becomes which of the destination. Pure. Both lists are of GwVgpu
+ * and have the same length. */
 
 typedef enum {
-	VGPU_PAIR_BY_ADDRESS, /* each is where the other is in the guest: QEMU's own rule */
+	VGPU_PAIR_BY_ADDRESS, /* both have the same address in the guest: QEMU's own rule */
 	VGPU_PAIR_BY_NAME,
 	VGPU_PAIR_BY_PLACE, /* all are of one type: it does not matter which is which */
 	VGPU_PAIR_MOVED,    /* the addresses in the guest are known, and do not fit */
@@ -15,9 +16,9 @@ typedef enum {
 
 VgpuPairing vgpu_pairing(const GPtrArray *source, const GPtrArray *destination);
 
-/* (transfer none): the one of @source that becomes @destination's at @i; where nothing tells, the one at the
- * same place. */
+/* (transfer none): the vGPU of @source that becomes @destination's number @i; if nothing decides
+ * it, the one at the same position. */
 const GwVgpu *vgpu_partner(const GPtrArray *source, const GPtrArray *destination, guint i);
 
-/* Is one of @vgpus at this address in the guest? */
+/* Returns whether one of @vgpus has this address in the guest. */
 gboolean vgpu_has_address(const GPtrArray *vgpus, const char *guest_path);

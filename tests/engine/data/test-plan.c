@@ -182,7 +182,7 @@ spoilt_plans_are_refused(void)
 		{ "\"value\":3", "\"value\":-3",
 		  "plan.parameters[0]: 'value' is negative or too large" },
 		{ "\"value\":3", "\"value\":3,\"text\":\"a\"",
-		  "plan.parameters[0]: 'value' is beside a 'text'" },
+		  "plan.parameters[0]: 'value' must not be there together with a 'text'" },
 		{ "\"value\":3", "\"text\":3", "plan.parameters[0]: 'text' is not a string" },
 		{ "[{\"severity\"", "[7,{\"severity\"", "plan.issues[0]: not an object" },
 		{ "\"severity\":\"error\"", "\"severity\":\"fatal\"",

@@ -196,7 +196,7 @@ bad_samples_are_refused(void)
 		  "s: total_remaining_bytes: 'source' is missing" },
 		{ "{\"time_us\":0,\"total_remaining_bytes\":{\"value\":1,\"source\":\"guess\","
 		  "\"confidence\":\"measured\"}}",
-		  "s: total_remaining_bytes: 'source' has a word that is not known" },
+		  "s: total_remaining_bytes: 'source' has an unknown word" },
 		{ "{\"time_us\":0,\"total_remaining_bytes\":{\"value\":-1,\"source\":\"qemu\","
 		  "\"confidence\":\"measured\"}}",
 		  "s: total_remaining_bytes: 'value' is negative or too large" },

@@ -385,7 +385,7 @@ bad_predictions_are_refused(void)
 	} rows[] = {
 		{ "{}", "p: 'converges' is missing" },
 		{ "{\"converges\":true,\"confidence\":\"sure\"}",
-		  "p: 'confidence' has a word that is not known" },
+		  "p: 'confidence' has an unknown word" },
 		{ "{\"converges\":true,\"confidence\":\"bound\",\"total_us\":{\"low\":-5}}",
 		  "p: total_us: 'low' is negative or too large" },
 		{ "{\"converges\":true,\"confidence\":\"bound\",\"parts\":[{\"us\":{}}]}",

@@ -83,7 +83,7 @@ spoilt_surveys_are_refused(void)
 		{ "67108864", "99999999999999999999",
 		  "survey: 'ram_bytes' is negative or too large" },
 		{ "67108864", "1e3", "survey: 'ram_bytes' is not an integer" },
-		{ "\"vcpus\":2", "\"vcpus\":65537", "survey: 'vcpus' is beyond all measure" },
+		{ "\"vcpus\":2", "\"vcpus\":65537", "survey: 'vcpus' is too large" },
 		{ "[\"because\"]", "\"because\"", "survey: 'blocked_reasons' is not an array" },
 		{ "[\"events\",\"return-path\"]", "null",
 		  "survey: 'capabilities' is not an array" },
