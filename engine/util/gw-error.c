@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The error domain of the library and its words. The words go into reports and over the control
- * connection: a word that was released never changes and never gets another meaning.
+ * connection: a released word never changes and never gets another meaning.
  */
 #include "engine/gw-error.h"
 
@@ -12,9 +12,9 @@
 #include "engine/util/error-host.h"
 #include "qmp/qmp-error.h"
 
-/* What an error of ours carries beside its text. */
+/* What our errors carry besides the text. */
 typedef struct {
-	gboolean has_host; /* the text begins with it */
+	gboolean has_host; /* the text begins with the host */
 	Side side;	   /* N_SIDES: neither end of a migration, or both */
 } GwErrorPrivate;
 
@@ -117,7 +117,7 @@ has_host(const GError *error)
 	return error->domain == GW_ERROR && gw_error_get_private(error)->has_host;
 }
 
-/* Only an error of our own domain has room for it. */
+/* Only an error of our own domain can carry the host. */
 static void
 make_ours(GError **error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The words for what to do about a stall.
+ * The words for what to do when a migration does not converge.
  */
 #include "engine/gw-stall.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The user's hook: a command run at the start of each phase, on either host, for what only the user knows
- * of (move an address, take a lease, take a measurement). hook_run() makes it a part of the phase: in the
- * switchover its time is the guest's downtime. hook_begin() lets the phase go on beside it.
+ * The user's hook: a command that runs at the start of each phase, on either host. It is for things
+ * that only the user knows (move an address, take a lease, measure something). It is part of the
+ * phase: in the switchover its time is a part of the guest's downtime.
  */
 #include "engine/util/hook.h"
 
@@ -13,7 +13,7 @@
 #include "engine/gw-error.h"
 #include "qmp/await.h"
 
-/* Between fork and exec: the shell and its children can be killed together then. */
+/* Runs between fork and exec, so that the shell and its children can be killed together. */
 static void
 lead_group(gpointer data)
 {
@@ -75,7 +75,7 @@ hook_has_ended(const Hook *self)
 	       g_get_monotonic_time() >= self->deadline_us;
 }
 
-/* How it ended; the error of a time-out if it had to be killed for that. */
+/* Returns how the child ended; the error of a time-out if it had to be killed. */
 static gboolean
 await_end(Hook *self, GError **error)
 {
@@ -86,7 +86,7 @@ await_end(Hook *self, GError **error)
 		kill_group(self->child);
 		await_result(&self->result, -1, NULL); /* SIGKILL ends it */
 	}
-	/* It may have succeeded in the last moment. */
+	/* It may have succeeded at the last moment. */
 	if (g_subprocess_wait_check_finish(self->child, self->result, &cause))
 		return TRUE;
 	if (is_late)

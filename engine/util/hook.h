@@ -8,17 +8,19 @@
 /**
  * hook_run:
  * @command: (nullable): a shell command; NULL does nothing
- * @host: of side_to_string()
- * @timeout_ms: it is killed after this, with what it has started
+ * @host: from side_to_string()
+ * @timeout_ms: after this time the hook is killed, with all processes that it has started
  *
- * Runs the user's hook with GODWIT_PHASE, GODWIT_VM and GODWIT_HOST set, turning the loop meanwhile.
+ * Runs the user's hook with GODWIT_PHASE, GODWIT_VM and GODWIT_HOST set, and runs the main loop
+ * meanwhile.
  *
- * Returns: %FALSE with %GW_ERROR_HOOK when it says no, cannot be run or takes too long
+ * Returns: %FALSE with %GW_ERROR_HOOK when the hook fails, cannot be run or takes too long
  */
 gboolean hook_run(const char *command, const char *phase, const char *vm_name, const char *host,
 		  int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A hook that runs beside what its phase does. The loop has to turn, on the thread that began it. */
+/* A hook that runs beside what its phase does. The loop has to turn, on the thread that began
+ * it. */
 typedef struct Hook Hook;
 
 /* (nullable): as hook_run(), which see, but returns at once; NULL without a @command. hook_end()

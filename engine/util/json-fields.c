@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Members of JSON objects, in and out.
+ * Reads and writes members of JSON objects.
  *
- * What is read came from a peer or a file and may be anything: each reader checks the type and the size,
- * and the first thing that is wrong is kept with the name of its field; every later read then answers as
- * if the member were absent. So the code that reads an object is a plain list of reads and one
- * fields_end(). Members that are not known are passed over: a newer peer may send more.
+ * What is read came from a peer or a file and may be anything. Each reader checks the type and the
+ * size. The first error is kept, with the name of its field; after it every read behaves as if the
+ * member were absent. So the code that reads an object is a plain list of reads and one
+ * fields_end(). Unknown members are skipped, because a newer peer may send more.
  *
- * Nothing here parses text, so nothing here bounds the depth of what it is given: json-parse.c does.
+ * Nothing here parses text, so nothing here limits the depth: json-parse.c does.
  */
 #include "engine/util/json-fields.h"
 
@@ -80,8 +80,8 @@ member(Fields *self, const char *name, FieldsNeed need)
 	return node;
 }
 
-/* json-glib makes half a surrogate pair ("\ud83d") bytes that are no UTF-8: written again they would be no
- * JSON. */
+/* json-glib turns half a surrogate pair ("\ud83d") into bytes that are not UTF-8: written again
+ * they would not be JSON. */
 static gboolean
 is_text(JsonNode *node)
 {
@@ -199,7 +199,7 @@ fields_object(Fields *self, const char *name, FieldsNeed need)
 	return NULL;
 }
 
-/* QEMU's own words may hold any bytes; JSON may not. */
+/* QEMU's messages may have any bytes; JSON may not. */
 /* (transfer none): the member if it is a value of @type, else NULL. */
 static JsonNode *
 peek(JsonObject *object, const char *name, GType type)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Text to JSON in the engine: json_load() of qmp/, for objects only and in the engine's own errors.
+ * Parses JSON in the engine: json_load() of qmp/, for objects only and with the engine's own
+ * errors.
  */
 #include "engine/util/json-parse.h"
 

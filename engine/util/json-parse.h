@@ -9,6 +9,7 @@
  * parse_object:
  * @text: exactly one object, from a file or a peer that is not trusted
  *
- * Returns: (transfer full): NULL with %GW_ERROR_PROTOCOL when it is something else or beyond @limits
+ * Returns: (transfer full): NULL with %GW_ERROR_PROTOCOL when it is not an object or exceeds
+ *   @limits
  */
 JsonNode *parse_object(const char *text, gsize len, const JsonLimits *limits, GError **error);

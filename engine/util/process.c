@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Processes by pidfd: the kernel makes the descriptor readable when the process ends, be it our child or
- * not, a zombie or reaped, and a signal sent through it never reaches a stranger. Across a restart of ours
- * the descriptor is lost, so the start time written beside the number stands in for it.
+ * Processes by pidfd. The kernel makes the descriptor readable when the process ends, whether it is
+ * our child or not, a zombie or reaped. A signal that is sent through it never reaches another
+ * process. When we restart the descriptor is lost; then the start time, which is recorded beside
+ * the number, identifies the process.
  */
 #include "engine/util/process.h"
 
@@ -30,7 +31,8 @@ process_clear(Process *self)
 	*self = (Process)PROCESS_INIT;
 }
 
-/* 0 when it has gone. The command's name may hold spaces and brackets: count from the last one. */
+/* Returns 0 when the process has ended. The command's name may contain spaces and brackets, so
+ * count from the last bracket. */
 static guint64
 read_start_ticks(pid_t pid)
 {
@@ -62,7 +64,8 @@ process_open(Process *self, pid_t pid)
 		return;
 	self->pid = pid;
 	self->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (self->pidfd < 0 && errno != ESRCH) { /* no descriptor left: that proves no death */
+	if (self->pidfd < 0 && errno != ESRCH) { /* there are no free descriptors: this does not
+						  * prove that it has ended */
 		process_clear(self);
 		return;
 	}
@@ -75,7 +78,8 @@ process_open_recorded(Process *self, pid_t pid, guint64 start_ticks)
 	process_open(self, pid);
 	if (self->pid == 0 || self->start_ticks == start_ticks)
 		return;
-	if (self->start_ticks == 0 && !has_ended(self->pidfd)) { /* its file could not be read */
+	if (self->start_ticks == 0 && !has_ended(self->pidfd)) { /* its stat file could not be
+								  * read */
 		process_clear(self);
 		return;
 	}
@@ -106,7 +110,7 @@ is_gone(gpointer data)
 static gboolean
 on_pidfd(gint fd, GIOCondition condition, gpointer data)
 {
-	return G_SOURCE_REMOVE; /* the loop has turned: that is all it is for */
+	return G_SOURCE_REMOVE; /* this source only wakes the loop */
 }
 
 gboolean
@@ -123,7 +127,7 @@ process_await_gone(Process *self, int timeout_ms)
 		if (!gone)
 			return FALSE;
 	}
-	waitpid(self->pid, NULL, WNOHANG); /* if it is our child, do not keep a zombie */
+	waitpid(self->pid, NULL, WNOHANG); /* if it is our child, leave no zombie */
 	return TRUE;
 }
 

@@ -4,11 +4,11 @@
 #include <glib.h>
 #include <sys/types.h>
 
-/* A process that is not mistaken for a later one with the same number. */
+/* A process that cannot be confused with a later one of the same number. */
 typedef struct {
-	pid_t pid;	     /* 0: none is known */
+	pid_t pid;	     /* 0: no process is known */
 	guint64 start_ticks; /* field 22 of /proc/PID/stat */
-	int pidfd;	     /* -1: it had gone when we looked */
+	int pidfd;	     /* -1: it had already ended */
 } Process;
 
 #define PROCESS_INIT     \
@@ -19,20 +19,23 @@ typedef struct {
 void process_clear(Process *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Process, process_clear);
 
-/* @pid may be 0 or dead: the result then is not alive. Where it cannot be looked at for want of descriptors
- * it is not known. */
+/* @pid may be 0 or have ended: the result is then not alive. Without a free descriptor its state is
+ *   not known. */
 void process_open(Process *self, pid_t pid);
-/* As above, for a process written down earlier: another one under the same number counts as gone. */
+/* The same for a process that was recorded earlier: another one with the same number counts as
+ * ended. */
 void process_open_recorded(Process *self, pid_t pid, guint64 start_ticks);
 
-/* Is anything known of it? Where nothing is, neither life nor death can be proven. */
+/* Returns whether anything is known about it. If not, neither its life nor its end can be
+ * proven. */
 gboolean process_is_known(const Process *self);
 gboolean process_is_gone(const Process *self);
-/* Turns the loop until it has gone, @timeout_ms at most; %TRUE when it is proven. */
+/* Runs the main loop until it has ended, for at most @timeout_ms. Returns %TRUE when its end is
+ * proven. */
 gboolean process_await_gone(Process *self, int timeout_ms);
 #define PROCESS_KILL_TIMEOUT_MS 5000 /* more than the kernel needs, but for a stuck disk */
-/* Sends SIGKILL and waits as above. */
+/* Sends SIGKILL and waits in the same way. */
 gboolean process_kill(Process *self, int timeout_ms);
 
-/* The user as whom it acts; %FALSE when that cannot be known. */
+/* Returns the effective user; %FALSE when it is not known. */
 gboolean process_get_user(const Process *self, uid_t *ret_user);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Token buckets by name. One that is full again says nothing that a new one would not, and is forgotten; so the
- * table holds only who has asked within the last burst / per_s seconds. It has an upper bound all the same: past it
- * those who are new share one bucket, so that whoever has many addresses has no more than one who is known.
+ * Token buckets by name. A full bucket is the same as a new one, so it is dropped, and the table
+ * holds only the names that have asked within the last burst / per_s seconds. The table has an
+ * upper bound too. Beyond it all new names share one bucket, so a client with many addresses gets
+ * no more than a known client.
  */
 #include "engine/util/rate-limit.h"
 
 #define MAX_NAMES     1024
-#define SWEEP_US      100000 /* between two looks through all of them */
-#define OVERFLOW_NAME ""     /* whom all the names past the bound share */
+#define SWEEP_US      100000 /* between two searches for full buckets */
+#define OVERFLOW_NAME ""     /* the bucket that all names beyond MAX_NAMES share */
 
 typedef struct {
 	double left;
@@ -20,7 +21,7 @@ struct RateLimiter {
 	double per_us;
 	double burst;
 	GHashTable *buckets; /* name -> Bucket */
-	gint64 sweep_us;     /* when it is worth while to look for full ones again */
+	gint64 sweep_us;     /* when to search for full buckets again */
 };
 
 RateLimiter *

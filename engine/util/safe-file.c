@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads files that others may have tampered with: a link, a FIFO that never opens, a device that never ends, a file
- * that another user can change. All of it is checked on the open descriptor, so that nothing can be exchanged between
- * the check and the reading.
+ * Reads files that others may have tampered with: a link, a FIFO that never opens, a device that
+ * never ends, a file that another user can change. All checks use the open descriptor, so that
+ * nothing can be exchanged between the check and the read.
  */
 #include "engine/util/safe-file.h"
 
@@ -33,7 +33,7 @@ find_writers(const struct stat *info)
 	return NULL;
 }
 
-/* (nullable): why nothing may rest on this file. */
+/* (nullable): why this file must not be trusted. */
 static const char *
 find_fault(const struct stat *info, gsize max_bytes)
 {

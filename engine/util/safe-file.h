@@ -5,25 +5,29 @@
 
 /**
  * safe_file_open:
- * @flags: O_RDONLY or O_RDWR, with O_APPEND where it is wanted
- * @max_bytes: a larger file is refused
+ * @flags: O_RDONLY or O_RDWR, with O_APPEND if necessary
+ * @max_bytes: a larger file is rejected
  *
- * Opens a file on which decisions rest. It must be a regular file that belongs to root or to the user of this process,
- * and that no other user may write. The last part of @path is not followed when it is a link, and nothing is waited
- * for.
+ * Opens a file that decisions depend on. It must be a regular file that belongs to root or to the
+ * user of this process, and no other user may be able to write it. The last part of @path is not
+ * followed if it is a link. Never waits.
  *
- * Returns: (transfer full): a descriptor; -1 with %G_FILE_ERROR: NOENT when there is none, PERM when it is not safe
+ * Returns: (transfer full): a descriptor; -1 with %G_FILE_ERROR: NOENT when there is none, PERM
+ *   when it is not safe
  */
 int safe_file_open(const char *path, int flags, gsize max_bytes, GError **error);
 
-/* Reads the rest of @fd, @max_bytes at most. (transfer full): with a NUL byte behind it; NULL with %G_FILE_ERROR. */
+/* Reads the rest of @fd, at most @max_bytes. (transfer full): with a NUL byte at the end; NULL with
+ * %G_FILE_ERROR. */
 char *safe_file_read_fd(int fd, const char *path, gsize max_bytes, gsize *ret_len, GError **error);
 
-/* Both of the above. (transfer full) */
+/* Does both of the above. (transfer full) */
 char *safe_file_read(const char *path, gsize max_bytes, gsize *ret_len, GError **error);
 
-/* Likewise, but @path may be a link: a file that people write and keep where they like. What it leads to is checked. */
+/* Likewise, but @path may be a link: a file that people write and keep where they like. What it
+ * leads to is checked. */
 char *safe_file_read_linked(const char *path, gsize max_bytes, gsize *ret_len, GError **error);
 
-/* Is @path a folder in which no other user may put, replace or rename files? %G_FILE_ERROR when it is not. */
+/* Is @path a folder in which no other user may put, replace or rename files? %G_FILE_ERROR when it
+ * is not. */
 gboolean safe_folder_check(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -3,8 +3,8 @@
 
 #include <glib.h>
 
-/* A main context of our own for as long as a scope lasts: what blocks there turns it, and the caller's
- * loop and everything attached to it are left alone. Declare it first, so that it goes last. */
+/* A private main context for one scope. What blocks in the scope runs this context, so the caller's
+ * main loop and its sources do not run. Declare it first, so that it is freed last. */
 typedef GMainContext *PrivateContext;
 
 static inline PrivateContext
@@ -18,7 +18,7 @@ private_context_push(void)
 static inline void
 private_context_pop(PrivateContext *context)
 {
-	/* Late answers free what they hold. */
+	/* Late answers must run, to free what they hold. */
 	while (g_main_context_iteration(*context, FALSE))
 		continue;
 	g_main_context_pop_thread_default(*context);

@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* The two ends of a migration. Everything that has to say which end it means says it with these. */
+/* The two ends of a migration. All code that names an end uses this type. */
 typedef enum {
 	SIDE_SOURCE,
 	SIDE_DESTINATION,
@@ -19,9 +19,9 @@ typedef enum {
 
 /* "source", "destination": in messages, in reports and over the control connection. */
 const char *side_to_string(Side side);
-/* %FALSE for any other word, or NULL; then @side is left as it is. */
+/* Returns %FALSE for any other word, or NULL; @side is then not changed. */
 gboolean side_from_string(const char *word, Side *side) G_GNUC_WARN_UNUSED_RESULT;
-/* The one end as a set. */
+/* Returns the set with this one end. */
 Sides sides_of(Side side);
-/* As side_to_string(), or "both". */
+/* Like side_to_string(), or "both". */
 const char *sides_to_string(Sides sides);
