@@ -37,6 +37,7 @@ typedef enum {
 	PEER_OUTCOME_RUNNING, /* the guest is there */
 	PEER_OUTCOME_GONE,    /* it is not, and by this session never will be */
 	PEER_OUTCOME_DEAD,    /* it may have run there, and its QEMU is proven dead */
+	N_PEER_OUTCOMES,
 } PeerOutcome;
 
 PeerOutcome peer_outcome_from_reply(JsonObject *reply);
