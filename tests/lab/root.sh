@@ -67,12 +67,12 @@ lab_module()
 {
 	made=$2/$3.ko
 	release=$(ls "$1/tree/lib/modules")
-	sum=$(cat "$lab_source/vgpu/gwvgpu.c" "$lab_source/vgpu/Kbuild" | sha256sum | cut -c 1-16)
+	sum=$(cat "$lab_source"/vgpu/*.[ch] "$lab_source/vgpu/Kbuild" | sha256sum | cut -c 1-16)
 	if [ "$(cat "$made.of" 2>/dev/null)" = "$release $sum" ]; then
 		return 0
 	fi
 	scratch=$(as_root mktemp -d "$1/tree/root/vgpu.XXXXXX")
-	as_root cp "$lab_source/vgpu/gwvgpu.c" "$lab_source/vgpu/Kbuild" "$lab_source/vgpu/Makefile" "$scratch/"
+	as_root cp "$lab_source"/vgpu/*.[ch] "$lab_source/vgpu/Kbuild" "$lab_source/vgpu/Makefile" "$scratch/"
 	inside=/root/${scratch##*/}
 	built=0
 	quietly "$2/$3.log" as_root chroot "$1/tree" make -C "$inside" "KDIR=/lib/modules/$release/build" \
