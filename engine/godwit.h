@@ -8,6 +8,7 @@
 #include "engine/gw-event.h"
 #include "engine/gw-mdev.h"
 #include "engine/gw-number.h"
+#include "engine/gw-ownership.h"
 #include "engine/gw-pki.h"
 #include "engine/gw-plan.h"
 #include "engine/gw-prediction.h"

@@ -28,12 +28,15 @@ GW_API void gw_recovered_free(GwRecovered *self);
 /**
  * gw_recover:
  * @state_dir: (nullable): NULL for gw_default_state_dir()
+ * @names: (nullable): which: names of VMs, sessions or monitors; NULL or empty: all
+ * @assume: counts only where the agent does not know; needs @names
  * @tls_dir: (nullable): for the peers; replaces the folder that each journal names
  *
- * Settles every journal whose owner has died, by the rules of the hand-over. Blocks; asks the
- * peers.
+ * Settles the journals whose owner has died, one by one, by the rules of the hand-over. Blocks; asks
+ * the peers.
  *
- * Returns: (transfer full): of GwRecovered, perhaps empty; NULL with %GW_ERROR_STATE_DIR
+ * Returns: (transfer full): of GwRecovered, perhaps empty; NULL with %GW_ERROR_STATE_DIR, or
+ *   %GW_ERROR_FAILED for @assume without @names
  */
-GW_API GPtrArray *
-gw_recover(const char *state_dir, GwAssume assume, const char *tls_dir, GError **error);
+GW_API GPtrArray *gw_recover(const char *state_dir, const char *const *names, GwAssume assume,
+			     const char *tls_dir, GError **error);

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "engine/gw-ownership.h"
 #include "engine/gw-recover.h"
 #include "tools/cmd.h"
 #include "tools/terminal-sanitize.h"
@@ -59,6 +60,33 @@ print_item_json(const GwRecovered *item, gboolean first)
 	printf("%s\n  %s}", first ? "" : ",", object->str);
 }
 
+static gboolean
+is_about(const GwRecovered *item, const char *name)
+{
+	return g_strcmp0(item->vm_name, name) == 0 || g_strcmp0(item->session, name) == 0;
+}
+
+/* Of what was named and has no journal this host may still know where it is. */
+static void
+print_unmatched(const RecoverOptions *options, const GPtrArray *found, char **names)
+{
+	if (names[0] == NULL && found->len == 0)
+		puts("nothing to settle");
+	for (guint i = 0; names[i] != NULL; i++) {
+		gboolean is_found = FALSE;
+		for (guint j = 0; j < found->len && !is_found; j++)
+			is_found = is_about(g_ptr_array_index(found, j), names[i]);
+		if (is_found)
+			continue;
+		g_autofree char *owner = gw_describe_owner(options->state_dir, names[i]);
+		g_autofree char *name = terminal_sanitize(g_strdup(names[i]));
+		g_autofree char *text =
+			owner != NULL ? terminal_sanitize(g_steal_pointer(&owner)) : NULL;
+		printf("nothing to settle of %s%s%s\n", name, text != NULL ? ": " : "",
+		       text != NULL ? text : "");
+	}
+}
+
 static int
 recover(gpointer data, char **arguments)
 {
@@ -66,9 +94,11 @@ recover(gpointer data, char **arguments)
 	GwAssume assume;
 	if (!parse_assume(options->assume, &assume))
 		return cmd_usage("--assume: '%s' is neither 'running' nor 'gone'", options->assume);
+	if (assume != GW_ASSUME_NOTHING && arguments[0] == NULL)
+		return cmd_usage("--assume holds for one VM: name it, or its session");
 	GError *error = NULL;
-	g_autoptr(GPtrArray) found =
-		gw_recover(options->state_dir, assume, options->tls_dir, &error);
+	g_autoptr(GPtrArray) found = gw_recover(options->state_dir, (const char *const *)arguments,
+						assume, options->tls_dir, &error);
 	if (found == NULL)
 		return cmd_fail(EXIT_UNKNOWN, error);
 	int exit_code = 0;
@@ -85,8 +115,8 @@ recover(gpointer data, char **arguments)
 	}
 	if (options->json)
 		puts(found->len > 0 ? "\n]" : "]");
-	else if (found->len == 0)
-		puts("nothing to settle");
+	else
+		print_unmatched(options, found, arguments);
 	return exit_code;
 }
 
@@ -104,14 +134,18 @@ static const CmdOption options[] = {
 
 const Cmd verb_recover = {
 	.name = "recover",
-	.arguments = "",
+	.arguments = "[VM...]",
 	.summary = "Settle what a crash left behind",
-	.detail = "Exit code 0: everything is settled, or another godwit still works on it.\n"
+	.detail = "VM is a VM's name or a session; without one everything is settled, one by one.\n"
+		  "Exit code 0: everything is settled, or another godwit still works on it.\n"
 		  "6: something is still unknown.\n"
+		  "--assume needs a VM. The agent is asked first: what it knows wins over your "
+		  "word.\n"
 		  "Use --assume only after you have checked the other host: with a wrong word "
 		  "the\n"
 		  "guest can run twice.\n",
 	.options = options,
 	.options_size = sizeof(RecoverOptions),
+	.max_arguments = 256,
 	.run = recover,
 };

@@ -351,7 +351,8 @@ recover_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
 {
 	GwAgent *self = source;
 	GError *error = NULL;
-	GPtrArray *results = gw_recover(self->config.state_dir, GW_ASSUME_NOTHING, NULL, &error);
+	GPtrArray *results =
+		gw_recover(self->config.state_dir, NULL, GW_ASSUME_NOTHING, NULL, &error);
 	if (results != NULL)
 		g_task_return_pointer(task, results, (GDestroyNotify)g_ptr_array_unref);
 	else

@@ -26,6 +26,7 @@
 #define CANCEL_TIMEOUT_MS  3000
 #define CANCEL_GRACE_MS	   500
 #define FINAL_TIMEOUT_MS   20000
+#define FINAL_ASK_MS	   200
 #define TIDY_TIMEOUT_MS	   5000
 #define TIDY_LOOK_MS	   10
 #define QUIT_TIMEOUT_MS	   5000
@@ -304,6 +305,21 @@ ask_cancel(Qemu *self, gboolean *ret_in_band, GError **error)
 	return FALSE;
 }
 
+/* QEMU is asked too: it sends no event where the capability "events" has been switched off. */
+static gboolean
+wait_final_asking(Qemu *self, GError **error)
+{
+	gint64 deadline_us = g_get_monotonic_time() + (gint64)FINAL_TIMEOUT_MS * 1000;
+	while (g_get_monotonic_time() < deadline_us) {
+		g_autoptr(GError) deaf = NULL;
+		if (await_until(is_final, self, FINAL_ASK_MS, NULL, NULL) ||
+		    !refresh_status(self, &deaf))
+			break; /* the events go on where it does not answer */
+	}
+	int left_ms = (int)((deadline_us - g_get_monotonic_time()) / 1000);
+	return qemu_wait_final(self, MAX(left_ms, 0), error);
+}
+
 gboolean
 qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data, GError **error)
 {
@@ -313,7 +329,7 @@ qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data, G
 		return FALSE;
 	if (sever != NULL && !await_until(is_final, self, CANCEL_GRACE_MS, NULL, NULL))
 		sever(data);
-	return qemu_wait_final(self, FINAL_TIMEOUT_MS, error) && refresh_status(self, error);
+	return wait_final_asking(self, error) && refresh_status(self, error);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-session.h"
+#include "engine/record/ownership-file.h"
 #include "engine/util/scoped-context.h"
 #include "engine/recover/recover-destination.h"
 #include "engine/recover/recover-source.h"
@@ -44,11 +45,54 @@ settle_destination(const char *state_dir, GwRecovered *result)
 		result->text = g_strdup(error->message);
 }
 
+static gboolean
+is_named(Journal *journal, const char *const *names)
+{
+	if (names == NULL || names[0] == NULL)
+		return TRUE;
+	const char *const facts[] = { journal_get_session(journal),
+				      journal_get_string(journal, "vm"),
+				      journal_get_string(journal, "qmp") };
+	for (guint i = 0; i < G_N_ELEMENTS(facts); i++)
+		if (facts[i] != NULL && g_strv_contains(names, facts[i]))
+			return TRUE;
+	return FALSE;
+}
+
+/* A journal that is written now cannot be read: its session belongs to somebody who is at work. */
+static gboolean
+is_named_session(const JournalName *name, const char *const *names)
+{
+	return names == NULL || names[0] == NULL || g_strv_contains(names, name->session);
+}
+
+/* Nobody else deals with the VM in the meantime. */
+static void
+settle_source(const char *state_dir, Journal *journal, GwAssume assume, const char *tls_dir,
+	      GwRecovered *result)
+{
+	g_autoptr(GError) error = NULL;
+	const char *name =
+		ownership_choose_name(result->vm_name, journal_get_string(journal, "qmp"));
+	g_autoptr(VmLock) lock =
+		name != NULL ? vm_lock_take(state_dir, name, "recovering", &error) : NULL;
+	if (error == NULL) {
+		recover_source(state_dir, journal, assume, tls_dir, result);
+		return;
+	}
+	result->busy = g_error_matches(error, GW_ERROR, GW_ERROR_BUSY);
+	result->text = g_strdup(error->message);
+}
+
+/* (transfer full) (nullable): NULL: it is none of those that are meant. */
 static GwRecovered *
-settle_one(const char *state_dir, const JournalName *name, GwAssume assume, const char *tls_dir)
+settle_one(const char *state_dir, const JournalName *name, const char *const *names,
+	   GwAssume assume, const char *tls_dir)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Journal) journal = journal_open(state_dir, name->session, name->role, &error);
+	if (journal != NULL ? !is_named(journal, names) : !is_named_session(name, names))
+		return NULL;
 	GwRecovered *result = g_new0(GwRecovered, 1);
 	result->session = g_strdup(name->session);
 	result->role = g_strdup(side_to_string(name->role));
@@ -61,7 +105,7 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume, cons
 	result->vm_name = g_strdup(journal_get_string(journal, "vm"));
 	gboolean was_running = journal_has_phase(journal, "running");
 	if (name->role == SIDE_SOURCE) {
-		recover_source(journal, assume, tls_dir, result);
+		settle_source(state_dir, journal, assume, tls_dir, result);
 		g_clear_pointer(&journal, journal_free);
 	} else {
 		g_clear_pointer(&journal, journal_free); /* settle_destination() locks it */
@@ -72,18 +116,27 @@ settle_one(const char *state_dir, const JournalName *name, GwAssume assume, cons
 }
 
 GPtrArray *
-gw_recover(const char *state_dir, GwAssume assume, const char *tls_dir, GError **error)
+gw_recover(const char *state_dir, const char *const *names, GwAssume assume, const char *tls_dir,
+	   GError **error)
 {
+	if (assume != GW_ASSUME_NOTHING && (names == NULL || names[0] == NULL)) {
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED,
+			    "what holds for one VM is not assumed of all: name it");
+		return NULL;
+	}
 	g_auto(PrivateContext) context = private_context_push();
 	g_autofree char *dir = state_dir != NULL ? g_strdup(state_dir) : gw_default_state_dir();
-	g_autoptr(GPtrArray) names = journal_list(dir, error);
-	if (names == NULL)
+	g_autoptr(GPtrArray) journals = journal_list(dir, error);
+	if (journals == NULL)
 		return NULL;
 
 	g_autoptr(GPtrArray) results =
 		g_ptr_array_new_with_free_func((GDestroyNotify)gw_recovered_free);
-	for (guint i = 0; i < names->len; i++)
-		g_ptr_array_add(results,
-				settle_one(dir, g_ptr_array_index(names, i), assume, tls_dir));
+	for (guint i = 0; i < journals->len; i++) {
+		GwRecovered *result =
+			settle_one(dir, g_ptr_array_index(journals, i), names, assume, tls_dir);
+		if (result != NULL)
+			g_ptr_array_add(results, result);
+	}
 	return g_steal_pointer(&results);
 }

@@ -6,17 +6,21 @@
  * COMMIT is sent only after the source's QEMU has said "completed". So that status is the record of
  * whether a COMMIT may have been sent. With any other status the guest is still ours: a migration
  * under way is cancelled and the guest runs again. With "completed" the agent is asked, and nothing
- * is done until it has answered.
+ * is done until it has answered. What the user says counts only where the agent cannot tell.
+ *
+ * The VM's ownership record is written before the journal goes.
  */
 #include "engine/recover/recover-source.h"
 
 #include "engine/gw-error.h"
 #include "engine/measure/vgpu-pending.h"
 #include "engine/host/settings.h"
+#include "engine/record/handover.h"
 #include "engine/channel/transport.h"
 #include "engine/recover/recover-destination.h"
 
 typedef struct {
+	const char *state_dir;
 	Journal *journal;
 	GwAssume assume;
 	const char *tls_dir; /* (nullable): instead of the one in the journal */
@@ -81,14 +85,48 @@ restore(SourceRecovery *self)
 		g_debug("recover: %s", error->message);
 }
 
+static gboolean
+record(SourceRecovery *self, OwnershipEvent event, GError **error)
+{
+	Journal *journal = self->journal;
+	const PeerAddress peer = peer_address(self);
+	const char *qmp_path = journal_get_string(journal, "qmp");
+	const Handover handover = {
+		.state_dir = self->state_dir,
+		.vm_name = ownership_choose_name(journal_get_string(journal, "vm"), qmp_path),
+		.qmp_path = qmp_path,
+		.session = journal_get_session(journal),
+		.peer = { .host = peer.host,
+			  .port = peer.port,
+			  .agent = (char *)journal_get_string(journal, "agent"),
+			  .token = (char *)journal_get_string(journal, "token"),
+			  .tls_dir = peer.tls_dir,
+			  .tls_hostname = peer.tls_hostname,
+			  .insecure = peer.insecure },
+	};
+	return handover.vm_name == NULL || handover_end(&handover, event, error);
+}
+
+/* The journal goes once the record says the same. */
+static void
+finish_and_forget(SourceRecovery *self, OwnershipEvent event, GwPlace place, const char *text)
+{
+	g_autoptr(GError) error = NULL;
+	if (!record(self, event, &error)) {
+		leave(self, place, text, error->message);
+		return;
+	}
+	finish(self, place, text);
+	journal_remove(self->journal);
+}
+
 static void
 resume_here(SourceRecovery *self, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	if (self->qemu == NULL) {
-		finish(self, GW_PLACE_NONE,
-		       "its QEMU has died here, and the guest was not handed over");
-		journal_remove(self->journal);
+		finish_and_forget(self, OWNERSHIP_UNDO, GW_PLACE_NONE,
+				  "its QEMU has died here, and the guest was not handed over");
 		return;
 	}
 	qemu_release_failed(self->qemu);
@@ -98,8 +136,7 @@ resume_here(SourceRecovery *self, const char *text)
 		return;
 	}
 	restore(self); /* after the guest runs: QEMU may take long to clean up */
-	finish(self, GW_PLACE_SOURCE, text);
-	journal_remove(self->journal);
+	finish_and_forget(self, OWNERSHIP_UNDO, GW_PLACE_SOURCE, text);
 }
 
 /* As in source_cleanup(): after the line "running" the agent is not asked any more, so it may
@@ -114,7 +151,8 @@ give_up_here(SourceRecovery *self, const char *text)
 	gboolean written = journal_has_phase(self->journal, "running") ||
 			   (journal_append(self->journal, "running", NULL, &error) &&
 			    journal_sync(self->journal, &error));
-	if (!written || (self->qemu != NULL && !keep && !qemu_end(self->qemu, TRUE, &error)) ||
+	if (!written || !record(self, OWNERSHIP_GIVE, &error) ||
+	    (self->qemu != NULL && !keep && !qemu_end(self->qemu, TRUE, &error)) ||
 	    (!keep && !recover_remove_vgpus(self->journal, &error))) {
 		leave(self, GW_PLACE_DESTINATION, "the guest runs there, but", error->message);
 		return;
@@ -125,31 +163,56 @@ give_up_here(SourceRecovery *self, const char *text)
 		journal_remove(self->journal);
 }
 
+/* What the user says counts only where the agent does not know. */
+static void
+believe_user(SourceRecovery *self, const char *why)
+{
+	if (self->assume == GW_ASSUME_RUNNING)
+		give_up_here(self, "you say that it runs at the destination; ended here");
+	else if (self->assume == GW_ASSUME_GONE)
+		resume_here(self, "you say that it is gone at the destination; resumed here");
+	else
+		leave(self, GW_PLACE_UNKNOWN,
+		      "it may have been handed over, and the agent cannot say", why);
+}
+
+/* It may have run there: a QEMU of ours that still has it has it as it was before. */
+static void
+end_nowhere(SourceRecovery *self, const char *why)
+{
+	if (self->qemu != NULL)
+		believe_user(self, why);
+	else
+		finish_and_forget(self, OWNERSHIP_LOSE, GW_PLACE_NONE,
+				  "its QEMUs on both hosts have died: it runs nowhere; it may be "
+				  "started on one host only");
+}
+
+static PeerOutcome
+ask_outcome(SourceRecovery *self, GError **error)
+{
+	PeerAddress peer = peer_address(self);
+	PeerSession session = peer_session(self);
+	if (peer.host != NULL)
+		return peer_ask_outcome(&peer, &session, error);
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "the journal names no agent");
+	return PEER_OUTCOME_UNKNOWN;
+}
+
 static void
 ask_peer(SourceRecovery *self)
 {
-	if (self->assume == GW_ASSUME_RUNNING) {
-		give_up_here(self, "you say that it runs at the destination; ended here");
-		return;
-	}
-	if (self->assume == GW_ASSUME_GONE) {
-		resume_here(self, "you say that it is gone at the destination; resumed here");
-		return;
-	}
 	g_autoptr(GError) error = NULL;
-	PeerAddress peer = peer_address(self);
-	PeerSession session = peer_session(self);
-	PeerOutcome outcome = PEER_OUTCOME_UNKNOWN;
-	if (peer.host != NULL)
-		outcome = peer_ask_outcome(&peer, &session, &error);
+	PeerOutcome outcome = ask_outcome(self, &error);
+	const char *why = error != NULL ? error->message : "it gives no reason";
 	if (outcome == PEER_OUTCOME_RUNNING)
 		give_up_here(self, "it runs at the destination; ended here");
 	else if (outcome == PEER_OUTCOME_GONE)
 		resume_here(self, "it was not taken over; resumed here");
+	else if (outcome == PEER_OUTCOME_DEAD)
+		end_nowhere(self, why);
 	else
-		leave(self, GW_PLACE_UNKNOWN,
-		      "it may have been handed over, and the agent cannot say",
-		      error != NULL ? error->message : "the journal names no agent");
+		believe_user(self, why);
 }
 
 /* The status of our own migration: one that an earlier migration has left says nothing. */
@@ -186,29 +249,67 @@ settle_with_qemu(SourceRecovery *self)
 		resume_here(self, "it was not handed over; it runs here");
 }
 
-void
-recover_source(Journal *journal, GwAssume assume, const char *tls_dir, GwRecovered *result)
+/* Does the monitor lead to the QEMU of the session, and not to one that was started after it? */
+static gboolean
+is_ours(Journal *journal, Qemu *qemu)
 {
-	SourceRecovery self = {
-		.journal = journal, .assume = assume, .tls_dir = tls_dir, .result = result
-	};
-	g_autoptr(GError) error = NULL;
+	gint64 pid = journal_get_int(journal, "pid", 0);
+	gint64 start_ticks = journal_get_int(journal, "start_ticks", 0);
+	if (pid != 0 && process_is_known(&qemu->process))
+		return qemu->process.pid == (pid_t)pid &&
+		       qemu->process.start_ticks == (guint64)start_ticks;
+	return TRUE;
+}
+
+/* No process outlives its host's restart. */
+static gboolean
+is_dead(Journal *journal)
+{
 	g_auto(Process) process = PROCESS_INIT;
+	if (journal_is_from_earlier_boot(journal))
+		return TRUE;
 	process_open_recorded(&process, (pid_t)journal_get_int(journal, "pid", 0),
 			      (guint64)journal_get_int(journal, "start_ticks", 0));
-	gboolean dead = process_is_gone(&process);
+	return process_is_gone(&process);
+}
+
+/* (transfer full) (nullable): NULL with @error where there may be one that cannot be reached. */
+static Qemu *
+find_qemu(Journal *journal, GError **error)
+{
 	const char *path = journal_get_string(journal, "qmp");
-	g_autoptr(Qemu) qemu =
-		!dead && path != NULL ? qemu_attach(path, side_to_string(SIDE_SOURCE), NULL, &error)
-				      : NULL;
+	if (path == NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "the journal names no monitor");
+		return NULL;
+	}
+	g_autoptr(Qemu) qemu = qemu_attach(path, side_to_string(SIDE_SOURCE), NULL, error);
+	if (qemu == NULL || is_ours(journal, qemu))
+		return g_steal_pointer(&qemu);
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR,
+		    "another QEMU is at its monitor '%s': it is left alone", path);
+	return NULL;
+}
+
+void
+recover_source(const char *state_dir, Journal *journal, GwAssume assume, const char *tls_dir,
+	       GwRecovered *result)
+{
+	SourceRecovery self = { .state_dir = state_dir,
+				.journal = journal,
+				.assume = assume,
+				.tls_dir = tls_dir,
+				.result = result };
+	g_autoptr(GError) error = NULL;
+	gboolean dead = is_dead(journal);
+	g_autoptr(Qemu) qemu = !dead ? find_qemu(journal, &error) : NULL;
 	self.qemu = qemu;
-	transport_remove_left(SIDE_SOURCE, path, journal_get_session(journal));
+	transport_remove_left(SIDE_SOURCE, journal_get_string(journal, "qmp"),
+			      journal_get_session(journal));
 
 	if (journal_has_phase(journal, "running"))
 		give_up_here(&self, "it runs at the destination; ended here");
 	else if (!dead && qemu == NULL)
-		leave(&self, GW_PLACE_UNKNOWN, "its monitor cannot be reached",
-		      error != NULL ? error->message : "the journal names none");
+		leave(&self, GW_PLACE_UNKNOWN, "its QEMU cannot be asked", error->message);
 	else if (!dead && journal_has_phase(journal, "probe"))
 		settle_with_qemu(&self); /* it was never meant to be handed over */
 	else if (!journal_has_phase(journal, "precopy"))

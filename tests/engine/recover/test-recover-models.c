@@ -132,7 +132,7 @@ check_source(Left *self, gboolean settled, GwPlace place, const char *text)
 	json_object_set_boolean_member(facts, "was_running", TRUE);
 	g_autoptr(Journal) journal = write_journal(self, SIDE_SOURCE, facts, phases);
 	GwRecovered result = { .settled = !settled, .vm_runs_on = GW_PLACE_NONE };
-	recover_source(journal, GW_ASSUME_NOTHING, NULL, &result);
+	recover_source(self->folder, journal, GW_ASSUME_NOTHING, NULL, &result);
 	if (result.settled != settled)
 		g_print("\n    %s", result.text);
 	CU_ASSERT_EQUAL(result.settled, settled);
@@ -153,6 +153,20 @@ a_migration_under_way_is_cancelled(void)
 	CU_ASSERT_EQUAL(status_of(&left), QMP_MIGRATE_ACTIVE);
 	check_source(&left, TRUE, GW_PLACE_SOURCE, "it was not handed over");
 	CU_ASSERT_TRUE(was_told(&left, "migrate_cancel"));
+	CU_ASSERT_EQUAL(status_of(&left), QMP_MIGRATE_CANCELLED);
+}
+
+/* Somebody has switched the events off since, so QEMU tells its status only when it is asked. */
+static void
+a_migration_without_events_is_cancelled_at_once(void)
+{
+	static const char *const options[] = { "--active-ms", "60000", NULL };
+	g_auto(Left) left = { NULL };
+	left_init(&left, options);
+	start_migration(&left);
+	gint64 start_us = g_get_monotonic_time();
+	check_source(&left, TRUE, GW_PLACE_SOURCE, "it was not handed over");
+	CU_ASSERT_TRUE(g_get_monotonic_time() - start_us < 10 * G_USEC_PER_SEC);
 	CU_ASSERT_EQUAL(status_of(&left), QMP_MIGRATE_CANCELLED);
 }
 
@@ -241,6 +255,8 @@ settings_are_put_back_only_once(void)
 
 CU_TestInfo suite_recover_models[] = {
 	{ "a migration under way is cancelled", a_migration_under_way_is_cancelled },
+	{ "a migration without events is cancelled at once",
+	  a_migration_without_events_is_cancelled_at_once },
 	{ "what is over is not cancelled", what_is_over_is_not_cancelled },
 	{ "a source that does not tell its status is left alone",
 	  a_source_that_does_not_tell_its_status_is_left_alone },

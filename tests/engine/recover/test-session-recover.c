@@ -38,7 +38,8 @@ recovery_thread(gpointer data)
 	Recovery *self = data;
 	g_autoptr(GError) error = NULL;
 
-	self->results = gw_recover(self->state_dir, self->assume, NULL, &error);
+	const char *const names[] = { "web1", NULL };
+	self->results = gw_recover(self->state_dir, names, self->assume, NULL, &error);
 	g_assert_no_error(error);
 	g_atomic_int_set(&self->ended, TRUE);
 	g_main_context_wakeup(NULL);

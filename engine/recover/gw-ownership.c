@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who may start a VM: the public side of its ownership record.
+ */
+#include "engine/gw-ownership.h"
+
+#include "engine/control/peer.h"
+#include "engine/gw-error.h"
+#include "engine/gw-recover.h"
+#include "engine/gw-session.h"
+#include "engine/record/handover.h"
+#include "engine/record/ownership-file.h"
+#include "engine/util/scoped-context.h"
+
+struct GwClaim {
+	char *state_dir;
+	char *qmp_path;
+	VmLock *lock;
+	Ownership *before; /* its record as it was found */
+};
+
+static char *
+choose_state_dir(const char *state_dir)
+{
+	return state_dir != NULL ? g_strdup(state_dir) : gw_default_state_dir();
+}
+
+static void
+fail(const Ownership *record, const char *more, GError **error)
+{
+	g_autofree char *what = ownership_describe(record);
+	g_set_error(error, GW_ERROR, GW_ERROR_HANDED_OVER, "'%s' %s%s", record->vm_name, what,
+		    more);
+}
+
+/* %FALSE where the agent says that the guest runs there, or that it cannot know. */
+static gboolean
+ask_peer(const Ownership *record, const char *tls_dir, GError **error)
+{
+	const OwnershipPeer *known = &record->now.peer;
+	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+	g_autoptr(GError) cause = NULL;
+	const PeerAddress address = {
+		.host = known->host,
+		.port = known->port,
+		.insecure = known->insecure,
+		.tls_dir = (char *)(tls_dir != NULL ? tls_dir : known->tls_dir),
+		.tls_hostname = known->tls_hostname,
+	};
+	const PeerSession session = {
+		.session = record->now.session,
+		.vm_name = record->vm_name,
+		.token = known->token,
+		.agent_id = known->agent,
+	};
+	if (peer_ask_outcome(&address, &session, &cause) != PEER_OUTCOME_RUNNING)
+		return TRUE; /* gone, dead, or not to be reached: the user's word counts */
+	fail(record, ", and its agent says that it runs there", error);
+	return FALSE;
+}
+
+/* What is open is settled first, where that can be done; the rest is the user's word. */
+static gboolean
+claim_here(const char *state_dir, Ownership **record, const char *tls_dir, GError **error)
+{
+	const char *names[] = { (*record)->vm_name, NULL };
+	g_autoptr(GPtrArray) settled =
+		gw_recover(state_dir, names, GW_ASSUME_NOTHING, tls_dir, error);
+	if (settled == NULL)
+		return FALSE;
+	g_autoptr(Ownership) now = ownership_load(state_dir, names[0], error);
+	if (now == NULL)
+		return FALSE;
+	ownership_free(*record);
+	*record = g_steal_pointer(&now);
+	gboolean can_ask =
+		(*record)->now.place == OWNERSHIP_THERE && (*record)->now.peer.host != NULL;
+	return !can_ask || ask_peer(*record, tls_dir, error);
+}
+
+static gboolean
+check(const Ownership *record, GError **error)
+{
+	static const char *const more[N_OWNERSHIP_PLACES] = {
+		[OWNERSHIP_THERE] = "; --here starts it here all the same",
+		[OWNERSHIP_HANDING_OVER] =
+			", and that is not settled: 'godwit recover' asks that host",
+		[OWNERSHIP_RECEIVING] = ", and that is not settled: 'godwit recover' settles it",
+	};
+	if (more[record->now.place] == NULL)
+		return TRUE;
+	fail(record, more[record->now.place], error);
+	return FALSE;
+}
+
+GwClaim *
+gw_claim_new(const char *state_dir, const char *vm_name, const char *qmp_path, GwClaimKind kind,
+	     const char *tls_dir, GError **error)
+{
+	g_autofree char *dir = choose_state_dir(state_dir);
+	g_autoptr(Ownership) record = ownership_load(dir, vm_name, error);
+	if (record == NULL || (kind == GW_CLAIM_HERE && !claim_here(dir, &record, tls_dir, error)))
+		return NULL;
+	g_autoptr(VmLock) lock = vm_lock_take(dir, vm_name, "starting", error);
+	if (lock == NULL)
+		return NULL;
+	g_autoptr(GwClaim) self = g_new0(GwClaim, 1);
+	self->lock = g_steal_pointer(&lock);
+	self->before = ownership_load(dir, vm_name, error);
+	self->state_dir = g_steal_pointer(&dir);
+	self->qmp_path = g_strdup(qmp_path);
+	if (self->before == NULL)
+		return NULL;
+	/* What was asked about must be what there is now. */
+	gboolean is_asked = kind == GW_CLAIM_HERE &&
+			    g_strcmp0(record->now.session, self->before->now.session) == 0;
+	if (!is_asked && !check(self->before, error))
+		return NULL;
+	return g_steal_pointer(&self);
+}
+
+gboolean
+gw_claim_take(GwClaim *self, GError **error)
+{
+	return handover_confirm_here(self->state_dir, self->before->vm_name, self->qmp_path, error);
+}
+
+gboolean
+gw_claim_give_back(GwClaim *self, GError **error)
+{
+	return self->before->now.place == OWNERSHIP_NOT_KNOWN ||
+	       ownership_save(self->before, self->state_dir, error);
+}
+
+void
+gw_claim_free(GwClaim *self)
+{
+	if (self == NULL)
+		return;
+	vm_lock_free(self->lock);
+	ownership_free(self->before);
+	g_free(self->qmp_path);
+	g_free(self->state_dir);
+	g_free(self);
+}
+
+char *
+gw_describe_owner(const char *state_dir, const char *vm_name)
+{
+	g_autofree char *dir = choose_state_dir(state_dir);
+	g_autoptr(Ownership) record = ownership_load(dir, vm_name, NULL);
+	if (record == NULL || record->now.place == OWNERSHIP_NOT_KNOWN)
+		return NULL;
+	g_autofree char *what = ownership_describe(record);
+	return g_strdup_printf("'%s' %s", vm_name, what);
+}
