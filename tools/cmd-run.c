@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * godwit run: starts the QEMU of a VM file and leaves it running. QEMU's output goes to
- * NAME.qemu.log in the state folder.
+ * NAME.qemu.log in the state folder. A VM that was handed over to another host is not started: two
+ * copies of it would run.
  */
 #include <errno.h>
 #include <stdio.h>
 
+#include "engine/gw-ownership.h"
 #include "engine/gw-session.h"
 #include "engine/gw-vm.h"
 #include "tools/cmd.h"
@@ -14,6 +16,8 @@
 
 typedef struct {
 	char *state_dir;
+	char *tls_dir;
+	gboolean here;
 	gboolean paused;
 	gboolean json;
 } RunOptions;
@@ -49,6 +53,31 @@ start(GwVm *vm, const char *const *extra, const char *log_path, GPid *ret_pid, G
 	return FALSE;
 }
 
+/* The VM belongs to this host from a moment before it can run here. */
+static gboolean
+start_claimed(GwVm *vm, GwClaim *claim, const char *const *extra, const char *log_path,
+	      GPid *ret_pid, GError **error)
+{
+	if (!gw_claim_take(claim, error))
+		return FALSE;
+	/* For who finds the process and asks what it is. */
+	g_setenv("GODWIT_VM", vm->name, TRUE);
+	if (start(vm, extra, log_path, ret_pid, error))
+		return TRUE;
+	g_autoptr(GError) left = NULL;
+	if (!gw_claim_give_back(claim, &left))
+		g_prefix_error(error, "%s; the first error was: ", left->message);
+	return FALSE;
+}
+
+static int
+exit_code_for(const GError *error)
+{
+	gboolean is_elsewhere = g_error_matches(error, GW_ERROR, GW_ERROR_HANDED_OVER) ||
+				g_error_matches(error, GW_ERROR, GW_ERROR_UNKNOWN);
+	return is_elsewhere ? EXIT_UNKNOWN : EXIT_FAILURE;
+}
+
 static int
 run(gpointer data, char **arguments)
 {
@@ -67,22 +96,31 @@ run(gpointer data, char **arguments)
 	g_autofree char *log_name = g_strconcat(vm->name, ".qemu.log", NULL);
 	g_autofree char *log_path = g_build_filename(state_dir, log_name, NULL);
 	const char *const extra[] = { options->paused ? "-S" : NULL, NULL };
+	GwClaimKind kind = options->here ? GW_CLAIM_HERE : GW_CLAIM_OWN;
+	g_autoptr(GwClaim) claim =
+		gw_claim_new(state_dir, vm->name, vm->qmp_path, kind, options->tls_dir, &error);
+	if (claim == NULL)
+		return cmd_fail(exit_code_for(error), error);
 	GPid pid;
 	sigset_t former;
 	stop_signals_hold(&former);
-	gboolean started = start(vm, extra, log_path, &pid, &error);
+	gboolean started = start_claimed(vm, claim, extra, log_path, &pid, &error);
 	if (started)
 		print_started(vm, pid, log_path, options);
 	fflush(stdout);
 	stop_signals_release(&former);
-	return started ? 0 : cmd_fail(EXIT_FAILURE, error);
+	return started ? 0 : cmd_fail(exit_code_for(error), error);
 }
 
 #define AT(member) G_STRUCT_OFFSET(RunOptions, member)
 
 static const CmdOption options[] = {
 	{ "paused", AT(paused), NULL, "Start QEMU with the guest paused" },
-	{ "state-dir", AT(state_dir), "DIR", "The folder of QEMU's log" },
+	{ "here", AT(here), NULL,
+	  "Start it although it was handed over, if it does not run there" },
+	{ "state-dir", AT(state_dir), "DIR", "The folder of QEMU's log and of the VM's record" },
+	{ "tls-dir", AT(tls_dir), "DIR",
+	  "With --here: the folder of our certificates, if it is not that of the migration" },
 	{ "json", AT(json), NULL, "Print name, process, monitor and log as JSON" },
 	{ NULL },
 };
@@ -91,6 +129,12 @@ const Cmd verb_run = {
 	.name = "run",
 	.arguments = "VMFILE",
 	.summary = "Start the QEMU of a VM file",
+	.detail =
+		"A VM that was handed over to another host is not started: exit code 6. With "
+		"--here\n"
+		"that host's agent is asked. If the guest runs there, it is still not started. If "
+		"the\n"
+		"agent cannot be reached, your word counts.\n",
 	.options = options,
 	.options_size = sizeof(RunOptions),
 	.min_arguments = 1,
