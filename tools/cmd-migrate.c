@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/gw-recover.h"
 #include "tools/events.h"
 #include "tools/stop-signals.h"
 #include "tools/output.h"
 #include "tools/progress-view.h"
 #include "tools/report-text.h"
 #include "tools/session-options.h"
+#include "tools/terminal-sanitize.h"
 
 typedef struct {
 	SessionOptions session;
@@ -127,6 +129,29 @@ check_outputs(const MigrateOptions *options)
 	return cmd_usage("--report: cannot write %s", error->message);
 }
 
+/* What an earlier session of this VM has left is settled first. Where that cannot be done, the session
+ * itself finds out whether the guest is here. */
+static void
+settle_older(const SessionOptions *options, FILE *people)
+{
+	g_autofree char *path = NULL;
+	g_autofree char *name = NULL;
+	if (monitor_from_options(options->vm, options->qmp, &path, &name) != 0)
+		return;
+	const char *const names[] = { path, name, NULL };
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) found =
+		gw_recover(options->state_dir, names, GW_ASSUME_NOTHING, options->tls_dir, &error);
+	for (guint i = 0; found != NULL && i < found->len; i++) {
+		const GwRecovered *item = g_ptr_array_index(found, i);
+		g_autofree char *text = terminal_sanitize(g_strdup(item->text));
+		if (item->acted || (!item->settled && !item->busy))
+			fprintf(people, "session %s of this VM is %s: %s\n", item->session,
+				item->settled ? "settled" : "not settled", text);
+	}
+	fflush(people);
+}
+
 static int
 migrate(gpointer data, char **arguments)
 {
@@ -147,6 +172,7 @@ migrate(gpointer data, char **arguments)
 		return cmd_fail(EXIT_USAGE, error);
 
 	Run run = { .people = people, .view = view, .events = events };
+	settle_older(&options->session, people);
 	run_session(&run, session);
 	progress_view_break(view);
 	write_report(options, &run);

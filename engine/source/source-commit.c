@@ -16,6 +16,7 @@
 #include "engine/host/vgpu-host.h"
 #include "engine/record/learning-file.h"
 #include "engine/source/source-failure.h"
+#include "engine/source/source-ownership.h"
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
 #include "engine/util/json-fields.h"
@@ -203,7 +204,8 @@ source_cleanup(SourceRun *run, GError **error)
 	measure_downtime(run);
 	take_last_figures(run);
 	gboolean told = FALSE;
-	if (journal_append(run->journal, "running", NULL, &local_error) &&
+	if (source_own_give(run, &local_error) &&
+	    journal_append(run->journal, "running", NULL, &local_error) &&
 	    journal_sync(run->journal, &local_error))
 		told = tell_done(run);
 	gboolean ended = end_or_keep_qemu(run, local_error == NULL ? &local_error : NULL);

@@ -29,6 +29,8 @@ source_run_clear(SourceRun *run)
 	settings_free(run->former_settings);
 	g_clear_error(&run->notices.failure);
 	g_free(run->vm_name);
+	g_free(run->ownership.name);
+	vm_lock_free(run->ownership.lock);
 	g_free(run->session);
 	g_free(run->agent_id);
 	g_free(run->channels.token);

@@ -13,6 +13,7 @@
 #include "engine/host/settings.h"
 #include "engine/measure/vgpu-pending.h"
 #include "engine/record/journal.h"
+#include "engine/record/ownership-file.h"
 #include "engine/record/recorder.h"
 
 /* A path through the network for data channels. */
@@ -79,6 +80,13 @@ typedef struct {
 		Transport *transport; /* (nullable): once QEMU has the data channels */
 		ChannelWatch *watch;  /* (nullable): likewise */
 	} channels;
+
+	/* source-ownership.c */
+	struct {
+		VmLock *lock;	  /* (nullable): until the VM's name is known */
+		char *name;	  /* (nullable): under which its record is kept */
+		gboolean is_here; /* its guest was seen in our QEMU when the run began */
+	} ownership;
 
 	/* source-prepare.c: its callbacks write these at any time. The steps look at them after
 	 * each wait. */

@@ -13,6 +13,7 @@
 #include "engine/source/source-converge.h"
 #include "engine/source/source-disks.h"
 #include "engine/source/source-failure.h"
+#include "engine/source/source-ownership.h"
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
 #include "qmp/await.h"
@@ -150,7 +151,8 @@ source_precopy(SourceRun *run, GError **error)
 	/* An earlier migration of this QEMU may have left a status. */
 	run->qemu->status = QMP_MIGRATE_SETUP;
 	run->qemu->stop_us = run->qemu->resume_us = run->qemu->completed_us = 0;
-	if (!journal_append(run->journal, "precopy", NULL, error) ||
+	/* Now, when it costs no downtime: the record is on the disk before a COMMIT can go out. */
+	if (!source_own_send(run, error) || !journal_append(run->journal, "precopy", NULL, error) ||
 	    !journal_sync(run->journal, error))
 		return FALSE;
 	qemu_stderr_mark(&run->qemu->words);

@@ -17,6 +17,7 @@
 #include "engine/plan/negotiate.h"
 #include "engine/source/source-channels.h"
 #include "engine/source/source-failure.h"
+#include "engine/source/source-ownership.h"
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
 #include "engine/util/json-fields.h"
@@ -88,32 +89,7 @@ on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
 	}
 }
 
-gboolean
-source_connect(SourceRun *run, GError **error)
-{
-	run->qemu = qemu_attach(run->options->qmp_path, side_to_string(SIDE_SOURCE),
-				run->cancellable, error);
-	if (run->qemu == NULL)
-		return FALSE;
-	qemu_set_event_func(run->qemu, on_source_event, run);
-	run->peer = peer_connect(&run->options->peer, on_peer_notice, run, run->cancellable, error);
-	if (run->peer == NULL) {
-		/* An agent that rejects us says why before it closes the connection. */
-		if (run->notices.failure != NULL) {
-			g_clear_error(error);
-			g_propagate_error(error, g_error_copy(run->notices.failure));
-		}
-		error_add_side(error, SIDE_DESTINATION);
-		return FALSE;
-	}
-	source_report_connection(run, "control");
-	run->agent_id = g_strdup(run->peer->agent_id);
-	peer_watch(run->peer->conn, peer_timeout_ms(&run->options->peer));
-	qemu_start_heartbeat(run->qemu);
-	return TRUE;
-}
-
-/* The agent finds the VM by this name, so it is asked for first. */
+/* The agent finds the VM by this name, and so does this host its record. */
 static gboolean
 find_vm_name(SourceRun *run, GError **error)
 {
@@ -129,6 +105,46 @@ find_vm_name(SourceRun *run, GError **error)
 	if (run->vm_name == NULL)
 		run->vm_name = g_strdup("");
 	return TRUE;
+}
+
+/* Is the guest here? That is asked before anybody else is. */
+static gboolean
+connect_qemu(SourceRun *run, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	if (!source_own_lock(run, error))
+		return FALSE;
+	run->qemu = qemu_attach(run->options->qmp_path, side_to_string(SIDE_SOURCE),
+				run->cancellable, &cause);
+	if (run->qemu == NULL) {
+		source_own_explain(run, &cause);
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return FALSE;
+	}
+	qemu_set_event_func(run->qemu, on_source_event, run);
+	return find_vm_name(run, error) && source_own_check(run, error);
+}
+
+gboolean
+source_connect(SourceRun *run, GError **error)
+{
+	if (!connect_qemu(run, error))
+		return FALSE;
+	run->peer = peer_connect(&run->options->peer, on_peer_notice, run, run->cancellable, error);
+	if (run->peer == NULL) {
+		/* An agent that rejects us says why before it closes the connection. */
+		if (run->notices.failure != NULL) {
+			g_clear_error(error);
+			g_propagate_error(error, g_error_copy(run->notices.failure));
+		}
+		error_add_side(error, SIDE_DESTINATION);
+		return FALSE;
+	}
+	source_report_connection(run, "control");
+	run->agent_id = g_strdup(run->peer->agent_id);
+	peer_watch(run->peer->conn, peer_timeout_ms(&run->options->peer));
+	qemu_start_heartbeat(run->qemu);
+	return source_own_check_agent(run, error);
 }
 
 /* The agent makes vGPUs like those that the VM has. */
@@ -176,8 +192,6 @@ report_vgpus(SourceRun *run)
 gboolean
 source_survey(SourceRun *run, GError **error)
 {
-	if (!find_vm_name(run, error))
-		return FALSE;
 	JsonObject *question = make_question(run, error);
 	if (question == NULL)
 		return FALSE;

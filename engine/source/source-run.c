@@ -15,6 +15,7 @@
 #include "engine/gw-error.h"
 #include "engine/source/source-commit.h"
 #include "engine/source/source-failure.h"
+#include "engine/source/source-ownership.h"
 #include "engine/source/source-precopy.h"
 #include "engine/source/source-prepare.h"
 #include "engine/util/error-host.h"
@@ -90,11 +91,12 @@ static GwPlace
 place_after_failure(SourceRun *run, gboolean undone)
 {
 	if (run->qemu == NULL)
-		return GW_PLACE_SOURCE; /* we never touched it */
+		return source_own_guess_place(run);
 	/* A process that dies closes its monitor a moment before it is gone. */
 	if (qemu_is_proven_gone(run->qemu, run->qemu->closed != NULL ? QEMU_DEATH_TIMEOUT_MS : 0))
 		return GW_PLACE_NONE;
-	return undone && run->qemu->closed == NULL ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
+	return undone && run->qemu->closed == NULL && run->ownership.is_here ? GW_PLACE_SOURCE
+									     : GW_PLACE_UNKNOWN;
 }
 
 static void
@@ -153,6 +155,7 @@ fail(SourceRun *run, guint failed_step, const GError *error)
 {
 	GwReport *report = recorder_get_report(run->recorder);
 	g_autoptr(GError) undo_error = NULL;
+	g_autoptr(GError) record_error = NULL;
 	report->outcome = outcome_from_error_code(gw_error_code(error));
 	run->failure = error;
 	if (report->outcome == GW_OUTCOME_UNKNOWN) {
@@ -164,10 +167,12 @@ fail(SourceRun *run, guint failed_step, const GError *error)
 	report->vm_runs_on = place_after_failure(run, undone);
 	if (report->vm_runs_on == GW_PLACE_SOURCE)
 		check_for_reset(run, &undo_error);
-	if (report->vm_runs_on == GW_PLACE_UNKNOWN)
+	else if (report->vm_runs_on == GW_PLACE_UNKNOWN && run->journal != NULL)
 		report->outcome = GW_OUTCOME_UNKNOWN;
+	if (report->vm_runs_on != GW_PLACE_UNKNOWN && !source_own_undo(run, &record_error))
+		source_report_left_over(run, SIDE_SOURCE, record_error);
 	report_failure(run, steps[failed_step].phase, error, undo_error);
-	if (run->journal != NULL && report->vm_runs_on != GW_PLACE_UNKNOWN)
+	if (run->journal != NULL && record_error == NULL && report->vm_runs_on != GW_PLACE_UNKNOWN)
 		journal_remove(run->journal);
 	run->failure = NULL;
 }

@@ -87,6 +87,8 @@ test_check(void)
 
 #define REFUSES(command) "--on '" command "=fail:not today'"
 #define REFUSED(step)	 HERE, .phase = step, .text = "not today"
+/* It ended before our QEMU had shown that the guest is there. */
+#define NOT_SEEN(OUTCOME) .outcome = OUTCOME, .place = GW_PLACE_UNKNOWN, .source_guest = RIG_RUNNING
 
 static void
 test_source_refuses(void)
@@ -94,14 +96,18 @@ test_source_refuses(void)
 	static const RigCase rows[] = {
 		{ .name = "source refuses query-status",
 		  .source = REFUSES("query-status"),
-		  REFUSED("survey"),
+		  NOT_SEEN(GW_OUTCOME_FAILED),
 		  WAITS,
+		  .phase = "connect",
+		  .text = "not today",
 		  .code = GW_ERROR_MONITOR_LOST,
 		  .source_saw = "!migrate-set-capabilities" },
 		{ .name = "source refuses query-name",
 		  .source = REFUSES("query-name"),
-		  REFUSED("survey"),
+		  NOT_SEEN(GW_OUTCOME_FAILED),
 		  WAITS,
+		  .phase = "connect",
+		  .text = "not today",
 		  .code = GW_ERROR_MONITOR_LOST },
 		{ .name = "source refuses query-migrate-parameters",
 		  .source = REFUSES("query-migrate-parameters#1"),
@@ -210,7 +216,12 @@ static void
 test_cancel(void)
 {
 	static const RigCase rows[] = {
-		{ .name = "cancel in connect", .when = "source:connect", CANCELLED, WAITS },
+		{ .name = "cancel in connect",
+		  .when = "source:connect",
+		  .act = RIG_CANCEL,
+		  NOT_SEEN(GW_OUTCOME_CANCELLED),
+		  .code = GW_ERROR_CANCELLED,
+		  WAITS },
 		{ .name = "cancel in survey", .when = "source:survey", CANCELLED, WAITS },
 		{ .name = "cancel in plan", .when = "source:plan", CANCELLED, WAITS },
 		{ .name = "cancel in prepare", .when = "source:prepare", CANCELLED, WAITS },
