@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Errors that the user may let pass by their codes: where the migration works all the same, and only what the
- * guest finds there is another thing than it left. What QEMU would refuse, or what could damage the guest for
- * certain, is not among them. "CODE:SUBJECT" lets one pass. Of a disk it has to be that: who copies one disk by
- * hand has not looked at the others.
+ * Errors that the user may allow by their codes. With these the migration works, but afterwards the
+ * guest finds something that differs from what it had. Errors that QEMU would reject, or that could
+ * damage the guest for certain, are not among them.
  */
 #include "engine/plan/allowable.h"
 
@@ -88,7 +87,7 @@ allowable_apply(Negotiation *self)
 	for (guint i = 0; words != NULL && words[i] != NULL; i++)
 		if (!gw_code_can_be_allowed(words[i]))
 			negotiation_error(self, "not-allowable", SIDES_BOTH, words[i],
-					  "fix what is wrong instead, or name the one disk "
+					  "fix the cause instead, or name the one disk "
 					  "(CODE:SUBJECT)",
 					  "errors of code '%s' cannot be allowed", words[i]);
 }

@@ -3,6 +3,7 @@
 
 #include "engine/plan/negotiation.h"
 
-/* Makes warnings of the errors whose codes the user lets pass; what else was to be let pass is an error. The last
- * step: it sees all that the rules found. The codes are in gw-plan.h: gw_code_can_be_allowed(). */
+/* Turns the errors whose codes the user allows into warnings. A code that cannot be allowed is an
+ * error. This is the last step, so it sees everything that the rules found. The codes are in
+ * gw-plan.h: gw_code_can_be_allowed(). */
 void allowable_apply(Negotiation *self);

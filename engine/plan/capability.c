@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of migration capabilities. QEMU keeps them from one migration to the next and does not compare
- * them between the hosts, so each one is decided here, for both sides and with a reason, and every other one
- * that a QEMU may have is switched off.
+ * The table of migration capabilities. QEMU keeps them from one migration to the next and does not
+ * compare them between the hosts. So each one is decided here, for both sides and with a reason,
+ * and every other capability of a QEMU is switched off.
  *
- * What a row's function wants is one thing; whether both QEMUs have it another. A capability is on where the
- * row says so, or nowhere. A new one is a row. One that no row has stays off, and is in the plan for people to
- * see.
+ * A row's function says what is wanted; another question is whether both QEMUs have the capability.
+ * A capability is on where the row says so, or nowhere. A new capability is a new row. One without
+ * a row stays off, and the plan shows it to people.
  */
 #include "engine/plan/capability.h"
 
@@ -14,28 +14,29 @@
 
 #include "engine/data/transport-kind.h"
 
-#define MAX_UNKNOWN 64 /* to be told of, of a host that may say anything */
+#define MAX_UNKNOWN 64 /* reported at most, because a host may send anything */
 
 typedef enum {
 	UNWANTED,
-	WANTED, /* better with it, if it can be had */
-	ASKED,	/* the user wants it: an issue if it cannot be had */
+	WANTED, /* useful, if it is available */
+	ASKED,	/* the user asks for it: an issue if it is not available */
 } Wish;
 
 typedef enum {
-	KIND_NEEDED,  /* nothing here works without it */
-	KIND_CHOSEN,  /* by its function */
-	KIND_OFF,     /* of no use here */
-	KIND_REFUSED, /* of no use here, and an issue where it is on */
+	KIND_NEEDED,  /* required */
+	KIND_CHOSEN,  /* its function decides */
+	KIND_OFF,     /* not used here */
+	KIND_REFUSED, /* not used here, and an issue if it is on */
 } Kind;
 
 typedef struct {
 	const char *name;
 	Kind kind;
 	Sides hosts;
-	/* Of KIND_CHOSEN: gives the reason for either answer. UNWANTED although it was asked for is an issue. */
+	/* For KIND_CHOSEN: returns the reason for either answer. UNWANTED is an issue if the user
+	 * asked for it. */
 	Wish (*choose)(const Negotiation *self, const char **ret_reason);
-	const char *reason; /* of the other kinds */
+	const char *reason; /* for the other kinds */
 } Capability;
 
 static Wish
@@ -45,16 +46,17 @@ answer(Wish wish, const char *reason, const char **ret_reason)
 	return wish;
 }
 
-/* For what is only switched on when it is asked for and @problem, which may be NULL, does not forbid it. */
+/* For a capability that is only switched on when the user asks for it and @problem, which may be
+ * NULL, does not forbid it. */
 static Wish
 answer_if_asked(const Negotiation *self, const char *name, const char *problem,
 		const char **ret_reason)
 {
 	if (!negotiation_is_asked(self, name))
-		return answer(UNWANTED, "it was not asked for", ret_reason);
+		return answer(UNWANTED, "the user did not ask for it", ret_reason);
 	if (problem != NULL)
 		return answer(UNWANTED, problem, ret_reason);
-	return answer(ASKED, "it was asked for", ret_reason);
+	return answer(ASKED, "the user asked for it", ret_reason);
 }
 
 static gboolean
@@ -79,15 +81,15 @@ choose_validate_uuid(const Negotiation *self, const char **ret_reason)
 		return answer(UNWANTED, "a side has no UUID", ret_reason);
 	if (strcmp(ours, theirs) != 0)
 		return answer(UNWANTED, "the UUIDs differ", ret_reason);
-	return answer(WANTED, "QEMU takes no stream of another VM", ret_reason);
+	return answer(WANTED, "QEMU accepts no stream of another VM", ret_reason);
 }
 
 static Wish
 choose_switchover_ack(const Negotiation *self, const char **ret_reason)
 {
 	if (!negotiation_has_vgpus(self))
-		return answer(UNWANTED, "no device loads a first part ahead", ret_reason);
-	return answer(WANTED, "the guest stops only when the vGPUs' first part is loaded",
+		return answer(UNWANTED, "no device loads its first part early", ret_reason);
+	return answer(WANTED, "the guest stops only after the first part of the vGPUs is loaded",
 		      ret_reason);
 }
 
@@ -99,15 +101,15 @@ choose_multifd(const Negotiation *self, const char **ret_reason)
 	return answer(UNWANTED, "there is one channel", ret_reason);
 }
 
-/* The kernel sends without a copy on sockets of the network only, and QEMU without encryption only. */
+/* The kernel can send without a copy only on network sockets, and QEMU only without encryption. */
 static Wish
 choose_zero_copy_send(const Negotiation *self, const char **ret_reason)
 {
 	const char *problem = NULL;
 	if (!is_multifd(self))
-		problem = "QEMU has it for several channels only";
+		problem = "QEMU supports it only with several channels";
 	else if (sees_bytes(self))
-		problem = "QEMU writes into a socket of ours here, not into the network";
+		problem = "here QEMU writes to a socket of Godwit, not to the network";
 	return answer_if_asked(self, "zero-copy-send", problem, ret_reason);
 }
 
@@ -115,7 +117,7 @@ static Wish
 choose_xbzrle(const Negotiation *self, const char **ret_reason)
 {
 	return answer_if_asked(self, "xbzrle",
-			       is_multifd(self) ? "QEMU has it for one channel only" : NULL,
+			       is_multifd(self) ? "QEMU supports it only with one channel" : NULL,
 			       ret_reason);
 }
 
@@ -124,10 +126,10 @@ choose_auto_converge(const Negotiation *self, const char **ret_reason)
 {
 	if (self->policy->on_stall == GW_ON_STALL_THROTTLE &&
 	    !negotiation_is_asked(self, "dirty-limit"))
-		return answer(ASKED, "the vCPUs are to be slowed down on a stall", ret_reason);
+		return answer(ASKED, "--on-stall throttle slows the vCPUs down", ret_reason);
 	return answer_if_asked(self, "auto-converge",
 			       negotiation_is_asked(self, "dirty-limit")
-				       ? "it does not go with 'dirty-limit'"
+				       ? "it cannot be used together with 'dirty-limit'"
 				       : NULL,
 			       ret_reason);
 }
@@ -144,16 +146,16 @@ choose_dirty_bitmaps(const Negotiation *self, const char **ret_reason)
 	return answer_if_asked(self, "dirty-bitmaps", NULL, ret_reason);
 }
 
-#define POSTCOPY "post-copy would leave the guest in two halves when a host or the network fails"
+#define POSTCOPY "with post-copy the guest is lost when a host or the network fails"
 
 static const Capability table[] = {
-	{ "events", KIND_NEEDED, SIDES_BOTH, NULL, "QEMU tells of each change by itself" },
+	{ "events", KIND_NEEDED, SIDES_BOTH, NULL, "QEMU reports each change itself" },
 	{ "return-path", KIND_NEEDED, SIDES_BOTH, NULL,
 	  "the destination's QEMU can tell the source's that it failed" },
 	{ "pause-before-switchover", KIND_NEEDED, SIDES_SOURCE, NULL,
-	  "the agent is asked once more when the guest has stopped" },
+	  "the agent is asked once more after the guest's stop" },
 	{ "late-block-activate", KIND_NEEDED, SIDES_DESTINATION, NULL,
-	  "the disks are left alone until the guest runs there" },
+	  "the destination does not open the disks until the guest runs there" },
 	{ "validate-uuid", KIND_CHOSEN, SIDES_BOTH, choose_validate_uuid, NULL },
 	{ "switchover-ack", KIND_CHOSEN, SIDES_BOTH, choose_switchover_ack, NULL },
 	{ "multifd", KIND_CHOSEN, SIDES_BOTH, choose_multifd, NULL },
@@ -165,14 +167,14 @@ static const Capability table[] = {
 	{ "postcopy-ram", KIND_REFUSED, 0, NULL, POSTCOPY },
 	{ "postcopy-preempt", KIND_REFUSED, 0, NULL, POSTCOPY },
 	{ "background-snapshot", KIND_REFUSED, 0, NULL,
-	  "it writes a snapshot of a guest that stays" },
+	  "it saves a snapshot of a guest that stays here" },
 	{ "x-colo", KIND_REFUSED, 0, NULL, "it keeps two copies running" },
-	{ "x-ignore-shared", KIND_REFUSED, 0, NULL, "it leaves shared memory behind" },
-	{ "postcopy-blocktime", KIND_OFF, 0, NULL, "it is of use in post-copy only" },
+	{ "x-ignore-shared", KIND_REFUSED, 0, NULL, "it does not send shared memory" },
+	{ "postcopy-blocktime", KIND_OFF, 0, NULL, "it is for post-copy only" },
 	{ "release-ram", KIND_OFF, 0, NULL, "the source could not take the guest back" },
-	{ "mapped-ram", KIND_OFF, 0, NULL, "it is of use in files only" },
-	{ "rdma-pin-all", KIND_OFF, 0, NULL, "it is of use with RDMA only" },
-	{ "compress", KIND_OFF, 0, NULL, "newer QEMUs have not got it" },
+	{ "mapped-ram", KIND_OFF, 0, NULL, "it is for files only" },
+	{ "rdma-pin-all", KIND_OFF, 0, NULL, "it is for RDMA only" },
+	{ "compress", KIND_OFF, 0, NULL, "it was removed from newer QEMU" },
 	{ "block", KIND_OFF, 0, NULL, "disks do not move" },
 	{ "zero-blocks", KIND_OFF, 0, NULL, "disks do not move" },
 };
@@ -193,12 +195,13 @@ capability_may_be_on(const char *name, Side host)
 	return row != NULL && (row->hosts & (1u << host)) != 0;
 }
 
-/* (nullable): why @row cannot be on: the first side that has to have it and has not. */
+/* (nullable): why @row cannot be on: the first side that needs the capability and does not have
+ * it. */
 static const char *
 find_missing(const Negotiation *self, const Capability *row)
 {
-	static const char *const words[] = { "the source's QEMU has not got it",
-					     "the destination's QEMU has not got it" };
+	static const char *const words[] = { "the source's QEMU does not have it",
+					     "the destination's QEMU does not have it" };
 	for (guint host = 0; host < N_SIDES; host++)
 		if ((row->hosts & (1u << host)) != 0 &&
 		    !negotiation_has_word(self->surveys[host]->capabilities, row->name))
@@ -219,14 +222,14 @@ tell_missing(Negotiation *self, const Capability *row)
 					  "QEMU has no such migration capability");
 }
 
-/* What was asked for and is not to be. */
+/* Reports a capability that the user asked for and that stays off. */
 static void
 tell_unwanted(Negotiation *self, const Capability *row, const char *reason)
 {
 	if (!negotiation_is_asked(self, row->name))
 		return;
 	negotiation_error(self, "capability-conflict", SIDES_BOTH, row->name, "do without it",
-			  "this capability was asked for and cannot be had: %s", reason);
+			  "this capability is not available: %s", reason);
 }
 
 static gboolean
@@ -276,7 +279,7 @@ list_unknown(Negotiation *self)
 		for (guint i = 0; names != NULL && names[i] != NULL && i < MAX_UNKNOWN; i++)
 			if (find_row(names[i]) == NULL &&
 			    plan_find_capability(self->plan, names[i]) == NULL)
-				add_decision(self->plan, names[i], 0, "it is not known here");
+				add_decision(self->plan, names[i], 0, "it is unknown here");
 	}
 }
 
@@ -288,8 +291,8 @@ check_asked_names(Negotiation *self)
 		if (find_row(asked[i]) == NULL)
 			negotiation_error(
 				self, "capability-unknown", SIDES_BOTH, asked[i],
-				"see 'godwit migrate --help' for those that can be asked for",
-				"this capability was asked for and is not known here");
+				"see godwit(1) for the capabilities that can be asked for",
+				"this capability is unknown here");
 }
 
 void

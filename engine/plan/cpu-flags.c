@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Names of the bits of CPUID, as QEMU spells them in -cpu, from bit 0 upwards; a dash is a bit without a name.
- * From Intel's and AMD's manuals and, for 40000001, the kernel's Documentation/virt/kvm/x86/cpuid.rst.
+ * Names of the bits of CPUID, as QEMU spells them in -cpu, from bit 0 upwards; a dash is a bit
+ * without a name. From Intel's and AMD's manuals and, for 40000001, the kernel's
+ * Documentation/virt/kvm/x86/cpuid.rst.
  */
 #include "engine/plan/cpu-flags.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The plan's rules about devices. QEMU finds out late and badly: one that only the source has fails the
- * migration when the guest has stopped, one that only the destination has is left in its reset state without a
- * word.
+ * The plan's rules about devices. QEMU notices differences late or never. A device that only the
+ * source has makes the migration fail when the guest is already stopped. A device that only the
+ * destination has stays in its reset state, without an error.
  *
- * Two devices belong together when they are in the same place and of the same type. What is left over then may
- * have moved: it has its id, or is the only one of its type. What is behind a device that is not there too is
- * not told of by itself. vfio-pci devices are the affair of the rules on vGPUs.
+ * Two devices belong together when they are at the same place and of the same type. A device
+ * without a partner may have moved: it has the same id elsewhere, or is the only one of its type. A
+ * device behind another missing device is not reported separately. The rules on vGPUs handle
+ * vfio-pci devices.
  */
 #include <string.h>
 
@@ -15,7 +16,7 @@
 
 typedef struct {
 	const GPtrArray *devices;
-	const GwDevice **partners; /* by index: the other host's; NULL: none yet */
+	const GwDevice **partners; /* by index: the device of the other host; NULL: none yet */
 } DeviceList;
 
 static void
@@ -65,7 +66,7 @@ has_same_place(const GwDevice *ours, const GwDevice *theirs)
 	return strcmp(ours->path, theirs->path) == 0;
 }
 
-/* Makes pairs of those that have no partner yet. */
+/* Pairs the devices that have no partner yet. */
 static void
 pair(DeviceList *source, DeviceList *destination, Match match)
 {
@@ -87,7 +88,8 @@ is_vgpu(const GwDevice *device)
 	return strcmp(device->type, "vfio-pci") == 0;
 }
 
-/* Is one of @side that has no partner, or is elsewhere, above @device? */
+/* Returns whether a device above @device has no partner, or is elsewhere: then that one is
+ * reported. */
 static gboolean
 is_told_of(const DeviceList *side, const GwDevice *device)
 {
@@ -129,11 +131,12 @@ tell_alone(Negotiation *self, const DeviceList *source, const DeviceList *destin
 		    is_told_of(destination, device))
 			continue;
 		g_autofree char *subject = describe(device);
-		negotiation_error(self, "device-extra", SIDES_DESTINATION, subject,
-				  "take the device away from the QEMU there",
-				  "it has a device at %s that the source has not: the guest would "
-				  "find it as after a reset",
-				  device->path);
+		negotiation_error(
+			self, "device-extra", SIDES_DESTINATION, subject,
+			"remove the device from the QEMU there",
+			"it has a device at %s that the source does not have: the guest would "
+			"find it as after a reset",
+			device->path);
 	}
 }
 
@@ -155,9 +158,10 @@ tell_other(Negotiation *self, const GwDevice *ours, const GwDevice *theirs)
 }
 
 /*
- * Properties that are the host's affair, or that QEMU makes up as it goes: which file, socket or network is behind
- * a device is another thing on each host, and no part of what the guest sees. A disk's geometry (cyls, heads, secs)
- * is guessed from its size and its partitions when QEMU starts, and the guest may have made those since.
+ * Properties that belong to the host, or that QEMU sets itself. The file, socket or network behind
+ * a device differs between hosts, and the guest does not see it. QEMU guesses a disk's geometry
+ * (cyls, heads, secs) from its size and its partitions when QEMU starts, and the guest may have
+ * made partitions since then.
  */
 static const char *const local_properties[] = {
 	"MCFG",
@@ -218,10 +222,11 @@ static const char *const local_properties[] = {
 	NULL,
 };
 
-/* They follow from the RAM, of whose size something is told already. */
+/* They follow from the size of the RAM, whose difference is reported already. */
 static const char *const ram_properties[] = { "above-4g-mem-size", "below-4g-mem-size", NULL };
 
-/* "logical_block_size" is 0 until QEMU has looked at the drive, and some devices keep their own at that. */
+/* "logical_block_size" is 0 until QEMU has examined the drive, and some devices keep their own
+ * value even then. */
 static gboolean
 is_unset_block_size(const GwProperty *property, const char *other)
 {
@@ -229,7 +234,7 @@ is_unset_block_size(const GwProperty *property, const char *other)
 	       (strcmp(property->value, "0") == 0 || strcmp(other, "0") == 0);
 }
 
-/* Newer QEMUs tell the guest of one more kind of event, with any type of machine. */
+/* Newer QEMUs report one more kind of event to the guest, with any machine type. */
 static gboolean
 is_harmless(const GwDevice *device, const char *property)
 {
@@ -249,11 +254,11 @@ differs(const Negotiation *self, const GwDevice *device, const GwProperty *prope
 	       !is_unset_block_size(property, other) && !is_harmless(device, property->name);
 }
 
-/* The parts of the board on PCI, as their types begin. */
+/* The machine's own PCI devices, by the beginning of their types. */
 static const char *const board_types[] = { "ICH9-",	"PIIX", "i440FX",
 					   "ich9-ahci", "mch",	"piix3-ide" };
 
-/* What the user has chosen; a board's own devices come with its type. */
+/* Returns whether the user chose the device; a board's own devices come with the machine type. */
 static gboolean
 is_chosen(const GwDevice *device)
 {
@@ -282,7 +287,7 @@ compare_properties(Negotiation *self, const GwDevice *ours, const GwDevice *thei
 					  ours->path, property->name, property->value, other);
 		else
 			negotiation_warning(self, "device-property", SIDES_BOTH, subject,
-					    "look whether both QEMUs have the same -machine and "
+					    "check whether both QEMUs have the same -machine and "
 					    "-global",
 					    "its property '%s' is '%s' at the source and '%s' at "
 					    "the destination",
@@ -314,10 +319,11 @@ check_devices(Negotiation *self)
 		negotiation_warning(self, "devices-unknown",
 				    sides_of(ours == NULL ? SIDE_SOURCE : SIDE_DESTINATION),
 				    "devices", "compare the two command lines by hand",
-				    "QEMU does not tell of its devices, so they were not compared");
+				    "QEMU does not report its devices, so they were not compared");
 		return;
 	}
-	/* A board's devices come with its type, and that they differ then is no news. */
+	/* A board's devices come with the machine type. If the types differ, different devices are
+	 * no news. */
 	if (g_strcmp0(negotiation_source(self)->machine_type,
 		      negotiation_destination(self)->machine_type) != 0)
 		return;

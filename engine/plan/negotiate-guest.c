@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The plan's rules about the state that both QEMUs and the guest are in: can it go, and is there a QEMU that
- * waits for it?
+ * The plan's rules about the state of the guest and both QEMUs: can the guest be migrated, and does
+ * a QEMU wait for it?
  */
 #include <string.h>
 
@@ -14,40 +14,41 @@ check_start(Negotiation *self)
 	const GwSurvey *destination = negotiation_destination(self);
 	if (destination->absent_reason != NULL)
 		negotiation_error(self, "destination-start", SIDES_DESTINATION, "QEMU",
-				  "mend the VM file there: QEMU must start with it",
+				  "fix the VM file there: QEMU must start with it",
 				  "QEMU does not start: %s", destination->absent_reason);
 }
 
 #define RESET "reset it first (system_reset, then cont)"
 
-/* QEMU's words for a guest that cannot go as it is; a word that is not here has no advice of its own. */
+/* QEMU's states of a guest that cannot be migrated now; a state that is not listed has no special
+ * advice. */
 static const struct {
 	const char *state;
 	const char *text;
 	const char *remedy;
 } states[] = {
 	{ "postmigrate", "it was stopped by an earlier migration",
-	  "make sure that it runs nowhere else, then 'cont' it (and 'stop' it to move it paused)" },
+	  "check that it runs nowhere else, then 'cont' it (and 'stop' it to migrate it paused)" },
 	{ "suspended", "it is suspended to RAM", "wake it first (system_wakeup)" },
 	{ "shutdown", "it has shut down", RESET },
 	{ "guest-panicked", "it has panicked", RESET },
 	{ "watchdog", "its watchdog has stopped it", RESET },
-	{ "io-error", "a disk of its failed", "mend the disk, then 'cont' it" },
-	{ "internal-error", "its CPU cannot go on", RESET },
-	{ "inmigrate", "it has not come here yet: this QEMU waits for a migration",
+	{ "io-error", "one of its disks failed", "fix the disk, then 'cont' it" },
+	{ "internal-error", "its CPU cannot continue", RESET },
+	{ "inmigrate", "it has not arrived here yet: this QEMU waits for a migration",
 	  "name the QEMU in which the guest runs" },
-	{ "finish-migrate", "another migration of it is about to end", "wait for its end" },
+	{ "finish-migrate", "another migration of it is about to finish", "wait for its end" },
 	{ "save-vm", "a snapshot of it is being made", "wait for its end" },
 	{ "restore-vm", "a snapshot of it is being loaded", "wait for its end" },
 	{ "colo", "COLO keeps a second copy of it", "end COLO first" },
-	{ "debug", "a debugger has stopped it", "let it go on first" },
+	{ "debug", "a debugger has stopped it", "let it continue first" },
 };
 
 static void
 check_stopped_guest(Negotiation *self, const char *state)
 {
-	const char *text = "it is in a state that is not known here";
-	const char *remedy = "bring the guest into an orderly state first";
+	const char *text = "it is in an unknown state";
+	const char *remedy = "make the guest run or pause it first";
 	for (guint i = 0; i < G_N_ELEMENTS(states); i++) {
 		if (strcmp(states[i].state, state) != 0)
 			continue;
@@ -58,7 +59,7 @@ check_stopped_guest(Negotiation *self, const char *state)
 			  state);
 }
 
-/* A guest whose vCPUs execute can go whatever QEMU calls it. */
+/* A guest whose vCPUs run can be migrated, whatever name QEMU has for its state. */
 static void
 check_source_state(Negotiation *self)
 {
@@ -68,7 +69,7 @@ check_source_state(Negotiation *self)
 		return;
 	if (g_strv_contains(paused, source->run_state))
 		negotiation_warning(self, "paused", SIDES_SOURCE, "guest",
-				    "'cont' it first if it is to run there",
+				    "'cont' it first if it must run there",
 				    "it is paused, and will be paused at the destination");
 	else
 		check_stopped_guest(self, source->run_state);
@@ -94,19 +95,19 @@ check_blocked_reasons(Negotiation *self)
 		for (guint i = 0; reasons != NULL && reasons[i] != NULL; i++) {
 			if (host == SIDE_SOURCE)
 				negotiation_error(self, "blocked", SIDES_SOURCE, "guest",
-						  "take the device or feature that QEMU names away "
+						  "remove the device or feature that QEMU names "
 						  "from the VM",
 						  "QEMU would not migrate it: %s", reasons[i]);
 			else
 				negotiation_warning(self, "blocked-there", SIDES_DESTINATION,
 						    "guest", NULL,
-						    "it could not be migrated on from there: %s",
+						    "it could not be migrated away from there: %s",
 						    reasons[i]);
 		}
 	}
 }
 
-/* QEMU lets go of the disks when the guest has stopped, and no job lets it. */
+/* QEMU releases the disks after the guest's stop, and a running job prevents this. */
 static void
 check_jobs(Negotiation *self)
 {
@@ -114,7 +115,7 @@ check_jobs(Negotiation *self)
 	for (guint i = 0; jobs != NULL && jobs[i] != NULL; i++)
 		negotiation_error(self, "job", SIDES_SOURCE, jobs[i],
 				  "wait for its end, or cancel it (job-cancel)",
-				  "a job is at work on the guest's disks");
+				  "a block job uses the guest's disks");
 }
 
 void
@@ -125,11 +126,11 @@ negotiation_check_destination_state(Negotiation *self)
 		return;
 	negotiation_error(self, "not-incoming", SIDES_DESTINATION, "QEMU",
 			  "start it with -incoming defer",
-			  "the QEMU that shall receive is '%s', not 'inmigrate'",
+			  "the state of the receiving QEMU is '%s', not 'inmigrate'",
 			  state != NULL ? state : "in an unknown state");
 }
 
-/* The guest may shut down while it moves, and then what follows depends on this. */
+/* The guest may shut down during the migration. What happens then depends on this. */
 static void
 check_no_shutdown(Negotiation *self)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The plan's rules about what the guest runs on: the board, the CPU, the memory, and the host under them. A
- * guest reads most of this once, when it starts, and does not look again.
+ * The plan's rules about what the guest runs on: the board, the CPU, the memory, and the host. A
+ * guest reads most of this only once, when it starts.
  */
 #include <string.h>
 
@@ -39,7 +39,7 @@ check_machine_properties(Negotiation *self)
 		if (theirs == NULL || strcmp(property->value, theirs) == 0)
 			continue;
 		gboolean is_topology = g_str_has_prefix(property->name, "smp.");
-		/* How many there are now, and could be, is told by the vCPUs themselves. */
+		/* The vCPUs themselves show how many there are, and could be. */
 		if (is_topology && strcmp(property->name, "smp.cpus") == 0)
 			continue;
 		negotiation_error(self, is_topology ? "topology" : "machine-property", SIDES_BOTH,
@@ -84,14 +84,14 @@ find_block(const GPtrArray *blocks, const char *name)
 	return NULL;
 }
 
-/* "0000:00:03.0/virtio-net-pci.rom": that it is missing is told of the device. */
+/* "0000:00:03.0/virtio-net-pci.rom": a missing block of a device is reported with the device. */
 static gboolean
 is_of_device(const GwRamBlock *block)
 {
 	return g_str_has_prefix(block->name, "0000:") && strchr(block->name, '/') != NULL;
 }
 
-/* What a vGPU's driver maps is no part of the stream. */
+/* Memory that a vGPU's driver maps is not sent. */
 static gboolean
 is_mapping(const GwRamBlock *block)
 {
@@ -104,7 +104,7 @@ is_resizable(const GwRamBlock *block)
 	return block->used_bytes != block->max_bytes;
 }
 
-/* QEMU makes a block that can be resized fit, up to its largest size. */
+/* QEMU resizes a resizable block, up to its maximum size. */
 static gboolean
 fits(const GwRamBlock *ours, const GwRamBlock *theirs)
 {
@@ -139,7 +139,7 @@ check_ram_blocks(Negotiation *self)
 {
 	const GwSurvey *source = negotiation_source(self);
 	const GwSurvey *destination = negotiation_destination(self);
-	/* Where the RAM as a whole has another size the block that makes the difference is no news. */
+	/* If the total RAM differs, the block that causes it is no news. */
 	gboolean ram_differs = source->ram_bytes != destination->ram_bytes;
 	if (source->ram_blocks == NULL || destination->ram_blocks == NULL ||
 	    source->ram_blocks->len == 0 || destination->ram_blocks->len == 0)
@@ -152,7 +152,7 @@ check_ram_blocks(Negotiation *self)
 	}
 }
 
-/* What is plugged is told of the modules, and which vCPUs are there of the vCPUs. */
+/* Hotplugged memory is reported with the modules, and vCPUs with the vCPUs. */
 static void
 compare_node(Negotiation *self, const GwProperty *size)
 {
@@ -175,7 +175,7 @@ count_nodes(const GPtrArray *numa)
 	return n;
 }
 
-/* A QEMU without nodes tells of none. */
+/* A QEMU without NUMA nodes reports none. */
 static void
 check_numa(Negotiation *self)
 {
@@ -222,7 +222,7 @@ check_memory_devices(Negotiation *self)
 		}
 }
 
-/* What its QEMU has already needs no room any more. */
+/* Memory that the destination's QEMU has already needs no more free memory. */
 static void
 check_free_memory(Negotiation *self)
 {
@@ -234,8 +234,8 @@ check_free_memory(Negotiation *self)
 	if (room >= needed)
 		return;
 	negotiation_error(self, "memory", SIDES_DESTINATION, "host",
-			  "end something there, or move the guest to another host",
-			  "the guest's RAM is %.1f GiB, and %.1f GiB are free there",
+			  "free memory there, or choose another host",
+			  "the guest's RAM is %.1f GiB, but only %.1f GiB are free there",
 			  (double)needed / (double)GIB, (double)room / (double)GIB);
 }
 
@@ -253,7 +253,7 @@ check_vcpus(Negotiation *self)
 				  theirs);
 }
 
-/* "core-id=1 socket-id=0": what both have a word on must be the same. */
+/* "core-id=1 socket-id=0": a key that both have must have the same value. */
 static gboolean
 same_place(const char *ours, const char *theirs)
 {
@@ -314,7 +314,7 @@ bits_of(const GPtrArray *features, const char *word)
 	return (guint32)bits;
 }
 
-/* Some QEMUs count among the bits what all of them make of the topology: HTT, CmpLegacy. */
+/* Some QEMUs count bits that all of them derive from the topology: HTT, CmpLegacy. */
 static guint32
 own_bits(const char *word)
 {
@@ -323,7 +323,7 @@ own_bits(const char *word)
 						     : ~0u;
 }
 
-/* (transfer full): the names of the bits that @ours has and @theirs has not; "" for none. */
+/* (transfer full): the names of the bits that @ours has and @theirs does not have; "" for none. */
 static char *
 bits_only_in(const GPtrArray *ours, const GPtrArray *theirs)
 {
@@ -349,18 +349,20 @@ check_cpu_features(Negotiation *self)
 	g_autofree char *missing = bits_only_in(ours, theirs);
 	g_autofree char *more = bits_only_in(theirs, ours);
 	if (*missing != '\0')
-		negotiation_error(self, "cpu-features", SIDES_DESTINATION, "CPU",
-				  "use a CPU model that both hosts have in full, on both",
-				  "the guest may use what its CPU would not have there: %s",
-				  missing);
+		negotiation_error(
+			self, "cpu-features", SIDES_DESTINATION, "CPU",
+			"use a CPU model that both hosts support completely, on both",
+			"the guest may use features that its CPU would not have there: %s",
+			missing);
 	if (*more != '\0')
-		negotiation_warning(self, "cpu-features-more", SIDES_DESTINATION, "CPU",
-				    "use a CPU model that both hosts have in full, on both",
-				    "the guest's CPU would have there what it has not now: %s",
-				    more);
+		negotiation_warning(
+			self, "cpu-features-more", SIDES_DESTINATION, "CPU",
+			"use a CPU model that both hosts support completely, on both",
+			"the guest's CPU would get features there that it does not have now: %s",
+			more);
 }
 
-/* The clock has a rule of its own, and another model has another name. */
+/* The clock has a separate rule, and a different model is reported by its name. */
 static gboolean
 is_told_elsewhere(const Negotiation *self, const char *property)
 {
@@ -388,7 +390,7 @@ check_cpu_properties(Negotiation *self)
 	}
 }
 
-/* A guest that was promised a clock that never changes its pace takes it at its word. */
+/* A guest that was promised a constant clock relies on it. */
 static void
 check_clock(Negotiation *self)
 {

@@ -3,8 +3,9 @@
 
 #include "engine/plan/negotiation.h"
 
-/* The rules, one file negotiate-<subject>.c each. They run in this order, which is the order of the issues. */
-void negotiate_guest(Negotiation *self); /* what state it is in */
+/* The rules, each in a file negotiate-<subject>.c. They run in this order, which is the order of
+ * the issues. */
+void negotiate_guest(Negotiation *self); /* its state */
 void negotiate_vgpus(Negotiation *self);
 void negotiate_machine(Negotiation *self); /* what it runs on: board, CPU, memory, host */
 void negotiate_devices(Negotiation *self);
@@ -15,5 +16,6 @@ void negotiation_check_disk_settings(Negotiation *self, const GwDisk *ours, cons
 void negotiation_check_exports(Negotiation *self);
 void negotiation_check_shared_memory(Negotiation *self);
 
-/* Is the destination's QEMU one that can receive? One of negotiate_guest(), also for its own look at a plan. */
+/* Checks whether the destination's QEMU can receive. A part of negotiate_guest(); also for the
+ * destination's own check of a plan. */
 void negotiation_check_destination_state(Negotiation *self);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The plan's rules about vGPUs. vfio/ knows what one asks of the other; which is compared with which is decided here.
+ * The plan's rules about vGPUs. vfio/ knows the rules for one pair; this file decides which vGPUs
+ * are compared.
  */
 #include "engine/plan/negotiate-vgpus.h"
 
@@ -36,8 +37,8 @@ fill_side(VfioSide *side, const GwVgpu *vgpu)
 	side->lacks_data_size = vgpu->lacks_data_size;
 }
 
-/* @ours, @theirs: what the vGPU is called on each host; those that differ in it are known by the one of the host
- * that has to change. */
+/* @ours, @theirs: what the vGPU is called on each host; those that differ in it are known by the
+ *   one of the host that has to change. */
 static void
 add_issues(GPtrArray *issues, const GPtrArray *found, const char *ours, const char *theirs)
 {
@@ -76,7 +77,7 @@ check_among(const GPtrArray *vgpus, Side side, GPtrArray *issues)
 	}
 }
 
-/* QEMU would refuse the stream, with half of it loaded. */
+/* QEMU would reject the stream after half of it was loaded. */
 static void
 add_moved(const GPtrArray *source, const GPtrArray *destination, GPtrArray *issues)
 {
@@ -107,7 +108,7 @@ warn_of_unwatched(const GPtrArray *destination, GPtrArray *issues)
 				gw_issue_new(
 					GW_SEVERITY_WARNING, "vgpu-unwatched",
 					side_to_string(SIDE_DESTINATION), vgpu_display_name(vgpu),
-					"if its driver refused the state at the last moment "
+					"if its driver rejected the state at the last moment "
 					"nobody would notice: QEMU's standard error cannot be "
 					"read here, and its events do not tell",
 					"start that QEMU with its standard error in a file and "
@@ -126,11 +127,12 @@ compare_lists(const GPtrArray *source, const GPtrArray *destination, GPtrArray *
 	if (pairing == VGPU_PAIR_UNKNOWN) {
 		g_ptr_array_add(
 			issues,
-			gw_issue_new(GW_SEVERITY_ERROR, "vgpu-names",
-				     side_to_string(SIDE_DESTINATION), "vGPUs",
-				     "nothing tells which of the vGPUs, of different types, is "
-				     "which: QEMU's ids of them are not the same on both hosts",
-				     "give each vfio-pci device the same id= on both hosts"));
+			gw_issue_new(
+				GW_SEVERITY_ERROR, "vgpu-names", side_to_string(SIDE_DESTINATION),
+				"vGPUs",
+				"the vGPUs have different types, and nothing tells which one is "
+				"which: QEMU's ids of them are not the same on both hosts",
+				"give each vfio-pci device the same id= on both hosts"));
 		return;
 	}
 	for (guint i = 0; i < source->len; i++)
@@ -183,14 +185,14 @@ static void
 check_vgpus(Negotiation *self)
 {
 	const GPtrArray *vgpus = negotiation_source(self)->vgpus;
-	/* One that did not start for another reason has told of no vGPUs. */
+	/* A QEMU that did not start for another reason has not reported its vGPUs. */
 	if (negotiation_destination(self)->absent_reason == NULL)
 		vgpu_compare(vgpus, negotiation_destination(self)->vgpus, self->plan->issues);
 	vgpu_check_sizes(vgpus, self->plan->downtime_limit_us, self->plan->bandwidth_bytes_per_s,
 			 self->plan->issues);
 }
 
-/* QEMU 7.2 and before speak an interface of VFIO's that no kernel of today has. */
+/* QEMU 7.2 and older use a VFIO interface that no present kernel has. */
 static void
 check_vfio_migration(Negotiation *self)
 {
@@ -211,13 +213,13 @@ check_viommus(Negotiation *self)
 		for (guint i = 0; viommus != NULL && viommus[i] != NULL; i++)
 			negotiation_error(
 				self, "viommu", sides_of(host), viommus[i],
-				"take the virtual IOMMU away from the VM",
-				"a vGPU does not migrate together with a virtual IOMMU ('%s')",
+				"remove the virtual IOMMU from the VM",
+				"a vGPU cannot be migrated together with a virtual IOMMU ('%s')",
 				viommus[i]);
 	}
 }
 
-/* A driver looks at the state that it was sent when the guest goes on: see vgpu-watch.c. */
+/* A driver checks the received state only when the guest continues: see vgpu-watch.c. */
 static void
 check_unproven(Negotiation *self)
 {
@@ -228,10 +230,10 @@ check_unproven(Negotiation *self)
 		const GwVgpu *vgpu = g_ptr_array_index(vgpus, i);
 		negotiation_warning(self, "vgpu-unproven", SIDES_DESTINATION,
 				    vgpu_display_name(vgpu),
-				    "say --keep-source, and end the source's QEMU when the guest "
+				    "give --keep-source, and end the source's QEMU when the guest "
 				    "runs there",
-				    "its driver takes what it was sent, or refuses it, only when "
-				    "the guest goes on, and the source will have ended by then");
+				    "its driver accepts or rejects the received state only when "
+				    "the guest continues, and the source has ended by then");
 	}
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The plan. QEMU compares next to nothing by itself: it fails late, or not at all and wrongly. So each rule
- * here looks at both surveys before anything starts and adds what it finds; a new rule is a function and a
- * row. No rule looks at a version: only at what each QEMU says it has.
+ * The plan. QEMU itself compares almost nothing: it fails late, or does not fail and is wrong. So
+ * each rule here reads both surveys before anything starts, and adds the issues that it finds. A
+ * new rule is a function and a row. No rule checks a version: rules check what each QEMU reports to
+ * have.
  */
 #include "engine/plan/negotiate.h"
 
@@ -15,7 +16,7 @@
 #include "engine/plan/parameter.h"
 #include "engine/util/error-host.h"
 
-/* @able: a transport that can do all that is asked. */
+/* @able: a transport that can do everything that is asked for. */
 static void
 check_transport(Negotiation *self, const TransportKind *able)
 {
@@ -23,18 +24,19 @@ check_transport(Negotiation *self, const TransportKind *able)
 	const TransportKind *transport = transport_kind_find(plan->transport);
 	g_autofree char *remedy = g_strdup_printf("use the transport '%s'", able->name);
 	g_autofree char *or_one = g_strconcat(remedy, ", or one channel", NULL);
-	g_autofree char *or_unseen = g_strconcat(remedy, ", or do without accounting", NULL);
+	g_autofree char *or_unseen = g_strconcat(remedy, ", or leave --account out", NULL);
 	if (transport == NULL) {
 		negotiation_error(self, "transport", SIDES_BOTH, "transport", remedy,
-				  "there is no '%s' here", plan->transport);
+				  "there is no transport '%s'", plan->transport);
 		return;
 	}
 	if (plan->channels > 1 && !transport->carries_many)
 		negotiation_error(self, "transport", SIDES_BOTH, "transport", or_one,
-				  "'%s' has one channel, not %u", plan->transport, plan->channels);
+				  "'%s' has only one channel, not %u", plan->transport,
+				  plan->channels);
 	if (self->policy->account && !transport->sees_bytes)
 		negotiation_error(self, "transport", SIDES_BOTH, "transport", or_unseen,
-				  "'%s' does not see the stream, so it cannot be accounted",
+				  "'%s' does not see the stream, so it cannot count its bytes",
 				  plan->transport);
 }
 
@@ -49,7 +51,7 @@ decide_transport(Negotiation *self)
 	check_transport(self, able);
 }
 
-/* (transfer full): "a, QEMU 7.2.22"; NULL where nothing of it is known. */
+/* (transfer full): "a, QEMU 7.2.22"; NULL if nothing is known. */
 static char *
 describe_host(const GwSurvey *survey)
 {
@@ -69,7 +71,7 @@ negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePo
 	plan->destination = describe_host(destination);
 	plan->downtime_limit_us = policy->downtime_limit_us;
 	plan->bandwidth_bytes_per_s = policy->bandwidth_bytes_per_s;
-	plan->paused = policy->paused || !source->running; /* as it was, it stays */
+	plan->paused = policy->paused || !source->running; /* a paused guest stays paused */
 	plan->keep_source = policy->keep_source;
 
 	Negotiation self = { { source, destination }, policy, plan };
@@ -118,7 +120,7 @@ negotiate_set_error(const GwPlan *plan, GError **error)
 	g_propagate_error(error, g_steal_pointer(&ours));
 }
 
-/* The peer does not choose: only what a plan of ours could switch on or set is taken. */
+/* The peer does not decide: only values that a plan of ours could set are accepted. */
 static void
 check_settings_of_peer(Negotiation *self, const GwPlan *plan)
 {
@@ -130,14 +132,14 @@ check_settings_of_peer(Negotiation *self, const GwPlan *plan)
 						   !negotiation_has_word(own->capabilities, name)))
 			negotiation_error(
 				self, "capability", SIDES_DESTINATION, name, NULL,
-				"the plan asks for this capability, which cannot be had here");
+				"the plan asks for this capability, which is not available here");
 	}
 	for (guint i = 0; i < plan->parameters->len; i++) {
 		const GwPlanParameter *parameter = g_ptr_array_index(plan->parameters, i);
 		if (parameter->at_destination && !parameter_is_acceptable(parameter))
-			negotiation_error(self, "parameter", SIDES_DESTINATION, parameter->name,
-					  NULL,
-					  "the plan sets this parameter to what it cannot be here");
+			negotiation_error(
+				self, "parameter", SIDES_DESTINATION, parameter->name, NULL,
+				"the plan sets this parameter to a value that is not allowed here");
 	}
 }
 

@@ -5,20 +5,21 @@
 #include "engine/gw-stall.h"
 #include "engine/gw-survey.h"
 
-/* What the user wants; part of a plan's making. Zeroed it is: nothing in particular. */
+/* What the user wants; a part of the input of a plan. All zero: nothing special. */
 typedef struct {
 	const char *vm_name;
 	const char *transport; /* (nullable): a transport's name; NULL: the plan's choice */
 	guint channels;	       /* 0: the plan's choice */
-	gboolean encrypted;    /* the channels are, by us */
-	gboolean account;      /* the stream is to be seen, and accounted by device */
+	gboolean encrypted;    /* we encrypt the channels */
+	gboolean account;      /* count the stream's bytes by device */
 	const char *const
 		*allowed; /* (nullable): errors that are let pass: "CODE", "CODE:SUBJECT" */
-	const char *const *capabilities; /* (nullable): asked for by their names */
+	const char *const *capabilities; /* (nullable): the names of the capabilities that the
+					  * user asks for */
 	GwOnStall on_stall;
 	gint64 downtime_limit_us;
 	gint64 bandwidth_bytes_per_s;  /* 0: no limit */
-	gint64 switchover_bytes_per_s; /* what the way has to give in the switchover; 0: not known */
+	gint64 switchover_bytes_per_s; /* the network's bandwidth in the switchover; 0: not known */
 	gboolean paused;
 	gboolean keep_source;
 } NegotiatePolicy;
@@ -26,18 +27,18 @@ typedef struct {
 /**
  * negotiate:
  *
- * Pure: two surveys and the user's wishes give a plan that holds every issue at once. With no error among
- * them (gw_plan_is_possible()) the plan can be carried out.
+ * Pure: makes a plan from two surveys and the user's wishes. The plan has all issues at once. If no
+ * issue is an error (gw_plan_is_possible()) the plan can be carried out.
  */
 GwPlan *
 negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePolicy *policy);
 
-/* The destination's own look at a plan that came from the peer, against what it knows of its QEMU: the
- * same rules for its half. @survey is fresh. %GW_ERROR_INCOMPATIBLE with all that is wrong. */
+/* The destination's own check of a plan from the peer, against what it knows of its QEMU: the same
+ * rules, for its half. @survey is new. %GW_ERROR_INCOMPATIBLE with everything that is wrong. */
 gboolean negotiate_check_destination(const GwPlan *plan, const GwSurvey *survey,
 				     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* (transfer full): all errors of @plan in one line, for people. */
 char *negotiate_describe_errors(const GwPlan *plan);
-/* Sets %GW_ERROR_INCOMPATIBLE with them, at the host of the first. */
+/* Sets %GW_ERROR_INCOMPATIBLE with all errors, at the host of the first one. */
 void negotiate_set_error(const GwPlan *plan, GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the rules share: the two surveys, what the user wants, and the issues that they add to the plan. */
+/* What the rules share: the two surveys, what the user wants, and the issues that they add to the
+ * plan. */
 #include "engine/plan/negotiation.h"
 
 #include <string.h>
@@ -72,7 +73,7 @@ negotiation_destination(const Negotiation *self)
 	return self->surveys[SIDE_DESTINATION];
 }
 
-/* What one of them did not say cannot be compared. */
+/* A value that one host did not report cannot be compared. */
 void
 negotiation_compare(Negotiation *self, const char *code, const char *what, const char *source,
 		    const char *destination, const char *remedy)

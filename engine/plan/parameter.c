@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of migration parameters. Like capabilities they persist in a QEMU, so one that matters is set
- * even to its default: somebody may have set it before. One that a QEMU has not got is left out there.
+ * The table of migration parameters. Like capabilities they persist in a QEMU. So a parameter that
+ * matters is set even to its default, because another program may have changed it. A parameter that
+ * a QEMU does not have is not set there.
  *
- * Values are in QEMU's own units, as in query-migrate-parameters. A new one is a row.
+ * Values are in QEMU's own units, as in query-migrate-parameters. A new parameter is a new row.
  */
 #include "engine/plan/parameter.h"
 
 #include "engine/forecast/converge.h"
 #include "qmp/qmp-parameters.h"
 
-/* What a row's function decides: a number, or a text. */
+/* What a row's function decides: a number or a string. */
 typedef struct {
 	gint64 value;
 	const char *text; /* (nullable) */
@@ -18,11 +19,11 @@ typedef struct {
 
 typedef struct {
 	const char *name;
-	const char *device; /* (nullable): a property of devices of that type */
+	const char *device; /* (nullable): it is a property of devices of this type */
 	Sides hosts;
-	/* The reason, with @ret_value filled; NULL: it is left as it is. */
+	/* Returns the reason, and fills @ret_value; NULL: the parameter is not changed. */
 	const char *(*choose)(const Negotiation *self, Value *ret_value);
-	/* What a peer may set: up to this number, or one of these texts. */
+	/* What a peer may set: up to this number, or one of these strings. */
 	gint64 max_accepted;
 	const char *texts_accepted[3];
 } Parameter;
@@ -46,32 +47,33 @@ choose_downtime_limit(const Negotiation *self, Value *ret_value)
 	gint64 limit_us = converge_first_limit_us(self->policy->downtime_limit_us,
 						  self->surveys[SIDE_SOURCE]->running);
 	ret_value->value = qmp_downtime_limit(limit_us);
-	return "in ms; it follows what is needed, as far as the longest pause that is allowed";
+	return "in ms; it follows what is needed, up to the longest pause that is allowed";
 }
 
 static const char *
 choose_max_bandwidth(const Negotiation *self, Value *ret_value)
 {
 	ret_value->value = self->policy->bandwidth_bytes_per_s;
-	return ret_value->value > 0 ? "the limit that was asked for"
-				    : "no limit was asked for; QEMU's own is 128 MiB/s";
+	return ret_value->value > 0 ? "the limit that the user set"
+				    : "the user set no limit; QEMU's default is 128 MiB/s";
 }
 
-/* QEMU compares what remains with bandwidth times downtime-limit. The bandwidth it measures under a limit is the
- * limit at most, and less in a slow pass; in the switchover itself there is none. */
+/* QEMU compares what remains with bandwidth times downtime-limit. Under a limit QEMU measures at
+ * most this limit, and less in a slow pass. In the switchover itself there is no limit. */
 static const char *
 choose_switchover_bandwidth(const Negotiation *self, Value *ret_value)
 {
 	if (self->policy->switchover_bytes_per_s > 0) {
 		ret_value->value = self->policy->switchover_bytes_per_s;
-		return "what the network is said to give in the switchover";
+		return "the network's bandwidth in the switchover, by the user";
 	}
 	ret_value->value = self->policy->bandwidth_bytes_per_s;
-	return ret_value->value > 0 ? "the network gives what the limit allows, at least"
-				    : "QEMU goes by what it measures";
+	return ret_value->value > 0 ? "the network carries at least what the limit allows"
+				    : "QEMU uses what it measures";
 }
 
-/* QEMU throttles by itself as soon as it is allowed to; it gets no further than this until we say so. */
+/* QEMU begins to throttle as soon as it is allowed to. It gets no further than this until we allow
+ * more. */
 static const char *
 choose_throttle(const Negotiation *self, Value *ret_value)
 {
@@ -102,7 +104,7 @@ choose_multifd_compression(const Negotiation *self, Value *ret_value)
 	return is_multifd(self) ? "both sides need the same" : NULL;
 }
 
-/* (nullable): the value that the first device of @type has. */
+/* (nullable): the value of the first device of @type. */
 static const char *
 device_property(const GwSurvey *survey, const char *type, const char *name)
 {
@@ -122,7 +124,7 @@ has_it(const GwSurvey *survey, const Parameter *row)
 	return gw_property_list_get(survey->parameters, row->name) != NULL;
 }
 
-/* QEMU 8.2 and before do not look for pages that a multifd packet names as zero. */
+/* QEMU 8.2 and older ignore the pages that a multifd packet names as zero. */
 static const char *
 choose_zero_page_detection(const Negotiation *self, Value *ret_value)
 {
@@ -138,20 +140,20 @@ choose_tls_creds(const Negotiation *self, Value *ret_value)
 {
 	ret_value->text = "";
 	return self->policy->encrypted ? "the channels are encrypted, but not by QEMU"
-				       : "the channels are no concern of QEMU's";
+				       : "QEMU is not responsible for the channels";
 }
 
 static const char *
 choose_mode(const Negotiation *self, Value *ret_value)
 {
 	ret_value->text = "normal";
-	return "the guest changes hosts";
+	return "the guest moves to another host";
 }
 
 #define TRANSFER "x-migration-multifd-transfer"
 
-/* Both sides must do the same: one that waits for a vGPU's state on the main channel gets it there only. With a
- * machine type before 10.0 it is off. */
+/* Both sides must do the same: a side that expects a vGPU's state on the main channel accepts it
+ * only there. With a machine type before 10.0 it is off. */
 static const char *
 choose_multifd_transfer(const Negotiation *self, Value *ret_value)
 {
@@ -165,7 +167,7 @@ choose_multifd_transfer(const Negotiation *self, Value *ret_value)
 	if (g_strcmp0(ours, "off") == 0 || g_strcmp0(theirs, "off") == 0)
 		return "it is off at a side, as with machine types before 10.0";
 	ret_value->text = "on";
-	return "a vGPU's state goes through all channels when the guest has stopped";
+	return "after the guest's stop a vGPU's state is sent through all channels";
 }
 
 static const Parameter table[] = {

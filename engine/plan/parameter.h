@@ -3,10 +3,10 @@
 
 #include "engine/plan/negotiation.h"
 
-/* QEMU's migration parameters: which are set, where, to what and why. */
+/* QEMU's migration parameters: which ones are set, where, to what value and why. */
 
-/* Adds them to the plan, whose capabilities are decided. */
+/* Adds them to the plan, whose capabilities are decided already. */
 void parameter_decide_all(Negotiation *self);
 
-/* Could a plan of ours set it at the destination to this value? */
+/* Returns whether a plan of ours could set it at the destination to this value. */
 gboolean parameter_is_acceptable(const GwPlanParameter *parameter);

@@ -101,7 +101,7 @@ class Flags(RefusedCase):
         self.assertEqual([issue["subject"] for issue in issues], ["gpu1"])
 
     def test_no_data_size(self):
-        """QEMU takes 100 GiB for granted, which no network sends within a second."""
+        """QEMU assumes 100 GiB, which no network sends within a second."""
         self.source_fault("no_data_size", 1)
         self.lab(62)
         self.refused("vgpu-no-data-size", "source", "gpu0", "QEMU assumes 100 GiB")
@@ -191,7 +191,7 @@ class Machines(RefusedCase):
 
     def test_post_copy_is_asked_for(self):
         self.lab(62)
-        self.refused("capability-conflict", "both", "postcopy-ram", "postcopy-ram.*asked for and cannot be had",
+        self.refused("capability-conflict", "both", "postcopy-ram", "postcopy-ram.*is not available",
                      options=("--capability", "postcopy-ram"))
 
     def test_post_copy_is_on(self):

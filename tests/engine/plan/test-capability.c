@@ -152,7 +152,7 @@ unknown_capabilities_are_off_and_told_of(void)
 	const GwPlanCapability *unknown = plan_find_capability(plan, "of-a-newer-qemu");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(unknown);
 	CU_ASSERT_FALSE(unknown->at_source || unknown->at_destination);
-	TEST_STRING(unknown->reason, "it is not known here");
+	TEST_STRING(unknown->reason, "it is unknown here");
 	CU_ASSERT_PTR_EQUAL(unknown,
 			    g_ptr_array_index(plan->capabilities, plan->capabilities->len - 1));
 	CU_ASSERT_PTR_NOT_NULL(plan_find_capability(plan, "release-ram"));

@@ -161,16 +161,16 @@ destination_checks_the_plan_itself(void)
 
 	check_destination_refuses(
 		plan, running,
-		"destination: QEMU: the QEMU that shall receive is 'running', not 'inmigrate'");
+		"destination: QEMU: the state of the receiving QEMU is 'running', not 'inmigrate'");
 	check_destination_refuses(plan, poor,
 				  "destination: return-path: the plan asks for this capability, "
-				  "which cannot be had here");
+				  "which is not available here");
 	g_clear_pointer(&both->run_state, g_free);
 	check_destination_refuses(
 		plan, both,
-		"destination: QEMU: the QEMU that shall receive is 'in an unknown state', not "
+		"destination: QEMU: the state of the receiving QEMU is 'in an unknown state', not "
 		"'inmigrate'; destination: return-path: the plan asks for this "
-		"capability, which cannot be had here");
+		"capability, which is not available here");
 }
 
 /* What it has got but never switches on is refused too: the peer does not choose. */
@@ -189,7 +189,7 @@ destination_takes_no_capability_of_the_peers_choice(void)
 		first->name = g_strdup(wanted[i]);
 		g_autofree char *message =
 			g_strdup_printf("destination: %s: the plan asks for this capability, which "
-					"cannot be had here",
+					"is not available here",
 					wanted[i]);
 		check_destination_refuses(plan, own, message);
 	}
