@@ -133,7 +133,8 @@ net_check_local(const char *text, GError **error)
 	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(text);
 	if (address != NULL)
 		return TRUE;
-	g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no IP address", text);
+	g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is not an IP address",
+		    text);
 	return FALSE;
 }
 
@@ -143,8 +144,8 @@ set_congestion(int fd, const char *name, GError **error)
 	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
 		return TRUE;
 	g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-		    "congestion control '%s' cannot be had: %s", name,
-		    errno == ENOENT ? "this kernel has not got it" : g_strerror(errno));
+		    "congestion control '%s' is not available: %s", name,
+		    errno == ENOENT ? "this kernel does not have it" : g_strerror(errno));
 	return FALSE;
 }
 
@@ -233,7 +234,7 @@ net_dup(GSocket *socket, GError **error)
 	int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		g_set_error(error, GW_ERROR, GW_ERROR_FAILED,
-			    "no descriptor is left for a connection: %s", g_strerror(errno));
+			    "there is no free descriptor for a connection: %s", g_strerror(errno));
 	return fd;
 }
 
@@ -261,7 +262,7 @@ net_connect(const char *host, guint16 port, NetUse use, gboolean insecure, const
 		g_autofree char *peer = net_peer_to_string(socket);
 		g_set_error(error, GW_ERROR, GW_ERROR_INSECURE,
 			    "%s is off loopback and the connection is plain text: "
-			    "say --insecure on both hosts if that network is yours alone",
+			    "give --insecure on both hosts if you trust every host of that network",
 			    peer);
 		return NULL;
 	}

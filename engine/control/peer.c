@@ -57,7 +57,7 @@ say_hello(Peer *self, guint timeout_ms, GCancellable *cancellable, GError **erro
 	if (self->agent_id != NULL && self->host_name != NULL)
 		return TRUE;
 	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
-		    "the agent's greeting does not say who it is");
+		    "the agent's greeting does not contain its id");
 	return FALSE;
 }
 

@@ -106,7 +106,7 @@ private_dir_make(PrivateDir *self, const Qemu *qemu, const char *name, GError **
 		return TRUE;
 	close(self->fd);
 	self->fd = -1; /* nothing in it is ours to remove */
-	return fail(error, self->path, "somebody has put another folder in its place");
+	return fail(error, self->path, "it was replaced by another folder");
 }
 
 /* A QEMU that has given up root (-runas) could not enter a folder of root's. */

@@ -247,7 +247,7 @@ wait_for(Qemu *self, AwaitReady ready, gpointer data, int timeout_ms, const char
 {
 	if (!await_until(ready, data, timeout_ms, NULL, NULL)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION,
-			    "QEMU did not reach '%s' within %.1f s; it says '%s'", what,
+			    "QEMU did not reach '%s' within %.1f s; its status is '%s'", what,
 			    timeout_ms / 1000.0, qmp_migrate_status_to_string(self->status));
 		error_add_host(error, self->host);
 		return FALSE;
@@ -366,7 +366,7 @@ qemu_wait_cleaned_up(Qemu *self, GError **error)
 			return TRUE;
 		if (g_get_monotonic_time() >= deadline_us) {
 			g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION,
-				    "QEMU has not tidied up after its migration for %.1f s",
+				    "QEMU has not cleaned up after its migration for %.1f s",
 				    TIDY_TIMEOUT_MS / 1e3);
 			error_add_host(error, self->host);
 			return FALSE;
@@ -408,7 +408,7 @@ qemu_ensure_running(Qemu *self, GError **error)
 	} while (g_get_monotonic_time() < deadline_us);
 
 	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "the guest does not run again: %s",
-		    refused != NULL ? refused->message : "QEMU took 'cont' without effect");
+		    refused != NULL ? refused->message : "QEMU accepted 'cont' without effect");
 	error_add_host(error, self->host);
 	return FALSE;
 }

@@ -150,8 +150,8 @@ describe_left(const VfioHost *host, pid_t qemu, const GwVgpu *vgpu, GString *out
 	const char *name = vgpu_display_name(vgpu);
 	if (features.lacks_data_size)
 		g_string_append_printf(out,
-				       "; how much of vGPU '%s' remains its driver does not tell "
-				       "(QEMU takes 100 GiB for granted)",
+				       "; the driver of vGPU '%s' does not report how much remains "
+				       "(QEMU assumes 100 GiB)",
 				       name);
 	else if (features.stop_copy_bytes >= 0)
 		g_string_append_printf(out, "; %.1f MiB of vGPU '%s' remain",

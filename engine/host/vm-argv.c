@@ -62,10 +62,11 @@ append_value(const GwVm *self, const char *name, VmArgvUse use, GString *out, GE
 		return TRUE;
 	}
 	g_autofree char *what =
-		g_strdup_printf(is_unmade ? "group [vm]: argv: '${%s}': that vGPU is not made yet"
-					  : "group [vm]: argv: '${%s}' is not known; there are "
-					    "${qmp} and the names of "
-					    "the [vgpu NAME] groups",
+		g_strdup_printf(is_unmade
+					? "group [vm]: argv: '${%s}': this vGPU does not exist yet"
+					: "group [vm]: argv: '${%s}' is not known; there are "
+					  "${qmp} and the names of "
+					  "the [vgpu NAME] groups",
 				name);
 	return vm_file_fail(error, self->path, what);
 }
@@ -102,16 +103,16 @@ check_word(const GwVm *self, const char *word, GError **error)
 		const char *option;
 		const char *reason;
 	} refused[] = {
-		{ "-daemonize", "Godwit starts QEMU in the background by itself and watches it" },
+		{ "-daemonize", "Godwit itself starts QEMU in the background and watches it" },
 		{ "-incoming", "Godwit adds it where it is needed" },
-		{ "-S", "to start a guest paused, say --paused" },
+		{ "-S", "to start a guest paused, give --paused" },
 	};
 	const char *option = g_str_has_prefix(word, "--") ? word + 1 : word;
 	for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
 		if (strcmp(option, refused[i].option) != 0)
 			continue;
 		g_autofree char *what =
-			g_strdup_printf("group [vm]: argv: '%s' must not stand there: %s", word,
+			g_strdup_printf("group [vm]: argv: '%s' is not allowed here: %s", word,
 					refused[i].reason);
 		return vm_file_fail(error, self->path, what);
 	}

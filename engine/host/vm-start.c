@@ -101,7 +101,7 @@ read_words(int fd, off_t start)
 	bytes[MAX(n, 0)] = '\0';
 	g_strstrip(bytes);
 	if (bytes[0] == '\0')
-		return g_strdup("it said nothing");
+		return g_strdup("it printed nothing");
 	g_auto(GStrv) lines = g_strsplit(bytes, "\n", -1);
 	g_autofree char *joined = g_strjoinv("; ", lines);
 	return g_utf8_make_valid(joined, -1);
@@ -138,7 +138,7 @@ wait_for_monitor(const GwVm *self, GPid pid, int log_fd, off_t log_start, gboole
 	}
 	g_autofree char *words = read_words(log_fd, log_start);
 	g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH,
-		    "QEMU's monitor did not answer at '%s' within %d s; QEMU's own words: %s",
+		    "QEMU's monitor did not answer at '%s' within %d s; QEMU printed: %s",
 		    self->qmp_path, START_TIMEOUT_S, words);
 	return FALSE;
 }
@@ -217,7 +217,7 @@ gw_vm_start(const GwVm *self, const char *const *extra, const char *log_path, GP
 		return FALSE;
 	if (is_listening(self->qmp_path)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH,
-			    "VM '%s' is already running: somebody listens at '%s'", self->name,
+			    "VM '%s' is already running: a process listens at '%s'", self->name,
 			    self->qmp_path);
 		return FALSE;
 	}

@@ -283,7 +283,7 @@ ownership_describe(const Ownership *self)
 		g_autoptr(GDateTime) since = g_date_time_new_from_unix_utc(now->since_s);
 		g_autofree char *date =
 			since != NULL ? g_date_time_format(since, "%F %H:%M UTC") : NULL;
-		g_string_append_printf(text, ", on %s", date != NULL ? date : "a day not known");
+		g_string_append_printf(text, ", on %s", date != NULL ? date : "an unknown day");
 	}
 	if (now->session != NULL)
 		g_string_append_printf(text, ", by session %s", now->session);
@@ -350,7 +350,7 @@ read_place(Fields *fields)
 		if (g_strcmp0(word, place_words[i]) == 0)
 			return (OwnershipPlace)i;
 	if (word != NULL)
-		fields_fail(fields, "place", "is no place that is known");
+		fields_fail(fields, "place", "is an unknown place");
 	return OWNERSHIP_NOT_KNOWN;
 }
 

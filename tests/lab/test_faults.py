@@ -68,7 +68,7 @@ class Without(FaultCase):
         """A downtime limit that would do on a network which is not there: told before, and after."""
         self.both_fault("no_data_size", 1)
         self.begin()
-        report = self.stays("not converged within .*how much of vGPU 'gpu0' remains its driver does not tell",
+        report = self.stays("not converged within .*the driver of vGPU 'gpu0' does not report how much remains",
                             NO_CONVERGENCE, options=("--timeout", "6s", "--downtime-limit", "10s"))
         self.assertEqual([(issue["severity"], issue["code"]) for issue in report["plan"]["issues"]],
                          [("warning", "vgpu-no-data-size")])

@@ -181,7 +181,7 @@ class Without(PlainCase):
         self.refused_start((62,), "migration is not supported in kernel")
 
     def test_no_data_size(self):
-        """QEMU takes 100 GiB for granted: nothing but an absurd limit ends such a migration."""
+        """QEMU assumes 100 GiB: nothing but an absurd limit ends such a migration."""
         self.lesser("no_data_size")
         sources, targets = self.pairs(62)
         with Move(sources, targets) as move:

@@ -221,7 +221,7 @@ class PlainText(NetworkCase):
 
     def test_source_does_not_want_it(self):
         self.refuse((), ("--insecure",), "10.9.0.2:[0-9]+ is off loopback and the connection is plain text: "
-                    "say --insecure on both hosts", "^")
+                    "give --insecure on both hosts", "^")
 
     def test_agent_does_not_want_it(self):
         self.refuse(("--insecure",), (), "plain text off loopback is refused without --insecure",

@@ -192,7 +192,7 @@ several_need_p2p(void)
 	}
 }
 
-/* QEMU takes 100 GiB for granted of each: 86 s at 10 Gbit/s. */
+/* QEMU assumes 100 GiB of each: 86 s at 10 Gbit/s. */
 static void
 a_size_must_be_told_or_fit(void)
 {

@@ -216,7 +216,7 @@ words_about_channels_are_checked(void)
 	TEST_NO_ERROR(error);
 	CU_ASSERT_FALSE(net_check_congestion("pigeon", &error));
 	TEST_ERROR(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-		   "congestion control 'pigeon' cannot be had: this kernel has not got it");
+		   "congestion control 'pigeon' is not available: this kernel does not have it");
 	g_clear_error(&error);
 	CU_ASSERT_FALSE(net_check_congestion("a name that is longer than any", &error));
 	g_clear_error(&error);
@@ -225,7 +225,7 @@ words_about_channels_are_checked(void)
 	CU_ASSERT_TRUE(net_check_local("192.0.2.1", &error));
 	CU_ASSERT_TRUE(net_check_local("fd00::1", &error));
 	CU_ASSERT_FALSE(net_check_local("eth0", &error));
-	TEST_ERROR(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'eth0' is no IP address");
+	TEST_ERROR(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'eth0' is not an IP address");
 }
 
 static void

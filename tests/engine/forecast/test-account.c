@@ -324,7 +324,7 @@ test_left_by_nobody(void)
 	CU_ASSERT_FALSE(account_wants(none, GW_SOURCE_DEVICE, 0));
 }
 
-/* Without an estimate of its driver QEMU takes 100 GiB for granted. */
+/* Without an estimate of its driver QEMU assumes 100 GiB. */
 static void
 test_made_up_size(void)
 {
