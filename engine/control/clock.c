@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The offset between two hosts' clocks. The guest stops by the source's clock and resumes by the
- * destination's; the pause between is only worth printing with the error of joining the two. The error
- * grows with time since the clocks drift, but 100 ppm over a minute's migration is 6 ms only where NTP is
- * broken, so the best round trip of the whole run is kept.
+ * The offset between two hosts' clocks. The guest stops by the source's clock and continues by the
+ * destination's. The pause between the two is worth printing only with the error of this
+ * conversion. The error grows with time because the clocks drift. But over a migration of a minute
+ * 100 ppm are only 6 ms, and only where NTP is broken, so the best round trip of the whole run is
+ * kept.
  */
 #include "engine/control/clock.h"
 
-/* The year 11000 or so. The peer may name any instant: within this no sum of a few can overflow. */
+/* About the year 11000. The peer may send any instant: below this one a sum of a few cannot
+ * overflow. */
 #define MAX_INSTANT_US (G_GINT64_CONSTANT(1) << 58)
 
 void

@@ -7,20 +7,21 @@
 typedef struct {
 	gboolean known;
 	gint64 offset_us; /* peer's clock minus ours */
-	gint64 error_us;  /* the offset is right to within this, whatever the two paths were like */
+	gint64 error_us;  /* the largest possible error of the offset, for any two paths */
 } Clock;
 
 /**
  * clock_add:
- * @sent_us: our clock when the question left
+ * @sent_us: our clock when the request was sent
  * @peer_us: the peer's clock when it answered
- * @received_us: our clock when the answer came
+ * @received_us: our clock when the answer arrived
  *
- * The peer's instant lies between the other two, so the middle is wrong by half the round trip at most:
- * the shortest round trip gives the best offset (Cristian, 1989). Impossible times are ignored.
+ * The peer's instant is between the other two, so the middle is wrong by at most half the round
+ * trip: the shortest round trip gives the best offset (Cristian, 1989). Impossible times are
+ * ignored.
  */
 void clock_add(Clock *self, gint64 sent_us, gint64 peer_us, gint64 received_us);
 
-/* The peer's instant on our clock; the same number while nothing is known. An instant that no clock can show
- * is moved to the nearest that one can. */
+/* Converts the peer's instant to our clock; returns the same number while nothing is known. An
+ * instant that no clock can show is moved to the nearest one that a clock can show. */
 gint64 clock_to_ours(const Clock *self, gint64 peer_us);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Carries control messages over a socket: frames, matches replies to requests, answers pings at once (also
- * while whoever owns us waits for something else: every wait turns the same loop), and notices silence.
- * A connection is good until its error is set, and then it is lost for ever.
+ * Carries control messages over a socket: it frames them, matches replies to requests, answers
+ * pings at once, and notices silence. It also answers pings while its owner waits for something
+ * else, because every wait runs the same main loop. A connection is good until its error is set;
+ * then it is lost forever.
  */
 #include "engine/control/control-conn.h"
 
@@ -19,7 +20,7 @@
 #define FIRST_PINGS	8
 #define LINGER_MS	1000
 #define MAX_WASTE	(4 * 1024 * 1024)
-#define MAX_QUEUE_BYTES (4 * 1024 * 1024) /* a peer that reads nothing for so long is lost */
+#define MAX_QUEUE_BYTES (4 * 1024 * 1024) /* a peer that leaves this much unread is lost */
 
 struct ControlConn {
 	GSocket *socket;
@@ -64,8 +65,9 @@ lose(ControlConn *self, GError *error)
 	g_main_context_wakeup(self->context);
 }
 
-/* A peer that speaks nonsense is told so before the door shuts. What it has sent and nobody will read is
- * taken off the socket first: with that in the way the kernel would throw our last word away. */
+/* A peer that sends invalid messages gets the reason before the connection is closed. Unread bytes
+ * from the peer are read from the socket first: otherwise the kernel would discard our last
+ * message. */
 static void
 reject_and_close(ControlConn *self, GError *error)
 {
@@ -144,7 +146,7 @@ ping(ControlConn *self)
 	send_message(self, CONTROL_PING, self->ping_id, NULL);
 }
 
-/* The first pings follow one another at once: a short run needs a good clock too. */
+/* The first pings follow each other at once: a short run needs a good clock too. */
 static void
 take_pong(ControlConn *self, ControlMessage *message)
 {
@@ -239,7 +241,7 @@ on_heartbeat(gpointer data)
 {
 	ControlConn *self = data;
 	gint64 now_us = g_get_monotonic_time();
-	/* If we ourselves were held up, what the peer has said meanwhile is still unread. */
+	/* If this process itself was delayed, the peer's messages of that time are still unread. */
 	if (now_us - self->beat_us > (gint64)self->silence_ms * 1000 / 2)
 		self->heard_us = now_us;
 	self->beat_us = now_us;
@@ -422,7 +424,8 @@ is_lost(gpointer data)
 	return ((ControlConn *)data)->error != NULL;
 }
 
-/* With a pump behind the socket what was sent is not on the wire yet, and the process may end now. */
+/* With a pump behind the socket the last bytes are not on the wire yet, and the process may end
+ * now. */
 static gboolean
 is_seen_off(ControlConn *self, int timeout_ms)
 {

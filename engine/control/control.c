@@ -52,11 +52,11 @@ typedef struct {
 typedef struct {
 	const char *name;
 	gboolean is_request;
-	guint32 states; /* in which of the agent's states it may come */
+	guint32 states; /* the states of the agent in which it is allowed */
 	Field required[MAX_FIELDS];
 } TypeInfo;
 
-/* Containers have no GType of their own; these two are none that a value can have. */
+/* Containers have no GType; no value can have these two types. */
 #define T_OBJECT ((GType)0)
 #define T_ARRAY	 ((GType)1)
 
@@ -206,7 +206,7 @@ find_type(const char *name, ControlType *ret_type, GError **error)
 		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message without a type");
 		return FALSE;
 	}
-	/* The words go back to the peer as JSON: no half a character. */
+	/* The name goes back to the peer as JSON: do not cut a UTF-8 sequence. */
 	g_autofree char *quoted = g_utf8_make_valid(name, (gssize)MIN(strlen(name), 32));
 	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL, "control message of unknown type '%s'",
 		    quoted);
@@ -258,7 +258,7 @@ control_error_to_object(const GError *error)
 	JsonObject *object = json_object_new();
 	json_object_set_string_member(object, "code",
 				      gw_error_code_to_string(gw_error_code(error)));
-	/* Whoever reads it knows whose it is. QEMU's last words on stderr may be any bytes. */
+	/* The reader knows which host it is from. QEMU's stderr may contain any bytes. */
 	g_autofree char *text = g_utf8_make_valid(error_peek_text(error), -1);
 	json_object_set_string_member(object, "message", text);
 	return object;

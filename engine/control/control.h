@@ -5,17 +5,17 @@
 
 #include "qmp/json-scan.h"
 
-/* The control protocol's text: pure. control.c describes the conversation. */
+/* The text of the control protocol: pure. control.c describes the conversation. */
 
 #define CONTROL_VERSION_MIN 1
 #define CONTROL_VERSION_MAX 1
 #define CONTROL_MAX_BYTES   (1024 * 1024) /* of one message */
 
-/* Of one message: a survey is the largest. */
+/* For one message: a survey is the largest. */
 extern const JsonLimits control_limits;
-/* Of the first message of a connection, whose sender is not known yet. */
+/* For the first message of a connection, whose sender is not known yet. */
 extern const JsonLimits control_hello_limits;
-/* Of a request before a plan is there: the list of vGPUs in a "survey" is the largest. */
+/* For a request before there is a plan: the list of vGPUs in a "survey" is the largest. */
 extern const JsonLimits control_early_limits;
 
 typedef enum {
@@ -40,7 +40,7 @@ const char *control_type_to_string(ControlType type);
 
 typedef struct {
 	ControlType type;
-	guint64 id; /* of a request and of what answers it; 0 in notices */
+	guint64 id; /* of a request and its answer; 0 in notices */
 	/* (owned): the whole message; members that the table requires are there and typed */
 	JsonObject *body;
 	gsize heap_bytes; /* what @body holds, estimated; 0 where it was not counted */
@@ -55,7 +55,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlMessage, control_message_free);
  * control_parse:
  * @text: one JSON object within %control_limits
  *
- * Returns: (transfer full): NULL with %GW_ERROR_PROTOCOL, naming the message and the field
+ * Returns: (transfer full): NULL with %GW_ERROR_PROTOCOL, which names the message and the field
  */
 ControlMessage *control_parse(const char *text, gsize len, GError **error);
 
@@ -63,13 +63,13 @@ ControlMessage *control_parse(const char *text, gsize len, GError **error);
  * "type" and "id". */
 char *control_format(ControlType type, guint64 id, JsonObject *fields);
 
-/* Where one conversation stands on the agent's side. */
+/* The state of one conversation on the agent's side. */
 typedef enum {
-	CONTROL_STATE_NEW, /* nothing but a hello is heard */
+	CONTROL_STATE_NEW, /* only a hello is allowed */
 	CONTROL_STATE_GREETED,
-	CONTROL_STATE_SURVEYED,	 /* the QEMU is there */
+	CONTROL_STATE_SURVEYED,	 /* the QEMU was found or started */
 	CONTROL_STATE_PREPARED,	 /* the plan is accepted */
-	CONTROL_STATE_LOADING,	 /* the stream comes in */
+	CONTROL_STATE_LOADING,	 /* the stream is arriving */
 	CONTROL_STATE_COMMITTED, /* the guest is ours */
 	CONTROL_STATE_DONE,	 /* likewise, and the source knows it */
 	CONTROL_STATE_REFUSED,	 /* its QEMU is proven gone, after a COMMIT */
@@ -78,17 +78,17 @@ typedef enum {
 } ControlState;
 
 const char *control_state_to_string(ControlState state);
-/* May @type come while the agent is in @state? */
+/* Returns whether @type is allowed in @state of the agent. */
 gboolean control_is_allowed(ControlState state, ControlType type);
 
-/* The version to speak with a peer that knows @min to @max; 0 when there is none. */
+/* The version to use with a peer that supports @min to @max; 0 when there is none in common. */
 int control_choose_version(gint64 min, gint64 max);
 
-/* An error as it crosses the wire, and back: its domain becomes %GW_ERROR, its words stay. */
+/* An error as JSON, and back: its domain becomes %GW_ERROR, its text stays the same. */
 JsonObject *control_error_to_object(const GError *error);
 GError *control_error_from_object(JsonObject *object);
 
-/* The first bytes of a data channel: what they are is in control.c. */
+/* The first bytes of a data channel: control.c describes them. */
 #define CONTROL_TOKEN_BYTES    16
 #define CONTROL_PREAMBLE_BYTES 28
 
@@ -102,9 +102,9 @@ void control_preamble_format(const ControlPreamble *self, guint8 out[CONTROL_PRE
 gboolean control_preamble_parse(const guint8 *data, gsize len, ControlPreamble *ret_preamble,
 				GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* (transfer full): what shows, to whoever knows @token, that one knows it, and tells it to nobody else: 32
- * hexadecimal digits. Said in the clear, it lets an agent under load tell a channel that it waits for from
- * strangers; it opens nothing. */
+/* (transfer full): a proof of knowing @token that does not reveal it: 32 hexadecimal digits. It is
+ * sent in plain text. It lets a busy agent tell an expected channel from strangers; it opens
+ * nothing. */
 char *control_token_proof(const guint8 token[CONTROL_TOKEN_BYTES]);
 
 /**

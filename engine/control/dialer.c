@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The way to an agent. Who needs a connection, for messages or for QEMU's stream, gets it here and sees
- * only a stream. What this host alone is to blame for (its certificates, its own refusal of plain text) is said of
- * the source.
+ * Makes the connections to an agent. A caller that needs a connection, for messages or for QEMU's
+ * stream, gets it here and sees only a stream. Errors that only this host can cause (its
+ * certificates, its own rejection of plain text) are reported as the source's.
  */
 #include "engine/control/dialer.h"
 
@@ -20,7 +20,7 @@ struct Dialer {
 	TlsPumps *pumps;
 	gboolean rekey;
 	TlsInfo info;
-	int data_tcp; /* under the data channel that was made last; -1 */
+	int data_tcp; /* under the latest data channel; -1 */
 };
 
 void
@@ -97,7 +97,7 @@ dialer_plan_channels(Dialer *self, gint64 bytes)
 	return self->rekey || tls_creds_get_kernel_version(self->tls) == 0 ? "tls" : "kernel-tls";
 }
 
-/* @fd: (transfer full). Returns: a descriptor to speak on in plain, or -1 */
+/* @fd: (transfer full). Returns a descriptor for plain reads and writes, or -1 */
 static int
 encrypt(Dialer *self, int fd, NetUse use, const guint8 *token, GCancellable *cancellable,
 	GError **error)

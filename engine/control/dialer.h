@@ -5,14 +5,16 @@
 #include "engine/control/net.h"
 #include "engine/tls/tls.h"
 
-/* Where an agent is, and on what terms it is spoken with. */
+/* The address of an agent, and how to connect to it. */
 typedef struct {
 	char *host;
 	guint16 port;
-	gboolean insecure;  /* plain text off loopback will do */
+	gboolean insecure;  /* plain text over other networks than loopback is allowed */
 	char *tls_dir;	    /* (nullable): plain text */
-	char *tls_hostname; /* (nullable): what must be in the agent's certificate; @host */
-	guint timeout_ms;   /* a silent peer is a lost one after so long; 0: PEER_TIMEOUT_MS */
+	char *tls_hostname; /* (nullable): the name that must be in the agent's certificate;
+			     * NULL: @host */
+	guint timeout_ms;   /* the silence after which the peer counts as lost; 0:
+			     * PEER_TIMEOUT_MS */
 } PeerAddress;
 
 #define PEER_TIMEOUT_MS	    5000
@@ -21,37 +23,37 @@ typedef struct {
 
 void peer_address_clear(PeerAddress *self);
 
-/* Makes every connection to one agent, control and data alike: what is done between "connected" and the first
- * byte of ours is done here. */
+/* Makes every connection to one agent, for control and data. Everything between "connected" and our
+ * first byte happens here. */
 typedef struct Dialer Dialer;
 
-/* @address: copied. %GW_ERROR_TLS when its folder is not as it must be. */
+/* @address: copied. %GW_ERROR_TLS when its TLS folder is wrong. */
 Dialer *dialer_new(const PeerAddress *address, GError **error);
-/* Its connections should be closed by now: see tls_pumps_free(). */
+/* Its connections should be closed before: see tls_pumps_free(). */
 void dialer_free(Dialer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Dialer, dialer_free);
 
-/* How the source's end of data channels will be encrypted: "none", "tls" or "kernel-tls". From now on they are such
- * that @bytes may flow through each. */
+/* Returns how the source's end of the data channels will be encrypted: "none", "tls" or
+ * "kernel-tls". From now on each of them can carry @bytes. */
 const char *dialer_plan_channels(Dialer *self, gint64 bytes);
 
 /**
  * dialer_connect:
- * @token: (nullable): of the session that waits for this data channel
- * @tuning: (nullable): of a data channel
+ * @token: (nullable): the token of the session that waits for this data channel
+ * @tuning: (nullable): for a data channel
  *
- * Blocks, 5 s at most an address and 5 s for the handshake. What comes back is a connected stream of ours alone; it
- * need not be TCP.
+ * Blocks for at most 5 s for each address, plus 5 s for the handshake. The result is a connected
+ * stream that only the caller uses; it need not be TCP.
  *
- * Returns: (transfer full): NULL with %GW_ERROR_UNKNOWN_HOST, %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE,
- *   %GW_ERROR_TLS, %GW_ERROR_BUSY or %G_IO_ERROR_CANCELLED
+ * Returns: (transfer full): NULL with %GW_ERROR_UNKNOWN_HOST, %GW_ERROR_UNREACHABLE,
+ *   %GW_ERROR_INSECURE, %GW_ERROR_TLS, %GW_ERROR_BUSY or %G_IO_ERROR_CANCELLED
  */
 GSocket *dialer_connect(Dialer *self, NetUse use, const guint8 *token, const NetTuning *tuning,
 			GCancellable *cancellable, GError **error);
 
-/* (transfer full): the TCP socket under the data channel that was made last, to look at; -1: there is none. It keeps
- * the connection open, whoever else closes his: shut it down. */
+/* (transfer full): the TCP socket under the latest data channel, to watch it; -1: there is none. It
+ * keeps the connection open even if all others close it: use shutdown(). */
 int dialer_take_tcp(Dialer *self);
 
-/* How the connection that was made last is encrypted. */
+/* How the latest connection is encrypted. */
 const TlsInfo *dialer_get_info(Dialer *self);

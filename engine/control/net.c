@@ -3,10 +3,10 @@
 /*
  * Sockets and their options.
  *
- * Whether a peer lives is told by the control connection's heartbeat and by looks at the data channels
- * (tcp-info.c); keep-alive is for what neither of them watches. TCP_USER_TIMEOUT is not set: Linux counts a
- * closed receive window against it (tcp_probe_timer), and a destination QEMU that loads a large device state
- * reads nothing for as long as that takes, so the option would cut a healthy stream.
+ * The heartbeat of the control connection and the watch on the data channels (tcp-info.c) notice a
+ * lost peer; keep-alive is for connections that neither of them watches. TCP_USER_TIMEOUT is not
+ * set: Linux counts a closed receive window against it (tcp_probe_timer). A destination QEMU that
+ * loads a large device state reads nothing meanwhile, so the option would cut a healthy stream.
  */
 #include "engine/control/net.h"
 
@@ -33,7 +33,8 @@ typedef struct {
 	int value;
 } SocketOption;
 
-/* No delay for data either: QEMU's last bytes fill no segment, and would wait for a round trip. */
+/* No delay for data either: QEMU's last bytes do not fill a segment, and would wait for a round
+ * trip. */
 static const SocketOption common_options[] = {
 	{ IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
 	{ IPPROTO_TCP, TCP_KEEPIDLE, 5 },  /* seconds */
@@ -42,9 +43,10 @@ static const SocketOption common_options[] = {
 };
 
 /*
- * Ahead of the stream, wherever a queue knows of priorities: the guest stands still while a question and its answer
- * are on their way. Through a full queue of 200 Mbit/s (tbf over pfifo_fast, Linux's default) a round trip
- * takes 0.1 ms in place of 11 to 16. The priority comes last, for the field in the packets sets another one.
+ * Control messages go before the stream in every queue that has priorities: the guest is stopped
+ * while a request and its answer are under way. Through a full queue of 200 Mbit/s (tbf over
+ * pfifo_fast, Linux's default) a round trip takes 0.1 ms in place of 11 to 16. The priority is set
+ * last, because the field in the packets sets another one.
  */
 static const SocketOption control_options[] = {
 	{ IPPROTO_IP, IP_TOS, IPTOS_DSCP_AF21 },
@@ -80,7 +82,7 @@ get_peer(GSocket *socket)
 	return G_INET_SOCKET_ADDRESS(g_steal_pointer(&address));
 }
 
-/* An IPv4 address that comes through an IPv6 socket (::ffff:127.0.0.1) is what it stands for. */
+/* An IPv4 address of an IPv6 socket (::ffff:127.0.0.1) counts as this IPv4 address. */
 static gboolean
 is_loopback_address(GInetAddress *address)
 {
@@ -160,9 +162,10 @@ net_check_congestion(const char *name, GError **error)
 }
 
 /*
- * One that paces by itself, as bbr does without the qdisc fq, pays for it with a timer for every few segments: over
- * loopback 1.0 CPU seconds a GiB with bbr, 0.4 with cubic and reno (medians of 5), a quarter of the throughput;
- * at 200 Mbit/s and 1 Gbit/s they send as much. So bbr is for those who ask for it, on long ways with loss.
+ * An algorithm that paces by itself, as bbr does without the qdisc fq, needs a timer for every few
+ * segments: over loopback 1.0 CPU seconds a GiB with bbr, 0.4 with cubic and reno (medians of 5), a
+ * quarter of the throughput; at 200 Mbit/s and 1 Gbit/s they send as much. So bbr is for users who
+ * ask for it, on long links with loss.
  */
 const char *
 net_choose_congestion(void)
@@ -193,7 +196,7 @@ tune(GSocket *socket, const NetTuning *tuning, GError **error)
 	return tuning->congestion == NULL || set_congestion(fd, tuning->congestion, error);
 }
 
-/* A name that this host does not know says nothing of an agent there. */
+/* A name that this host cannot resolve says nothing about an agent. */
 static void
 set_dial_error(GError **error, const char *host, guint16 port, const char *local, GError *cause)
 {
@@ -270,7 +273,7 @@ net_connect(const char *host, guint16 port, NetUse use, gboolean insecure, const
 	net_set_options(socket, use);
 	if (!tune(socket, wanted, error))
 		return NULL;
-	/* The connection closes its socket when it goes: keep a descriptor of our own. */
+	/* The connection closes its socket when it is freed: keep our own descriptor. */
 	int fd = net_dup(socket, error);
 	return fd >= 0 ? g_socket_new_from_fd(fd, error) : NULL;
 }

@@ -10,34 +10,37 @@ typedef enum {
 	NET_DATA,    /* QEMU's stream */
 } NetUse;
 
-/* How one data connection is made, and how the kernel sends on it. Zeroed: as it would be anyway. */
+/* How one data connection is made, and how the kernel sends on it. All zero: the defaults. */
 typedef struct {
-	const char *host; /* (nullable): the peer's, where this one goes to another address of it */
-	const char *local;	/* (nullable): the address of ours that it comes from */
+	const char *host;	/* (nullable): another address of the peer for this connection */
+	const char *local;	/* (nullable): the local address to connect from */
 	const char *congestion; /* (nullable): the algorithm of congestion control */
-	gint64 unsent_bytes; /* that may wait in the socket (TCP_NOTSENT_LOWAT); 0: as many as it holds */
+	gint64 unsent_bytes;	/* the most unsent bytes in the socket (TCP_NOTSENT_LOWAT); 0: as
+			      * many as it holds */
 } NetTuning;
 
-/* Where a name is asked for: leave it as the system has it. */
+/* A name for the algorithm: keep that of the system. */
 #define NET_CONGESTION_AS_IT_IS "system"
 
-/* Is there such an algorithm, and may we choose it? %G_IO_ERROR_INVALID_ARGUMENT naming it. */
+/* Checks whether this algorithm exists and we may choose it. %G_IO_ERROR_INVALID_ARGUMENT, which
+ * names it. */
 gboolean net_check_congestion(const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* The algorithm that sends best in a data centre; NULL where that is the system's own. See net.c. */
+/* The algorithm that sends best in a data centre; NULL if that is the system's own. See net.c. */
 const char *net_choose_congestion(void);
-/* Is @text an IPv4 or IPv6 address? %G_IO_ERROR_INVALID_ARGUMENT naming it. */
+/* Checks whether @text is an IPv4 or IPv6 address. %G_IO_ERROR_INVALID_ARGUMENT, which names it. */
 gboolean net_check_local(const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Best effort: an option that the kernel has not got is no error. */
+/* Best effort: an option that the kernel does not have is no error. */
 void net_set_options(GSocket *socket, NetUse use);
 
-/* Does the socket's peer sit on this very host's loopback? */
+/* Returns whether the socket's peer is on the loopback of this host. */
 gboolean net_is_loopback(GSocket *socket);
 
 /* (transfer full): "192.0.2.7:49160" of the peer, for messages. */
 char *net_peer_to_string(GSocket *socket);
 
-/* (transfer full): who is to be taken for one and the same: an IPv4 address, an IPv6 network of 64 bits. */
+/* (transfer full): the group of addresses that count as one client: an IPv4 address, or an IPv6
+ * network of 64 bits. */
 char *net_peer_group(GSocket *socket);
 
 /**
