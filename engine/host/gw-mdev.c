@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The vGPUs of this host for tools and embedders: the public face of vfio/, whose own structs may change
- * and stay inside. Copies, and decides nothing.
+ * The vGPUs of this host for tools and for programs that embed the library. This is the public side
+ * of vfio/, whose own structs may change and stay private. It copies, and decides nothing.
  */
 #include "engine/gw-mdev.h"
 
@@ -68,7 +68,7 @@ copy_type(const VfioType *type)
 	return self;
 }
 
-/* (transfer full), (nullable): who made the board and what it is called. */
+/* (transfer full), (nullable): the vendor and the name of the board. */
 static char *
 model_of(const VfioPciId *pci)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The VM file: a GKeyFile with one group [vm], its keys name, qmp and argv, and a group [vgpu NAME] for each
- * vGPU, its keys type, parent and uuid; the same file serves both hosts. Values are taken as they stand, with no escapes of GKeyFile's: argv is quoted as in a shell.
+ * The VM file: a GKeyFile with one group [vm], with the keys name, qmp and argv, and a group [vgpu
+ * NAME] for each vGPU, with the keys type, parent and uuid. Both hosts use the same file. Values
+ * are read literally, without GKeyFile's escapes: argv is quoted as in a shell.
  *
- * Whatever is not known here is an error that names the file, the group and the key: a word that is
- * misspelt must not be passed over in silence. argv is never taken from anywhere but a file on this host.
- * Starting what it says is in vm-start.c.
+ * Everything unknown is an error that names the file, the group and the key: a misspelt word must
+ * not be ignored silently. argv always comes from a file on this host. vm-start.c starts it.
  */
 #include "engine/gw-vm.h"
 
@@ -113,7 +113,7 @@ check_qmp(const char *qmp_path, const char *path, GError **error)
 	return what == NULL ? TRUE : vm_file_fail(error, path, what);
 }
 
-/* (transfer full): what the file says is run, so nobody else may write it. */
+/* (transfer full): the file's command line is executed, so no other user may write the file. */
 static char *
 read_file(const char *path, gsize *ret_len, GError **error)
 {

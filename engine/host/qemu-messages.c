@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * QEMU's own words, where nothing but the words tells what happened. They are no interface and
+ * QEMU's own messages, for cases where only the text shows what happened. They are no interface and
  * change between versions, so all of them are in this one table. A phrase is the part of a message
- * that has no names and numbers in it.
+ * without names and numbers.
  */
 #include "engine/host/qemu-messages.h"
 
@@ -12,10 +12,10 @@
 static const struct {
 	QemuMessage meaning;
 	const char *phrase;
-	const char *versions; /* that were seen to say it; others may do so too */
+	const char *versions; /* versions that were seen to print it; others may do so too */
 } messages[] = {
-	/* At the source: the driver does not give its state; or the one at the destination does not
-	 * take it. */
+	/* At the source: the driver does not give its state, or the one at the destination does not
+	 * accept it. */
 	{ QEMU_MESSAGE_CAUSE_UNNAMED, "Channel error", "10.0" },
 	{ QEMU_MESSAGE_CAUSE_UNNAMED, "Sibling indicated error", "10.0, 11.1" },
 	{ QEMU_MESSAGE_DEVICE_STATE_FAILED, "Failed setting device state to ", "10.0, 11.1" },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Much of what QEMU knows it tells nobody but its standard error. /proc leads to the file that this is, whoever
- * chose it, and a file can be read beside QEMU without taking anything away. A pipe, a socket or a terminal
- * has a reader of its own and is left alone.
+ * QEMU reports many things only on its standard error. /proc leads to the file behind it, whoever
+ * chose that file, and we can read the file without disturbing QEMU. A pipe, a socket or a terminal
+ * has its own reader and is not touched.
  */
 #include "engine/host/qemu-stderr.h"
 
@@ -76,7 +76,7 @@ qemu_stderr_tail(const QemuStderr *self)
 	g_strstrip(words);
 	gsize len = strlen(words);
 	const char *last = words + (len > LAST_BYTES ? len - LAST_BYTES : 0);
-	while ((*last & 0xc0) == 0x80) /* not from within a character */
+	while ((*last & 0xc0) == 0x80) /* do not begin inside a character */
 		last++;
 	return *last != '\0' ? g_strdup(last) : NULL;
 }

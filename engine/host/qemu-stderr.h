@@ -6,7 +6,7 @@
 
 #include "engine/host/qemu-messages.h"
 
-/* What a QEMU says on its standard error, where that is a file; whoever started it. */
+/* What a QEMU prints on its standard error, if that is a file; whoever started it. */
 typedef struct {
 	int fd; /* -1: it cannot be read */
 	gint64 mark_bytes;
@@ -17,10 +17,10 @@ typedef struct {
 		-1, 0    \
 	}
 
-/* What was said before does not count. */
+/* Earlier output does not count. */
 void qemu_stderr_open(QemuStderr *self, pid_t qemu);
 void qemu_stderr_clear(QemuStderr *self);
-/* From now on only what comes after counts. */
+/* From now on only later output counts. */
 void qemu_stderr_mark(QemuStderr *self);
 
 gboolean qemu_stderr_is_readable(const QemuStderr *self);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One QEMU: monitor, process and the facts its events leave behind.
+ * One QEMU: its monitor, its process and the facts from its events.
  *
- * QEMU's monitor answers nothing while its big lock is held, which in a switchover lasts as long as the
- * device state takes; that is health, not death. What still answers then is the out-of-band queue, served
- * by a thread of its own, and what answers nothing at all is a frozen process. So the heartbeat goes out of
- * band, and a command's time-out alone proves nothing.
+ * QEMU's monitor answers nothing while its big lock is held, which in a switchover lasts as long as
+ * the device state takes; this QEMU is healthy, not dead. The out-of-band queue still answers then,
+ * because its own thread serves it. A process that does not answer there either is frozen. So the
+ * heartbeat goes out of band, and a command's time-out alone proves nothing.
  */
 #include "engine/host/qemu.h"
 
@@ -134,7 +134,7 @@ on_beat_answered(GObject *source, GAsyncResult *result, gpointer data)
 	Qemu *self = data;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(JsonNode) reply = qmp_client_execute_finish(QMP_CLIENT(source), result, &error);
-	/* A refusal is an answer too. */
+	/* A rejection is an answer too. */
 	if (reply != NULL || qmp_error_is_refusal(error))
 		self->heard_us = g_get_monotonic_time();
 	self->beat_pending = FALSE;
@@ -182,7 +182,7 @@ qemu_check(Qemu *self, int silence_ms, GError **error)
 	return FALSE;
 }
 
-/* Events tell of changes; only where none has come yet is the queried word news. */
+/* Events report changes; a queried status is news only if there was no event yet. */
 static void
 take_info(Qemu *self, QmpMigrateInfo *info)
 {
@@ -283,7 +283,8 @@ refresh_status(Qemu *self, GError **error)
 	return TRUE;
 }
 
-/* In band, or where QEMU is deaf, since it sits in a send with its lock held, out of band. */
+/* Cancels in band; or out of band, if QEMU does not answer because it blocks in a send with its
+ * lock held. */
 static gboolean
 ask_cancel(Qemu *self, gboolean *ret_in_band, GError **error)
 {
@@ -324,7 +325,7 @@ gboolean
 qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data, GError **error)
 {
 	gboolean in_band;
-	/* Where nothing was under way there is nothing to cancel, and no event tells so. */
+	/* If no migration was under way there is nothing to cancel, and no event reports that. */
 	if (!ask_cancel(self, &in_band, error) || (in_band && !refresh_status(self, error)))
 		return FALSE;
 	if (sever != NULL && !await_until(is_final, self, CANCEL_GRACE_MS, NULL, NULL))

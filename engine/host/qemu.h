@@ -11,11 +11,11 @@
 /* For qemu_is_proven_gone(): a process that dies closes its monitor a moment before it is gone. */
 #define QEMU_DEATH_TIMEOUT_MS 2000
 
-/* One QEMU as a session sees it: its monitor, its process, and what its events have told so far. The
- * callbacks write down; whoever owns it reads between two turns of the loop. */
+/* One QEMU as a session sees it: its monitor, its process, and the facts from its events. The
+ * callbacks only record; the owner reads between two turns of the loop. */
 typedef struct Qemu Qemu;
 
-/* Every event, also those that Qemu reads itself; for reports. Must only write down. */
+/* Gets every event, also those that Qemu reads itself; for reports. Must only record. */
 typedef void (*QemuEventFunc)(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp_us,
 			      gpointer data_);
 
@@ -74,17 +74,18 @@ void qemu_poll(Qemu *self);
 /* The same even where an answer is under way, which may be of before something that matters. */
 void qemu_poll_afresh(Qemu *self);
 
-/* Waits until the status is final, @timeout_ms at most. */
+/* Waits until the status is final, for at most @timeout_ms. */
 gboolean qemu_wait_final(Qemu *self, int timeout_ms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qemu_wait_status(Qemu *self, QmpMigrateStatus status, int timeout_ms,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /**
  * qemu_cancel_migration:
- * @sever: (nullable): breaks the stream, when QEMU does not end the migration within half a second
+ * @sever: (nullable): breaks the stream, if QEMU does not end the migration within half a second
  *
- * Stops a migration that goes on, by whatever works: asked in band, else cut out of band, and with the stream
- * broken: QEMU itself shuts its main channel only, and waits for ever for one of multifd that sits in a send.
+ * Stops a running migration by every available means: first in band, then out of band, and with the
+ * stream broken. QEMU itself shuts down only its main channel, and waits forever for a multifd
+ * channel that blocks in a send.
  */
 gboolean qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointer data,
 			       GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -113,8 +114,8 @@ gboolean qemu_wait_cleaned_up(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RES
 /* Makes the vCPUs run if they do not, and waits until they do, 10 s at most. */
 gboolean qemu_ensure_running(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Ends QEMU: asked first, killed then. %TRUE when it is proven gone. */
+/* Ends QEMU: asks first, then kills. Returns %TRUE when its end is proven. */
 gboolean qemu_end(Qemu *self, gboolean ask, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Has its process died? %FALSE while it lives and where nothing is known of it. */
+/* Returns whether its process has died; %FALSE while it lives, or if nothing is known about it. */
 gboolean qemu_is_proven_gone(Qemu *self, int timeout_ms);

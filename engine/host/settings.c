@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The settings that a plan changes in a QEMU, and their way back. Capabilities and parameters outlive a
- * migration, so a QEMU that goes on running (a source after a failure, or that is kept; a destination once the
- * guest runs there, or that was started by somebody else and is not needed) gets its own ones again.
+ * The settings that a plan changes in a QEMU, and how they are restored. Capabilities and
+ * parameters outlive a migration. So a QEMU that keeps running gets its former settings again: a
+ * source after a failure, or one that is kept; a destination when the guest runs there, or one that
+ * another program started and that is not needed.
  *
- * The former values are in the journal before anything is changed: whoever recovers puts them back too.
+ * The former values are written to the journal before anything is changed, so a recovery restores
+ * them too.
  *
  *   {"capabilities": {NAME: true or false}, "parameters": {NAME: VALUE},
  *    "properties": [{"path", "name", "value"}]}
@@ -16,7 +18,7 @@
 #include "qmp/qmp-parameters.h"
 
 struct Settings {
-	GHashTable *capabilities;  /* (owned): all that there are */
+	GHashTable *capabilities;  /* (owned): all capabilities of the QEMU */
 	QmpParameters *parameters; /* (owned): those that the plan sets */
 	GPtrArray *properties;	   /* (owned): of Property: those that the plan sets */
 };
@@ -54,7 +56,7 @@ is_of_host(const GwPlanParameter *parameter, Side host)
 	return host == SIDE_SOURCE ? parameter->at_source : parameter->at_destination;
 }
 
-/* Adds what @parameter makes of @devices, or what they have now where @current says so. */
+/* Adds the values of @parameter for @devices; with @current, the values that they have now. */
 static gboolean
 list_property(Qemu *qemu, const GwPlanParameter *parameter, const GPtrArray *devices,
 	      gboolean current, GPtrArray *list, GError **error)

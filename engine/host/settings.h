@@ -5,20 +5,21 @@
 #include "engine/data/plan-json.h"
 #include "engine/host/qemu.h"
 
-/* What a plan changes of a QEMU's settings, as it was before. See settings.c. */
+/* The former values of the settings that a plan changes in a QEMU. See settings.c. */
 typedef struct Settings Settings;
 
-/* (transfer full): asks; changes nothing. NULL with %QMP_ERROR. */
+/* (transfer full): asks and changes nothing. NULL with %QMP_ERROR. */
 Settings *settings_save(Qemu *qemu, const GwPlan *plan, Side host, GError **error);
-/* Into the facts of the journal's line that is written before settings_apply(), and out of a journal: NULL where
- * there are none. (transfer full) */
+/* Adds them to the facts of the journal line that is written before settings_apply(); and reads
+ * them from a journal: NULL if it has none. (transfer full) */
 void settings_add_facts(const Settings *self, JsonObject *facts);
 Settings *settings_from_journal(Journal *journal);
 void settings_free(Settings *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free);
 
-/* Makes the settings the plan's, when QEMU has put away a migration before this one: see qemu_wait_cleaned_up(). A failure may
- * have changed some: settings_restore() is right then too. */
+/* Sets the plan's settings, after QEMU has cleaned up an earlier migration: see
+ * qemu_wait_cleaned_up(). After a failure some may be changed: settings_restore() is right then
+ * too. */
 gboolean settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, Side host,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /**
@@ -33,7 +34,7 @@ gboolean
 settings_change(Settings **former, Qemu *qemu, const GwPlan *plan, Side host, Journal *journal,
 		const char *phase, JsonObject *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Puts them back as they were; all are tried, the first error is kept. None is, where QEMU does not let go of a
- * migration that has ended, likewise. */
+/* Restores the former settings. All are tried, and the first error is kept. Nothing is restored if
+ * QEMU does not clean up after its last migration; this is an error too. */
 gboolean
 settings_restore(const Settings *self, Qemu *qemu, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What this host is, and what it knows of a QEMU on it, as its kernel tells it. Asks no QEMU and no device; a
- * thing that cannot be read is left out and never an error.
+ * What this host is, and what its kernel knows about a QEMU on it. Asks no QEMU and no device. A
+ * value that cannot be read is left out; this is never an error.
  */
 #include "engine/host/survey-host.h"
 

@@ -7,7 +7,7 @@
 
 /* What the kernel of this host tells of a QEMU. All of it is for comparing: unknown is an answer too. */
 
-/* Does it stay when its guest shuts down? By its command line. */
+/* Returns whether the QEMU stays when its guest shuts down, by its command line. */
 GwTristate survey_host_no_shutdown(pid_t qemu);
 /* 0: not known. */
 guint64 survey_host_resident_bytes(pid_t qemu);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The survey of one QEMU: what it says of itself (qmp/qmp-facts.c asks), what the host knows of it, and its
- * vGPUs. Nothing is changed.
+ * The survey of one QEMU: what it reports of itself (qmp/qmp-facts.c asks), what the host knows
+ * about it, and its vGPUs. Changes nothing.
  */
 #include "engine/host/survey-qemu.h"
 

@@ -4,5 +4,6 @@
 #include "engine/gw-survey.h"
 #include "engine/host/qemu.h"
 
-/* Asks an attached QEMU all that the plan needs; changes nothing. %GW_ERROR_MONITOR_LOST. */
+/* Asks an attached QEMU for everything that the plan needs; changes nothing.
+ * %GW_ERROR_MONITOR_LOST. */
 GwSurvey *survey_take(Qemu *qemu, GError **error);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * This host's vGPUs, described for the survey and removed at the end. Which vGPUs a running VM has is asked
- * of its QEMU, not read from its VM file: a QEMU that somebody else started has none.
+ * This host's vGPUs, described for the survey and removed at the end. The QEMU of a running VM is
+ * asked which vGPUs it has; the VM file is not used for this, because a QEMU that another program
+ * started has none.
  */
 #include "engine/host/vgpu-host.h"
 
@@ -82,7 +83,8 @@ take_parent(GwVgpu *vgpu, const VfioParent *parent)
 	vgpu->driver_version = g_strdup(parent->driver_version);
 }
 
-/* Is @parent where @wanted may be made: the one that is named, else any of the type's driver. */
+/* Returns whether @wanted may be made on @parent: the named parent, else any parent of the type's
+ * driver. */
 static gboolean
 is_meant(const VfioParent *parent, const GwVmVgpu *wanted)
 {
@@ -93,7 +95,7 @@ is_meant(const VfioParent *parent, const GwVmVgpu *wanted)
 	       vfio_parent_find_type(parent, wanted->type) != NULL;
 }
 
-/* All parents that may be meant count together: where one is full the next is tried. */
+/* All possible parents count together: if one is full the next is tried. */
 static void
 find_wanted(const VfioHost *host, const GwVmVgpu *wanted, GwVgpu *vgpu)
 {
@@ -131,7 +133,7 @@ vgpu_describe_wanted(const VfioHost *host, const GwVmVgpu *wanted)
 	return vgpu;
 }
 
-/* What only the program that has it open can be told. */
+/* Only the program that has the device open can ask for this. */
 static void
 ask_features(const VfioHost *host, pid_t qemu, GwVgpu *vgpu)
 {
@@ -267,7 +269,7 @@ static void
 finish_removal(GAsyncResult **result, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
-	/* It has a deadline of its own, so this ends. */
+	/* The removal has its own deadline, so this ends. */
 	gboolean ended = await_result(result, -1, NULL);
 	g_warn_if_fail(ended);
 	if (!vfio_device_remove_finish(*result, &cause) && *error == NULL)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A VFIO driver looks at the state it was sent only when the device leaves RESUMING, inside 'cont'. Where it
- * refuses, QEMU resets the device and the guest runs with a blank GPU. A device with P2P goes from RESUMING by
- * RUNNING_P2P to RUNNING, and each step that works is an event; after a reset the first one is RUNNING. Where
- * only the second step fails, both events come, and one without P2P has a single step: there nothing but QEMU's
- * standard error tells.
+ * A VFIO driver checks the received state only when the device leaves RESUMING, inside 'cont'. If
+ * the driver rejects the state, QEMU resets the device and the guest runs with a blank GPU. A
+ * device with P2P goes from RESUMING over RUNNING_P2P to RUNNING, and each successful step is an
+ * event; after a reset the first event is RUNNING. If only the second step fails both events come,
+ * and a device without P2P has only one step: then only QEMU's standard error shows it.
  */
 #include "engine/host/vgpu-watch.h"
 

@@ -5,7 +5,7 @@
 
 #include "engine/gw-vgpu.h"
 
-/* What became of a VM's vGPUs, by what its QEMU says. Pure. */
+/* Decides from QEMU's events what happened to a VM's vGPUs. Pure. */
 
 /* The states of each device since the watch began. */
 typedef struct {
@@ -20,8 +20,9 @@ void vgpu_watch_begin(VgpuWatch *self);
 /* @data: (nullable): of an event VFIO_MIGRATION */
 void vgpu_watch_event(VgpuWatch *self, JsonObject *data);
 
-/* (transfer none) (nullable): one of @vgpus (nullable) that runs with a state other than it was sent: QEMU has
- * reset it. Only of a device with P2P can that be told, and only where QEMU sends the events. */
+/* (transfer none) (nullable): one of @vgpus (nullable) that runs with another state than the
+ * received one, because QEMU has reset it. This is known only for a device with P2P, and only if
+ * QEMU sends the events. */
 const GwVgpu *vgpu_watch_find_blank(const VgpuWatch *self, const GPtrArray *vgpus);
 
 /* (transfer full) (nullable): those of @vgpus (nullable) that @words (nullable) speak of, by name: "vGPU 'gpu0'". */

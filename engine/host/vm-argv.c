@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The command line that a VM file gives: split as a shell does, ${qmp} and the ${NAME}s of vGPUs replaced,
- * and looked through for what Godwit must say itself. No other expansion, and no shell, ever.
+ * The command line of a VM file: split like a shell does it, with ${qmp} and the ${NAME}s of vGPUs
+ * replaced. It is also checked for options that Godwit itself must set. There is no other
+ * expansion, and never a shell.
  */
 #include "engine/host/vm-argv.h"
 
@@ -11,7 +12,8 @@
 
 #define MAX_WORDS_BYTES 400
 
-/* (transfer full): @text short enough for a message, and with nothing in it that a terminal would obey. */
+/* (transfer full): @text, short enough for a message and without control characters for a
+ * terminal. */
 static char *
 make_printable(const char *text)
 {

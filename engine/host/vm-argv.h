@@ -6,7 +6,8 @@
 /* The command line of a VM file: private half of gw-vm.h. */
 
 typedef enum {
-	VM_ARGV_CHECK, /* is all of it known? What is not made yet stands as it is */
+	VM_ARGV_CHECK, /* checks that every ${...} is known; a vGPU that does not exist yet is
+		        * not replaced */
 	VM_ARGV_RUN,
 } VmArgvUse;
 

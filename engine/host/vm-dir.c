@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The folder with the VM files of an agent. A name comes over the network: it is compared with the names in
- * the files, and never becomes part of a path. Nobody else may write the folder or its files, since what they
- * say is run.
+ * The folder with an agent's VM files. A VM's name comes over the network: it is compared with the
+ * names in the files, and never becomes part of a path. No other user may write the folder or its
+ * files, because their command lines are executed.
  */
 #include "engine/host/vm-dir.h"
 

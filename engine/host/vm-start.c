@@ -2,13 +2,14 @@
 /*
  * Starts the QEMU that a VM file describes, and waits until its monitor answers.
  *
- * A monitor takes one client at a time. To learn that it is there, this connects, asks one question and
- * closes: QEMU 7.2 and 10.0 both take the next client after that. A socket file that a dead QEMU left is no obstacle, it
- * is replaced by QEMU itself; one that somebody listens on means that the VM is running already.
+ * A monitor accepts one client at a time. To check that it is ready, this connects, sends one query
+ * and closes: QEMU 7.2 and 10.0 both accept the next client after that. A socket file that a dead
+ * QEMU left is no obstacle, because QEMU replaces it. A socket file with a listening process means
+ * that the VM is running already.
  *
- * The child gets a session of its own, /dev/null to read, the log to write and no other descriptor of
- * ours: a journal's lock must end with its owner. While it starts it is ours to reap; once it has started
- * the caller has its number. Whatever fails, nothing is left running.
+ * The child gets its own session, /dev/null to read, the log to write and no other descriptor of
+ * ours: a journal's lock must end with its owner. While it starts we reap it; after the start the
+ * caller has its pid. After a failure nothing is left running.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,8 @@
 #define ANSWER_MS	5000
 #define WORDS_BYTES	1024 /* of QEMU's own words in an error */
 
-/* Connected, or -1 with errno. EAGAIN says that somebody listens whose queue is full. */
+/* Returns a connected socket, or -1 with errno. EAGAIN means that a process listens and its queue
+ * is full. */
 static int
 connect_monitor(const char *path)
 {
@@ -143,7 +145,7 @@ wait_for_monitor(const GwVm *self, GPid pid, int log_fd, off_t log_start, gboole
 	return FALSE;
 }
 
-/* The folder of the monitor's socket: whoever can enter it owns the guest. */
+/* Makes the folder of the monitor's socket: a user who can enter it controls the guest. */
 static gboolean
 make_socket_folder(const GwVm *self, GError **error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes and removes the vGPUs of a VM file. What was there already, just as the file wants it, is used and
- * never removed; what was made here goes again when the next one cannot be made.
+ * Makes and removes the vGPUs of a VM file. An existing vGPU that matches the file is used and
+ * never removed here. If one vGPU cannot be made, those that were made here are removed again.
  */
 #include "engine/host/vm-vgpus.h"
 
@@ -19,7 +19,7 @@ make_one(const VfioHost *host, GwVmVgpu *vgpu, GError **error)
 	gboolean was_there = FALSE;
 	g_autoptr(VfioDevice) device = vfio_device_create(host, &request, &was_there, &cause);
 	if (device == NULL) {
-		/* Only the making itself shows that several do not fit together. */
+		/* Only making them shows that several do not fit together. */
 		gboolean no_room = g_error_matches(cause, VFIO_ERROR, VFIO_ERROR_NO_INSTANCE);
 		g_set_error(error, GW_ERROR, no_room ? GW_ERROR_INCOMPATIBLE : GW_ERROR_VGPU,
 			    "vGPU '%s': %s", vgpu->name, cause->message);
