@@ -101,11 +101,13 @@ typedef struct {
 	GPtrArray *shared_memory;
 	GwTristate no_shutdown; /* it keeps running when the guest shuts down (-no-shutdown) */
 	gboolean has_oob;
-	gboolean has_vfio_migration; /* vfio-pci can migrate by the kernel's v2 interface */
-	GStrv viommus;		     /* virtual IOMMUs, by QEMU's names of their types */
-	GPtrArray *vgpus;	     /* (nullable): of GwVgpu: its VFIO devices */
-	GwHostSurvey *host;	     /* (nullable): its host */
-	guint64 resident_bytes;	     /* the host memory that it uses already */
+	gboolean has_vfio_migration;  /* vfio-pci can migrate by the kernel's v2 interface */
+	GStrv viommus;		      /* virtual IOMMUs, by QEMU's names of their types */
+	GPtrArray *vgpus;	      /* (nullable): of GwVgpu: its VFIO devices */
+	GwHostSurvey *host;	      /* (nullable): its host */
+	guint qemu_descriptors;	      /* that it may still open; 0: not known */
+	guint controller_descriptors; /* likewise of the program that controls it */
+	guint64 resident_bytes;	      /* the host memory that it uses already */
 	/* Only @vgpus and @host are known: QEMU was not started, or did not start. */
 	gboolean is_absent;
 	char *absent_reason; /* (nullable): QEMU's words when it did not start */

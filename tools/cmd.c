@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "tools/terminal-sanitize.h"
+
+#define MAX_DESCRIPTORS 524288 /* not "unlimited": some programs close every number up to it */
 
 const CmdOption *
 cmd_option(const Cmd *self, guint index)
@@ -155,10 +158,24 @@ parse_and_run(const Cmd *self, gpointer options, GPtrArray *words)
 	return self->run(options, arguments);
 }
 
+/* A migration needs some descriptors for each channel, and 1024 is a usual soft limit. QEMUs that we
+ * start inherit it. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = MAX(limit.rlim_cur, MIN(limit.rlim_max, MAX_DESCRIPTORS));
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		g_debug("the limit of descriptors stays as it is: %s", g_strerror(errno));
+}
+
 int
 cmd_run(const Cmd *self, const char *program, int argc, char **argv)
 {
 	g_set_prgname(program);
+	raise_descriptor_limit();
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
 	g_ptr_array_add(words, (gpointer)program);
 	for (int i = 0; i < argc; i++)

@@ -9,13 +9,16 @@
 
 #include "engine/agent/agent-run.h"
 #include "engine/gw-error.h"
+#include "engine/util/descriptors.h"
 #include "qmp/await.h"
 #include "qmp/source-util.h"
 
-#define MAX_RUNS       64
-#define END_TIMEOUT_MS 40000
-#define END_POLL_MS    50
-#define LINGER_MS      15000 /* a source that lost the answer asks again within this time */
+#define MAX_RUNS	   64
+#define RESERVED	   32 /* descriptors that no connection gets */
+#define DESCRIPTORS_OF_ONE 12 /* of a connection, without its data channels */
+#define END_TIMEOUT_MS	   40000
+#define END_POLL_MS	   50
+#define LINGER_MS	   15000 /* a source that lost the answer asks again within this time */
 
 struct AgentConnections {
 	GObject *owner; /* (borrowed): it owns us */
@@ -24,6 +27,7 @@ struct AgentConnections {
 	GMainContext *context;
 	GMutex lock;	 /* of @runs and @n_ending, which the threads change */
 	GPtrArray *runs; /* of AgentConnection: their thread is running */
+	guint max_runs;	 /* constant */
 	guint n_ending;	 /* threads that are done, for which on_run_ended() has not run yet */
 	/* Of AgentConnection: their thread has ended; with a guest until the source knows where
 	 * that runs. */
@@ -321,6 +325,17 @@ guest_stopped(gpointer data)
 
 static const AgentRunOwner owner = { end_session, session_done, guest_stopped };
 
+/* GLib aborts where it finds no descriptor for a thread's loop: so there are never more threads than
+ * descriptors for them, with a reserve. */
+static guint
+find_max_runs(void)
+{
+	guint n_free = descriptors_count_free(0);
+	if (n_free == 0)
+		return MAX_RUNS;
+	return n_free > RESERVED ? MIN((n_free - RESERVED) / DESCRIPTORS_OF_ONE, MAX_RUNS) : 0;
+}
+
 AgentConnections *
 agent_connections_new(GObject *owner_object, const AgentConfig *config,
 		      const AgentConnectionsListener *observer)
@@ -332,6 +347,7 @@ agent_connections_new(GObject *owner_object, const AgentConfig *config,
 	self->context = g_main_context_ref_thread_default();
 	g_mutex_init(&self->lock);
 	self->runs = g_ptr_array_new();
+	self->max_runs = find_max_runs();
 	self->ended = g_ptr_array_new();
 	return self;
 }
@@ -392,8 +408,8 @@ make_room(AgentConnections *self, const AcceptedControl *newcomer)
 	guint n_served = 0;
 	for (guint i = 0; i < self->runs->len; i++)
 		n_served += !((AgentConnection *)g_ptr_array_index(self->runs, i))->is_evicted;
-	if (n_served < MAX_RUNS || self->runs->len >= 2 * MAX_RUNS)
-		return self->runs->len < 2 * MAX_RUNS;
+	if (n_served < self->max_runs || self->runs->len >= 2 * self->max_runs)
+		return self->runs->len < 2 * self->max_runs;
 	AgentConnection *idle = find_idle(self, newcomer);
 	if (idle == NULL)
 		return FALSE;
@@ -420,8 +436,12 @@ agent_connections_add(AgentConnections *self, const AcceptedControl *accepted)
 	connection->run->peer = g_strdup(accepted->peer);
 	connection->run->peer_subject = g_strdup(accepted->subject);
 	g_ptr_array_add(self->runs, connection);
-	connection->thread = g_thread_new("gw-agent", thread_main, connection);
-	return TRUE;
+	connection->thread = g_thread_try_new("gw-agent", thread_main, connection, NULL);
+	if (connection->thread != NULL)
+		return TRUE;
+	g_ptr_array_remove(self->runs, connection);
+	connection_free(connection);
+	return FALSE;
 }
 
 gboolean

@@ -11,6 +11,7 @@
 #include "engine/gw-agent.h"
 
 #include "engine/agent/agent-connections.h"
+#include "engine/util/descriptors.h"
 #include "engine/util/rate-limit.h"
 #include "engine/gw-error.h"
 #include "engine/gw-recover.h"
@@ -22,6 +23,7 @@
 
 #define LISTEN_BACKLOG	  1024 /* the kernel drops every new connection while it is full */
 #define ACCEPT_AT_ONCE	  32
+#define RESERVED	  16 /* descriptors for what the sessions do next */
 #define PAUSE_MS	  1000
 #define NOTICES_PER_S	  10
 #define NOTICES_BURST	  50
@@ -262,15 +264,40 @@ reject(const char *peer, const GError *error, gpointer data)
 static const AcceptorListener acceptor_listener = { take_control, take_channel, expects_proof,
 						    reject };
 
+/* What the sessions under way need, none may take. */
+static void
+turn_away(GwAgent *self, GSocket *socket)
+{
+	g_autofree char *peer = net_peer_to_string(socket);
+	g_autoptr(GError) error =
+		g_error_new_literal(GW_ERROR, GW_ERROR_BUSY,
+				    "this agent has too few descriptors left: raise its limit "
+				    "(LimitNOFILE=, ulimit -n) or try again");
+	JsonObject *fields = json_object_new();
+	json_object_set_object_member(fields, "error", control_error_to_object(error));
+	g_autofree char *line = control_format(CONTROL_FAILED, 0, fields);
+	g_socket_send_with_blocking(socket, line, strlen(line), FALSE, NULL, NULL);
+	reject(peer, error, self);
+}
+
 static gboolean
 on_connection(GSocket *listening, GIOCondition condition, gpointer data)
 {
 	GwAgent *self = data;
+	guint n_free = descriptors_count_free(0);
+	gboolean has_room = n_free == 0 || n_free >= RESERVED + ACCEPT_AT_ONCE;
 	for (guint i = 0; i < ACCEPT_AT_ONCE; i++) {
-		g_autoptr(GSocket) socket = g_socket_accept(listening, NULL, NULL);
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GSocket) socket = g_socket_accept(listening, NULL, &error);
+		/* Without a descriptor it would be called again at once, for ever. */
+		if (socket == NULL && !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+			pause_accepting(self);
 		if (socket == NULL)
 			break;
-		acceptor_set_add(self->acceptors, socket);
+		if (has_room)
+			acceptor_set_add(self->acceptors, socket);
+		else
+			turn_away(self, socket);
 	}
 	return G_SOURCE_CONTINUE;
 }

@@ -342,7 +342,7 @@ flow_clear(Flow *flow)
 }
 
 Relay *
-relay_new(int qemu_fd, int peer_fd, const RelayOptions *options)
+relay_new(int qemu_fd, int peer_fd, const RelayOptions *options, GError **error)
 {
 	Relay *self = g_new0(Relay, 1);
 	gboolean is_seen = options->tap != NULL;
@@ -353,8 +353,11 @@ relay_new(int qemu_fd, int peer_fd, const RelayOptions *options)
 	flow_init(&self->flows[RELAY_TO_PEER], RELAY_TO_PEER, qemu_fd, peer_fd, is_seen);
 	flow_init(&self->flows[RELAY_TO_QEMU], RELAY_TO_QEMU, peer_fd, qemu_fd, is_seen);
 	g_mutex_init(&self->lock);
-	self->thread = g_thread_new("gw-relay", thread_main, self);
-	return self;
+	self->thread = g_thread_try_new("gw-relay", thread_main, self, error);
+	if (self->thread != NULL)
+		return self;
+	relay_free(self);
+	return NULL;
 }
 
 void
@@ -363,7 +366,8 @@ relay_free(Relay *self)
 	if (self == NULL)
 		return;
 	sever(self);
-	g_thread_join(self->thread);
+	if (self->thread != NULL)
+		g_thread_join(self->thread);
 	for (guint i = 0; i < RELAY_N_DIRECTIONS; i++)
 		flow_clear(&self->flows[i]);
 	g_mutex_clear(&self->lock);

@@ -35,8 +35,10 @@ typedef struct {
  * Starts at once. The end of one direction is passed on as the end of that direction only. A
  * failure in one direction ends both directions for both ends. With @outlives_peer QEMU sees
  * neither the peer's end nor its failure.
+ *
+ * Returns: NULL with %G_THREAD_ERROR when no thread can be had; both sockets are shut down then
  */
-Relay *relay_new(int qemu_fd, int peer_fd, const RelayOptions *options);
+Relay *relay_new(int qemu_fd, int peer_fd, const RelayOptions *options, GError **error);
 /* Ends the relay, whatever it is doing, and the traffic of both sockets. */
 void relay_free(Relay *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Relay, relay_free);

@@ -39,8 +39,9 @@
 typedef struct {
 	Transport base;
 	PrivateDir folder;
-	int listener; /* at the source; -1 */
-	int stop;     /* eventfd */
+	int listener;	  /* at the source; -1 */
+	int stop;	  /* eventfd */
+	gboolean is_deaf; /* of the door: it accepts no more: no descriptors */
 	GThread *door;
 	GArray *qemu_fds;  /* of int, by index; -1: has not arrived yet */
 	GMutex lock;	   /* protects the members below */
@@ -110,8 +111,14 @@ begin(RelayTransport *self, guint index, int qemu_fd)
 				       .on_lost = wake_owner,
 				       .on_lost_data = self };
 	g_array_index(self->qemu_fds, int, index) = qemu_fd;
+	g_autoptr(GError) error = NULL;
+	Relay *relay = relay_new(qemu_fd, peer_fd(self, index), &options, &error);
+	if (relay == NULL) {
+		fail_channel(self, index, error->message);
+		return;
+	}
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-	self->relays->pdata[index] = relay_new(qemu_fd, peer_fd(self, index), &options);
+	self->relays->pdata[index] = relay;
 }
 
 static void
@@ -185,6 +192,13 @@ static void
 let_qemu_in(RelayTransport *self, GArray *waiting)
 {
 	int fd = accept4(self->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+		/* QEMU still waits in the queue: without this poll() would return at once forever. */
+		fail(self, "a channel of QEMU's", g_strerror(errno));
+		self->is_deaf = TRUE;
+		shut_peers(self);
+		wake_owner(self);
+	}
 	if (fd < 0)
 		return;
 	if (waiting->len < self->base.fds->len + MAX_STRANGERS)
@@ -198,7 +212,8 @@ static gboolean
 turn_source(RelayTransport *self, GArray *waiting)
 {
 	g_autoptr(GArray) fds = g_array_new(FALSE, TRUE, sizeof(struct pollfd));
-	struct pollfd first[] = { { self->stop, POLLIN, 0 }, { self->listener, POLLIN, 0 } };
+	struct pollfd first[] = { { self->stop, POLLIN, 0 },
+				  { self->is_deaf ? -1 : self->listener, POLLIN, 0 } };
 	g_array_append_vals(fds, first, G_N_ELEMENTS(first));
 	for (guint i = 0; i < waiting->len; i++) {
 		struct pollfd one = { g_array_index(waiting, int, i), POLLIN, 0 };
@@ -332,7 +347,10 @@ static void
 start(Transport *base)
 {
 	RelayTransport *self = (RelayTransport *)base;
-	self->door = g_thread_new("gw-door", keep_door, self);
+	g_autoptr(GError) error = NULL;
+	self->door = g_thread_try_new("gw-door", keep_door, self, &error);
+	if (self->door == NULL)
+		fail(self, "relay", error->message);
 }
 
 static char *

@@ -135,6 +135,8 @@ survey_to_node(const GwSurvey *self)
 	add_size(object, "ram_bytes", self->ram_bytes);
 	add_size(object, "resident_bytes", self->resident_bytes);
 	add_size(object, "vcpus", self->vcpus);
+	add_size(object, "qemu_descriptors", self->qemu_descriptors);
+	add_size(object, "controller_descriptors", self->controller_descriptors);
 	if (self->no_shutdown != GW_TRISTATE_UNKNOWN)
 		json_object_set_boolean_member(object, "no_shutdown",
 					       self->no_shutdown == GW_TRISTATE_YES);
@@ -173,6 +175,12 @@ read_vcpus(Fields *fields)
 	if (vcpus > MAX_VCPUS)
 		fields_fail(fields, "vcpus", "is too large");
 	return (guint)CLAMP(vcpus, 0, MAX_VCPUS);
+}
+
+static guint
+read_descriptors(Fields *fields, const char *name)
+{
+	return (guint)CLAMP(fields_count(fields, name, FIELDS_OPTIONAL), 0, G_MAXINT);
 }
 
 static GwTristate
@@ -231,6 +239,8 @@ survey_from_node(JsonNode *node, GError **error)
 	self->ram_bytes = (guint64)MAX(0, fields_count(&f, "ram_bytes", FIELDS_OPTIONAL));
 	self->resident_bytes = (guint64)MAX(0, fields_count(&f, "resident_bytes", FIELDS_OPTIONAL));
 	self->vcpus = read_vcpus(&f);
+	self->qemu_descriptors = read_descriptors(&f, "qemu_descriptors");
+	self->controller_descriptors = read_descriptors(&f, "controller_descriptors");
 	self->no_shutdown = read_tristate(&f, "no_shutdown");
 	self->has_oob = fields_boolean(&f, "has_oob", FIELDS_REQUIRED);
 	self->has_vfio_migration = fields_boolean(&f, "has_vfio_migration", FIELDS_OPTIONAL);

@@ -7,6 +7,7 @@
 #include "engine/host/survey-qemu.h"
 
 #include "engine/gw-error.h"
+#include "engine/util/descriptors.h"
 #include "engine/util/error-host.h"
 #include "engine/util/scoped-context.h"
 #include "engine/data/property-list.h"
@@ -240,6 +241,8 @@ take(Qemu *qemu, GError **error)
 	survey->has_oob = qmp_client_has_oob(qemu->qmp);
 	survey->no_shutdown = survey_host_no_shutdown(pid);
 	survey->resident_bytes = survey_host_resident_bytes(pid);
+	survey->qemu_descriptors = pid > 0 ? descriptors_count_free(pid) : 0;
+	survey->controller_descriptors = descriptors_count_free(0);
 	survey->host = gw_survey_host();
 	take_texts(survey, facts);
 	take_lists(survey, facts, pid);

@@ -51,8 +51,11 @@ sink_new(GError **error)
 	self->fd = fds[0];
 	self->qemu_fd = fds[1];
 	self->stream = stream_new(FALSE);
-	self->thread = g_thread_new("gw-sink", thread_main, self);
-	return self;
+	self->thread = g_thread_try_new("gw-sink", thread_main, self, error);
+	if (self->thread != NULL)
+		return self;
+	sink_free(self);
+	return NULL;
 }
 
 int
@@ -82,7 +85,8 @@ sink_free(Sink *self)
 		return;
 	sink_let_go(self);
 	sink_sever(self);
-	g_thread_join(self->thread);
+	if (self->thread != NULL)
+		g_thread_join(self->thread);
 	close(self->fd);
 	stream_free(self->stream);
 	g_free(self);

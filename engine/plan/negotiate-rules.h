@@ -10,6 +10,7 @@ void negotiate_vgpus(Negotiation *self);
 void negotiate_machine(Negotiation *self); /* what it runs on: board, CPU, memory, host */
 void negotiate_devices(Negotiation *self);
 void negotiate_disks(Negotiation *self);
+void negotiate_descriptors(Negotiation *self); /* once the channels are decided */
 
 /* Beside a disk's contents; of negotiate_disks(). */
 void negotiation_check_disk_settings(Negotiation *self, const GwDisk *ours, const GwDisk *theirs);

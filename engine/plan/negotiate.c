@@ -82,6 +82,7 @@ negotiate(const GwSurvey *source, const GwSurvey *destination, const NegotiatePo
 	negotiate_devices(&self);
 	negotiate_disks(&self);
 	decide_transport(&self);
+	negotiate_descriptors(&self);
 	if (!destination->is_absent) {
 		capability_decide_all(&self);
 		parameter_decide_all(&self);

@@ -353,6 +353,20 @@ thread_main(gpointer data)
 	return NULL;
 }
 
+/* Nothing was begun, and nothing was looked at. @task: (transfer full) */
+static void
+fail_without_thread(GTask *task, const GError *error)
+{
+	g_autoptr(GTask) owned = task;
+	GwReport *report = gw_report_new();
+	report->outcome = GW_OUTCOME_FAILED;
+	report->vm_runs_on = GW_PLACE_SOURCE;
+	report->error_code = GW_ERROR_FAILED;
+	report->error_message =
+		g_strdup_printf("source: no thread for the session: %s", error->message);
+	g_task_return_pointer(owned, report, (GDestroyNotify)gw_report_free);
+}
+
 static void
 start(GwSession *self, gboolean check_only, GCancellable *cancellable, GAsyncReadyCallback callback,
       gpointer data, gpointer tag)
@@ -365,7 +379,12 @@ start(GwSession *self, gboolean check_only, GCancellable *cancellable, GAsyncRea
 	g_task_set_task_data(task, GINT_TO_POINTER(check_only), NULL);
 	/* A cancelled run still has a report to give. */
 	g_task_set_check_cancellable(task, FALSE);
-	g_thread_unref(g_thread_new("gw-session", thread_main, task));
+	g_autoptr(GError) error = NULL;
+	GThread *thread = g_thread_try_new("gw-session", thread_main, task, &error);
+	if (thread != NULL)
+		g_thread_unref(thread);
+	else
+		fail_without_thread(task, error);
 }
 
 void

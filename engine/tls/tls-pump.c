@@ -305,6 +305,17 @@ pump_main(gpointer data)
 	return NULL;
 }
 
+/* One whose thread could not be started. Its SSL and the outer descriptor stay the caller's. */
+static void
+pump_discard(Pump *self)
+{
+	g_free(self->up.data);
+	g_free(self->down.data);
+	tls_creds_unref(self->creds);
+	close(self->inner);
+	g_free(self);
+}
+
 static int
 limit_buffer(int fd)
 {
@@ -363,7 +374,12 @@ tls_pumps_start(TlsPumps *self, TlsCreds *creds, SSL *ssl, int fd, const TlsPump
 	pump->limits = *limits;
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 	reap(self);
-	pump->thread = g_thread_new("gw-tls", pump_main, pump);
+	pump->thread = g_thread_try_new("gw-tls", pump_main, pump, NULL);
+	if (pump->thread == NULL) {
+		pump_discard(pump);
+		close(ends[0]);
+		return fail_start("no thread", ssl, fd, error);
+	}
 	g_ptr_array_add(self->pumps, pump);
 	return ends[0];
 }

@@ -62,9 +62,9 @@ begin(BenchFlow *flow, RelayTap tap, gboolean at_both_ends)
 	if (tap == parse)
 		self->stream = stream_new(FALSE);
 	self->relays[0] = relay_new(near[1], dialled,
-				    &(RelayOptions){ .tap = tap, .tap_data = self->stream });
+				    &(RelayOptions){ .tap = tap, .tap_data = self->stream }, NULL);
 	if (at_both_ends)
-		self->relays[1] = relay_new(far[0], accepted, &(RelayOptions){ .tap = tap });
+		self->relays[1] = relay_new(far[0], accepted, &(RelayOptions){ .tap = tap }, NULL);
 	memcpy(self->fds, (int[]){ near[1], dialled, at_both_ends ? accepted : -1, far[0] },
 	       sizeof self->fds);
 	*flow = (BenchFlow){ near[0], at_both_ends ? far[1] : accepted, self };

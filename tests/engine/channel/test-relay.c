@@ -63,7 +63,7 @@ line_open(Line *line, gboolean is_seen, gboolean outlives_peer)
 	tcp_pair(&line->dialled, &line->accepted);
 	line->peer = g_socket_get_fd(line->accepted);
 	fcntl(line->peer, F_SETFL, 0);
-	line->relay = relay_new(line->ours, g_socket_get_fd(line->dialled), &options);
+	line->relay = relay_new(line->ours, g_socket_get_fd(line->dialled), &options, NULL);
 }
 
 static void
@@ -395,7 +395,7 @@ what_is_under_way_is_bounded(void)
 		CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, peer), 0);
 		Line line = { .seen = { g_byte_array_new(), g_byte_array_new() } };
 		const RelayOptions options = { .tap = is_seen ? look_on : NULL, .tap_data = &line };
-		Relay *relay = relay_new(qemu[1], peer[0], &options);
+		Relay *relay = relay_new(qemu[1], peer[0], &options, NULL);
 		static const guint8 piece[32768];
 		gsize sent = 0;
 		struct pollfd pfd = { .fd = qemu[0], .events = POLLOUT };

@@ -259,6 +259,46 @@ destination_takes_no_other_transport(void)
 	CU_ASSERT_FALSE(negotiate_check_destination(plan, own, NULL));
 }
 
+/* The host and the subject of the plan's first issue with descriptors; NULL: there is none. */
+static char *
+find_short_of_descriptors(const char *at_source, const char *at_destination, guint channels)
+{
+	g_autoptr(GwSurvey) source = survey(source_text, "\"vcpus\":2", at_source);
+	g_autoptr(GwSurvey) destination = survey(destination_text, "\"vcpus\":2", at_destination);
+	const NegotiatePolicy wishes = { .vm_name = "web1", .channels = channels };
+	g_autoptr(GwPlan) plan = negotiate(source, destination, &wishes);
+	for (guint i = 0; i < plan->issues->len; i++) {
+		const GwIssue *issue = g_ptr_array_index(plan->issues, i);
+		if (g_str_equal(issue->code, "descriptors"))
+			return g_strdup_printf("%s %s", issue->host, issue->subject);
+	}
+	return NULL;
+}
+
+static void
+descriptors_must_be_enough_for_the_channels(void)
+{
+	static const struct {
+		const char *at_source, *at_destination;
+		guint channels;
+		const char *expected;
+	} rows[] = {
+		{ "\"vcpus\":2,\"qemu_descriptors\":1000", "\"vcpus\":2", 255, NULL },
+		{ "\"vcpus\":2,\"qemu_descriptors\":200", "\"vcpus\":2", 255, "source QEMU" },
+		{ "\"vcpus\":2,\"qemu_descriptors\":200", "\"vcpus\":2", 16, NULL },
+		{ "\"vcpus\":2", "\"vcpus\":2,\"controller_descriptors\":1000", 255,
+		  "destination godwit" },
+		{ "\"vcpus\":2,\"controller_descriptors\":1", "\"vcpus\":2", 1, "source godwit" },
+		{ "\"vcpus\":2", "\"vcpus\":2", 255, NULL },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *found =
+			find_short_of_descriptors(rows[i].at_source, rows[i].at_destination,
+						  rows[i].channels);
+		TEST_STRING(found, rows[i].expected);
+	}
+}
+
 CU_TestInfo suite_negotiate[] = {
 	{ "a good pair makes a plan", a_good_pair_makes_a_plan },
 	{ "all errors are told in one line", all_errors_are_told_in_one_line },
@@ -270,5 +310,7 @@ CU_TestInfo suite_negotiate[] = {
 	{ "the destination takes no parameter of the peer's choice",
 	  destination_takes_no_parameter_of_the_peers_choice },
 	{ "the destination takes no other transport", destination_takes_no_other_transport },
+	{ "descriptors must be enough for the channels",
+	  descriptors_must_be_enough_for_the_channels },
 	CU_TEST_INFO_NULL,
 };
