@@ -24,6 +24,8 @@ static const struct {
 	{ "shutdown", QMP_RUN_SHUTDOWN },
 	{ "guest-panicked", QMP_RUN_GUEST_PANICKED },
 	{ "io-error", QMP_RUN_IO_ERROR },
+	{ "watchdog", QMP_RUN_WATCHDOG },
+	{ "debug", QMP_RUN_DEBUG },
 	{ "internal-error", QMP_RUN_INTERNAL_ERROR },
 	{ "other", QMP_RUN_OTHER },
 };
@@ -66,23 +68,52 @@ query_object(QmpClient *client, const char *command, JsonNode **ret_reply, GErro
 	return object;
 }
 
-gboolean
-qmp_query_status(QmpClient *client, QmpStatus *ret_status, GError **error)
+static gboolean
+parse_status(JsonObject *object, QmpStatus *ret_status, GError **error)
 {
-	g_autoptr(JsonNode) reply = NULL;
-	JsonObject *object = query_object(client, "query-status", &reply, error);
 	const char *word = NULL;
 	gboolean running = FALSE;
 	GError *cause = NULL;
 
-	if (object == NULL)
-		return FALSE;
 	if (!json_get_string(object, "status", &word, &cause) ||
 	    !json_get_bool(object, "running", &running, &cause))
 		return qmp_call_bad_answer("query-status", cause, error);
 	ret_status->run_state = qmp_run_state_from_string(word);
 	ret_status->running = running;
 	return TRUE;
+}
+
+gboolean
+qmp_query_status(QmpClient *client, QmpStatus *ret_status, GError **error)
+{
+	g_autoptr(JsonNode) reply = NULL;
+	JsonObject *object = query_object(client, "query-status", &reply, error);
+
+	return object != NULL && parse_status(object, ret_status, error);
+}
+
+void
+qmp_query_status_async(QmpClient *client, guint timeout_ms, GAsyncReadyCallback callback,
+		       gpointer data)
+{
+	const QmpExecOptions options = { .fd = -1, .timeout_ms = timeout_ms };
+
+	qmp_client_execute_async(client, "query-status", NULL, &options, NULL, callback, data);
+}
+
+gboolean
+qmp_query_status_finish(QmpClient *client, GAsyncResult *result, QmpStatus *ret_status,
+			GError **error)
+{
+	g_autoptr(JsonNode) reply = qmp_client_execute_finish(client, result, error);
+	JsonObject *object = NULL;
+	GError *cause = NULL;
+
+	if (reply == NULL)
+		return FALSE;
+	if (!json_get_root_object(reply, "the answer", &object, &cause))
+		return qmp_call_bad_answer("query-status", cause, error);
+	return parse_status(object, ret_status, error);
 }
 
 gboolean

@@ -17,6 +17,8 @@ typedef enum {
 	QMP_RUN_SHUTDOWN,
 	QMP_RUN_GUEST_PANICKED,
 	QMP_RUN_IO_ERROR,
+	QMP_RUN_WATCHDOG,
+	QMP_RUN_DEBUG,
 	QMP_RUN_INTERNAL_ERROR,
 	QMP_RUN_OTHER,
 } QmpRunState;
@@ -31,6 +33,10 @@ typedef struct {
 
 gboolean qmp_query_status(QmpClient *client, QmpStatus *ret_status,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void qmp_query_status_async(QmpClient *client, guint timeout_ms, GAsyncReadyCallback callback,
+			    gpointer data);
+gboolean qmp_query_status_finish(QmpClient *client, GAsyncResult *result, QmpStatus *ret_status,
+				 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_cont(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean qmp_stop(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* QEMU may close the monitor before it sends the reply: that is success. */

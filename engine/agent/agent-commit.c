@@ -96,9 +96,8 @@ check_vgpus(AgentRun *self, GError **error)
 static gboolean
 check_guest(AgentRun *self, GError **error)
 {
-	QmpStatus status;
 	g_autoptr(GError) unknown = NULL;
-	if (!qmp_query_status(self->qemu->qmp, &status, &unknown)) {
+	if (!qmp_query_status(self->qemu->qmp, &self->commit.status, &unknown)) {
 		if (qmp_error_is_closed(unknown)) {
 			g_propagate_error(error, g_steal_pointer(&unknown));
 			return FALSE;
@@ -119,17 +118,29 @@ write_running(AgentRun *self)
 
 /* The journal is not synced here: see journal.c. */
 static gboolean
-take_over(AgentRun *self, GError **error)
+write_committed(AgentRun *self, gboolean is_to_run, GError **error)
+{
+	JsonObject *facts = json_object_new();
+	json_object_set_boolean_member(facts, "paused", !is_to_run);
+	return journal_append(self->journal, "committed", facts, error);
+}
+
+/* @is_to_run: it was live at the source when the migration stopped it */
+static gboolean
+take_over(AgentRun *self, gboolean is_to_run, GError **error)
 {
 	if (g_cancellable_set_error_if_cancelled(self->stop, error) ||
 	    !agent_run_hook(self, "commit", error) ||
 	    !qemu_wait_status(self->qemu, QMP_MIGRATE_COMPLETED, COMPLETED_TIMEOUT_MS, error) ||
-	    !journal_append(self->journal, "committed", NULL, error))
+	    !qmp_query_status(self->qemu->qmp, &self->commit.status, error) ||
+	    !write_committed(self, is_to_run, error))
 		return FALSE;
 	self->commit.is_committed = TRUE;
 	qemu_stderr_mark(&self->qemu->words);
 	vgpu_watch_begin(&self->commit.watch);
-	return (self->plan->paused || resume_guest(self, error)) && check_guest(self, error);
+	gboolean wants_cont =
+		run_state_wants_cont(RUN_AT_DESTINATION, self->commit.status.run_state, is_to_run);
+	return (!wants_cont || resume_guest(self, error)) && check_guest(self, error);
 }
 
 /* Kills QEMU and proves that it is dead. A guest that may have run is killed only for a blank vGPU:
@@ -171,11 +182,22 @@ answer_refusal(AgentRun *self, JsonObject *reply, const GError *why)
 	self->state = gone ? CONTROL_STATE_REFUSED : CONTROL_STATE_ENDED;
 }
 
+/* It has run here, and QEMU has ended since the guest has: nothing failed. */
+static gboolean
+has_shut_down(AgentRun *self)
+{
+	if (!self->commit.may_have_run || self->qemu->run.cause != QMP_RUN_SHUTDOWN)
+		return FALSE;
+	self->commit.status = (QmpStatus){ .run_state = QMP_RUN_SHUTDOWN };
+	return TRUE;
+}
+
 gboolean
 agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	g_autoptr(GError) why = NULL;
-	if (!take_over(self, &why)) {
+	if (!take_over(self, json_object_get_boolean_member(body, "run"), &why) &&
+	    !has_shut_down(self)) {
 		answer_refusal(self, reply, why);
 		return TRUE;
 	}
@@ -184,6 +206,8 @@ agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	agent_record_taken(self);
 	json_object_set_string_member(reply, "outcome",
 				      peer_outcome_to_string(PEER_OUTCOME_RUNNING));
+	json_object_set_string_member(reply, "state",
+				      qmp_run_state_to_string(self->commit.status.run_state));
 	return TRUE;
 }
 

@@ -102,6 +102,7 @@ struct AgentRun {
 		gboolean guest_stopped_told;
 		gboolean is_committed; /* so says the journal, and QEMU is not proven gone */
 		gboolean may_have_run; /* 'cont' was sent, and QEMU has not refused it */
+		QmpStatus status;      /* the last one that QEMU has told */
 		Hook *hook;	       /* (nullable): of the phase "running", beside the rest */
 		VgpuWatch watch;       /* since COMMIT came */
 	} commit;

@@ -13,7 +13,7 @@
  *                                           <-   event {name, timestamp_us, data?}
  *                                           <-   failed {error}
  *   switchover {}                           ->   (is all well?)               reply {}
- *   commit {}                               ->   (journal, cont)              reply {outcome, text?}
+ *   commit {run}                            ->   (journal, cont)   reply {outcome, text?, state?, warnings?}
  *   done {session, vm, proof}               ->   (the source will never ask)  reply {}
  *
  *   abort {reason, code}                    ->   up to the commit: undo all   reply {}
@@ -22,7 +22,8 @@
  *
  * In the place of a reply there may be an error {error}. An "error" is an object of "code" and "message"; "versions" are
  * the oldest and the newest that the source speaks; "timestamp_us" and "time_us" are the sender's wall clock. A "?"
- * marks what may be absent: "text" says why an outcome is not "running".
+ * marks what may be absent: "text" says why an outcome is not "running", "state" is QEMU's word for the guest there,
+ * "warnings" are texts. "run" is true when the guest was live as the migration stopped it, and is to be so there.
  *
  * An "outcome" is "running" (the guest is here), "gone" (it is not and never will be, by this session), "dead" (it may
  * have run here, and its QEMU is proven dead) or "unknown". "proof" is control_session_proof(): only the source of a
@@ -72,7 +73,7 @@ static const TypeInfo types[CONTROL_N_TYPES] = {
 	[CONTROL_PREPARE] = { "prepare", TRUE, IN(SURVEYED), { { "plan", T_OBJECT } } },
 	[CONTROL_SETUP] = { "setup", TRUE, IN(PREPARED) },
 	[CONTROL_SWITCHOVER] = { "switchover", TRUE, IN(LOADING) },
-	[CONTROL_COMMIT] = { "commit", TRUE, IN(LOADING) },
+	[CONTROL_COMMIT] = { "commit", TRUE, IN(LOADING), { { "run", G_TYPE_BOOLEAN } } },
 	[CONTROL_DONE] = { "done",
 			   TRUE,
 			   IN(COMMITTED) | IN(GREETED),

@@ -29,6 +29,7 @@
 #define FINAL_ASK_MS	   200
 #define TIDY_TIMEOUT_MS	   5000
 #define TIDY_LOOK_MS	   10
+#define STATUS_TIMEOUT_MS  1000
 #define QUIT_TIMEOUT_MS	   5000
 #define RUN_TIMEOUT_MS	   10000 /* a lock of the disk, or the other side, may hold it up */
 
@@ -44,6 +45,52 @@ take_migration(Qemu *self, JsonObject *data, gint64 timestamp_us)
 }
 
 static void
+on_status(GObject *source, GAsyncResult *result, gpointer data)
+{
+	Qemu *self = data;
+	g_autoptr(GError) error = NULL;
+	QmpStatus status;
+	self->n_status_pending--;
+	if (qmp_query_status_finish(QMP_CLIENT(source), result, &status, &error))
+		run_follow_status(&self->run, &status);
+}
+
+static void
+ask_status(Qemu *self)
+{
+	self->n_status_pending++;
+	qmp_query_status_async(self->qmp, POLL_TIMEOUT_MS, on_status, self);
+}
+
+gboolean
+qemu_follow_run(Qemu *self, GError **error)
+{
+	QmpStatus status;
+	if (!qmp_query_status(self->qmp, &status, error)) {
+		error_add_host(error, self->host);
+		return FALSE;
+	}
+	run_follow_begin(&self->run, &status);
+	self->is_followed = TRUE;
+	return TRUE;
+}
+
+static gboolean
+has_status_answers(gpointer data)
+{
+	const Qemu *self = data;
+	return self->n_status_pending == 0 || self->closed != NULL;
+}
+
+gboolean
+qemu_was_live(Qemu *self)
+{
+	if (!await_until(has_status_answers, self, STATUS_TIMEOUT_MS, NULL, NULL))
+		g_debug("%s: query-status was not answered", self->host);
+	return self->run.is_live;
+}
+
+static void
 on_event(QmpClient *qmp, const char *name, JsonObject *data, gint64 timestamp_us,
 	 gpointer user_data)
 {
@@ -55,6 +102,9 @@ on_event(QmpClient *qmp, const char *name, JsonObject *data, gint64 timestamp_us
 		self->stop_us = timestamp_us;
 	else if (strcmp(name, "RESUME") == 0)
 		self->resume_us = timestamp_us;
+
+	if (run_follow_event(&self->run, name, data) && self->is_followed)
+		ask_status(self);
 
 	if (self->on_event != NULL)
 		self->on_event(self, name, data, timestamp_us, self->on_event_data);
@@ -109,7 +159,7 @@ qemu_free(Qemu *self)
 	source_end(&self->beat);
 	qmp_client_close(self->qmp);
 	/* Whoever asked last is told of the close from the loop: let that come while we are here. */
-	while (self->poll_pending || self->beat_pending)
+	while (self->poll_pending || self->beat_pending || self->n_status_pending > 0)
 		g_main_context_iteration(g_main_context_get_thread_default(), TRUE);
 	g_signal_handlers_disconnect_by_data(self->qmp, self);
 	g_object_unref(self->qmp);
@@ -385,7 +435,7 @@ has_resumed_or_closed(gpointer data)
 }
 
 gboolean
-qemu_ensure_running(Qemu *self, GError **error)
+qemu_restore_run(Qemu *self, RunPlace place, gboolean was_live, GError **error)
 {
 	gint64 deadline_us = g_get_monotonic_time() + (gint64)RUN_TIMEOUT_MS * 1000;
 	g_autoptr(GError) refused = NULL;
@@ -395,17 +445,15 @@ qemu_ensure_running(Qemu *self, GError **error)
 			error_add_host(error, self->host);
 			return FALSE;
 		}
-		if (status.running)
+		if (!run_state_wants_cont(place, status.run_state, was_live))
 			return TRUE;
 		/* "Not finalized yet", or a lock of the disk that the other side still holds: it passes. */
 		g_clear_error(&refused);
 		self->resume_us = 0;
-		if (qmp_cont(self->qmp, &refused) &&
-		    !await_until(has_resumed_or_closed, self, 500, NULL, NULL))
-			g_debug("%s: no RESUME yet", self->host);
-		else if (refused != NULL &&
-			 !await_until(has_resumed_or_closed, self, 100, NULL, NULL))
-			g_debug("%s: cont: %s", self->host, refused->message);
+		gboolean taken = qmp_cont(self->qmp, &refused);
+		if (await_until(has_resumed_or_closed, self, taken ? 500 : 100, NULL, NULL) &&
+		    self->closed == NULL)
+			return TRUE;
 	} while (g_get_monotonic_time() < deadline_us);
 
 	g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION, "the guest does not run again: %s",

@@ -3,6 +3,7 @@
 
 #include "engine/util/process.h"
 #include "engine/host/qemu-stderr.h"
+#include "engine/host/run-state.h"
 #include "qmp/qmp-machine.h"
 #include "qmp/qmp-migration.h"
 
@@ -35,6 +36,10 @@ struct Qemu {
 
 	QmpMigrateInfo info; /* the newest that was polled */
 	gboolean info_is_new;
+
+	RunFollow run;
+	gboolean is_followed; /* since qemu_follow_run() */
+	guint n_status_pending;
 
 	gboolean poll_pending;
 	gboolean beat_pending;
@@ -111,8 +116,25 @@ void qemu_release_failed(Qemu *self);
  */
 gboolean qemu_wait_cleaned_up(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Makes the vCPUs run if they do not, and waits until they do, 10 s at most. */
-gboolean qemu_ensure_running(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/**
+ * qemu_follow_run:
+ *
+ * From now on @run says how the guest is, by QEMU's events and "query-status".
+ */
+gboolean qemu_follow_run(Qemu *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* How a guest that the migration has stopped was at its stop: does only "cont" bring it back? Waits
+ * up to a second for the answers that are under way. */
+gboolean qemu_was_live(Qemu *self);
+
+/**
+ * qemu_restore_run:
+ * @was_live: as it was when the migration stopped it
+ *
+ * Sends "cont" where the guest is then again as it was (see run-state.c), until it has an effect.
+ */
+gboolean qemu_restore_run(Qemu *self, RunPlace place, gboolean was_live,
+			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Ends QEMU: asks first, then kills. Returns %TRUE when its end is proven. */
 gboolean qemu_end(Qemu *self, gboolean ask, GError **error) G_GNUC_WARN_UNUSED_RESULT;

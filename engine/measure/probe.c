@@ -288,7 +288,7 @@ finish(Probe *self, GError **error)
 	}
 	gboolean is_done = self->qemu->closed == NULL &&
 			   (self->began_us == 0 || cancel(self, error)) &&
-			   qemu_ensure_running(self->qemu, error) &&
+			   qemu_restore_run(self->qemu, RUN_AT_SOURCE, TRUE, error) &&
 			   settings_restore(self->former, self->qemu, error);
 	if (is_done)
 		journal_remove(self->journal);

@@ -191,7 +191,8 @@ finish_commit(Recovery *self, GError **error)
 	g_autoptr(Qemu) qemu = find_qemu(journal, error);
 	if (qemu == NULL)
 		return PEER_OUTCOME_UNKNOWN;
-	if (!journal_get_boolean(journal, "paused") && !qemu_ensure_running(qemu, error))
+	if (!qemu_restore_run(qemu, RUN_AT_DESTINATION, !journal_get_boolean(journal, "paused"),
+			      error))
 		return PEER_OUTCOME_UNKNOWN;
 	if (!journal_append(journal, "running", NULL, error) || !journal_sync(journal, error))
 		return PEER_OUTCOME_UNKNOWN;

@@ -130,8 +130,8 @@ resume_here(SourceRecovery *self, const char *text)
 		return;
 	}
 	qemu_release_failed(self->qemu);
-	if (journal_get_boolean(self->journal, "was_running") &&
-	    !qemu_ensure_running(self->qemu, &error)) {
+	if (!qemu_restore_run(self->qemu, RUN_AT_SOURCE,
+			      journal_get_boolean(self->journal, "was_running"), &error)) {
 		leave(self, GW_PLACE_UNKNOWN, "the guest should run here, but", error->message);
 		return;
 	}

@@ -85,15 +85,26 @@ commit_after_loss(SourceRun *run, const GError *loss, GError **error)
 	return FALSE;
 }
 
+/* No sync: see journal.c. */
+static gboolean
+write_commit(SourceRun *run, GError **error)
+{
+	JsonObject *facts = json_object_new();
+	json_object_set_boolean_member(facts, "was_running", source_was_live_here(run));
+	return journal_append(run->journal, "commit", facts, error);
+}
+
 gboolean
 source_commit(SourceRun *run, GError **error)
 {
-	/* No sync: see journal.c. */
-	if (!journal_append(run->journal, "commit", NULL, error))
+	gboolean is_to_run = qemu_was_live(run->qemu) && !run->options->paused;
+	if (!write_commit(run, error))
 		return FALSE;
 
+	JsonObject *fields = json_object_new();
+	json_object_set_boolean_member(fields, "run", is_to_run);
 	g_autoptr(GError) loss = NULL;
-	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_COMMIT, NULL,
+	g_autoptr(JsonObject) reply = control_conn_call(run->peer->conn, CONTROL_COMMIT, fields,
 							COMMIT_TIMEOUT_MS, NULL, &loss);
 	if (reply == NULL)
 		return commit_after_loss(run, loss, error);

@@ -50,3 +50,9 @@ source_check(SourceRun *run, GError **error)
 	error_add_side(error, SIDE_DESTINATION);
 	return FALSE;
 }
+
+gboolean
+source_was_live_here(const SourceRun *run)
+{
+	return run->qemu->run.is_live && run->qemu->run.cause == QMP_RUN_RUNNING;
+}

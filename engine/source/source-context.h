@@ -136,3 +136,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourceRun, source_run_clear);
  *   (%GW_ERROR_PEER_LOST), or our QEMU is (%GW_ERROR_MONITOR_LOST)
  */
 gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Is the guest to be continued here if it is not handed over? A guest that has shut down or failed
+ * is not, even if the migration was faster than QEMU's own stop. */
+gboolean source_was_live_here(const SourceRun *run);

@@ -141,6 +141,37 @@ check_key(SourceRun *run, GError **error)
 	return FALSE;
 }
 
+/* What a recovery has to restore. */
+static gboolean
+write_run_state(SourceRun *run, GError **error)
+{
+	JsonObject *facts = json_object_new();
+	json_object_set_boolean_member(facts, "was_running", source_was_live_here(run));
+	return journal_append(run->journal, "precopy", facts, error);
+}
+
+/* A QEMU before 9.0 wakes a sleeping guest just before it stops it for a migration: the guest would
+ * be another one. */
+static gboolean
+check_sleep(SourceRun *run, GError **error)
+{
+	/* This capability came with the same version as what keeps the guest asleep. */
+	static const char keeps_asleep[] = "mapped-ram";
+	const GwSurvey *surveys[] = { run->surveys.source, run->surveys.destination };
+	for (guint i = 0; i < G_N_ELEMENTS(surveys) && run->qemu->run.is_suspended; i++) {
+		const char *const *names = (const char *const *)surveys[i]->capabilities;
+		if (names != NULL && g_strv_contains(names, keeps_asleep))
+			continue;
+		g_set_error(error, GW_ERROR, GW_ERROR_MIGRATION,
+			    "the guest has fallen asleep (suspended), and the %s's QEMU would wake "
+			    "it: wake it first (system_wakeup)",
+			    i == 0 ? "source" : "destination");
+		error_add_side(error, SIDE_SOURCE);
+		return FALSE;
+	}
+	return TRUE;
+}
+
 gboolean
 source_precopy(SourceRun *run, GError **error)
 {
@@ -151,8 +182,10 @@ source_precopy(SourceRun *run, GError **error)
 	/* An earlier migration of this QEMU may have left a status. */
 	run->qemu->status = QMP_MIGRATE_SETUP;
 	run->qemu->stop_us = run->qemu->resume_us = run->qemu->completed_us = 0;
+	if (!qemu_follow_run(run->qemu, error))
+		return FALSE;
 	/* Now, when it costs no downtime: the record is on the disk before a COMMIT can go out. */
-	if (!source_own_send(run, error) || !journal_append(run->journal, "precopy", NULL, error) ||
+	if (!source_own_send(run, error) || !write_run_state(run, error) ||
 	    !journal_sync(run->journal, error))
 		return FALSE;
 	qemu_stderr_mark(&run->qemu->words);
@@ -168,6 +201,7 @@ source_precopy(SourceRun *run, GError **error)
 	StatusWait wait = { run, has_stopped_or_ended };
 	while (!has_stopped_or_ended(run->qemu->status))
 		if (!wait_interval(run, &wait, error) || !check_key(run, error) ||
+		    !check_sleep(run, error) ||
 		    (!has_stopped_or_ended(run->qemu->status) && !check_convergence(run, error)))
 			return FALSE;
 	if (run->qemu->status == QMP_MIGRATE_PRE_SWITCHOVER)
@@ -195,8 +229,7 @@ is_stuck_cancelling(SourceRun *run)
 	if (run->qemu->closed != NULL || run->qemu->status != QMP_MIGRATE_CANCELLING ||
 	    !qmp_query_status(run->qemu->qmp, &status, &error))
 		return FALSE;
-	QmpRunState before = run->surveys.source->running ? QMP_RUN_RUNNING : QMP_RUN_PAUSED;
-	if (status.run_state != before)
+	if (run_state_wants_cont(RUN_AT_SOURCE, status.run_state, TRUE))
 		return FALSE;
 	recorder_event(run->recorder, side_to_string(SIDE_SOURCE),
 		       "QEMU's migration hangs in 'cancelling'", NULL, g_get_real_time());
@@ -221,7 +254,7 @@ source_precopy_undo(SourceRun *run, GError **error)
 		return FALSE;
 	}
 	qemu_release_failed(run->qemu);
-	return !run->surveys.source->running || qemu_ensure_running(run->qemu, error);
+	return qemu_restore_run(run->qemu, RUN_AT_SOURCE, source_was_live_here(run), error);
 }
 
 static gboolean
@@ -297,7 +330,7 @@ source_switchover(SourceRun *run, GError **error)
 	/* QEMU answers while we wait for the agent. */
 	g_autoptr(QmpBatch) disks = source_disks_ask(run);
 	if (!ask_go(run, error) || !check_transport(run, error) ||
-	    !source_disks_check(run, disks, error))
+	    !source_disks_check(run, disks, error) || !write_run_state(run, error))
 		return FALSE;
 	run->switchover.continue_us = g_get_real_time();
 	g_autoptr(GError) refused = NULL;

@@ -80,6 +80,8 @@ model_init(Model *self)
 	self->status = self->options.earlier;
 	if (self->options.incoming)
 		self->run_state = "inmigrate";
+	else if (self->options.state != NULL)
+		self->run_state = self->options.state;
 	else if (!self->options.stopped)
 		model_set_running(self, TRUE, "running");
 }

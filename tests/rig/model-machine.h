@@ -8,7 +8,7 @@
 
 typedef struct {
 	char *qmp_path, *name, *uuid, *machine, *log_path, *cont_stderr; /* (owned) */
-	char *commands_path, *blocked, *earlier, *trace;		 /* (owned) (nullable) */
+	char *commands_path, *blocked, *earlier, *state, *trace;	 /* (owned) (nullable) */
 	gboolean stopped, incoming, deaf, modern, swap_events, cancel_late, cancel_hangs;
 	gboolean fails_paused;
 	gint64 ram_mib, vcpus, active_ms, device_ms, resume_ms, tidy_ms, passes_per_s;

@@ -108,7 +108,7 @@ parse_text(ModelOptions *self, const char *name, const char *value)
 		{ "machine", &self->machine }, { "M", &self->machine },
 		{ "log", &self->log_path },    { "cont-stderr", &self->cont_stderr },
 		{ "blocked", &self->blocked }, { "commands", &self->commands_path },
-		{ "earlier", &self->earlier },
+		{ "earlier", &self->earlier }, { "state", &self->state },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {

@@ -25,6 +25,7 @@
  *	--capability NAME         on from the start
  *	--blocked TEXT            a reason why it cannot be migrated
  *	--earlier STATUS          what an earlier migration of it has left behind
+ *	--state WORD              its run state at the start
  *	--swap-events             pre-switchover is told before STOP
  *	--cancel-late             in device migrate_cancel has no effect
  *	--cancel-hangs            after migrate_cancel it stays in cancelling

@@ -164,8 +164,10 @@ a_call_gets_the_peers_error(void)
 	g_autoptr(GError) error = NULL;
 
 	line_open(&line, TRUE);
+	JsonObject *fields = json_object_new();
+	json_object_set_boolean_member(fields, "run", TRUE);
 	CU_ASSERT_PTR_NULL(
-		control_conn_call(line.ours, CONTROL_COMMIT, NULL, LONG_MS, NULL, &error));
+		control_conn_call(line.ours, CONTROL_COMMIT, fields, LONG_MS, NULL, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_REFUSED, "not today");
 	CU_ASSERT_PTR_NULL(control_conn_get_error(line.ours));
 }

@@ -44,7 +44,7 @@ static const struct {
 	{ CONTROL_PREPARE, "prepare", TRUE, "{\"type\":\"prepare\",\"id\":3,\"plan\":{}}" },
 	{ CONTROL_SETUP, "setup", TRUE, "{\"type\":\"setup\",\"id\":4}" },
 	{ CONTROL_SWITCHOVER, "switchover", TRUE, "{\"type\":\"switchover\",\"id\":5}" },
-	{ CONTROL_COMMIT, "commit", TRUE, "{\"type\":\"commit\",\"id\":6}" },
+	{ CONTROL_COMMIT, "commit", TRUE, "{\"type\":\"commit\",\"id\":6,\"run\":true}" },
 	{ CONTROL_DONE, "done", TRUE,
 	  "{\"type\":\"done\",\"id\":7,\"session\":\"s\",\"vm\":\"\",\"proof\":\"p\"}" },
 	{ CONTROL_ABORT, "abort", TRUE, "{\"type\":\"abort\",\"id\":8,\"reason\":\"r\"}" },
@@ -107,14 +107,23 @@ static const struct {
 	const char *type;
 	const char *field;
 } required[] = {
-	{ "hello", "versions" },  { "survey", "session" },
-	{ "survey", "vm" },	  { "survey", "check" },
-	{ "survey", "vgpus" },	  { "prepare", "plan" },
-	{ "done", "session" },	  { "abort", "reason" },
-	{ "outcome", "session" }, { "done", "vm" },
-	{ "done", "proof" },	  { "outcome", "vm" },
-	{ "outcome", "proof" },	  { "error", "error" },
-	{ "event", "name" },	  { "event", "timestamp_us" },
+	{ "hello", "versions" },
+	{ "commit", "run" },
+	{ "survey", "session" },
+	{ "survey", "vm" },
+	{ "survey", "check" },
+	{ "survey", "vgpus" },
+	{ "prepare", "plan" },
+	{ "done", "session" },
+	{ "abort", "reason" },
+	{ "outcome", "session" },
+	{ "done", "vm" },
+	{ "done", "proof" },
+	{ "outcome", "vm" },
+	{ "outcome", "proof" },
+	{ "error", "error" },
+	{ "event", "name" },
+	{ "event", "timestamp_us" },
 	{ "failed", "error" },
 };
 
@@ -166,7 +175,7 @@ kind_of_field(const char *field)
 {
 	if (g_str_equal(field, "versions") || g_str_equal(field, "vgpus"))
 		return "array";
-	if (g_str_equal(field, "check"))
+	if (g_str_equal(field, "check") || g_str_equal(field, "run"))
 		return "boolean";
 	if (g_str_equal(field, "timestamp_us"))
 		return "int";

@@ -208,19 +208,28 @@ settle_destination(Left *self, JsonObject *facts, const char *const *phases)
 	TEST_NO_ERROR(error);
 }
 
-/* The guest of a plan with --paused is taken over without 'cont'. */
+/* A guest that was live at the source is continued. One that has shut down or failed is not. */
 static void
-a_committed_guest_runs_unless_the_plan_pauses_it(void)
+a_committed_guest_is_as_it_was(void)
 {
-	static const char *const options[] = { "-S", NULL };
+	static const struct {
+		const char *state;
+		gboolean stood_still;
+		gboolean is_continued;
+	} rows[] = {
+		{ "paused", FALSE, TRUE },     { "paused", TRUE, FALSE },
+		{ "suspended", FALSE, FALSE }, { "guest-panicked", FALSE, FALSE },
+		{ "io-error", FALSE, FALSE },  { "watchdog", TRUE, FALSE },
+	};
 	static const char *const phases[] = { "setup", "committed", NULL };
-	for (gboolean paused = FALSE; paused <= TRUE; paused++) {
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *options[] = { "--state", rows[i].state, NULL };
 		g_auto(Left) left = { NULL };
 		left_init(&left, options);
 		JsonObject *facts = json_object_new();
-		json_object_set_boolean_member(facts, "paused", paused);
+		json_object_set_boolean_member(facts, "paused", rows[i].stood_still);
 		settle_destination(&left, facts, phases);
-		CU_ASSERT_EQUAL(was_told(&left, "cont"), !paused);
+		CU_ASSERT_EQUAL(was_told(&left, "cont"), rows[i].is_continued);
 	}
 }
 
@@ -260,8 +269,7 @@ CU_TestInfo suite_recover_models[] = {
 	{ "what is over is not cancelled", what_is_over_is_not_cancelled },
 	{ "a source that does not tell its status is left alone",
 	  a_source_that_does_not_tell_its_status_is_left_alone },
-	{ "a committed guest runs unless the plan pauses it",
-	  a_committed_guest_runs_unless_the_plan_pauses_it },
+	{ "a committed guest is as it was", a_committed_guest_is_as_it_was },
 	{ "settings are put back only once", settings_are_put_back_only_once },
 	CU_TEST_INFO_NULL,
 };
