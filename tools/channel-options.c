@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "tools/units.h"
-
 static int
 apply_number(const SessionOptions *self, GwSession *session)
 {
@@ -46,29 +44,14 @@ apply_ways(const SessionOptions *self, GwSession *session)
 	return 0;
 }
 
-static int
-apply_sending(const SessionOptions *self, GwSession *session)
-{
-	g_autoptr(GError) error = NULL;
-	gint64 bytes;
-	if (!gw_session_set_congestion(session, self->congestion, &error))
-		return cmd_usage("--congestion: %s", error->message);
-	if (self->send_queue == NULL)
-		return 0;
-	if (!units_parse_size(self->send_queue, &bytes, &error))
-		return cmd_usage("--send-queue: %s", error->message);
-	gw_session_set_send_queue(session, bytes);
-	return 0;
-}
-
 int
 channel_options_apply(const SessionOptions *self, GwSession *session)
 {
 	g_autoptr(GError) error = NULL;
 	if (!gw_session_set_transport(session, self->transport, &error))
 		return cmd_usage("--transport: %s: say 'direct' or 'relay'", error->message);
+	if (!gw_session_set_congestion(session, self->congestion, &error))
+		return cmd_usage("--congestion: %s", error->message);
 	int exit_code = apply_number(self, session);
-	if (exit_code == 0)
-		exit_code = apply_ways(self, session);
-	return exit_code == 0 ? apply_sending(self, session) : exit_code;
+	return exit_code == 0 ? apply_ways(self, session) : exit_code;
 }

@@ -77,22 +77,6 @@ monitor_from_options(const char *vm, const char *qmp, char **ret_path, char **re
 	return 0;
 }
 
-typedef gboolean (*Parse)(const char *text, gint64 *ret_value, GError **error);
-typedef void (*Set)(GwSession *session, gint64 value);
-
-static int
-apply_value(GwSession *session, const char *name, const char *text, Parse parse, Set set)
-{
-	if (text == NULL)
-		return 0;
-	gint64 value;
-	g_autoptr(GError) error = NULL;
-	if (!parse(text, &value, &error))
-		return cmd_usage("--%s: %s", name, error->message);
-	set(session, value);
-	return 0;
-}
-
 static gboolean
 parse_downtime(const char *text, gint64 *ret_us, GError **error)
 {
@@ -134,28 +118,74 @@ apply_words(const SessionOptions *self, GwSession *session)
 	return 0;
 }
 
-static int
-apply_values(const SessionOptions *self, GwSession *session)
+typedef gboolean (*Parse)(const char *text, gint64 *ret_value, GError **error);
+
+/* Options with a number. */
+static const struct {
+	const char *name;
+	gsize offset;
+	Parse parse;
+	void (*set)(GwSession *session, gint64 value);
+} numbers[] = {
+	{ "downtime-limit", AT(downtime_limit), parse_downtime, gw_session_set_downtime_limit },
+	{ "bandwidth", AT(bandwidth), units_parse_rate, gw_session_set_bandwidth },
+	{ "timeout", AT(timeout), units_parse_duration, gw_session_set_timeout },
+	{ "switchover-bandwidth", AT(switchover_bandwidth), units_parse_rate,
+	  gw_session_set_switchover_bandwidth },
+	{ "peer-timeout", AT(peer_timeout), parse_peer_timeout, gw_session_set_peer_timeout },
+	{ "send-queue", AT(send_queue), units_parse_size, gw_session_set_send_queue },
+};
+
+/* Options whose text the session takes as it is; NULL is its default. */
+static const struct {
+	gsize offset;
+	void (*set)(GwSession *session, const char *text);
+} texts[] = {
+	{ AT(hook), gw_session_set_hook },
+	{ AT(state_dir), gw_session_set_state_dir },
+	{ AT(tls_dir), gw_session_set_tls_dir },
+	{ AT(tls_hostname), gw_session_set_tls_hostname },
+};
+
+static const struct {
+	gsize offset;
+	void (*set)(GwSession *session, gboolean flag);
+} flags[] = {
+	{ AT(account), gw_session_set_account },   { AT(ask_devices), gw_session_set_ask_devices },
+	{ AT(paused), gw_session_set_paused },	   { AT(keep_source), gw_session_set_keep_source },
+	{ AT(insecure), gw_session_set_insecure },
+};
+
+static const char *
+text_at(const SessionOptions *self, gsize offset)
 {
-	int exit_code = apply_value(session, "downtime-limit", self->downtime_limit, parse_downtime,
-				    gw_session_set_downtime_limit);
-	if (exit_code == 0)
-		exit_code = apply_value(session, "bandwidth", self->bandwidth, units_parse_rate,
-					gw_session_set_bandwidth);
-	if (exit_code == 0)
-		exit_code = apply_value(session, "timeout", self->timeout, units_parse_duration,
-					gw_session_set_timeout);
-	if (exit_code == 0)
-		exit_code = apply_value(session, "switchover-bandwidth", self->switchover_bandwidth,
-					units_parse_rate, gw_session_set_switchover_bandwidth);
-	if (exit_code == 0)
-		exit_code = apply_value(session, "peer-timeout", self->peer_timeout,
-					parse_peer_timeout, gw_session_set_peer_timeout);
-	if (exit_code == 0)
-		exit_code = channel_options_apply(self, session);
-	if (exit_code == 0)
-		exit_code = apply_words(self, session);
-	return exit_code;
+	return G_STRUCT_MEMBER(const char *, self, offset);
+}
+
+static int
+apply_numbers(const SessionOptions *self, GwSession *session)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
+		const char *text = text_at(self, numbers[i].offset);
+		g_autoptr(GError) error = NULL;
+		gint64 value;
+		if (text == NULL)
+			continue;
+		if (!numbers[i].parse(text, &value, &error))
+			return cmd_usage("--%s: %s", numbers[i].name, error->message);
+		numbers[i].set(session, value);
+	}
+	return 0;
+}
+
+static void
+apply_texts_and_flags(const SessionOptions *self, GwSession *session)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+		if (text_at(self, texts[i].offset) != NULL)
+			texts[i].set(session, text_at(self, texts[i].offset));
+	for (guint i = 0; i < G_N_ELEMENTS(flags); i++)
+		flags[i].set(session, G_STRUCT_MEMBER(gboolean, self, flags[i].offset));
 }
 
 static int
@@ -189,23 +219,16 @@ session_options_apply(const SessionOptions *self, GwSession **ret_session)
 		return exit_code;
 
 	g_autoptr(GwSession) session = gw_session_new(path, host, port);
-	exit_code = apply_values(self, session);
-	if (exit_code == 0)
-		exit_code = apply_on_stall(self, session);
+	static int (*const parts[])(const SessionOptions *self,
+				    GwSession *session) = { apply_numbers, channel_options_apply,
+							    apply_words, apply_on_stall };
+	for (guint i = 0; exit_code == 0 && i < G_N_ELEMENTS(parts); i++)
+		exit_code = parts[i](self, session);
 	if (exit_code != 0)
 		return exit_code;
+	apply_texts_and_flags(self, session);
 	if (name != NULL)
 		gw_session_set_vm_name(session, name);
-	if (self->state_dir != NULL)
-		gw_session_set_state_dir(session, self->state_dir);
-	gw_session_set_hook(session, self->hook);
-	gw_session_set_account(session, self->account);
-	gw_session_set_ask_devices(session, self->ask_devices);
-	gw_session_set_paused(session, self->paused);
-	gw_session_set_keep_source(session, self->keep_source);
-	gw_session_set_insecure(session, self->insecure);
-	gw_session_set_tls_dir(session, self->tls_dir);
-	gw_session_set_tls_hostname(session, self->tls_hostname);
 	*ret_session = g_steal_pointer(&session);
 	return 0;
 }
