@@ -71,6 +71,12 @@ class Layers(Check):
     def test_good(self):
         self.assert_passes({})
 
+    def test_wide_lines(self):
+        """A tab is eight columns; they are counted, and are no finding."""
+        code_, output = self.run_on({"engine/util/wide.h": "/*\t%s */\n/* %s */\n" % ("x" * 90, "x" * 94)})
+        self.assertEqual(code_, 0, output)
+        self.assertIn("\n1 lines over 100 columns, most of them in: engine/util/wide.h (1)", output)
+
     def test_upward_include(self):
         self.assert_finds({"engine/util/up.c": code("up", include="engine/host/high.h"), "engine/host/high.h": ""},
                           "engine/util/up.c:2: engine/util/ includes 'engine/host/high.h'")
@@ -128,6 +134,15 @@ class Circles(Check):
             self.assert_passes({"engine/util/a.c": code("a", "b()"), "engine/util/b.c": code("b", body)})
         self.assert_passes({"engine/util/a.c": code("a", "b()"),
                             "engine/util/b.c": code("b", "a()") + code("a", static="static ")})
+
+    def test_unused(self):
+        """Told and no finding; neither is what a pointer, a cleanup or a public header uses."""
+        told = "called by tests only, or by nobody: %s\n"
+        self.assertIn(told % "high", self.run_on({})[1])
+        for other in ({"engine/util/a.c": code("a", "give(high)", static="static ")},
+                      {"engine/host/high.h": "G_DEFINE_AUTOPTR_CLEANUP_FUNC(A, high)\n"},
+                      {"engine/gw-b.h": "void high(void);\n"}):
+            self.assertIn(told % "none", self.run_on(other)[1])
 
     def test_upward_call(self):
         self.assert_finds({"engine/util/up.c": code("up", "high()")}, "up -> high: up() calls high()")
