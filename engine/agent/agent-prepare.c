@@ -13,17 +13,21 @@
 #include "engine/gw-error.h"
 #include "engine/plan/negotiate.h"
 #include "engine/control/net.h"
+#include "engine/data/property-list.h"
 #include "engine/data/survey-json.h"
+#include "engine/host/disk-mark.h"
 #include "engine/host/survey-qemu.h"
 #include "engine/record/receiving.h"
 #include "engine/data/vgpu-json.h"
 #include "engine/host/vgpu-host.h"
 #include "engine/host/vgpu-vendor.h"
 #include "qmp/await.h"
+#include "qmp/qmp-facts.h"
 
 #define SURVEY_MAX_BYTES \
 	(CONTROL_MAX_BYTES - 64 * 1024) /* leaves room for the rest of the message */
 #define CHANNEL_TIMEOUT_MS 10000
+#define MAX_MARKS	   64
 #define SETUP_TIMEOUT_MS   10000
 
 /* The events that the source puts into its report. */
@@ -123,6 +127,41 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	}
 	json_object_set_member(reply, "survey",
 			       survey_to_bounded_node(self->survey, SURVEY_MAX_BYTES));
+	return TRUE;
+}
+
+static const GwDisk *
+find_disk(const GwSurvey *survey, const char *device)
+{
+	for (guint i = 0; survey->disks != NULL && i < survey->disks->len; i++) {
+		const GwDisk *disk = g_ptr_array_index(survey->disks, i);
+		if (strcmp(disk->device, device) == 0)
+			return disk;
+	}
+	return NULL;
+}
+
+/* Are the source's marks beside our images? */
+gboolean
+agent_look(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
+{
+	Fields fields;
+	g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), body);
+	fields_init(&fields, node, "look");
+	g_autoptr(GPtrArray) marks = property_list_read(&fields, "marks", MAX_MARKS);
+	g_autoptr(GPtrArray) found = property_list_new();
+	if (!fields_end(&fields, error))
+		return FALSE;
+	for (guint i = 0; marks != NULL && self->qemu != NULL && i < marks->len; i++) {
+		const GwProperty *mark = g_ptr_array_index(marks, i);
+		const GwDisk *disk = find_disk(self->survey, mark->name);
+		g_autofree char *leaf = disk != NULL ? qmp_disk_leaf(disk->file) : NULL;
+		g_autofree char *words =
+			leaf != NULL ? disk_mark_look(self->qemu->process.pid, leaf, mark->value)
+				     : NULL;
+		property_list_add(found, mark->name, words);
+	}
+	property_list_write(reply, "found", found);
 	return TRUE;
 }
 

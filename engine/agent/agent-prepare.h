@@ -5,5 +5,6 @@
 
 /* Each answers one message; its error is sent to the source. */
 gboolean agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
+gboolean agent_look(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_prepare(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_setup(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);

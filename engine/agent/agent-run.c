@@ -38,6 +38,7 @@ typedef struct {
 static const Handler handlers[CONTROL_N_TYPES] = {
 	[CONTROL_HELLO] = { agent_hello, CONTROL_STATE_GREETED },
 	[CONTROL_SURVEY] = { agent_survey, CONTROL_STATE_SURVEYED },
+	[CONTROL_LOOK] = { agent_look, CONTROL_N_STATES },
 	[CONTROL_PREPARE] = { agent_prepare, CONTROL_STATE_PREPARED },
 	[CONTROL_SETUP] = { agent_setup, CONTROL_STATE_LOADING },
 	[CONTROL_SWITCHOVER] = { agent_switchover, CONTROL_N_STATES },

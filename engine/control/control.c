@@ -7,6 +7,7 @@
  *   source                                       agent
  *   hello {versions, timeout_ms}            ->   (lost after that silence)    reply {version, agent, host}
  *   survey {session, vm, check, vgpus}      ->   (finds or starts its QEMU)   reply {survey}
+ *   look {marks}                            ->   (files beside its images)    reply {found}
  *   prepare {plan}                          ->   (checks it again)            reply {token}
  *   data connection: preamble               ->   (held by token)
  *   setup {}                                ->   (capabilities, incoming)     reply {}
@@ -19,6 +20,8 @@
  *   abort {reason, code}                    ->   up to the commit: undo all   reply {}
  *   outcome {session, vm, proof}            ->   right after hello: what became of it   reply {outcome, text?}
  *   ping {}                                 <->  either side, at any time     reply {time_us}
+ *
+ * "marks" are names of files by the agent's disks, "found" what is in them: see disk-mark.h.
  *
  * In the place of a reply there may be an error {error}. An "error" is an object of "code" and "message"; "versions" are
  * the oldest and the newest that the source speaks; "timestamp_us" and "time_us" are the sender's wall clock. A "?"
@@ -70,6 +73,7 @@ static const TypeInfo types[CONTROL_N_TYPES] = {
 			       { "vm", G_TYPE_STRING },
 			       { "check", G_TYPE_BOOLEAN },
 			       { "vgpus", T_ARRAY } } },
+	[CONTROL_LOOK] = { "look", TRUE, IN(SURVEYED), { { "marks", T_OBJECT } } },
 	[CONTROL_PREPARE] = { "prepare", TRUE, IN(SURVEYED), { { "plan", T_OBJECT } } },
 	[CONTROL_SETUP] = { "setup", TRUE, IN(PREPARED) },
 	[CONTROL_SWITCHOVER] = { "switchover", TRUE, IN(LOADING) },

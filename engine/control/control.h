@@ -21,6 +21,7 @@ extern const JsonLimits control_early_limits;
 typedef enum {
 	CONTROL_HELLO,
 	CONTROL_SURVEY,
+	CONTROL_LOOK,
 	CONTROL_PREPARE,
 	CONTROL_SETUP,
 	CONTROL_SWITCHOVER,

@@ -187,9 +187,8 @@ find_descriptor(pid_t qemu, const char *file)
 	return g_steal_pointer(&former);
 }
 
-/* -1 when it cannot be opened. */
-static int
-open_disk(pid_t qemu, const char *file, int flags)
+int
+disk_open(pid_t qemu, const char *file, int flags)
 {
 	g_autofree char *path = find_descriptor(qemu, file);
 	if (path == NULL)
@@ -253,7 +252,7 @@ identify_address(const char *address)
 static char *
 identify_path(pid_t qemu, const char *file)
 {
-	g_auto(AutoFd) fd = open_disk(qemu, file, O_PATH);
+	g_auto(AutoFd) fd = disk_open(qemu, file, O_PATH);
 	return fd >= 0 ? identify_open(fd) : NULL;
 }
 
@@ -261,7 +260,7 @@ identify_path(pid_t qemu, const char *file)
 static void
 read_medium(GwDisk *disk, pid_t qemu, const char *file)
 {
-	g_auto(AutoFd) fd = open_disk(qemu, file, O_RDONLY);
+	g_auto(AutoFd) fd = disk_open(qemu, file, O_RDONLY);
 	if (fd >= 0)
 		disk->digest = digest_medium(fd);
 }
@@ -273,7 +272,7 @@ disk_identify(GwDisk *disk, pid_t qemu, const char *leaf)
 		disk->base_identity = identify_path(qemu, disk->base);
 	if (leaf == NULL)
 		return;
-	g_auto(AutoFd) fd = open_disk(qemu, leaf, O_PATH);
+	g_auto(AutoFd) fd = disk_open(qemu, leaf, O_PATH);
 	if (fd < 0) {
 		disk->identity = identify_address(leaf);
 		return;

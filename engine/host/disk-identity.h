@@ -26,6 +26,10 @@
  */
 void disk_identify(GwDisk *disk, pid_t qemu, const char *leaf);
 
+/* (transfer full): a descriptor of what @qemu has open, or had, as @file; -1 where it cannot be had.
+ * @flags: O_PATH or O_RDONLY. */
+int disk_open(pid_t qemu, const char *file, int flags);
+
 /* (transfer full): of GwProperty: path and identity of each file that @qemu has mapped shared and
  * writable; empty where it cannot be told. */
 GPtrArray *disk_list_shared_memory(pid_t qemu);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef enum {
-	KIND_FILE,    /* BOOT DEVICE INODE: no other host has it, unless it serves it */
+	KIND_FILE,    /* BOOT DEVICE INODE: no other host is known to have it */
 	KIND_MOUNTED, /* BOOT DEVICE INODE: other hosts may have it, under another number */
 	KIND_DEVICE,  /* BOOT NUMBER: likewise */
 	KIND_SHARED, /* SOURCE INODE: the inode is the same everywhere, the source may have two names */
@@ -23,7 +23,8 @@ static const struct {
 	{ "nfs", KIND_SHARED },	 { "ceph", KIND_SHARED },     { "lustre", KIND_SHARED },
 	{ "cifs", KIND_SHARED }, { "smb2", KIND_SHARED },     { "gpfs", KIND_SHARED },
 	{ "wwn", KIND_NAMED },	 { "dm", KIND_NAMED },	      { "md", KIND_NAMED },
-	{ "rbd", KIND_NAMED },	 { "drbd", KIND_NAMED },      { "url", KIND_ADDRESS },
+	{ "mark", KIND_NAMED },	 { "rbd", KIND_NAMED },	      { "drbd", KIND_NAMED },
+	{ "url", KIND_ADDRESS },
 };
 
 static gboolean
@@ -66,10 +67,10 @@ has_same_inode(const char *ours, const char *theirs)
 static gboolean
 proves_other(Kind kind, const char *ours, const char *theirs)
 {
-	if (kind == KIND_FILE || kind == KIND_NAMED)
+	if (kind == KIND_NAMED)
 		return TRUE;
-	if (kind == KIND_DEVICE)
-		return has_same_boot(ours, theirs);
+	if (is_of_one_host(kind))
+		return kind != KIND_MOUNTED && has_same_boot(ours, theirs);
 	return kind == KIND_SHARED && !has_same_inode(ours, theirs);
 }
 
@@ -90,9 +91,47 @@ disk_match(const char *ours, const char *theirs)
 	return DISK_MATCH_UNKNOWN;
 }
 
+static const GwDisk *
+find_disk(const GPtrArray *disks, const char *device)
+{
+	for (guint i = 0; i < disks->len; i++) {
+		const GwDisk *disk = g_ptr_array_index(disks, i);
+		if (strcmp(disk->device, device) == 0)
+			return disk;
+	}
+	return NULL;
+}
+
+/* A device without an id is called by its path in QEMU, which may differ: then the order decides. */
+const GwDisk *
+disk_find_partner(const GPtrArray *ours, const GPtrArray *theirs, guint i)
+{
+	const GwDisk *disk = g_ptr_array_index(ours, i);
+	const GwDisk *partner = find_disk(theirs, disk->device);
+	if (partner == NULL && ours->len == theirs->len)
+		partner = g_ptr_array_index(theirs, i);
+	return partner;
+}
+
 gboolean
-disk_identity_is_local(const char *identity)
+disk_is_flash(const GwDisk *disk)
+{
+	return g_str_has_prefix(disk->device, "/machine/") &&
+	       strstr(disk->device, ".flash") != NULL;
+}
+
+static gboolean
+is_file(const GwDisk *disk)
 {
 	Kind kind;
-	return identity != NULL && find_kind(identity, &kind) && is_of_one_host(kind);
+	return disk->identity != NULL && find_kind(disk->identity, &kind) &&
+	       (kind == KIND_FILE || kind == KIND_MOUNTED || kind == KIND_SHARED);
+}
+
+gboolean
+disk_needs_mark(const GwDisk *ours, const GwDisk *theirs)
+{
+	return is_file(ours) && is_file(theirs) && !ours->deleted && !theirs->deleted &&
+	       !ours->read_only && !disk_is_flash(ours) &&
+	       disk_match(ours->identity, theirs->identity) == DISK_MATCH_UNKNOWN;
 }

@@ -12,5 +12,9 @@ typedef enum {
 
 /* Compares the words of host/disk-identity.h, one of each host. Pure. @ours, @theirs: (nullable) */
 DiskMatch disk_match(const char *ours, const char *theirs);
-/* Does its identity hold on one host only? Then only a mark could tell more. @identity: (nullable) */
-gboolean disk_identity_is_local(const char *identity);
+/* (transfer none) (nullable): the disk of @theirs that goes with number @i of @ours. */
+const GwDisk *disk_find_partner(const GPtrArray *ours, const GPtrArray *theirs, guint i);
+/* Is @disk a flash of the board? QEMU sends its contents. */
+gboolean disk_is_flash(const GwDisk *disk);
+/* Are both files of which only a mark beside them could tell whether they are the same? */
+gboolean disk_needs_mark(const GwDisk *ours, const GwDisk *theirs);

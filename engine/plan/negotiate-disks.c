@@ -10,28 +10,6 @@
 #include "engine/plan/disk-match.h"
 #include "engine/plan/negotiate-rules.h"
 
-static const GwDisk *
-find_disk(const GPtrArray *disks, const char *device)
-{
-	for (guint i = 0; i < disks->len; i++) {
-		const GwDisk *disk = g_ptr_array_index(disks, i);
-		if (strcmp(disk->device, device) == 0)
-			return disk;
-	}
-	return NULL;
-}
-
-/* Without an id a disk is called by QEMU's path of its device, which may differ: then the order has to do. */
-static const GwDisk *
-find_partner(const GPtrArray *ours, const GPtrArray *theirs, guint i)
-{
-	const GwDisk *disk = g_ptr_array_index(ours, i);
-	const GwDisk *partner = find_disk(theirs, disk->device);
-	if (partner == NULL && ours->len == theirs->len)
-		partner = g_ptr_array_index(theirs, i);
-	return partner;
-}
-
 /* Where the device itself is missing, that is what is told. */
 static gboolean
 has_device(const GwSurvey *survey, const char *id)
@@ -54,14 +32,6 @@ tell_missing(Negotiation *self, const GwDisk *disk)
 			  "give the QEMU there the same drive for that device",
 			  "the device has no disk in it there; at the source it has '%s'",
 			  disk->file);
-}
-
-/* A flash of the board: QEMU sends its contents, and writes them to the file there. */
-static gboolean
-is_flash(const GwDisk *disk)
-{
-	return g_str_has_prefix(disk->device, "/machine/") &&
-	       strstr(disk->device, ".flash") != NULL;
 }
 
 /* Is it an overlay that has no name (snapshot=on)? Then the image under it is what two hosts can share. */
@@ -175,7 +145,7 @@ check_contents(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
 				  ours->size_bytes, theirs->size_bytes, shown_file(theirs));
 		return;
 	}
-	if (is_flash(ours) && is_flash(theirs))
+	if (disk_is_flash(ours) && disk_is_flash(theirs))
 		return;
 	check_temporary(self, ours, theirs);
 	if (lacks_overlay(ours, theirs))
@@ -193,8 +163,9 @@ check_access(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
 				  "the disk is %s at the source and %s at the destination",
 				  ours->read_only ? "read-only" : "writable",
 				  theirs->read_only ? "read-only" : "writable");
-	if (ours->format != NULL && theirs->format != NULL &&
-	    strcmp(ours->format, theirs->format) != 0)
+	/* Of a temporary overlay it says nothing about the image. */
+	if (is_temporary(ours) == is_temporary(theirs) && ours->format != NULL &&
+	    theirs->format != NULL && strcmp(ours->format, theirs->format) != 0)
 		negotiation_error(self, "disk-format", SIDES_BOTH, ours->device,
 				  "give both QEMUs the same format= for the disk",
 				  "the disk is opened as '%s' at the source and as '%s' at the "
@@ -209,7 +180,7 @@ check_disks(Negotiation *self)
 	const GPtrArray *theirs = negotiation_destination(self)->disks;
 	for (guint i = 0; ours != NULL && theirs != NULL && i < ours->len; i++) {
 		const GwDisk *disk = g_ptr_array_index(ours, i);
-		const GwDisk *partner = find_partner(ours, theirs, i);
+		const GwDisk *partner = disk_find_partner(ours, theirs, i);
 		if (partner == NULL) {
 			tell_missing(self, disk);
 			continue;
@@ -228,7 +199,7 @@ check_extra_disks(Negotiation *self)
 	const GPtrArray *theirs = negotiation_destination(self)->disks;
 	for (guint i = 0; ours != NULL && theirs != NULL && i < theirs->len; i++) {
 		const GwDisk *disk = g_ptr_array_index(theirs, i);
-		if (find_partner(theirs, ours, i) != NULL ||
+		if (disk_find_partner(theirs, ours, i) != NULL ||
 		    !has_device(negotiation_source(self), disk->device))
 			continue;
 		negotiation_error(self, "disk-extra", SIDES_DESTINATION, disk->device,

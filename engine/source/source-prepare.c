@@ -17,6 +17,7 @@
 #include "engine/plan/negotiate.h"
 #include "engine/source/source-channels.h"
 #include "engine/source/source-failure.h"
+#include "engine/source/source-marks.h"
 #include "engine/source/source-ownership.h"
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
@@ -207,7 +208,7 @@ source_survey(SourceRun *run, GError **error)
 	if (run->surveys.destination == NULL)
 		error_add_side(error, SIDE_DESTINATION);
 	report_vgpus(run);
-	return run->surveys.destination != NULL;
+	return run->surveys.destination != NULL && source_look_for_marks(run, error);
 }
 
 gboolean

@@ -41,6 +41,7 @@ static const struct {
 	{ CONTROL_SURVEY, "survey", TRUE,
 	  "{\"type\":\"survey\",\"id\":2,\"session\":\"s\",\"vm\":\"\",\"check\":true,"
 	  "\"vgpus\":[]}" },
+	{ CONTROL_LOOK, "look", TRUE, "{\"type\":\"look\",\"id\":2,\"marks\":{}}" },
 	{ CONTROL_PREPARE, "prepare", TRUE, "{\"type\":\"prepare\",\"id\":3,\"plan\":{}}" },
 	{ CONTROL_SETUP, "setup", TRUE, "{\"type\":\"setup\",\"id\":4}" },
 	{ CONTROL_SWITCHOVER, "switchover", TRUE, "{\"type\":\"switchover\",\"id\":5}" },
@@ -226,7 +227,7 @@ requests_need_a_positive_id(void)
 			check_refused(text, message);
 		}
 	}
-	CU_ASSERT_EQUAL(n_requests, 12);
+	CU_ASSERT_EQUAL(n_requests, 13);
 }
 
 static void
@@ -299,7 +300,7 @@ static const struct {
 } expected_table[CONTROL_N_STATES] = {
 	[CONTROL_STATE_NEW] = { "new", " hello ping reply error " },
 	[CONTROL_STATE_GREETED] = { "greeted", " survey done abort outcome ping reply error " },
-	[CONTROL_STATE_SURVEYED] = { "surveyed", " prepare abort ping reply error " },
+	[CONTROL_STATE_SURVEYED] = { "surveyed", " look prepare abort ping reply error " },
 	[CONTROL_STATE_PREPARED] = { "prepared", " setup abort ping reply error " },
 	[CONTROL_STATE_LOADING] = { "loading", " switchover commit abort ping reply error " },
 	[CONTROL_STATE_COMMITTED] = { "committed", " done ping reply error " },
@@ -512,8 +513,8 @@ cutting_the_stream_changes_nothing(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
 		g_string_append_printf(stream, "%s%s", good[i].text, i % 2 == 0 ? "\n" : "\r\n ");
 	g_autofree char *whole = read_in_pieces(stream, stream->len);
-	CU_ASSERT_TRUE(g_str_has_prefix(whole, "0:1:3 1:2:6 2:3:3 "));
-	CU_ASSERT_TRUE(g_str_has_suffix(whole, "12:0:3 13:0:2 "));
+	CU_ASSERT_TRUE(g_str_has_prefix(whole, "0:1:3 1:2:6 2:2:3 3:3:3 "));
+	CU_ASSERT_TRUE(g_str_has_suffix(whole, "13:0:3 14:0:2 "));
 	for (gsize piece = 1; piece < stream->len; piece++) {
 		g_autofree char *cut = read_in_pieces(stream, piece);
 		CU_ASSERT_STRING_EQUAL(cut, whole);
