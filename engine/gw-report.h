@@ -62,6 +62,7 @@ typedef struct {
 typedef struct {
 	GwOutcome outcome;
 	GwPlace vm_runs_on;
+	char *vm_state; /* (nullable): how the guest is there if it does not run: "is paused" */
 
 	/* Set unless completed. */
 	char *error_host; /* "source", "destination" */

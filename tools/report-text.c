@@ -212,6 +212,11 @@ static void
 add_success(GString *out, const GwReport *report)
 {
 	gboolean paused = report->plan != NULL && report->plan->paused;
+	if (report->vm_state != NULL) {
+		g_string_append_printf(out, "completed: %s %s; it is on the %s\n", vm_name(report),
+				       report->vm_state, gw_place_to_string(report->vm_runs_on));
+		return;
+	}
 	g_string_append_printf(out, "completed: %s %s the %s\n", vm_name(report),
 			       paused ? "is paused on" : "runs on",
 			       gw_place_to_string(report->vm_runs_on));

@@ -273,6 +273,7 @@ gw_report_copy(const GwReport *self)
 	copy->error_qemu_source = g_strdup(self->error_qemu_source);
 	copy->error_qemu_destination = g_strdup(self->error_qemu_destination);
 	copy->left_over = g_strdup(self->left_over);
+	copy->vm_state = g_strdup(self->vm_state);
 	copy->plan = gw_plan_copy(self->plan);
 	copy->first_prediction = gw_prediction_copy(self->first_prediction);
 	copy->prediction = gw_prediction_copy(self->prediction);
@@ -297,6 +298,7 @@ gw_report_free(GwReport *self)
 	g_free(self->error_qemu_source);
 	g_free(self->error_qemu_destination);
 	g_free(self->left_over);
+	g_free(self->vm_state);
 	gw_plan_free(self->plan);
 	gw_prediction_free(self->first_prediction);
 	gw_prediction_free(self->prediction);

@@ -188,6 +188,7 @@ gw_report_to_json(const GwReport *self)
 	fields_add_string(object, "godwit", GW_VERSION);
 	fields_add_string(object, "outcome", gw_outcome_to_string(self->outcome));
 	fields_add_string(object, "vm_runs_on", gw_place_to_string(self->vm_runs_on));
+	fields_add_string(object, "vm_state", self->vm_state);
 	fields_add_string(object, "left_over", self->left_over);
 	add_error(object, self);
 	add_numbers(object, self, top_numbers, G_N_ELEMENTS(top_numbers));
@@ -347,6 +348,7 @@ read_words(GwReport *self, Fields *fields)
 		fields_string(fields, "vm_runs_on", FIELDS_REQUIRED, FIELDS_WORD_BYTES);
 	if (outcome != NULL && !outcome_from_string(outcome, &self->outcome))
 		fields_fail(fields, "outcome", "is not an outcome");
+	self->vm_state = fields_string(fields, "vm_state", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
 	self->left_over = fields_string(fields, "left_over", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
 	if (place != NULL && !place_from_string(place, &self->vm_runs_on))
 		fields_fail(fields, "vm_runs_on", "is not a place");

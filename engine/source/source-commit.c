@@ -94,6 +94,22 @@ write_commit(SourceRun *run, GError **error)
 	return journal_append(run->journal, "commit", facts, error);
 }
 
+/* How the guest has come to the destination, unless it runs. */
+static void
+report_state(SourceRun *run, const char *word)
+{
+	QmpRunState state = qmp_run_state_from_string(word);
+	const char *text = run_state_describe(state);
+	const char *when = ", as during the move";
+	if (word == NULL || text == NULL)
+		return;
+	if (run->options->paused && state == QMP_RUN_PAUSED)
+		when = ", as you asked";
+	else if (!run->surveys.source->running)
+		when = ", as it was";
+	recorder_get_report(run->recorder)->vm_state = g_strconcat(text, when, NULL);
+}
+
 gboolean
 source_commit(SourceRun *run, GError **error)
 {
@@ -110,6 +126,8 @@ source_commit(SourceRun *run, GError **error)
 		return commit_after_loss(run, loss, error);
 	PeerOutcome outcome = peer_outcome_from_reply(reply);
 	const char *text = fields_peek_string(reply, "text", "no reason given");
+	if (outcome == PEER_OUTCOME_RUNNING)
+		report_state(run, fields_peek_string(reply, "state", NULL));
 	if (outcome == PEER_OUTCOME_RUNNING || outcome == PEER_OUTCOME_GONE)
 		return take_answer(run, outcome, text, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s", text);

@@ -17,6 +17,7 @@
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
 #include "qmp/await.h"
+#include "qmp/qmp-block-activate.h"
 #include "qmp/qmp-error.h"
 
 #define SAMPLE_INTERVAL_MS 100
@@ -172,6 +173,17 @@ check_sleep(SourceRun *run, GError **error)
 	return TRUE;
 }
 
+/* A guest that came here standing still, and has stood still since. */
+static gboolean
+activate_disks(SourceRun *run, GError **error)
+{
+	if (run->qemu->run.is_live || qmp_activate_disks(run->qemu->qmp, error))
+		return TRUE;
+	g_prefix_error(error, "its disks cannot be taken into use, 'cont' and 'stop' it first: ");
+	error_add_side(error, SIDE_SOURCE);
+	return FALSE;
+}
+
 gboolean
 source_precopy(SourceRun *run, GError **error)
 {
@@ -182,7 +194,7 @@ source_precopy(SourceRun *run, GError **error)
 	/* An earlier migration of this QEMU may have left a status. */
 	run->qemu->status = QMP_MIGRATE_SETUP;
 	run->qemu->stop_us = run->qemu->resume_us = run->qemu->completed_us = 0;
-	if (!qemu_follow_run(run->qemu, error))
+	if (!qemu_follow_run(run->qemu, error) || !activate_disks(run, error))
 		return FALSE;
 	/* Now, when it costs no downtime: the record is on the disk before a COMMIT can go out. */
 	if (!source_own_send(run, error) || !write_run_state(run, error) ||

@@ -104,6 +104,7 @@ make_failed(void)
 	report->error_message = g_strdup("destination: QEMU failed the migration\nof course");
 	report->error_qemu_source = g_strdup("Unable to write to socket: Broken pipe");
 	report->error_qemu_destination = g_strdup("qemu: load of migration failed\nqemu: \"bye\"");
+	report->vm_state = g_strdup("is paused, as it was");
 	report->left_over = g_strdup("destination: remove 'c0b26072': it is still there");
 	report->total_us = 300000;
 	return report;
