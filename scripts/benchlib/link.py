@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The network of one run, in namespaces of its own.
+"""The network of one run, in separate namespaces.
 
 On lo both directions share one device and its qdisc: an answer waits behind the data that goes the other
 way. A cable, a veth pair with an end in each of two namespaces, has two directions as a real one has.

@@ -36,7 +36,7 @@ def cpu_ms(pid):
 
 
 def wait_end(process, timeout_s):
-    """Waits for the end of a subprocess.Popen without the pauses of its own wait()."""
+    """Waits for the end of a subprocess.Popen without the pauses of Popen.wait()."""
     pidfd = os.pidfd_open(process.pid)
     try:
         if not select.select([pidfd], [], [], timeout_s)[0]:

@@ -54,7 +54,7 @@ def probe_figures(probe, link):
 
 
 def number_of(name):
-    """The lab calls its vGPUs gpu0, gpu1...; QEMU has them in an order of its own."""
+    """The lab calls its vGPUs gpu0, gpu1...; QEMU has its own order."""
     return int(name.removeprefix("gpu"))
 
 

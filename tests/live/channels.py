@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The kinds of channel that a guest can move over: the options for `godwit migrate`, and whether it is encrypted.
+"""The kinds of channels for a migration: the options for `godwit migrate`, and whether the channel is encrypted.
 
-Where the kernel has no TLS, as on the test machine, a thread of ours encrypts what QEMU or the relay gives it.
+If the kernel has no TLS, as on the test machine, a thread of Godwit encrypts the bytes of QEMU or the relay.
 """
 
 import collections

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Peers that do not keep to the rules: an agent, a source and a monitor made of a few lines."""
+"""Peers that break the rules: an agent, a source and a monitor of a few lines each."""
 
 import json
 import socket

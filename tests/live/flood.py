@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Strangers at an agent's port: RATE connections a second for SECONDS, from loopback, of every hostile kind in turn.
+"""Strangers at an agent's port: RATE connections a second for SECONDS, from loopback, of each hostile kind in turn.
 
 usage: flood.py PORT RATE SECONDS
 
@@ -85,7 +85,7 @@ class Strangers:
 
 
 class Flood:
-    """One in a process of its own. Use with `with`; MADE is known afterwards."""
+    """One flood in a separate process. Use it in a `with` statement; afterwards MADE is known."""
 
     def __init__(self, port, rate=1000, seconds=60):
         self._argv = [sys.executable, os.path.abspath(__file__), str(port), str(rate), str(seconds)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The two guests: how QEMU is told to run them, and how their clocks are read. See tests/guests."""
+"""The two guests: QEMU's options for them, and how to read their clocks. See tests/guests."""
 
 import os
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Stops a program under test at the start of one phase, by its own --hook, until the test lets it go on."""
+"""Stops a program under test at the start of one phase, with its own --hook, until the test lets it continue."""
 
 import os
 import shlex

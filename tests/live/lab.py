@@ -229,7 +229,7 @@ class Lab(Scratch):
     def check_nothing_left(self, living=None, crashed=()):
         """No journal, no process, no QEMU but that of LIVING, no monitor's socket of one that has gone.
 
-        A QEMU killed by the test itself (CRASHED) leaves its socket behind: that is nobody's fault.
+        A QEMU killed by the test itself (CRASHED) leaves its socket behind: that is no failure.
         """
         if self.agent is not None and self.agent.is_alive():
             self.stop_agent()

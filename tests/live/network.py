@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Networks of our own, in namespaces: two ends, joined by cables that can be shaped and cut. Needs root.
 
-The kernel's default congestion control may be one that paces by itself (bbr), which is slow here: each end
-gets reno. What is made is gone with the last process that uses it.
+The kernel's default congestion control may pace by itself (bbr), which is slow here, so each end gets reno. The
+kernel removes each namespace after its last process has ended.
 """
 
 import contextlib
@@ -110,7 +110,7 @@ class Cable:
         run("ip", "link", "set", self.device, "up")
 
     def open_hole(self):
-        """From now on what goes in at either end comes out nowhere, and nobody is told."""
+        """From now on all packets are lost in both directions, without an error."""
         with self._ends.at_source():
             self._misdirect(self.destination, self.destination6)
         with self._ends.at_destination():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The same migration by plain QMP: `migrate tcp:` and nothing of ours. What scripts/bench compares with."""
+"""The same migration with plain QMP: `migrate tcp:` without Godwit. scripts/bench compares with it."""
 
 import time
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Processes, found by what their command line says and ended by their pid only."""
+"""Processes, found by their command line and ended only by their pid."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def mentioning(text):
 
 
 def send(pid, number):
-    """Sends a signal; a process that has gone is none of our business."""
+    """Sends a signal; a process that has ended is ignored."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A QMP client that shares nothing with the one under test: blocking, small, for looking from beside."""
+"""A QMP client that shares nothing with the one under test: blocking, small, for a second look at QEMU."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the live tests: one line a test, and 'N passed, N failed' at the end."""
+"""Runs the live tests: prints one line for each test, and 'N passed, N failed' at the end."""
 
 import argparse
 import concurrent.futures

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A test's own folder. Nothing that was started with a path in it outlives the test."""
+"""A folder for one test. No process with a path of this folder on its command line outlives the test."""
 
 import os
 import shutil

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One side of a migration: a folder with a VM file, and the QEMU that godwit starts from it.
 
-A VM that moves on has a new side for each place it comes to. The engine uses the VM file's own monitor;
-QEMU has a second one here, so that a test sees what is there beside the engine.
+A VM that is migrated several times has a new side for each destination. The engine uses the monitor of the VM file.
+QEMU has a second monitor here, so that a test can look at it beside the engine.
 """
 
 import os

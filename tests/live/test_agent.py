@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A hostile or broken source: the agent says what is wrong, stays small, and serves the next one."""
+"""A hostile or broken source: the agent reports the error, stays small, and serves the next source."""
 
 import os
 import re
@@ -63,7 +63,7 @@ def resident_bytes(pid):
 class HostileSourceTest(unittest.TestCase):
 
     def still_serves(self, lab):
-        """The agent has nothing left of what came, and the next migration goes well."""
+        """The agent has freed everything, and the next migration succeeds."""
         self.assertTrue(lab.agent.is_alive(), lab.agent.err)
         procs.wait_until(lambda: lab.destination.pid() is None, 10, "the agent's QEMU to end")
         lab.start_source()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A running guest moves over every kind of channel; afterwards nothing of the channels is left."""
+"""A running guest is migrated over every kind of channel; afterwards nothing of the channels remains."""
 
 import os
 import unittest

@@ -199,7 +199,7 @@ class TextTest(unittest.TestCase):
     """What a person sees."""
 
     def run_on_terminal(self, lab, environment):
-        """check's output on a terminal of its own."""
+        """check's output on a terminal."""
         master, slave = pty.openpty()
         process = subprocess.Popen(
             [env.binary("godwit"), "check", "--vm", lab.source.vm_file, "--to", lab.to, "--state-dir",
@@ -241,7 +241,7 @@ class TextTest(unittest.TestCase):
             procs.wait_until(lambda: lab.destination.pid() is None, 5, "the checks' QEMU to end")
 
     def test_output_that_cannot_be_written(self):
-        """Whether it can be moved or not, a plan that nobody could read is a failure."""
+        """A plan that could not be printed is a failure, whether the guest can be migrated or not."""
         with CheckLab(self.id()) as lab:
             lab.start_source()
             lab.start_agent()
@@ -258,7 +258,7 @@ class TextTest(unittest.TestCase):
 
 
 def add_tests():
-    """One test a pair: each by a name of its own."""
+    """One test for each pair, with its own name."""
     for pair in PAIRS:
         differences = PairTest if pair.startswith("pc_") else BothTest
         setattr(differences, "test_" + pair, lambda self, pair=pair: self.differences(pair))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Guests that write faster than the link, and what is done about it: real QEMUs, a bandwidth that is held down."""
+"""Guests with a dirty rate above the link's bandwidth, and what Godwit does: real QEMUs, a limited bandwidth."""
 
 import unittest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""godwit dirty-rate on real QEMUs: the rate itself, and that a probe leaves no trace, however it ends."""
+"""godwit dirty-rate on real QEMUs: the rate itself, and that a probe changes nothing in QEMU, however it ends."""
 
 import json
 import signal

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Channels of a multifd migration that break while it begins, again and again, under one source's QEMU.
+"""Channels of a multifd migration that break at its beginning, many times with the same source QEMU.
 
-QEMU 7.2 and 10.0 end themselves by an assertion (yank_unregister_instance: QLIST_EMPTY(&entry->yankfns)) when
-their own end of a channel breaks then. So the relay never breaks that end: it reads on, and throws away.
+QEMU 7.2 and 10.0 abort with an assertion (yank_unregister_instance: QLIST_EMPTY(&entry->yankfns)) when
+their own end of a channel breaks then. So the relay never closes that end: it reads on and discards the bytes.
 """
 
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every error that a user can meet: what it says, how godwit exits, and that the guest stays where it was."""
+"""Every error that a user can get: its text, godwit's exit code, and that the guest stays where it was."""
 
 import os
 import re
@@ -272,7 +272,7 @@ class RunTest(unittest.TestCase):
 
 
 class UsageTest(unittest.TestCase):
-    """A command line that makes no sense ends with 2, says why, and touches nothing."""
+    """A wrong command line ends with 2, says why, and touches nothing."""
 
     CASES = (
         ("", "usage|verb"),

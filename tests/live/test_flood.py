@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Strangers call 1,000 times a second while a guest moves: it moves all the same, and the agent stays small."""
+"""Strangers connect 1,000 times a second during a migration: it succeeds, and the agent stays small."""
 
 import select
 import socket
@@ -42,7 +42,7 @@ class FloodTest(unittest.TestCase):
 
 
 class StandstillTest(unittest.TestCase):
-    """While the guest stands still nobody is let in, and once it runs everybody is."""
+    """While the guest is stopped no stranger is accepted; once it runs all are."""
 
     def test_a_stranger_waits(self):
         # A machine that dawdles lets a second pass before the stranger has called.

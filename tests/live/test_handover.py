@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The hand-over: everything that can die, at every phase. After each case the guest runs in one place.
 
-One class a fault and QEMU, one test a phase. The program whose phase it is stands in its hook while the
-fault happens; so each phase is hit exactly.
+One class for each fault and QEMU, one test for each phase. The program of that phase waits in its hook while the
+fault happens, so the fault hits exactly this phase.
 """
 
 import signal

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What arrives is what was sent: all of the guest's memory, and a disk whose lock goes along."""
+"""What arrives is what was sent: all of the guest's memory, and a disk with its lock."""
 
 import filecmp
 import os

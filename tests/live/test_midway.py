@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Faults in the midst of pre-copy, while the stream flows, and a cancel that races the switchover."""
+"""Faults in the middle of pre-copy, while the stream flows, and a cancel that races with the switchover."""
 
 import time
 import unittest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A running guest moves: both guests, both QEMUs, once and many times."""
+"""Migrations of a running guest: both guests, both QEMUs, once and many times."""
 
 import unittest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Networks as they are: a link that is slow, one that swallows everything from now on, two at once, IPv6.
+"""Real networks: a slow link, a link that begins to lose everything, two links at once, IPv6.
 
 The two hosts are namespaces joined by cables; nothing here measures speed, scripts/bench does.
 """
@@ -106,7 +106,7 @@ class HoleCase(NetworkCase):
 
 
 class BlackHole(HoleCase):
-    """In the midst of pre-copy the network begins to swallow everything, and tells nobody."""
+    """In the middle of pre-copy the network begins to lose everything, without an error."""
 
     def test_direct(self):
         error, _ = self.swallow("direct")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The tests' own tools: both guests move between the QEMUs by plain QMP, and damage would be seen."""
+"""The tests' own tools: both guests are migrated between the QEMUs with plain QMP, and damage would be detected."""
 
 import mmap
 import os

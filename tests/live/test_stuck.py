@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""QEMU's monitor is deaf: it sits in a send, its lock held, and nobody reads at the other end. What frees it is a yank.
+"""QEMU's monitor does not answer: QEMU blocks in a send with its lock held, and the other end does not read. A yank
+frees it.
 
 The guest stops with nearly all of its memory left, and in that moment either the data's cable begins to swallow
 everything, while the control connection takes another one and knows of nothing, or the destination's QEMU reads no

@@ -36,7 +36,7 @@ class ReceiverTest(unittest.TestCase):
 
 
 class RefusalTest(unittest.TestCase):
-    """Exit code 1, clear words on both sides, and the guest has not noticed."""
+    """Exit code 1, a clear error on both sides, and the guest has not noticed anything."""
 
     def refuse(self, source, agent, source_says, agent_says, code="tls"):
         """SOURCE, AGENT: of the authority and the lab, each side's options."""
@@ -123,7 +123,7 @@ class RefusalTest(unittest.TestCase):
 
 
 class OwnFilesTest(unittest.TestCase):
-    """With files of its own that nobody would accept neither side begins."""
+    """A side whose own files no peer would accept does not begin."""
 
     def begin(self, spoil, says):
         """SPOIL: of the authority, a host's folder and a role, makes the files bad."""

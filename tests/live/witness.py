@@ -9,7 +9,7 @@ PATIENCE_S = 0.2
 
 
 class Witness:
-    """Samples both sides' second monitors in a thread of its own; use with `with`."""
+    """Samples the second monitors of both sides in a thread; use it in a `with` statement."""
 
     def __init__(self, *sides):
         self._sides = sides

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An acceptor whose listener writes down what it is told.
+ * An acceptor whose listener records its calls.
  */
 #include "tests/rig/door.h"
 

@@ -3,7 +3,7 @@
 
 #include "engine/agent/acceptor.h"
 
-/* An acceptor with one connection, and what it decided about that. */
+/* An acceptor with one connection, and its decision about it. */
 typedef struct {
 	/* To be set before door_open(). */
 	gboolean waits_for_channel;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel's side of a fake sysfs: mdev's 'create' and 'remove', and NVIDIA's 'current_vgpu_type'. As in the
- * kernel a UUID is taken on all parents at once and written in lower case, and a 'remove' file goes first.
+ * The kernel's side of a fake sysfs: mdev's 'create' and 'remove', and NVIDIA's
+ * 'current_vgpu_type'. As in the kernel, a UUID is taken on all parents at once and written in
+ * lower case, and the 'remove' file disappears first.
  */
 #include "tests/rig/fake-kernel.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A library with the entry points of NVIDIA's that Godwit calls, for one board with two vGPUs. It is strict
- * where the real one is: a call before nvmlInit, with a size that is too small or with metadata that was not
- * made by it, is refused. The first opaque byte of the metadata says how nvmlGetVgpuCompatibility answers.
+ * A library with the entry points of NVIDIA's that Godwit calls, for one board with two vGPUs. It
+ * is strict where the real one is: a call before nvmlInit, with a size that is too small, or with
+ * metadata that it did not make, is rejected. The first opaque byte of the metadata says how
+ * nvmlGetVgpuCompatibility answers.
  */
 #include <stdlib.h>
 #include <string.h>

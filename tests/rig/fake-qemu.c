@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Plays a script to one QMP client. The thread reads a line, compares it with the next step and sends
- * what the step says; on the first difference it writes down why and closes the socket, so that the
- * client is not left waiting. It trusts its client to send one command a line, as ours does.
+ * Plays a script to one QMP client. The thread reads a line, compares it with the next step and
+ * sends what the step says; on the first difference it records the reason and closes the socket, so
+ * that the client does not wait. It trusts its client to send one command a line, as ours does.
  */
 #include "tests/rig/fake-qemu.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A sysfs in /tmp with a small model of the kernel's mdev and of NVIDIA's virtual functions. All of its state
- * is in the tree's files: free instances count down on create and up on remove, and a UUID is taken when
- * its link is on the bus. fake-kernel.c has the model; this file builds, and listens for other processes.
+ * A sysfs in /tmp with a small model of the kernel's mdev and of NVIDIA's virtual functions. All of
+ * its state is in the tree's files: free instances count down on create and up on remove, and a
+ * UUID is taken when its link is on the bus. fake-kernel.c has the model; this file builds the
+ * tree, and serves other processes.
  */
 #include "tests/rig/fake-sysfs.h"
 

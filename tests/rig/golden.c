@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Golden files: what is promised as text is compared whole. TEST_DATA comes from meson.
+ * Golden files: promised texts are compared completely. TEST_DATA comes from meson.
  */
 #include "tests/rig/golden.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The commands of model-qemu's monitor, one function each, in a table. The words of the errors are QEMU's.
+ * The commands of model-qemu's monitor, one function each, in a table. The error texts are QEMU's.
  */
 #include <fcntl.h>
 #include <stdio.h>

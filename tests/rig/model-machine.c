@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guest of model-qemu and what it tells: run state, events, the log of when it ran.
+ * The guest of model-qemu and what it reports: run state, events, the log of when it ran.
  */
 #include "tests/rig/model-machine.h"
 

@@ -5,11 +5,12 @@
 
 #include <glib.h>
 
-/* A model of a QEMU as a migration sees it: the program model-qemu, started by a test. It is a process of
- * its own, so it can be killed and frozen, and it takes QEMU's options, so a VM file can name it.
+/* A model of a QEMU as a migration sees it: the program model-qemu, started by a test. It is a
+ * process of its own, so it can be killed and frozen, and it takes QEMU's options, so a VM file can
+ * name it.
  *
- * Options that are QEMU's: -qmp unix:PATH[,...], -S, -incoming defer, -name, -uuid, -machine/-M, -m MIB, -smp N.
- * Any other is skipped with its value. Options of the model:
+ * Options that are QEMU's: -qmp unix:PATH[,...], -S, -incoming defer, -name, -uuid, -machine/-M, -m
+ * MIB, -smp N. Any other is skipped with its value. Options of the model:
  *
  *	--on COMMAND[#N]=ACTION   at the (N-th) COMMAND: fail:TEXT, ignore (never reply), delay:MS, close (the
  *	                          monitor), freeze (SIGSTOP), die, skip (reply, but do nothing)
@@ -37,16 +38,17 @@
  *	--cont-stderr TEXT        written to stderr when a guest that came in is started
  *	--trace LINE              a trace point that writes this line; again for more lines
  *	--stderr-pipe             its stderr is a pipe that somebody could read
- *	--stderr-dead             or one that nobody can read any more
+ *	--stderr-dead             or one whose reader has closed it
  *	--die-with-parent         as it says; model_qemu_start() adds it
  *	--log FILE                appended when the guest begins and ends to run: "US running" or "US stopped",
  *	                          US being CLOCK_MONOTONIC in microseconds
  *
- * The stream is text: a header with machine type, memory and run state, some lines, "end"; the destination
- * answers "loaded" when it has all. Only fd: is known. */
+ * The stream is text: a header with machine type, memory and run state, some lines, "end"; the
+ * destination answers "loaded" when it has all. Only fd: is known. */
 typedef struct ModelQemu ModelQemu;
 
-/* Starts one with these options after its socket's; the list ends with NULL. Waits for the socket. */
+/* Starts one with these options after its socket's; the list ends with NULL. Waits for the
+ * socket. */
 ModelQemu *model_qemu_start(const char *option, ...) G_GNUC_NULL_TERMINATED;
 ModelQemu *model_qemu_startv(const char *const *options);
 const char *model_qemu_get_path(ModelQemu *self);
