@@ -70,7 +70,8 @@ is_empty(int fd)
 	return n == 2; /* . and .. */
 }
 
-/* Is it what we have just made? Whoever may rename in its parent could have put another folder there. */
+/* Checks that it is the folder that we have just made. A user who may rename in its parent could
+ * have put another folder there. */
 static gboolean
 is_ours(int fd)
 {

@@ -158,7 +158,8 @@ qemu_free(Qemu *self)
 		return;
 	source_end(&self->beat);
 	qmp_client_close(self->qmp);
-	/* Whoever asked last is told of the close from the loop: let that come while we are here. */
+	/* The callback of a pending query is called from the loop after the close: let it run
+	 * before we free. */
 	while (self->poll_pending || self->beat_pending || self->n_status_pending > 0)
 		g_main_context_iteration(g_main_context_get_thread_default(), TRUE);
 	g_signal_handlers_disconnect_by_data(self->qmp, self);

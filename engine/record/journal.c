@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The journal of one side of one run: STATE_DIR/SESSION.source or SESSION.destination, a JSON object a
- * line, only ever added to. The first line has the facts known at the start; every line has "phase", and a
- * line cut short by a crash at the end is as if it had not been written.
+ * The journal of one side of one run: STATE_DIR/SESSION.source or SESSION.destination, one JSON
+ * object a line. Lines are only appended. The first line has the facts that are known at the start.
+ * Every line has "phase". A line at the end that was cut short by a crash counts as not written.
  *
- * Two kinds of crash need two kinds of care. A process may die at any instruction: what it has handed to
- * write(2) stays. A host may die: what was not synced is gone, but so are all QEMUs on it, and "boot_id"
- * tells. So an intent that opens a door ("setup": from here on a commit may follow) is synced when time is
- * cheap, and the commit's own line, written while the guest stands still, needs no sync: after a crash of
- * the host whoever reads "setup" of an earlier boot knows that a commit may be missing, and does not guess.
+ * There are two kinds of crash. A process may die at any instruction: what it has passed to
+ * write(2) stays. A host may die: what was not synced is lost, but all QEMUs on the host are gone
+ * too, and "boot_id" shows it. So an intent that permits more ("setup": from here on a commit may
+ * follow) is synced while time is cheap. The commit's own line is written while the guest is
+ * stopped, and needs no sync: after a crash of the host a reader of "setup" from an earlier boot
+ * knows that a commit may be missing, and does not guess.
  *
- * The owner holds flock(2) on the file. A dead owner is one whose lock can be taken.
+ * The owner holds flock(2) on the file. If the lock can be taken, the owner is dead.
  */
 #include "engine/record/journal.h"
 
@@ -46,7 +47,7 @@ struct Journal {
 	char *boot_id;	    /* of this boot */
 	char *phase;	    /* (nullable) */
 	GHashTable *phases; /* set of the phases written */
-	JsonObject *facts;  /* all lines laid over one another */
+	JsonObject *facts;  /* all lines merged; later members win */
 	off_t good_bytes;   /* the whole lines at the file's begin */
 };
 
@@ -91,7 +92,7 @@ journal_free(Journal *self)
 	g_free(self);
 }
 
-/* Lays @line over what is known; %FALSE if it is not a line of ours. */
+/* Merges @line into the facts; %FALSE if it is not one of our lines. */
 static gboolean
 apply_line(Journal *self, JsonObject *line)
 {
@@ -123,7 +124,8 @@ write_all(int fd, const char *text, gsize len)
 	return TRUE;
 }
 
-/* Takes away what follows the last whole line: the next one would be glued to it and lost with it. */
+/* Removes what follows the last whole line: the next line would be joined to it and lost with
+ * it. */
 static gboolean
 drop_torn_end(Journal *self, GError **error)
 {
@@ -173,7 +175,7 @@ sync_folder(const char *path, GError **error)
 	return synced;
 }
 
-/* A journal that can be seen has an owner already: it is locked before it gets its name. */
+/* A visible journal has an owner already: it is locked before it gets its name. */
 static gboolean
 write_first_line(Journal *self, const char *temporary, JsonObject *facts, GError **error)
 {
@@ -217,7 +219,7 @@ journal_create(const char *state_dir, const char *session, Side role, JsonObject
 	return NULL;
 }
 
-/* A whole line that makes no sense was not left by a crash: what follows it may be the commit. */
+/* A whole line that is malformed does not come from a crash: what follows it may be the commit. */
 static gboolean
 set_damaged(Journal *self, GError **error)
 {

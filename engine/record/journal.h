@@ -5,7 +5,7 @@
 
 #include "engine/util/side.h"
 
-/* What one side of one run did, in order, so that whoever comes after a crash can tell. See journal.c. */
+/* What one side of one run did, in order, for a recovery after a crash. See journal.c. */
 typedef struct Journal Journal;
 
 /**
@@ -48,7 +48,8 @@ const char *journal_get_session(Journal *self);
 const char *journal_get_phase(Journal *self); /* the last one written */
 /* Was @phase ever written? */
 gboolean journal_has_phase(Journal *self, const char *phase);
-/* Has this host been restarted since? Lines that were not synced may be missing then. */
+/* Returns whether this host has been restarted since. Lines that were not synced may then be
+ * missing. */
 gboolean journal_is_from_earlier_boot(Journal *self);
 /* (nullable) */
 const char *journal_get_string(Journal *self, const char *name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where what was learned is kept. The file is replaced as a whole, so a reader sees the old one or the new one. Who adds
- * to it holds flock(2) on its folder, since the file itself is another one each time: of migrations that end together
- * none overwrites what another has added.
+ * The file with what was learned. The file is replaced as a whole, so a reader sees the old one or
+ * the new one. A writer holds flock(2) on the folder, because the file itself is a new one each
+ * time. So migrations that end at the same time do not overwrite each other's additions.
  */
 #include "engine/record/learning-file.h"
 
@@ -19,7 +19,8 @@
 #define LOCK_TRIES   500
 #define LOCK_WAIT_US 10000
 
-/* -1: without the lock. A holder that was stopped must not hold up the end of a migration: then an addition may be lost. */
+/* Returns -1 without the lock. A stopped lock holder must not delay the end of a migration: then an
+ * addition may be lost. */
 static int
 lock(const char *state_dir)
 {

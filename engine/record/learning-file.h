@@ -3,9 +3,9 @@
 
 #include "engine/forecast/learning.h"
 
-/* STATE_DIR/learned.json. Whoever deletes it loses nothing but better predictions. */
+/* STATE_DIR/learned.json. Without the file only the predictions are worse. */
 
-/* (transfer full): never NULL: empty where there is none, or it makes no sense. */
+/* (transfer full): never NULL: empty if there is no file, or it is malformed. */
 GPtrArray *learning_load(const char *state_dir);
 
 /* Merges what @report has into it; only a file that cannot be written is an error, %GW_ERROR_STATE_DIR. @vgpus: as

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The record of one run: phases, samples and events in the report that it becomes. Memory is bounded
- * however long the run lasts: when the samples are many every second one goes and from then on only every
- * second is kept, and of a kind of event that comes by the thousand (a stuck migration's MIGRATION_PASS)
- * one in 100 ms stays. An event that finds no room is told to the listener and not kept.
+ * The record of one run: phases, samples and events in the report that it becomes. Memory is
+ * bounded for a run of any length. When there are many samples, every second one is dropped, and
+ * from then on only every second one is kept. Of a kind of event that comes by the thousand (a
+ * stuck migration's MIGRATION_PASS) one in 100 ms is kept. An event without room is passed to the
+ * listener and not kept.
  *
- * A sample is kept as it was decided on: replayed through the forecast it gives the same decisions.
+ * A sample is kept as it was when the decisions were made: a replay through the forecast gives the
+ * same decisions.
  */
 #include "engine/record/recorder.h"
 
@@ -18,10 +20,10 @@
 #define MAX_EVENTS   4096
 #define FLOOD_GAP_US (100 * 1000)
 
-/* Of the words of all events: a peer may put nearly a MiB into each. */
+/* For the text of all events: a peer may put nearly a MiB into each. */
 #define MAX_EVENT_BYTES (4 * 1024 * 1024)
 
-/* Beyond any clock; within this no sum can overflow. */
+/* Later than any clock; below this no sum can overflow. */
 #define MAX_INSTANT_US (G_GINT64_CONSTANT(1) << 59)
 
 struct Recorder {

@@ -7,7 +7,7 @@
 #include "engine/gw-report.h"
 #include "engine/gw-sample.h"
 
-/* Keeps the record of one run, and tells whoever listens as it goes. */
+/* Keeps the record of one run, and calls the listener while it goes on. */
 typedef struct Recorder Recorder;
 
 typedef struct {
@@ -23,7 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recorder, recorder_free);
 
 /* (transfer none) */
 GwReport *recorder_get_report(Recorder *self);
-/* (transfer full): the record as it ends, and the last use of it but to free it. */
+/* (transfer full): the final record. Afterwards only recorder_free() may be called. */
 GwReport *recorder_finish(Recorder *self);
 
 /* Microseconds from the run's start, now and for an instant of this host's wall clock. */
@@ -36,8 +36,8 @@ const char *recorder_get_phase(Recorder *self);
 /* When @name began, or -1. */
 gint64 recorder_phase_start_us(Recorder *self, const char *name);
 
-/* @sample: complete; nothing in it is changed. */
+/* @sample: complete; it is not changed. */
 void recorder_sample(Recorder *self, const GwSample *sample);
-/* @data: (nullable). A flood of one kind is thinned out, not kept. */
+/* @data: (nullable). If events of one kind come too often, most of them are not kept. */
 void recorder_event(Recorder *self, const char *host, const char *name, JsonObject *data,
 		    gint64 wall_clock_us);

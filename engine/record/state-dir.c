@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where a run writes down what it does, and who writes there. */
+/* The folder where a run writes its journal, and the identity of its agent. */
 #include "engine/record/state-dir.h"
 
 #include <errno.h>
