@@ -17,6 +17,7 @@
 #include "engine/gw-sample.h"
 #include "engine/gw-session.h"
 #include "engine/gw-stall.h"
+#include "engine/gw-text.h"
 #include "engine/gw-stream.h"
 #include "engine/gw-survey.h"
 #include "engine/gw-version.h"

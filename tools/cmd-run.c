@@ -93,8 +93,7 @@ run(gpointer data, char **arguments)
 			    "cannot make the state folder '%s': %s", state_dir, g_strerror(errno));
 		return cmd_fail(EXIT_FAILURE, error);
 	}
-	g_autofree char *log_name = g_strconcat(vm->name, ".qemu.log", NULL);
-	g_autofree char *log_path = g_build_filename(state_dir, log_name, NULL);
+	g_autofree char *log_path = gw_vm_make_log_path(vm, state_dir);
 	const char *const extra[] = { options->paused ? "-S" : NULL, NULL };
 	GwClaimKind kind = options->here ? GW_CLAIM_HERE : GW_CLAIM_OWN;
 	g_autoptr(GwClaim) claim =

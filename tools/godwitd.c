@@ -22,7 +22,7 @@ typedef struct {
 static void
 log_line(char *line)
 {
-	fprintf(stderr, "%s\n", terminal_sanitize(line));
+	fprintf(stderr, "%s\n", terminal_sanitize_line(line));
 	g_free(line);
 }
 

@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes text of a peer, a guest or a file safe for a terminal: an escape sequence in it could
- * overwrite what the user has just read. JSON does not need this, because it escapes control
- * characters itself.
+ * Words of a peer, a guest or a file on their way to a terminal or a log: the engine says what of them is shown.
+ * JSON does not need this, because it escapes control characters itself.
  */
 #include "tools/terminal-sanitize.h"
 
-#include <glib.h>
-
-static gboolean
-is_control(guchar c)
-{
-	return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
-}
+#include "engine/gw-text.h"
 
 char *
 terminal_sanitize(char *text)
 {
-	for (guchar *c = (guchar *)text; *c != '\0'; c++) {
-		gboolean c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F */
-		if (c1)
-			c[1] = '?';
-		if (c1 || is_control(*c))
-			*c = '?';
-	}
-	return text;
+	return gw_text_sanitize(text, FALSE);
+}
+
+char *
+terminal_sanitize_line(char *text)
+{
+	return gw_text_sanitize(text, TRUE);
 }

@@ -5,6 +5,8 @@
  */
 #include "vfio/vfio-error.h"
 
+#include "vfio/printable.h"
+
 #define QUOTE_BYTES 64
 
 /* Not by G_DEFINE_QUARK(): clang-format would put blanks into the name. */
@@ -37,9 +39,5 @@ vfio_error_quote(const char *text)
 	gsize n = 0;
 	while (n < QUOTE_BYTES && text[n] != '\0')
 		n++;
-	char *quote = g_utf8_make_valid(text, (gssize)n);
-	for (char *p = quote; *p != '\0'; p++)
-		if (g_ascii_iscntrl(*p))
-			*p = '?';
-	return quote;
+	return printable_make(g_utf8_make_valid(text, (gssize)n), PRINTABLE_ONE_LINE);
 }

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "vfio/auto-fd.h"
+#include "vfio/printable.h"
 #include "vfio/vfio-error.h"
 
 #define REAL_ROOT   "/sys"
@@ -156,13 +157,9 @@ read_up_to(int fd, char *buffer, gsize size)
 }
 
 static char *
-make_harmless(const char *buffer)
+make_printable(const char *buffer)
 {
-	char *text = g_utf8_make_valid(buffer, -1);
-	for (char *p = text; *p != '\0'; p++)
-		if (g_ascii_iscntrl(*p) && *p != '\n' && *p != '\t')
-			*p = '?';
-	return g_strchomp(text);
+	return g_strchomp(printable_make(g_utf8_make_valid(buffer, -1), PRINTABLE_LINES));
 }
 
 char *
@@ -183,7 +180,7 @@ vfio_sysfs_read(const VfioSysfs *self, const char *folder, const char *name, GEr
 		return NULL;
 	}
 	buffer[n] = '\0';
-	return make_harmless(buffer);
+	return make_printable(buffer);
 }
 
 gint64
@@ -216,7 +213,7 @@ vfio_sysfs_link(const VfioSysfs *self, const char *folder, const char *name)
 	if (n <= 0)
 		return NULL;
 	buffer[n] = '\0';
-	return make_harmless(buffer);
+	return make_printable(buffer);
 }
 
 char *

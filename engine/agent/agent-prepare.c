@@ -17,6 +17,7 @@
 #include "engine/data/survey-json.h"
 #include "engine/host/disk-mark.h"
 #include "engine/host/survey-qemu.h"
+#include "engine/util/safe-name.h"
 #include "engine/record/receiving.h"
 #include "engine/data/vgpu-json.h"
 #include "engine/host/vgpu-host.h"
@@ -71,6 +72,30 @@ check_session(const char *session, GError **error)
 	return FALSE;
 }
 
+/* No name: a source that attaches to a QEMU without one. */
+static gboolean
+check_name(const char *name, GError **error)
+{
+	if (*name == '\0' || safe_name_is_valid(name))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
+		    "control message 'survey': field 'vm' is longer than %d bytes, or has control "
+		    "characters",
+		    SAFE_NAME_MAX_BYTES);
+	return FALSE;
+}
+
+/* A source asks once: what the first one began is undone when the connection ends. */
+static gboolean
+check_first(AgentRun *self, GError **error)
+{
+	if (self->shared.session == NULL)
+		return TRUE;
+	g_set_error_literal(error, GW_ERROR, GW_ERROR_PROTOCOL,
+			    "control message 'survey' came a second time");
+	return FALSE;
+}
+
 static gboolean
 attach(AgentRun *self, GError **error)
 {
@@ -105,11 +130,11 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	/* The source's vGPUs decide whether ours are made. */
 	g_autoptr(GPtrArray) vgpus =
 		vgpu_list_from_array(json_object_get_array_member(body, "vgpus"), error);
-	if (vgpus == NULL || !check_session(session, error))
+	if (vgpus == NULL || !check_session(session, error) || !check_name(name, error) ||
+	    !check_first(self, error))
 		return FALSE;
 	set_session(self, session);
 	self->is_check = json_object_get_boolean_member(body, "check");
-	g_free(self->vm_name);
 	self->vm_name = g_strdup(name);
 	if (!agent_run_hook(self, "survey", error))
 		return FALSE;

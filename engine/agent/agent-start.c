@@ -199,8 +199,7 @@ agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, 
 		return FALSE;
 	g_free(self->vm_name);
 	self->vm_name = g_strdup(self->start.vm->name);
-	g_autofree char *log_name = g_strconcat(self->start.vm->name, ".qemu.log", NULL);
-	self->start.log_path = g_build_filename(self->config->state_dir, log_name, NULL);
+	self->start.log_path = gw_vm_make_log_path(self->start.vm, self->config->state_dir);
 	if (!open_journal(self, error) || !check_vgpus(self, source_vgpus, error))
 		return FALSE;
 	if (self->survey != NULL)

@@ -15,11 +15,11 @@
 #include "engine/gw-error.h"
 #include "engine/host/vm-argv.h"
 #include "engine/util/safe-file.h"
+#include "engine/util/safe-name.h"
 
 #define MAX_FILE_BYTES (1024 * 1024)
 #define VGPU_PREFIX    "vgpu "
 #define NAME_LETTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-#define MAX_NAME_BYTES 64
 
 void
 gw_vm_free(GwVm *self)
@@ -87,18 +87,14 @@ read_key(GKeyFile *file, const char *path, const char *key, GError **error)
 	return NULL;
 }
 
-/* The name is used in file names. */
 static gboolean
 check_name(const char *name, const char *path, GError **error)
 {
-	const char *allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	if (g_ascii_isalnum(name[0]) && strspn(name, allowed) == strlen(name) &&
-	    strlen(name) <= MAX_NAME_BYTES)
+	if (safe_name_is_valid(name))
 		return TRUE;
-	g_autofree char *what = g_strdup_printf(
-		"group [vm]: name '%s': a name is at most %d letters, digits, '.', '_' and '-', "
-		"and begins with a letter or a digit",
-		name, MAX_NAME_BYTES);
+	g_autofree char *what = g_strdup_printf("group [vm]: name '%s': a name is at most %d bytes "
+						"of UTF-8, without control characters",
+						name, SAFE_NAME_MAX_BYTES);
 	return vm_file_fail(error, path, what);
 }
 
@@ -195,6 +191,14 @@ read_vgpus(GKeyFile *file, GwVm *vm, GError **error)
 		    !read_vgpu(file, vm, groups[i], error))
 			return FALSE;
 	return TRUE;
+}
+
+char *
+gw_vm_make_log_path(const GwVm *self, const char *state_dir)
+{
+	g_autofree char *name = safe_name_for_file(self->name);
+	g_autofree char *file = g_strconcat(name, ".qemu.log", NULL);
+	return g_build_filename(state_dir, file, NULL);
 }
 
 GwVm *

@@ -9,31 +9,27 @@
 #include <string.h>
 
 #include "engine/gw-error.h"
+#include "vfio/printable.h"
 
 #define MAX_WORDS_BYTES 400
 
 /* (transfer full): @text, short enough for a message and without control characters for a
  * terminal. */
 static char *
-make_printable(const char *text)
+quote(const char *text)
 {
-	g_autofree char *valid = g_utf8_make_valid(text, -1);
-	GString *out = g_string_new(NULL);
-	const char *c = valid;
-	for (; *c != '\0' && out->len < MAX_WORDS_BYTES; c = g_utf8_next_char(c)) {
-		gunichar character = g_utf8_get_char(c);
-		g_string_append_unichar(out, g_unichar_isprint(character) ? character : '?');
-	}
-	if (*c != '\0')
-		g_string_append(out, "...");
-	return g_string_free(out, FALSE);
+	g_autofree char *words = printable_make(g_utf8_make_valid(text, -1), PRINTABLE_ONE_LINE);
+	if (strlen(words) <= MAX_WORDS_BYTES)
+		return g_steal_pointer(&words);
+	g_autofree char *begin = g_utf8_make_valid(words, MAX_WORDS_BYTES);
+	return g_strconcat(begin, "...", NULL);
 }
 
 /* @what may quote whatever the file holds. */
 gboolean
 vm_file_fail(GError **error, const char *path, const char *what)
 {
-	g_autofree char *words = make_printable(what);
+	g_autofree char *words = quote(what);
 	g_set_error(error, GW_ERROR, GW_ERROR_VM_FILE, "VM file '%s': %s", path, words);
 	return FALSE;
 }

@@ -19,10 +19,10 @@
 #include "engine/gw-error.h"
 #include "engine/record/state-dir.h"
 #include "engine/util/safe-file.h"
+#include "engine/util/safe-name.h"
 
 #define FOLDER	       "vms"
 #define MAX_LOCK_BYTES 256
-#define MAX_NAME_BYTES 160 /* escaped; what is longer is hashed */
 
 struct VmLock {
 	int fd;
@@ -31,11 +31,7 @@ struct VmLock {
 static char *
 make_path(const char *state_dir, const char *vm_name, const char *suffix)
 {
-	g_autofree char *escaped = g_uri_escape_string(vm_name, NULL, FALSE);
-	if (strlen(escaped) > MAX_NAME_BYTES) {
-		g_free(escaped);
-		escaped = g_compute_checksum_for_string(G_CHECKSUM_SHA256, vm_name, -1);
-	}
+	g_autofree char *escaped = safe_name_for_file(vm_name);
 	g_autofree char *file = g_strconcat(escaped, suffix, NULL);
 	return g_build_filename(state_dir, FOLDER, file, NULL);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
+#include "engine/util/safe-name.h"
 #include "qmp/await.h"
 
 /* Runs between fork and exec, so that the shell and its children can be killed together. */
@@ -26,7 +27,8 @@ spawn(const char *command, const char *phase, const char *vm_name, const char *h
 	g_autoptr(GSubprocessLauncher) launcher =
 		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
 	g_subprocess_launcher_setenv(launcher, "GODWIT_PHASE", phase, TRUE);
-	g_subprocess_launcher_setenv(launcher, "GODWIT_VM", vm_name != NULL ? vm_name : "", TRUE);
+	g_autofree char *vm = safe_name_escape(vm_name != NULL ? vm_name : "");
+	g_subprocess_launcher_setenv(launcher, "GODWIT_VM", vm, TRUE);
 	g_subprocess_launcher_setenv(launcher, "GODWIT_HOST", host, TRUE);
 	g_subprocess_launcher_set_child_setup(launcher, lead_group, NULL, NULL);
 	return g_subprocess_launcher_spawn(launcher, error, "/bin/sh", "-c", command, NULL);

@@ -12,7 +12,7 @@
  * @timeout_ms: after this time the hook is killed, with all processes that it has started
  *
  * Runs the user's hook with GODWIT_PHASE, GODWIT_VM and GODWIT_HOST set, and runs the main loop
- * meanwhile.
+ * meanwhile. The VM's name may be a peer's, so it is escaped by safe_name_escape().
  *
  * Returns: %FALSE with %GW_ERROR_HOOK when the hook fails, cannot be run or takes too long
  */

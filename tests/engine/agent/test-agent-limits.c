@@ -169,9 +169,31 @@ a_large_request_before_a_plan_is_refused(void)
 	CU_ASSERT_TRUE(hears(socket, "too many values"));
 }
 
+/* Each refused survey once left its name behind, of up to 1 MB; a name could forge a line of the log. */
+static void
+a_survey_comes_once_with_a_name_that_is_shown(void)
+{
+	g_auto(Rig) rig = { 0 };
+	g_autofree char *long_name = g_strnfill(300, 'x');
+
+	rig_start(&rig, NULL);
+	g_autoptr(GSocket) socket = greet(&rig, "127.0.0.1");
+	CU_ASSERT_TRUE(hears(socket, "\"agent\""));
+	send_survey(socket, 2, long_name);
+	CU_ASSERT_TRUE(hears(socket, "field 'vm' is longer than 255 bytes"));
+	send_survey(socket, 3, "a\\n<3>forged");
+	CU_ASSERT_TRUE(hears(socket, "or has control characters"));
+	send_survey(socket, 4, "web1");
+	CU_ASSERT_TRUE(hears(socket, "no VM named 'web1'"));
+	send_survey(socket, 5, "web1");
+	CU_ASSERT_TRUE(hears(socket, "came a second time"));
+}
+
 CU_TestInfo suite_agent_limits[] = {
 	{ "a crowd of hellos locks nobody out", a_crowd_of_hellos_locks_nobody_out },
 	{ "what waits is bounded", what_waits_is_bounded },
+	{ "a survey comes once with a name that is shown",
+	  a_survey_comes_once_with_a_name_that_is_shown },
 	{ "a large request before a plan is refused", a_large_request_before_a_plan_is_refused },
 	CU_TEST_INFO_NULL,
 };

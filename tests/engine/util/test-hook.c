@@ -34,6 +34,29 @@ a_hook_may_say_yes(void)
 	TEST_NO_ERROR(error);
 }
 
+/* A peer may have chosen the name, and hooks are written without quotes. */
+static void
+a_name_is_one_harmless_word(void)
+{
+	static const struct {
+		const char *name;
+		const char *word;
+	} rows[] = {
+		{ "web-1.x", "web-1.x" },
+		{ "a b;$(reboot)", "a%20b%3B%24%28reboot%29" },
+		{ "../../etc", "%2E.%2F..%2Fetc" },
+		{ "-rf", "%2Drf" },
+		{ "*\n", "%2A%0A" },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *command = g_strdup_printf("test $GODWIT_VM = '%s'", rows[i].word);
+		g_autoptr(GError) error = NULL;
+		CU_ASSERT_TRUE(
+			hook_run(command, "survey", rows[i].name, "destination", LONG_MS, &error));
+		TEST_NO_ERROR(error);
+	}
+}
+
 static void
 a_hook_may_say_no(void)
 {
@@ -81,7 +104,7 @@ a_hook_is_told_what_goes_on(void)
 	g_autofree char *named = told("web1; rm -rf $HOME \"'");
 	g_autofree char *unnamed = told(NULL);
 
-	TEST_STRING(named, "commit|web1; rm -rf $HOME \"'|destination");
+	TEST_STRING(named, "commit|web1%3B%20rm%20-rf%20%24HOME%20%22%27|destination");
 	TEST_STRING(unnamed, "commit||destination");
 }
 
@@ -179,6 +202,7 @@ a_hook_may_run_beside_the_rest(void)
 CU_TestInfo suite_hook[] = {
 	{ "no hook is no obstacle", no_hook_is_no_obstacle },
 	{ "a hook may say yes", a_hook_may_say_yes },
+	{ "a name is one harmless word", a_name_is_one_harmless_word },
 	{ "a hook may say no", a_hook_may_say_no },
 	{ "a hook is told what goes on", a_hook_is_told_what_goes_on },
 	{ "a hook that takes too long is killed", a_hook_that_takes_too_long_is_killed },
