@@ -236,7 +236,8 @@ give_back_settings(AgentRun *self)
 	if (self->qemu->closed == NULL &&
 	    (!settings_restore(self->load.former_settings, self->qemu, &error) ||
 	     !journal_append(self->journal, "restored", NULL, &error)))
-		recorder_event(self->recorder, "engine", error->message, NULL, g_get_real_time());
+		recorder_event(self->recorder, "engine", error->message, NULL,
+			       g_get_monotonic_time());
 }
 
 gboolean

@@ -95,7 +95,7 @@ agent_run_hook(AgentRun *self, const char *phase, GError **error)
 void
 agent_run_warn(AgentRun *self, const char *text)
 {
-	recorder_event(self->recorder, "engine", text, NULL, g_get_real_time());
+	recorder_event(self->recorder, "engine", text, NULL, g_get_monotonic_time());
 }
 
 void

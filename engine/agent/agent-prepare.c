@@ -50,6 +50,8 @@ on_qemu_event(Qemu *qemu, const char *name, JsonObject *data, gint64 timestamp_u
 	JsonObject *fields = json_object_new();
 	json_object_set_string_member(fields, "name", name);
 	json_object_set_int_member(fields, "timestamp_us", timestamp_us);
+	if (qemu->event_clock.error_us > 0)
+		json_object_set_int_member(fields, "error_us", qemu->event_clock.error_us);
 	if (data != NULL)
 		json_object_set_object_member(fields, "data", json_object_ref(data));
 	control_conn_notify(self->conn, CONTROL_EVENT, fields);

@@ -19,12 +19,17 @@ clock_add(Clock *self, gint64 sent_us, gint64 peer_us, gint64 received_us)
 	gint64 error_us = (received_us - sent_us + 1) / 2;
 	if (received_us < sent_us || peer_us < 0 || peer_us > MAX_INSTANT_US)
 		return;
+	gint64 offset_us = peer_us - (sent_us + (received_us - sent_us) / 2);
+	/* Both are right within their errors, unless a clock drifts or was set. */
+	if (self->known)
+		self->drift_us = MAX(self->drift_us,
+				     ABS(offset_us - self->offset_us) - error_us - self->error_us);
 	if (self->known && self->error_us <= error_us)
 		return;
 
 	self->known = TRUE;
 	self->error_us = error_us;
-	self->offset_us = peer_us - (sent_us + (received_us - sent_us) / 2);
+	self->offset_us = offset_us;
 }
 
 gint64

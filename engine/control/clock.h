@@ -3,10 +3,11 @@
 
 #include <glib.h>
 
-/* How far the peer's wall clock is from ours, from round trips over the control connection. Pure. */
+/* How far the peer's clock is from ours, from round trips over the control connection. Pure. */
 typedef struct {
 	gboolean known;
 	gint64 offset_us; /* peer's clock minus ours */
+	gint64 drift_us;  /* by how much later answers contradict this one */
 	gint64 error_us;  /* the largest possible error of the offset, for any two paths */
 } Clock;
 

@@ -142,7 +142,7 @@ static void
 ping(ControlConn *self)
 {
 	self->ping_id = self->next_id++;
-	self->ping_sent_us = g_get_real_time();
+	self->ping_sent_us = g_get_monotonic_time();
 	send_message(self, CONTROL_PING, self->ping_id, NULL);
 }
 
@@ -151,7 +151,7 @@ static void
 take_pong(ControlConn *self, ControlMessage *message)
 {
 	gint64 time_us = fields_peek_int(message->body, "time_us", -1);
-	clock_add(&self->clock, self->ping_sent_us, time_us, g_get_real_time());
+	clock_add(&self->clock, self->ping_sent_us, time_us, g_get_monotonic_time());
 	self->ping_id = 0;
 	if (++self->n_pongs < FIRST_PINGS)
 		ping(self);
@@ -180,7 +180,7 @@ take_message(ControlConn *self, ControlMessage *message)
 {
 	if (message->type == CONTROL_PING) {
 		JsonObject *fields = json_object_new();
-		json_object_set_int_member(fields, "time_us", g_get_real_time());
+		json_object_set_int_member(fields, "time_us", g_get_monotonic_time());
 		control_conn_reply(self, message->id, fields);
 	} else if (message->type == CONTROL_REPLY || message->type == CONTROL_ERROR) {
 		take_reply(self, message);
@@ -409,6 +409,22 @@ const Clock *
 control_conn_get_clock(ControlConn *self)
 {
 	return &self->clock;
+}
+
+static gboolean
+has_pong(gpointer data)
+{
+	ControlConn *self = data;
+	return self->ping_id == 0 || self->error != NULL;
+}
+
+void
+control_conn_ask_clock(ControlConn *self, int timeout_ms)
+{
+	if (self->error == NULL && self->ping_id == 0)
+		ping(self);
+	if (!await_until(has_pong, self, timeout_ms, NULL, NULL))
+		g_debug("control connection: the clock was not told in time");
 }
 
 static gboolean

@@ -63,5 +63,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlCall, control_call_free);
 /* The error that ended the connection, or NULL while it is good. */
 const GError *control_conn_get_error(ControlConn *self);
 const Clock *control_conn_get_clock(ControlConn *self);
+/* Asks the peer for its clock once more, and waits for the answer, at most @timeout_ms. */
+void control_conn_ask_clock(ControlConn *self, int timeout_ms);
 /* Sends the queued messages, for at most @timeout_ms, and closes. */
 void control_conn_close(ControlConn *self, int timeout_ms);

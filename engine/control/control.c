@@ -11,7 +11,7 @@
  *   prepare {plan}                          ->   (checks it again)            reply {token}
  *   data connection: preamble               ->   (held by token)
  *   setup {}                                ->   (capabilities, incoming)     reply {}
- *                                           <-   event {name, timestamp_us, data?}
+ *                                           <-   event {name, timestamp_us, error_us?, data?}
  *                                           <-   failed {error}
  *   switchover {}                           ->   (is all well?)               reply {}
  *   commit {run}                            ->   (journal, cont)   reply {outcome, text?, state?, warnings?}
@@ -24,8 +24,8 @@
  * "marks" are names of files by the agent's disks, "found" what is in them: see disk-mark.h.
  *
  * In the place of a reply there may be an error {error}. An "error" is an object of "code" and "message"; "versions" are
- * the oldest and the newest that the source speaks; "timestamp_us" and "time_us" are the sender's wall clock. A "?"
- * marks what may be absent: "text" says why an outcome is not "running", "state" is QEMU's word for the guest there,
+ * the oldest and the newest that the source speaks; "timestamp_us" and "time_us" are the sender's monotonic
+ * clock, and "error_us" says by how much that may be wrong. A "?" marks what may be absent: "text" says why an outcome is not "running", "state" is QEMU's word for the guest there,
  * "warnings" are texts. "run" is true when the guest was live as the migration stopped it, and is to be so there.
  *
  * An "outcome" is "running" (the guest is here), "gone" (it is not and never will be, by this session), "dead" (it may

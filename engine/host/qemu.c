@@ -91,15 +91,24 @@ qemu_was_live(Qemu *self)
 }
 
 static void
-on_event(QmpClient *qmp, const char *name, JsonObject *data, gint64 timestamp_us,
+take_stop(Qemu *self, gint64 timestamp_us)
+{
+	self->stop_us = timestamp_us;
+	self->stop_error_us = self->event_clock.error_us;
+}
+
+static void
+on_event(QmpClient *qmp, const char *name, JsonObject *data, gint64 wall_clock_us,
 	 gpointer user_data)
 {
 	Qemu *self = user_data;
 	self->heard_us = g_get_monotonic_time();
+	gint64 timestamp_us = event_clock_stamp(&self->event_clock, wall_clock_us,
+						g_get_real_time(), self->heard_us);
 	if (strcmp(name, "MIGRATION") == 0)
 		take_migration(self, data, timestamp_us);
 	else if (strcmp(name, "STOP") == 0)
-		self->stop_us = timestamp_us;
+		take_stop(self, timestamp_us);
 	else if (strcmp(name, "RESUME") == 0)
 		self->resume_us = timestamp_us;
 
@@ -143,6 +152,7 @@ qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, G
 	self->process = (Process)PROCESS_INIT;
 	self->words = (QemuStderr)QEMU_STDERR_INIT;
 	self->heard_us = g_get_monotonic_time();
+	event_clock_tick(&self->event_clock, g_get_real_time(), self->heard_us);
 	qmp_migrate_info_init(&self->info);
 	if (qemu_process_prove(qmp, &self->process))
 		qemu_stderr_open(&self->words, self->process.pid);
@@ -197,6 +207,7 @@ on_beat(gpointer data)
 	Qemu *self = data;
 	if (self->closed != NULL)
 		return G_SOURCE_REMOVE;
+	event_clock_tick(&self->event_clock, g_get_real_time(), g_get_monotonic_time());
 	if (self->beat_pending)
 		return G_SOURCE_CONTINUE;
 	gboolean oob = qmp_client_has_oob(self->qmp);
@@ -241,6 +252,7 @@ take_info(Qemu *self, QmpMigrateInfo *info)
 	self->info = *info;
 	self->info_is_new = TRUE;
 	self->heard_us = g_get_monotonic_time();
+	event_clock_tick(&self->event_clock, g_get_real_time(), self->heard_us);
 	if (self->status == QMP_MIGRATE_NONE)
 		self->status = info->status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "engine/host/event-clock.h"
 #include "engine/util/process.h"
 #include "engine/host/qemu-stderr.h"
 #include "engine/host/run-state.h"
@@ -28,11 +29,13 @@ struct Qemu {
 	QemuStderr words;
 
 	QmpMigrateStatus status; /* by the last event, or by a query where none came */
-	gint64 stop_us;		 /* QEMU's wall clock at the last STOP; 0: none yet */
-	gint64 resume_us;	 /* likewise RESUME */
-	gint64 completed_us;	 /* likewise MIGRATION completed */
-	gint64 heard_us;	 /* monotonic: when it last answered anything */
-	GError *closed;		 /* set when the monitor has gone */
+	EventClock event_clock;
+	gint64 stop_us;	      /* monotonic: the last STOP; 0: none yet */
+	gint64 stop_error_us; /* by how much it may be wrong */
+	gint64 resume_us;     /* likewise RESUME */
+	gint64 completed_us;  /* likewise MIGRATION completed */
+	gint64 heard_us;      /* monotonic: when it last answered anything */
+	GError *closed;	      /* set when the monitor has gone */
 
 	QmpMigrateInfo info; /* the newest that was polled */
 	gboolean info_is_new;

@@ -19,6 +19,7 @@
 #define MAX_SAMPLES  4096
 #define MAX_EVENTS   4096
 #define FLOOD_GAP_US (100 * 1000)
+#define CLOCK_SET_US (100 * 1000)
 
 /* For the text of all events: a peer may put nearly a MiB into each. */
 #define MAX_EVENT_BYTES (4 * 1024 * 1024)
@@ -31,7 +32,7 @@ struct Recorder {
 	gpointer listener_data;
 	GwReport *report;
 	gint64 start_us;      /* monotonic */
-	gint64 start_wall_us; /* wall clock */
+	gint64 start_wall_us; /* wall clock: only to see whether it was set meanwhile */
 	guint sample_stride;
 	guint sample_count;
 	gint64 last_pass_us;
@@ -74,9 +75,9 @@ recorder_now_us(Recorder *self)
 }
 
 gint64
-recorder_at_us(Recorder *self, gint64 wall_clock_us)
+recorder_at_us(Recorder *self, gint64 monotonic_us)
 {
-	return CLAMP(wall_clock_us, -MAX_INSTANT_US, MAX_INSTANT_US) - self->start_wall_us;
+	return CLAMP(monotonic_us, -MAX_INSTANT_US, MAX_INSTANT_US) - self->start_us;
 }
 
 static GwPhase *
@@ -86,9 +87,24 @@ last_phase(Recorder *self)
 	return phases->len > 0 ? g_ptr_array_index(phases, phases->len - 1) : NULL;
 }
 
+/* All times are monotonic, but the logs of the hosts are not: whoever compares them must know. */
+static void
+tell_set_clock(Recorder *self)
+{
+	gint64 lasted_us = g_get_monotonic_time() - self->start_us;
+	gint64 by_us = g_get_real_time() - self->start_wall_us - lasted_us;
+	if (ABS(by_us) < CLOCK_SET_US + lasted_us / 1000)
+		return;
+	g_autofree char *text =
+		g_strdup_printf("the wall clock of this host was set by %+.1f s meanwhile",
+				(double)by_us / 1e6);
+	recorder_event(self, "engine", text, NULL, g_get_monotonic_time());
+}
+
 GwReport *
 recorder_finish(Recorder *self)
 {
+	tell_set_clock(self);
 	self->report->total_us = recorder_now_us(self);
 	GwPhase *last = last_phase(self);
 	if (last != NULL && last->end_us < 0)
@@ -170,9 +186,9 @@ has_room(Recorder *self, const GwEvent *event)
 
 void
 recorder_event(Recorder *self, const char *host, const char *name, JsonObject *data,
-	       gint64 wall_clock_us)
+	       gint64 monotonic_us)
 {
-	gint64 time_us = recorder_at_us(self, wall_clock_us);
+	gint64 time_us = recorder_at_us(self, monotonic_us);
 	if (is_flood(self, name, time_us))
 		return;
 	g_autofree char *text = NULL;

@@ -26,9 +26,9 @@ GwReport *recorder_get_report(Recorder *self);
 /* (transfer full): the final record. Afterwards only recorder_free() may be called. */
 GwReport *recorder_finish(Recorder *self);
 
-/* Microseconds from the run's start, now and for an instant of this host's wall clock. */
+/* Microseconds from the run's start, now and for an instant of this host's monotonic clock. */
 gint64 recorder_now_us(Recorder *self);
-gint64 recorder_at_us(Recorder *self, gint64 wall_clock_us);
+gint64 recorder_at_us(Recorder *self, gint64 monotonic_us);
 
 /* @name: static. Ends the phase before. */
 void recorder_phase(Recorder *self, const char *name);
@@ -40,4 +40,4 @@ gint64 recorder_phase_start_us(Recorder *self, const char *name);
 void recorder_sample(Recorder *self, const GwSample *sample);
 /* @data: (nullable). If events of one kind come too often, most of them are not kept. */
 void recorder_event(Recorder *self, const char *host, const char *name, JsonObject *data,
-		    gint64 wall_clock_us);
+		    gint64 monotonic_us);

@@ -26,6 +26,7 @@
 #define OUTCOME_TRIES_MS  15000 /* how long we ask for a lost answer */
 #define OUTCOME_PAUSE_MS  500
 #define LAST_POLL_MS	  2000
+#define CLOCK_TIMEOUT_MS  1000
 
 /* All members are borrowed. */
 static PeerSession
@@ -141,6 +142,8 @@ static void
 measure_downtime(SourceRun *run)
 {
 	GwReport *report = recorder_get_report(run->recorder);
+	/* Once more: the offset may have changed since the connection was made. */
+	control_conn_ask_clock(run->peer->conn, CLOCK_TIMEOUT_MS);
 	const Clock *clock = control_conn_get_clock(run->peer->conn);
 	gint64 stop_us = run->qemu->stop_us;
 	if (stop_us == 0 || run->notices.resume_us == 0 || !clock->known)
@@ -150,7 +153,8 @@ measure_downtime(SourceRun *run)
 	gint64 resume_us =
 		MAX(clock_to_ours(clock, run->notices.resume_us), run->qemu->completed_us);
 	report->downtime_us = resume_us - stop_us;
-	report->downtime_error_us = clock->error_us;
+	report->downtime_error_us = clock->error_us + clock->drift_us + run->qemu->stop_error_us +
+				    run->notices.resume_error_us;
 	if (run->qemu->completed_us == 0)
 		return;
 	report_add_part(report, "go", run->switchover.continue_us - stop_us);

@@ -93,7 +93,8 @@ typedef struct {
 	struct {
 		GError *failure; /* (nullable): the agent says that its side has failed */
 		gboolean destination_completed; /* the destination's QEMU has loaded everything */
-		gint64 resume_us;		/* RESUME there, on its wall clock; 0: not yet */
+		gint64 resume_us;		/* RESUME there, on its clock; 0: not yet */
+		gint64 resume_error_us;
 	} notices;
 
 	/* source-sample.c: from the setup on. */
@@ -115,7 +116,7 @@ typedef struct {
 		gboolean migrate_sent;
 	} precopy;
 	struct {
-		gint64 continue_us; /* migrate-continue was sent, on our wall clock */
+		gint64 continue_us; /* migrate-continue was sent, by our monotonic clock */
 	} switchover;
 
 	/* source-commit.c */

@@ -23,7 +23,7 @@ void
 source_report_left_over(SourceRun *run, Side side, const GError *error)
 {
 	GwReport *report = recorder_get_report(run->recorder);
-	recorder_event(run->recorder, "engine", error->message, NULL, g_get_real_time());
+	recorder_event(run->recorder, "engine", error->message, NULL, g_get_monotonic_time());
 	g_free(report->left_over);
 	report->left_over = g_strdup_printf("%s: %s; 'godwit recover' there makes sure of it",
 					    side_to_string(side), error->message);

@@ -244,7 +244,7 @@ is_stuck_cancelling(SourceRun *run)
 	if (run_state_wants_cont(RUN_AT_SOURCE, status.run_state, TRUE))
 		return FALSE;
 	recorder_event(run->recorder, side_to_string(SIDE_SOURCE),
-		       "QEMU's migration hangs in 'cancelling'", NULL, g_get_real_time());
+		       "QEMU's migration hangs in 'cancelling'", NULL, g_get_monotonic_time());
 	return TRUE;
 }
 
@@ -344,7 +344,7 @@ source_switchover(SourceRun *run, GError **error)
 	if (!ask_go(run, error) || !check_transport(run, error) ||
 	    !source_disks_check(run, disks, error) || !write_run_state(run, error))
 		return FALSE;
-	run->switchover.continue_us = g_get_real_time();
+	run->switchover.continue_us = g_get_monotonic_time();
 	g_autoptr(GError) refused = NULL;
 	if (!qmp_migrate_continue(run->qemu->qmp, &refused) && run->qemu->closed == NULL) {
 		error_add_side(&refused, SIDE_SOURCE);

@@ -67,9 +67,12 @@ take_peer_event(SourceRun *run, JsonObject *body)
 		node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 
 	recorder_event(run->recorder, side_to_string(SIDE_DESTINATION), name, data,
-		       clock_to_ours(clock, peer_us));
-	if (strcmp(name, "RESUME") == 0)
+		       clock->known ? clock_to_ours(clock, peer_us) : g_get_monotonic_time());
+	if (strcmp(name, "RESUME") == 0) {
 		run->notices.resume_us = peer_us;
+		run->notices.resume_error_us =
+			CLAMP(fields_peek_int(body, "error_us", 0), 0, G_MAXINT);
+	}
 	const char *status = fields_peek_string(data, "status", NULL);
 	if (strcmp(name, "MIGRATION") == 0 && g_strcmp0(status, "completed") == 0)
 		run->notices.destination_completed = TRUE;

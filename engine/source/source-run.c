@@ -49,7 +49,8 @@ run_step_after_commit(SourceRun *run, const SourceStep *step, GError **error)
 	g_autoptr(GError) too_late = NULL;
 	if (!hook_run(run->options->hook, step->phase, run->vm_name, side_to_string(SIDE_SOURCE),
 		      HOOK_TIMEOUT_MS, &too_late))
-		recorder_event(run->recorder, "engine", "hook failed", NULL, g_get_real_time());
+		recorder_event(run->recorder, "engine", "hook failed", NULL,
+			       g_get_monotonic_time());
 	return step->run(run, error);
 }
 

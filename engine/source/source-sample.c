@@ -116,7 +116,7 @@ tell(SourceRun *run, const char *event, char *text)
 {
 	g_autoptr(JsonObject) data = json_object_new();
 	json_object_set_string_member(data, "message", text);
-	recorder_event(run->recorder, "engine", event, data, g_get_real_time());
+	recorder_event(run->recorder, "engine", event, data, g_get_monotonic_time());
 	g_free(text);
 }
 

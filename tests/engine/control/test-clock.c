@@ -103,6 +103,19 @@ absurd_instants_of_the_peer_stay_countable(void)
 	}
 }
 
+static void
+answers_that_contradict_widen_the_error(void)
+{
+	Clock clock = { 0 };
+
+	clock_add(&clock, 1000, 5000, 1200);
+	clock_add(&clock, 2000, 6100, 2400); /* overlaps: no contradiction */
+	CU_ASSERT_EQUAL(clock.drift_us, 0);
+	clock_add(&clock, 3000, 8000, 3400); /* 4800 away, the errors are 100 and 200 */
+	CU_ASSERT_EQUAL(clock.error_us, 100);
+	CU_ASSERT_EQUAL(clock.drift_us, 600);
+}
+
 CU_TestInfo suite_clock[] = {
 	{ "the offset is taken at the middle of the round trip",
 	  offset_is_taken_at_the_middle_of_the_round_trip },
@@ -113,5 +126,6 @@ CU_TestInfo suite_clock[] = {
 	{ "the peer's instants are moved to our clock", instants_are_moved_to_our_clock },
 	{ "absurd instants of the peer stay countable",
 	  absurd_instants_of_the_peer_stay_countable },
+	{ "answers that contradict widen the error", answers_that_contradict_widen_the_error },
 	CU_TEST_INFO_NULL,
 };

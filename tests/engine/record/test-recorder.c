@@ -174,7 +174,7 @@ events_are_kept_with_their_words(void)
 	g_auto(Heard) heard = { .phases = g_string_new(NULL) };
 	g_autoptr(Recorder) recorder = recorder_new(&listener, &heard);
 	g_autoptr(JsonObject) data = json_object_new();
-	gint64 now_us = g_get_real_time();
+	gint64 now_us = g_get_monotonic_time();
 
 	json_object_set_string_member(data, "status", "active");
 	recorder_event(recorder, "source", "MIGRATION", data, now_us);
@@ -198,7 +198,7 @@ a_flood_of_passes_is_thinned_out(void)
 {
 	g_auto(Heard) heard = { .phases = g_string_new(NULL) };
 	g_autoptr(Recorder) recorder = recorder_new(&listener, &heard);
-	gint64 now_us = g_get_real_time();
+	gint64 now_us = g_get_monotonic_time();
 
 	for (gint64 i = 0; i < 30000; i++)
 		recorder_event(recorder, "source", "MIGRATION_PASS", NULL, now_us + i * 33);
@@ -219,7 +219,7 @@ events_are_bounded_in_number(void)
 	g_autoptr(Recorder) recorder = recorder_new(&listener, &heard);
 
 	for (guint i = 0; i < 10000; i++)
-		recorder_event(recorder, "destination", "RTC_CHANGE", NULL, g_get_real_time());
+		recorder_event(recorder, "destination", "RTC_CHANGE", NULL, g_get_monotonic_time());
 	CU_ASSERT_EQUAL(heard.n_events, 10000);
 	CU_ASSERT_EQUAL(recorder_get_report(recorder)->events->len, 4096);
 }
@@ -236,10 +236,10 @@ events_are_bounded_in_bytes(void)
 
 	json_object_set_string_member(data, "x", padding);
 	for (guint i = 0; i < 64; i++) {
-		recorder_event(recorder, "destination", "NOISE", data, g_get_real_time());
-		recorder_event(recorder, "destination", padding, NULL, g_get_real_time());
+		recorder_event(recorder, "destination", "NOISE", data, g_get_monotonic_time());
+		recorder_event(recorder, "destination", padding, NULL, g_get_monotonic_time());
 	}
-	recorder_event(recorder, "destination", "RESUME", NULL, g_get_real_time());
+	recorder_event(recorder, "destination", "RESUME", NULL, g_get_monotonic_time());
 	const GPtrArray *events = recorder_get_report(recorder)->events;
 	for (guint i = 0; i < events->len; i++) {
 		const GwEvent *event = g_ptr_array_index(events, i);
@@ -272,7 +272,7 @@ wall_clock_and_run_agree(void)
 {
 	g_auto(Heard) heard = { .phases = g_string_new(NULL) };
 	g_autoptr(Recorder) recorder = recorder_new(&listener, &heard);
-	gint64 at_us = recorder_at_us(recorder, g_get_real_time());
+	gint64 at_us = recorder_at_us(recorder, g_get_monotonic_time());
 	gint64 now_us = recorder_now_us(recorder);
 
 	CU_ASSERT_TRUE(ABS(now_us - at_us) < 1000000);
