@@ -22,6 +22,7 @@ typedef enum {
 	GW_PLACE_DESTINATION,
 	GW_PLACE_NONE, /* proven to run nowhere: its QEMU has died */
 	GW_PLACE_UNKNOWN,
+	GW_PLACE_AS_BEFORE, /* the run ended before it saw where that is, and touched nothing */
 } GwPlace;
 
 typedef struct {

@@ -57,7 +57,7 @@ advice_for(const GwReport *report)
 		return NULL;
 	if (report->error_code == GW_ERROR_HANDED_OVER)
 		return by_code[GW_ERROR_HANDED_OVER];
-	if (report->outcome == GW_OUTCOME_UNKNOWN)
+	if (report->outcome == GW_OUTCOME_UNKNOWN || report->vm_runs_on == GW_PLACE_UNKNOWN)
 		return LOOK_FIRST;
 	if (report->vm_runs_on == GW_PLACE_NONE)
 		return "both copies have ended; start the guest again with 'godwit run'";

@@ -48,10 +48,9 @@ describe_place(const GwReport *report)
 	case GW_PLACE_UNKNOWN:
 		if (report->error_code == GW_ERROR_HANDED_OVER)
 			return "is not known on this host to be here";
-		if (report->outcome != GW_OUTCOME_UNKNOWN)
-			return "is where it was: nothing was touched, and where that is is not "
-			       "known";
 		return "is on one of the two hosts: it is not known on which";
+	case GW_PLACE_AS_BEFORE:
+		return "is where it was: nothing was touched, and where that is is not known here";
 	}
 	return NULL;
 }

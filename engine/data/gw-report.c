@@ -18,10 +18,9 @@ static const char *const outcomes[] = {
 };
 
 static const char *const places[] = {
-	[GW_PLACE_SOURCE] = "source",
-	[GW_PLACE_DESTINATION] = "destination",
-	[GW_PLACE_NONE] = "none",
-	[GW_PLACE_UNKNOWN] = "unknown",
+	[GW_PLACE_SOURCE] = "source",	    [GW_PLACE_DESTINATION] = "destination",
+	[GW_PLACE_NONE] = "none",	    [GW_PLACE_UNKNOWN] = "unknown",
+	[GW_PLACE_AS_BEFORE] = "as-before",
 };
 
 static gboolean

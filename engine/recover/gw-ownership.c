@@ -85,7 +85,9 @@ check(const Ownership *record, GError **error)
 		[OWNERSHIP_THERE] = "; --here starts it here all the same",
 		[OWNERSHIP_HANDING_OVER] =
 			", and that is not settled: 'godwit recover' asks that host",
-		[OWNERSHIP_RECEIVING] = ", and that is not settled: 'godwit recover' settles it",
+		[OWNERSHIP_RECEIVING] =
+			", and that is not settled: 'godwit recover' settles it; if it runs "
+			"nowhere, --here starts it here",
 	};
 	if (more[record->now.place] == NULL)
 		return TRUE;

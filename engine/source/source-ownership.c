@@ -147,7 +147,7 @@ source_own_guess_place(SourceRun *run)
 {
 	g_autoptr(Ownership) record = load_record(run, NULL);
 	gboolean is_here = record != NULL && record->now.place == OWNERSHIP_HERE;
-	return is_here ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
+	return is_here ? GW_PLACE_SOURCE : GW_PLACE_AS_BEFORE;
 }
 
 static Handover

@@ -96,8 +96,9 @@ place_after_failure(SourceRun *run, gboolean undone)
 	/* A process that dies closes its monitor a moment before it is gone. */
 	if (qemu_is_proven_gone(run->qemu, run->qemu->closed != NULL ? QEMU_DEATH_TIMEOUT_MS : 0))
 		return GW_PLACE_NONE;
-	return undone && run->qemu->closed == NULL && run->ownership.is_here ? GW_PLACE_SOURCE
-									     : GW_PLACE_UNKNOWN;
+	if (!run->ownership.is_here && run->journal == NULL)
+		return GW_PLACE_AS_BEFORE;
+	return undone && run->qemu->closed == NULL ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
 }
 
 static void
@@ -168,7 +169,7 @@ fail(SourceRun *run, guint failed_step, const GError *error)
 	report->vm_runs_on = place_after_failure(run, undone);
 	if (report->vm_runs_on == GW_PLACE_SOURCE)
 		check_for_reset(run, &undo_error);
-	else if (report->vm_runs_on == GW_PLACE_UNKNOWN && run->journal != NULL)
+	else if (report->vm_runs_on == GW_PLACE_UNKNOWN)
 		report->outcome = GW_OUTCOME_UNKNOWN;
 	if (report->vm_runs_on != GW_PLACE_UNKNOWN && !source_own_undo(run, &record_error))
 		source_report_left_over(run, SIDE_SOURCE, record_error);

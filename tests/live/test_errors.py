@@ -152,7 +152,7 @@ class SourceTest(unittest.TestCase):
             hook.wait(first)
             second = lab.start_migrate()
             self.assertEqual(second.wait(60), FAILED, second.err)
-            self.assertRegex(second.err, "another client")
+            self.assertRegex(second.err, "in use on this host: migrating by process %d" % first.pid)
             hook.go()
             self.assertEqual(first.wait(60), 0, first.err)
             lab.wait_runs_only_on(lab.destination)

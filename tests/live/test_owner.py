@@ -139,7 +139,7 @@ class MovedTest(unittest.TestCase):
             lab.start_agent()
             code, process = lab.godwit("check", "--qmp", lab.source.qmp_path, "--to", lab.to,
                                        "--state-dir", lab.source.state_dir)
-            self.assertEqual(code, UNKNOWN, process.err)
+            self.assertEqual(code, FAILED, process.err)
             self.assertIn("nothing was touched", process.err)
             self.assertNotIn("is on the source", process.err)
 

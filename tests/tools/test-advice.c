@@ -57,23 +57,31 @@ plain_text_is_answered_by_tls(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "'godwit pki'"));
 }
 
+static void
+check_not_started(guint code)
+{
+	TEST_STRING(advice(GW_OUTCOME_FAILED, GW_PLACE_UNKNOWN, code),
+		    advice_for_code(GW_ERROR_UNKNOWN));
+	TEST_STRING(advice(GW_OUTCOME_UNKNOWN, GW_PLACE_UNKNOWN, code),
+		    advice_for_code(GW_ERROR_UNKNOWN));
+}
+
 /* Whatever the error: who does not know where the guest is may start nothing. */
 static void
 a_guest_that_is_not_known_is_not_started(void)
 {
 	for (guint code = 0; is_code(code); code++)
 		if (code != GW_ERROR_HANDED_OVER)
-			TEST_STRING(advice(GW_OUTCOME_UNKNOWN, GW_PLACE_UNKNOWN, code),
-				    advice_for_code(GW_ERROR_UNKNOWN));
+			check_not_started(code);
 }
 
 /* A run that ended before it had touched anything: its cause can be removed. */
 static void
 an_early_failure_has_its_own_advice(void)
 {
-	TEST_STRING(advice(GW_OUTCOME_FAILED, GW_PLACE_UNKNOWN, GW_ERROR_MONITOR),
+	TEST_STRING(advice(GW_OUTCOME_FAILED, GW_PLACE_AS_BEFORE, GW_ERROR_MONITOR),
 		    advice_for_code(GW_ERROR_MONITOR));
-	TEST_STRING(advice(GW_OUTCOME_FAILED, GW_PLACE_UNKNOWN, GW_ERROR_BUSY),
+	TEST_STRING(advice(GW_OUTCOME_FAILED, GW_PLACE_AS_BEFORE, GW_ERROR_BUSY),
 		    advice_for_code(GW_ERROR_BUSY));
 }
 

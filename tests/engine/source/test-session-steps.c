@@ -88,7 +88,8 @@ test_check(void)
 #define REFUSES(command) "--on '" command "=fail:not today'"
 #define REFUSED(step)	 HERE, .phase = step, .text = "not today"
 /* It ended before our QEMU had shown that the guest is there. */
-#define NOT_SEEN(OUTCOME) .outcome = OUTCOME, .place = GW_PLACE_UNKNOWN, .source_guest = RIG_RUNNING
+#define NOT_SEEN(OUTCOME) \
+	.outcome = OUTCOME, .place = GW_PLACE_AS_BEFORE, .source_guest = RIG_RUNNING
 
 static void
 test_source_refuses(void)
