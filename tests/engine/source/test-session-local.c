@@ -4,9 +4,13 @@
  */
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/gw-pki.h"
+#include "engine/gw-ownership.h"
 #include "engine/gw-session.h"
+#include "engine/record/handover.h"
+#include "engine/record/ownership-file.h"
 #include "qmp/await.h"
 #include "tests/rig/model-qemu.h"
 #include "tests/rig/test-util.h"
@@ -96,7 +100,142 @@ a_name_that_does_not_resolve(void)
 	CU_ASSERT_PTR_NULL(strstr(advice_for(report), "godwitd"));
 }
 
+#define SESSION "0b9d7e42-7b0c-4f2a-9a57-000000000001"
+
+/* As after a move to 192.0.2.2. */
+static void
+hand_over(const char *folder)
+{
+	const Handover handover = { .state_dir = folder,
+				    .vm_name = "web1",
+				    .qmp_path = "/nowhere/qmp",
+				    .session = SESSION,
+				    .peer = { .host = (char *)"192.0.2.2", .port = 49160 } };
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_TRUE(handover_begin(&handover, &error));
+	TEST_NO_ERROR(error);
+	CU_ASSERT_TRUE(handover_end(&handover, OWNERSHIP_GIVE, &error));
+	TEST_NO_ERROR(error);
+}
+
+/* (transfer full): of a check of a VM whose monitor is not there; @name: (nullable) */
+static GwReport *
+check_absent(const char *folder, const char *name, const char *qmp_path)
+{
+	g_autoptr(GwSession) session = gw_session_new(qmp_path, "127.0.0.1", 49160);
+	GwReport *report = NULL;
+	gw_session_set_vm_name(session, name);
+	gw_session_set_state_dir(session, folder);
+	gw_session_check_async(session, NULL, on_finished, &report);
+	CU_ASSERT_TRUE_FATAL(await_until(has_report, &report, 20000, NULL, NULL));
+	return report;
+}
+
+static void
+is_elsewhere(GwReport *report)
+{
+	check(report, GW_ERROR_HANDED_OVER, "source: 'web1' was handed over to 192.0.2.2");
+	CU_ASSERT_PTR_NOT_NULL(strstr(report->error_message, SESSION));
+	CU_ASSERT_EQUAL(report->vm_runs_on, GW_PLACE_UNKNOWN);
+	CU_ASSERT_EQUAL(gw_report_to_exit_code(report), 6);
+	gw_report_free(report);
+}
+
+static void
+a_vm_that_was_handed_over_is_not_here(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	hand_over(folder);
+	is_elsewhere(check_absent(folder, "web1", "/nowhere/else"));
+	is_elsewhere(check_absent(folder, NULL, "/nowhere/qmp"));
+}
+
+static void
+a_vm_that_is_not_known_is_as_before(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(GwReport) report = check_absent(folder, "web1", "/nowhere/qmp");
+	check(report, GW_ERROR_MONITOR, "source: monitor '/nowhere/qmp'");
+	CU_ASSERT_EQUAL(report->vm_runs_on, GW_PLACE_AS_BEFORE);
+	CU_ASSERT_EQUAL(gw_report_to_exit_code(report), 1);
+}
+
+/* Whatever the record says. */
+static void
+a_guest_that_runs_here_is_here(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	hand_over(folder);
+	g_autoptr(GwReport) report = migrate(folder, "no..such", NULL);
+	check(report, GW_ERROR_UNKNOWN_HOST, "source: the name 'no..such'");
+}
+
+static void
+one_session_a_vm(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(VmLock) lock = vm_lock_take(folder, "web1", "receiving", NULL);
+	g_autofree char *text =
+		g_strdup_printf("source: 'web1' is in use on this host: receiving by process %d",
+				(int)getpid());
+	CU_ASSERT_PTR_NOT_NULL(lock);
+	g_autoptr(GwReport) report = check_absent(folder, "web1", "/nowhere/qmp");
+	check(report, GW_ERROR_BUSY, text);
+}
+
+static void
+claim(const char *folder, GwClaimKind kind, const char *text)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GwClaim) self = gw_claim_new(folder, "web1", "/run/qmp", kind, NULL, &error);
+	if (text == NULL) {
+		TEST_NO_ERROR(error);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(self);
+		CU_ASSERT_TRUE(gw_claim_take(self, NULL));
+		return;
+	}
+	CU_ASSERT_PTR_NULL(self);
+	CU_ASSERT_TRUE(g_error_matches(error, GW_ERROR, GW_ERROR_HANDED_OVER));
+	CU_ASSERT_PTR_NOT_NULL(strstr(error->message, text));
+}
+
+static void
+place_is(const char *folder, OwnershipPlace place)
+{
+	g_autoptr(Ownership) record = ownership_load(folder, "web1", NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(record);
+	CU_ASSERT_EQUAL(record->now.place, place);
+}
+
+/* A start that fails leaves the record as it was. */
+static void
+what_was_handed_over_is_started_by_word_only(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(GError) error = NULL;
+	hand_over(folder);
+	claim(folder, GW_CLAIM_OWN, "was handed over to 192.0.2.2");
+	place_is(folder, OWNERSHIP_THERE);
+	g_autoptr(GwClaim) failed =
+		gw_claim_new(folder, "web1", "/run/qmp", GW_CLAIM_HERE, folder, &error);
+	TEST_NO_ERROR(error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(failed);
+	CU_ASSERT_TRUE(gw_claim_take(failed, NULL));
+	place_is(folder, OWNERSHIP_HERE);
+	CU_ASSERT_TRUE(gw_claim_give_back(failed, NULL));
+	place_is(folder, OWNERSHIP_THERE);
+	g_clear_pointer(&failed, gw_claim_free);
+	claim(folder, GW_CLAIM_HERE, NULL);
+	claim(folder, GW_CLAIM_OWN, NULL);
+}
+
 CU_TestInfo suite_session_local[] = {
+	{ "a VM that was handed over is not here", a_vm_that_was_handed_over_is_not_here },
+	{ "a VM that is not known is as before", a_vm_that_is_not_known_is_as_before },
+	{ "a guest that runs here is here", a_guest_that_runs_here_is_here },
+	{ "one session a VM", one_session_a_vm },
+	{ "what was handed over is started by word only",
+	  what_was_handed_over_is_started_by_word_only },
 	{ "a key that others can read", a_key_that_others_can_read },
 	{ "no certificates", no_certificates },
 	{ "a name that does not resolve", a_name_that_does_not_resolve },
