@@ -5,6 +5,8 @@
  */
 #include "qmp/qmp-machine.h"
 
+#include <string.h>
+
 #include "qmp/json-get.h"
 #include "qmp/qmp-call.h"
 
@@ -137,6 +139,43 @@ qmp_quit(QmpClient *client, GError **error)
 		return TRUE;
 	g_propagate_error(error, g_steal_pointer(&cause));
 	return FALSE;
+}
+
+gboolean
+qmp_add_secret(QmpClient *client, const char *id, GError **error)
+{
+	return qmp_call(client, "object-add",
+			qmp_call_strings("qom-type", "secret", "id", id, "data", "none", NULL),
+			NULL, error);
+}
+
+gboolean
+qmp_remove_object(QmpClient *client, const char *id, GError **error)
+{
+	return qmp_call(client, "object-del", qmp_call_strings("id", id, NULL), NULL, error);
+}
+
+gboolean
+qmp_has_object(QmpClient *client, const char *id, gboolean *ret_has, GError **error)
+{
+	JsonArray *entries = NULL;
+	GError *cause = NULL;
+	*ret_has = FALSE;
+	g_autoptr(JsonNode) reply =
+		qmp_client_execute(client, "qom-list", qmp_call_strings("path", "/objects", NULL),
+				   NULL, error);
+	if (reply == NULL)
+		return FALSE;
+	if (!json_get_root_array(reply, "answer", &entries, &cause))
+		return qmp_call_bad_answer("qom-list", cause, error);
+	for (guint i = 0; i < json_array_get_length(entries); i++) {
+		JsonObject *entry = json_get_element_object(entries, i);
+		const char *name = NULL;
+		if (entry != NULL && json_get_string(entry, "name", &name, NULL) &&
+		    strcmp(name, id) == 0)
+			*ret_has = TRUE;
+	}
+	return TRUE;
 }
 
 char *

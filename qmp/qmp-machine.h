@@ -42,6 +42,15 @@ gboolean qmp_stop(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* QEMU may close the monitor before it sends the reply: that is success. */
 gboolean qmp_quit(QmpClient *client, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* A user's object that does nothing: a "secret" that is none. */
+gboolean
+qmp_add_secret(QmpClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+qmp_remove_object(QmpClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Is there a user's object (object-add, -object) @id? */
+gboolean qmp_has_object(QmpClient *client, const char *id, gboolean *ret_has,
+			GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* (transfer full): "7.2.22", from the greeting; with the package in brackets if there is one. */
 char *qmp_version_string(QmpClient *client);
 /* (transfer full): the guest's name (-name) or NULL; NULL with @error set on failure. */

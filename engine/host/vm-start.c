@@ -15,8 +15,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +23,8 @@
 
 #include "engine/gw-error.h"
 #include "engine/gw-vm.h"
+#include "engine/host/monitor-socket.h"
+#include "engine/host/vm-start.h"
 #include "engine/util/scoped-context.h"
 #include "qmp/qmp-machine.h"
 
@@ -32,38 +32,6 @@
 #define POLL_MS		20
 #define ANSWER_MS	5000
 #define WORDS_BYTES	1024 /* of QEMU's own words in an error */
-
-/* Returns a connected socket, or -1 with errno. EAGAIN means that a process listens and its queue
- * is full. */
-static int
-connect_monitor(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof address.sun_path) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(address.sun_path, path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -1;
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-		return fd;
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-static gboolean
-is_listening(const char *path)
-{
-	int fd = connect_monitor(path);
-	if (fd < 0)
-		return errno == EAGAIN;
-	close(fd);
-	return TRUE;
-}
 
 /* A greeting is not enough: QEMU sends it while its devices are still being made, and dies after it when one
  * of them cannot be. Commands are answered only by the main loop, which comes last. */
@@ -157,13 +125,22 @@ make_socket_folder(const GwVm *self, GError **error)
 	return FALSE;
 }
 
+/* (transfer full): of the child: by it a recovery finds a QEMU that was started just before a crash */
+static GStrv
+make_environment(const GwVm *self, const char *session)
+{
+	GStrv environment = g_environ_setenv(g_get_environ(), "GODWIT_VM", self->name, TRUE);
+	return session != NULL ? g_environ_setenv(environment, VM_SESSION_VARIABLE, session, TRUE)
+			       : g_environ_unsetenv(environment, VM_SESSION_VARIABLE);
+}
+
 static gboolean
-spawn(char **argv, int log_fd, GPid *ret_pid, GError **error)
+spawn(char **argv, char **environment, int log_fd, GPid *ret_pid, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	GSpawnFlags flags = G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD;
-	if (g_spawn_async_with_fds(NULL, argv, NULL, flags, set_up_child, NULL, ret_pid, -1, log_fd,
-				   log_fd, &cause))
+	if (g_spawn_async_with_fds(NULL, argv, environment, flags, set_up_child, NULL, ret_pid, -1,
+				   log_fd, log_fd, &cause))
 		return TRUE;
 	g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH, "cannot start '%s': %s", argv[0],
 		    cause->message);
@@ -180,11 +157,13 @@ kill_and_reap(GPid pid)
 }
 
 static gboolean
-start_with_log(const GwVm *self, char **argv, int log_fd, GPid *ret_pid, GError **error)
+start_with_log(const GwVm *self, char **argv, const char *session, int log_fd, GPid *ret_pid,
+	       GError **error)
 {
+	g_auto(GStrv) environment = make_environment(self, session);
 	off_t log_start = lseek(log_fd, 0, SEEK_END);
 	GPid pid;
-	if (!spawn(argv, log_fd, &pid, error))
+	if (!spawn(argv, environment, log_fd, &pid, error))
 		return FALSE;
 	gboolean ended;
 	if (!wait_for_monitor(self, pid, log_fd, log_start, &ended, error)) {
@@ -211,13 +190,13 @@ make_argv(const GwVm *self, const char *const *extra, GError **error)
 }
 
 gboolean
-gw_vm_start(const GwVm *self, const char *const *extra, const char *log_path, GPid *ret_pid,
-	    GError **error)
+vm_start_for_session(const GwVm *self, const char *const *extra, const char *log_path,
+		     const char *session, GPid *ret_pid, GError **error)
 {
 	g_auto(GStrv) argv = make_argv(self, extra, error);
 	if (argv == NULL || !make_socket_folder(self, error))
 		return FALSE;
-	if (is_listening(self->qmp_path)) {
+	if (monitor_is_listening(self->qmp_path)) {
 		g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH,
 			    "VM '%s' is already running: a process listens at '%s'", self->name,
 			    self->qmp_path);
@@ -230,11 +209,18 @@ gw_vm_start(const GwVm *self, const char *const *extra, const char *log_path, GP
 			    log_path, g_strerror(errno));
 		return FALSE;
 	}
-	gboolean started = start_with_log(self, argv, log_fd, ret_pid, error);
+	gboolean started = start_with_log(self, argv, session, log_fd, ret_pid, error);
 	close(log_fd);
 	if (!started) {
 		g_unlink(log_path); /* what it said is in the error */
-		g_unlink(self->qmp_path);
+		monitor_remove_stale(self->qmp_path);
 	}
 	return started;
+}
+
+gboolean
+gw_vm_start(const GwVm *self, const char *const *extra, const char *log_path, GPid *ret_pid,
+	    GError **error)
+{
+	return vm_start_for_session(self, extra, log_path, NULL, ret_pid, error);
 }

@@ -41,6 +41,7 @@ settle_destination(const char *state_dir, GwRecovered *result)
 		recover_destination(state_dir, result->session, &result->text, &is_clean, &error);
 	result->settled = error == NULL && is_clean;
 	result->vm_runs_on = error != NULL ? GW_PLACE_UNKNOWN : places[outcome];
+	result->busy = g_error_matches(error, GW_ERROR, GW_ERROR_BUSY);
 	if (error != NULL)
 		result->text = g_strdup(error->message);
 }

@@ -22,46 +22,11 @@
 #include "engine/gw-error.h"
 #include "engine/host/settings.h"
 #include "engine/channel/transport.h"
+#include "engine/host/monitor-socket.h"
+#include "engine/host/qemu-mark.h"
 #include "engine/host/vgpu-host.h"
 #include "engine/record/receiving.h"
-
-/* Attaches to the QEMU whose monitor the journal names. */
-static Qemu *
-find_qemu(Journal *journal, GError **error)
-{
-	const char *path = journal_get_string(journal, "qmp");
-	if (path == NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "the journal names no monitor");
-		return NULL;
-	}
-	return qemu_attach(path, side_to_string(SIDE_DESTINATION), NULL, error);
-}
-
-static void
-open_process(Journal *journal, Process *process)
-{
-	process_open_recorded(process, (pid_t)journal_get_int(journal, "pid", 0),
-			      (guint64)journal_get_int(journal, "start_ticks", 0));
-}
-
-/* The journal may lack the line with the pid, if the agent died just after QEMU's start: then only
- * the monitor leads to QEMU. */
-static gboolean
-end_qemu(Journal *journal, GError **error)
-{
-	g_auto(Process) process = PROCESS_INIT;
-	open_process(journal, &process);
-	if (!process_is_known(&process)) {
-		g_autoptr(GError) ignored = NULL;
-		g_autoptr(Qemu) qemu = find_qemu(journal, &ignored);
-		return qemu == NULL || qemu_end(qemu, TRUE, error);
-	}
-	if (process_is_gone(&process) || process_kill(&process, PROCESS_KILL_TIMEOUT_MS))
-		return TRUE;
-	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "QEMU (pid %d) cannot be ended",
-		    (int)process.pid);
-	return FALSE;
-}
+#include "engine/recover/recover-qemu.h"
 
 /* (transfer full): the ids under "vgpus" in the journal. */
 static GStrv
@@ -86,17 +51,29 @@ recover_remove_vgpus(Journal *journal, GError **error)
 	return vgpu_remove_ids((const char *const *)ids, error);
 }
 
+/* What one settling needs and finds. */
+typedef struct {
+	const char *state_dir;
+	Journal *journal;
+	char *text;	   /* (nullable): what was found and done */
+	gboolean is_clean; /* nothing is left for another try */
+} Recovery;
+
+/* What agent-start.c has made. A journal with another file's path removes nothing. */
 static void
-remove_files(Journal *journal)
+remove_files(Recovery *self)
 {
-	const char *log = journal_get_string(journal, "log");
-	const char *qmp = journal_get_string(journal, "qmp");
-	if (!journal_get_boolean(journal, "owned"))
+	const char *vm_name = journal_get_string(self->journal, "vm");
+	const char *log = journal_get_string(self->journal, "log");
+	const char *qmp = journal_get_string(self->journal, "qmp");
+	if (!journal_get_boolean(self->journal, "owned") || vm_name == NULL)
 		return;
-	if (log != NULL)
+	g_autofree char *name = g_strconcat(vm_name, ".qemu.log", NULL);
+	g_autofree char *ours = g_build_filename(self->state_dir, name, NULL);
+	if (g_strcmp0(log, ours) == 0)
 		g_unlink(log);
 	if (qmp != NULL)
-		g_unlink(qmp);
+		monitor_remove_stale(qmp);
 }
 
 /* Only once: later changes are not ours. */
@@ -107,20 +84,14 @@ restore_settings(Journal *journal)
 	g_autoptr(Settings) former = settings_from_journal(journal);
 	if (former == NULL || journal_has_phase(journal, "restored"))
 		return;
-	g_autoptr(Qemu) qemu = find_qemu(journal, &error);
+	g_autoptr(Qemu) qemu = recover_attach(journal, SIDE_DESTINATION, &error);
+	if (qemu != NULL)
+		qemu_unmark(qemu, journal_get_session(journal));
 	if (qemu != NULL && settings_restore(former, qemu, &error) &&
 	    journal_append(journal, "restored", NULL, &error))
 		return;
 	g_debug("recover: %s", error->message);
 }
-
-/* What one settling needs and finds. */
-typedef struct {
-	const char *state_dir;
-	Journal *journal;
-	char *text;	   /* (nullable): what was found and done */
-	gboolean is_clean; /* nothing is left for another try */
-} Recovery;
 
 /* @record: of receiving.h. A journal that names no VM has no record. */
 static gboolean
@@ -138,7 +109,7 @@ write_record(Recovery *self,
 static gboolean
 forget(Recovery *self, GError **error)
 {
-	remove_files(self->journal);
+	remove_files(self);
 	if (!write_record(self, receiving_undo, error))
 		return FALSE;
 	journal_remove(self->journal);
@@ -152,7 +123,7 @@ clean_up(Recovery *self, const char *found)
 	g_autoptr(GError) error = NULL;
 	gboolean is_clean = recover_remove_vgpus(self->journal, &error);
 	if (!is_clean)
-		remove_files(self->journal);
+		remove_files(self);
 	self->is_clean = is_clean && forget(self, &error);
 	self->text =
 		g_strdup_printf("%s; %s", found, self->is_clean ? "cleaned up" : error->message);
@@ -166,7 +137,8 @@ settle_uncommitted(Recovery *self, GError **error)
 	Journal *journal = self->journal;
 	/* A QEMU that somebody else started and that has loaded nothing keeps waiting. */
 	if (journal_get_boolean(journal, "owned") || journal_has_phase(journal, "setup"))
-		return end_qemu(journal, error) ? clean_up(self, found) : PEER_OUTCOME_UNKNOWN;
+		return recover_end_qemu(journal, error) ? clean_up(self, found)
+							: PEER_OUTCOME_UNKNOWN;
 	restore_settings(journal);
 	g_autoptr(GError) left = NULL;
 	self->is_clean = forget(self, &left);
@@ -188,7 +160,7 @@ static PeerOutcome
 finish_commit(Recovery *self, GError **error)
 {
 	Journal *journal = self->journal;
-	g_autoptr(Qemu) qemu = find_qemu(journal, error);
+	g_autoptr(Qemu) qemu = recover_attach(journal, SIDE_DESTINATION, error);
 	if (qemu == NULL)
 		return PEER_OUTCOME_UNKNOWN;
 	if (!qemu_restore_run(qemu, RUN_AT_DESTINATION, !journal_get_boolean(journal, "paused"),
@@ -205,7 +177,7 @@ static PeerOutcome
 settle_committed(Recovery *self, GError **error)
 {
 	g_auto(Process) process = PROCESS_INIT;
-	open_process(self->journal, &process);
+	recover_open_process(self->journal, &process);
 	if (!process_is_gone(&process))
 		return finish_commit(self, error);
 	return clean_up(self, "it was committed, but its QEMU died before it was proven to run");
@@ -261,15 +233,31 @@ check_session(const char *session, GError **error)
 	return FALSE;
 }
 
-PeerOutcome
-recover_destination(const char *state_dir, const char *session, char **ret_text,
-		    gboolean *ret_is_clean, GError **error)
+/* Nothing is left to be done but to wait for the source: then the VM is not kept from others. */
+static gboolean
+is_settled(const char *state_dir, Journal *journal)
 {
-	if (!check_session(session, error))
-		return PEER_OUTCOME_UNKNOWN;
-	g_autoptr(Journal) journal = journal_open(state_dir, session, SIDE_DESTINATION, error);
-	if (journal == NULL)
-		return PEER_OUTCOME_UNKNOWN;
+	const char *vm_name = journal_get_string(journal, "vm");
+	if (vm_name == NULL)
+		return TRUE; /* no record, and no lock */
+	if (!journal_has_phase(journal, "running") || !journal_has_phase(journal, "restored"))
+		return FALSE;
+	g_autoptr(Ownership) record = ownership_load(state_dir, vm_name, NULL);
+	return record != NULL && ownership_find_taken(record, journal_get_session(journal)) != NULL;
+}
+
+/* @is_locked: the caller has the VM's lock */
+static PeerOutcome
+settle_journal(const char *state_dir, Journal *journal, gboolean is_locked, char **ret_text,
+	       gboolean *ret_is_clean, GError **error)
+{
+	g_autoptr(VmLock) lock = NULL;
+	if (!is_locked && !is_settled(state_dir, journal)) {
+		lock = vm_lock_take(state_dir, journal_get_string(journal, "vm"), "recovering",
+				    error);
+		if (lock == NULL)
+			return PEER_OUTCOME_UNKNOWN;
+	}
 	Recovery self = { .state_dir = state_dir, .journal = journal, .is_clean = TRUE };
 	PeerOutcome outcome = settle(&self, error);
 	if (ret_is_clean != NULL)
@@ -278,6 +266,36 @@ recover_destination(const char *state_dir, const char *session, char **ret_text,
 		*ret_text = g_steal_pointer(&self.text);
 	g_free(self.text);
 	return outcome;
+}
+
+PeerOutcome
+recover_destination(const char *state_dir, const char *session, char **ret_text,
+		    gboolean *ret_is_clean, GError **error)
+{
+	if (!check_session(session, error))
+		return PEER_OUTCOME_UNKNOWN;
+	g_autoptr(Journal) journal = journal_open(state_dir, session, SIDE_DESTINATION, error);
+	return journal != NULL
+		       ? settle_journal(state_dir, journal, FALSE, ret_text, ret_is_clean, error)
+		       : PEER_OUTCOME_UNKNOWN;
+}
+
+void
+recover_settle_vm(const char *state_dir, const char *vm_name)
+{
+	g_autoptr(GPtrArray) names = journal_list(state_dir, NULL);
+	for (guint i = 0; names != NULL && i < names->len; i++) {
+		const JournalName *name = g_ptr_array_index(names, i);
+		g_autoptr(GError) error = NULL;
+		g_autoptr(Journal) journal =
+			name->role == SIDE_DESTINATION
+				? journal_open(state_dir, name->session, name->role, NULL)
+				: NULL;
+		if (journal != NULL && g_strcmp0(journal_get_string(journal, "vm"), vm_name) == 0)
+			settle_journal(state_dir, journal, TRUE, NULL, NULL, &error);
+		if (error != NULL)
+			g_debug("session %s: %s", name->session, error->message);
+	}
 }
 
 /* The guest of a session that was committed here has gone on from here, or died with this host. */
@@ -333,6 +351,9 @@ gboolean
 recover_forget(const char *state_dir, const char *vm_name, const char *session, GError **error)
 {
 	if (!check_session(session, error))
+		return FALSE;
+	g_autoptr(VmLock) lock = vm_lock_take(state_dir, vm_name, "recovering", error);
+	if (lock == NULL)
 		return FALSE;
 	g_autoptr(Journal) journal = NULL;
 	if (has_journal(state_dir, session)) {

@@ -23,6 +23,9 @@
 PeerOutcome recover_destination(const char *state_dir, const char *session, char **ret_text,
 				gboolean *ret_is_clean, GError **error);
 
+/* Likewise, of each session of @vm_name whose owner has died; for who has the VM's lock. */
+void recover_settle_vm(const char *state_dir, const char *vm_name);
+
 /* What the record says of a session, without settling anything. PEER_OUTCOME_GONE only where it proves
  * that no commit has come, and there is no journal; @error as above. */
 PeerOutcome recover_answer_by_record(const char *state_dir, const Ownership *record,

@@ -154,3 +154,39 @@ process_get_user(const Process *self, uid_t *ret_user)
 	*ret_user = user;
 	return TRUE;
 }
+
+gboolean
+process_has_environment(const Process *self, const char *entry)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/environ", self->pid);
+	g_autofree char *text = NULL;
+	gsize len;
+	if (!process_is_known(self) || !g_file_get_contents(path, &text, &len, NULL))
+		return FALSE;
+	gboolean has = FALSE;
+	/* GLib has put a NUL byte behind it. */
+	for (gsize at = 0; at < len && !has; at += strlen(text + at) + 1)
+		has = strcmp(text + at, entry) == 0;
+	return has && !process_is_gone(self);
+}
+
+gboolean
+process_find_by_environment(Process *self, const char *entry)
+{
+	g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+	const char *name;
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		process_open(self, (pid_t)atoi(name));
+		if (process_has_environment(self, entry))
+			return TRUE;
+	}
+	process_clear(self);
+	return FALSE;
+}
+
+gboolean
+process_belongs_to(const Process *self, const Process *leader)
+{
+	return process_is_known(self) && process_is_known(leader) &&
+	       (self->pid == leader->pid || getsid(self->pid) == leader->pid);
+}

@@ -37,5 +37,11 @@ gboolean process_await_gone(Process *self, int timeout_ms);
 /* Sends SIGKILL and waits in the same way. */
 gboolean process_kill(Process *self, int timeout_ms);
 
+/* Was it, or an ancestor of it, started with @entry ("NAME=VALUE") in its environment? */
+gboolean process_has_environment(const Process *self, const char *entry);
+/* Any process that lives and was started with it; %FALSE, and not known, when there is none that can be looked at. */
+gboolean process_find_by_environment(Process *self, const char *entry);
+/* Is it @leader, or did @leader start it in the session (setsid) that it leads? */
+gboolean process_belongs_to(const Process *self, const Process *leader);
 /* Returns the effective user; %FALSE when it is not known. */
 gboolean process_get_user(const Process *self, uid_t *ret_user);

@@ -103,7 +103,19 @@ qom_get(Model *self, JsonObject *arguments, Reply *reply)
 static void
 qom_list(Model *self, JsonObject *arguments, Reply *reply)
 {
-	reply->result = g_strdup("[{\"name\": \"type\", \"type\": \"string\"}]");
+	reply->result = model_list_objects(self, argument(arguments, "path"));
+}
+
+static void
+object_add(Model *self, JsonObject *arguments, Reply *reply)
+{
+	model_set_object(self, argument(arguments, "id"));
+}
+
+static void
+object_del(Model *self, JsonObject *arguments, Reply *reply)
+{
+	model_set_object(self, NULL);
 }
 
 static void
@@ -443,6 +455,8 @@ static const struct {
 	{ "query-block", query_nothing, "0", FALSE },
 	{ "query-jobs", query_jobs, "0", FALSE },
 	{ "query-block-exports", query_exports, "0", FALSE },
+	{ "object-add", object_add, "0", FALSE },
+	{ "object-del", object_del, "0", FALSE },
 	{ "getfd", do_getfd, "0", FALSE },
 	{ "closefd", do_closefd, "0", FALSE },
 	{ "migrate", do_migrate, "1", FALSE },

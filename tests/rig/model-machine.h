@@ -46,6 +46,7 @@ typedef struct {
 	GHashTable *parameters;	  /* (owned): name -> gint64 *, owned */
 	GHashTable *fds;	  /* (owned): name -> GINT_TO_POINTER(fd), closed when removed */
 	GHashTable *counts;	  /* (owned): command -> how often it came */
+	char *object;		  /* (owned) (nullable): its id */
 	int passed_fd;		  /* came by SCM_RIGHTS and was not taken, or -1 */
 } Model;
 
@@ -74,6 +75,11 @@ void model_tick(Model *self);
 gboolean model_wants_stream(Model *self);
 /* It can be read, or has ended. */
 void model_read_stream(Model *self);
+
+/* The objects that a user adds, model-objects.c. (transfer full): JSON */
+char *model_list_objects(Model *self, const char *path);
+/* @id: (nullable): there is none from now on */
+void model_set_object(Model *self, const char *id);
 
 /* The trace points and the log, model-trace.c. (transfer full): JSON, and what the human monitor says. */
 char *model_trace_query(Model *self);

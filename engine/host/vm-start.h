@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/gw-vm.h"
+
+/* In the environment of each QEMU that is started for a session, as NAME=SESSION: what proves whose it is when no pid
+ * was written down. */
+#define VM_SESSION_VARIABLE "GODWIT_SESSION"
+
+/* As gw_vm_start(). @session: (nullable): for which it is started */
+gboolean
+vm_start_for_session(const GwVm *self, const char *const *extra, const char *log_path,
+		     const char *session, GPid *ret_pid, GError **error) G_GNUC_WARN_UNUSED_RESULT;

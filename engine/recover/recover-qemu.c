@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Which QEMU is the one of a session that a crash has left?
+ *
+ * A monitor's path is a hint only: another QEMU may have it by now, and it may be the guest itself that has come back.
+ * These are proofs:
+ * - the pid and the start time in the journal, within this boot of the host;
+ * - the session's id in the environment of what was started for it: it is there from the start, also when the agent
+ *   died before it could write the pid down;
+ * - the object godwit-SESSION in QEMU itself: see qemu-mark.h.
+ * Everything else is left alone.
+ */
+#include "engine/recover/recover-qemu.h"
+
+#include "engine/gw-error.h"
+#include "engine/host/qemu-mark.h"
+#include "engine/host/vm-start.h"
+
+#define MAX_STARTED 16 /* processes with one session's mark: a wrapper or two, and QEMU */
+
+/* Number 1 is the host's first process: no QEMU. */
+void
+recover_open_process(Journal *journal, Process *process)
+{
+	gint64 pid = journal_get_int(journal, "pid", 0);
+	gint64 start_ticks = journal_get_int(journal, "start_ticks", 0);
+	process_clear(process);
+	if (pid > 1 && pid <= G_MAXINT32 && start_ticks > 0 &&
+	    !journal_is_from_earlier_boot(journal))
+		process_open_recorded(process, (pid_t)pid, (guint64)start_ticks);
+}
+
+/* (transfer full) */
+static char *
+session_entry(Journal *journal)
+{
+	return g_strconcat(VM_SESSION_VARIABLE "=", journal_get_session(journal), NULL);
+}
+
+static gboolean
+is_of_session(Journal *journal, Qemu *qemu)
+{
+	g_auto(Process) recorded = PROCESS_INIT;
+	g_autofree char *entry = session_entry(journal);
+	recover_open_process(journal, &recorded);
+	if (process_is_known(&recorded) && recorded.pid == qemu->process.pid &&
+	    recorded.start_ticks == qemu->process.start_ticks)
+		return TRUE;
+	return process_has_environment(&qemu->process, entry) ||
+	       qemu_has_mark(qemu, journal_get_session(journal));
+}
+
+Qemu *
+recover_attach(Journal *journal, Side side, GError **error)
+{
+	const char *path = journal_get_string(journal, "qmp");
+	if (path == NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "the journal names no monitor");
+		return NULL;
+	}
+	g_autoptr(Qemu) qemu = qemu_attach(path, side_to_string(side), NULL, error);
+	if (qemu == NULL || is_of_session(journal, qemu))
+		return g_steal_pointer(&qemu);
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+		    "another QEMU is at its monitor '%s': left alone", path);
+	return NULL;
+}
+
+static gboolean
+fail_alive(const Process *process, GError **error)
+{
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "QEMU (pid %d) cannot be ended",
+		    (int)process->pid);
+	return FALSE;
+}
+
+/* All that was started for the session. */
+static gboolean
+end_started(Journal *journal, GError **error)
+{
+	g_auto(Process) process = PROCESS_INIT;
+	g_autofree char *entry = session_entry(journal);
+	for (guint i = 0; i < MAX_STARTED; i++) {
+		if (!process_find_by_environment(&process, entry))
+			return TRUE;
+		if (!process_kill(&process, PROCESS_KILL_TIMEOUT_MS))
+			break;
+	}
+	return fail_alive(&process, error);
+}
+
+/* By its monitor alone, where its process could not be proven: see qemu-process.h. */
+static gboolean
+end_by_monitor(Journal *journal, GError **error)
+{
+	g_autoptr(Qemu) qemu = recover_attach(journal, SIDE_DESTINATION, error);
+	if (qemu != NULL)
+		return qemu_end(qemu, TRUE, error);
+	g_prefix_error(error, "its QEMU's process is not known: ");
+	return FALSE;
+}
+
+gboolean
+recover_end_qemu(Journal *journal, GError **error)
+{
+	g_auto(Process) recorded = PROCESS_INIT;
+	if (journal_is_from_earlier_boot(journal))
+		return TRUE;
+	recover_open_process(journal, &recorded);
+	gboolean is_known = process_is_known(&recorded);
+	if (is_known && !process_is_gone(&recorded) &&
+	    !process_kill(&recorded, PROCESS_KILL_TIMEOUT_MS))
+		return fail_alive(&recorded, error);
+	if (!end_started(journal, error))
+		return FALSE;
+	return is_known || journal_get_boolean(journal, "owned") || end_by_monitor(journal, error);
+}
