@@ -21,6 +21,7 @@
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
+#include "engine/host/qemu-mark.h"
 #include "engine/record/receiving.h"
 #include "qmp/await.h"
 
@@ -232,6 +233,7 @@ give_back_settings(AgentRun *self)
 {
 	g_autoptr(GError) error = NULL;
 	qmp_client_set_timeout(self->qemu->qmp, SETTINGS_TIMEOUT_MS);
+	qemu_unmark(self->qemu, self->shared.session);
 	/* A later recovery must not undo what others have set meanwhile. */
 	if (self->qemu->closed == NULL &&
 	    (!settings_restore(self->load.former_settings, self->qemu, &error) ||
@@ -264,6 +266,8 @@ release_foreign_qemu(AgentRun *self, GError **error)
 		return TRUE;
 	if (self->load.incoming_sent)
 		return qemu_end(self->qemu, TRUE, error);
+	if (self->journal != NULL)
+		qemu_unmark(self->qemu, self->shared.session);
 	return self->load.former_settings == NULL ||
 	       settings_restore(self->load.former_settings, self->qemu, error);
 }

@@ -47,6 +47,7 @@ agent_run_free(AgentRun *self)
 	vgpu_watch_clear(&self->commit.watch);
 	gw_plan_free(self->plan);
 	journal_free(self->journal);
+	vm_lock_free(self->lock);
 	gw_survey_free(self->survey);
 	g_free(self->vm_name);
 	g_clear_error(&self->error);

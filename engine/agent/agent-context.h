@@ -12,6 +12,7 @@
 #include "engine/host/settings.h"
 #include "engine/host/vgpu-watch.h"
 #include "engine/record/journal.h"
+#include "engine/record/ownership-file.h"
 #include "engine/record/recorder.h"
 #include "engine/util/hook.h"
 
@@ -87,6 +88,7 @@ struct AgentRun {
 	 * of it. */
 	gboolean is_check;
 	char *vm_name;
+	VmLock *lock; /* (nullable): from the survey on: nobody else deals with the VM here */
 	Qemu *qemu;
 	GwSurvey *survey;
 	Journal *journal;

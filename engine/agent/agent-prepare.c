@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "engine/agent/agent-lock.h"
 #include "engine/agent/agent-start.h"
 #include "engine/gw-error.h"
 #include "engine/plan/negotiate.h"
@@ -16,6 +17,7 @@
 #include "engine/data/property-list.h"
 #include "engine/data/survey-json.h"
 #include "engine/host/disk-mark.h"
+#include "engine/host/qemu-mark.h"
 #include "engine/host/survey-qemu.h"
 #include "engine/util/safe-name.h"
 #include "engine/record/receiving.h"
@@ -98,13 +100,28 @@ check_first(AgentRun *self, GError **error)
 	return FALSE;
 }
 
+/* The monitor must be that of the QEMU that was started for this session, since that is ended with it. */
+static gboolean
+check_started(AgentRun *self, GError **error)
+{
+	const Process *process = &self->qemu->process;
+	if (self->start.vm == NULL || !process_is_known(process) ||
+	    process_belongs_to(process, &self->start.launched))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR,
+		    "another QEMU (pid %d) answers at '%s', not the one that was started",
+		    (int)process->pid, self->qemu->qmp_path);
+	g_clear_pointer(&self->qemu, qemu_free);
+	return FALSE;
+}
+
 static gboolean
 attach(AgentRun *self, GError **error)
 {
 	const char *path =
 		self->start.vm != NULL ? self->start.vm->qmp_path : self->config->qmp_path;
 	self->qemu = qemu_attach(path, side_to_string(SIDE_DESTINATION), self->stop, error);
-	if (self->qemu == NULL)
+	if (self->qemu == NULL || !check_started(self, error))
 		return FALSE;
 	qemu_set_event_func(self->qemu, on_qemu_event, self);
 	qemu_start_heartbeat(self->qemu);
@@ -140,7 +157,8 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	self->vm_name = g_strdup(name);
 	if (!agent_run_hook(self, "survey", error))
 		return FALSE;
-	if (self->config->qmp_path == NULL && !agent_start_vm(self, name, vgpus, error))
+	if (self->config->qmp_path != NULL ? !agent_lock_vm(self, error)
+					   : !agent_start_vm(self, name, vgpus, error))
 		return FALSE;
 	if (self->survey == NULL && !attach(self, error))
 		return FALSE;
@@ -223,6 +241,15 @@ open_channels(AgentRun *self, GError **error)
 	return channel_set_open(&self->shared.channels, channel_count(self->plan->channels), error);
 }
 
+/* Without it a recovery has the process alone to know this QEMU by. */
+static void
+mark_qemu(AgentRun *self)
+{
+	g_autoptr(GError) error = NULL;
+	if (!qemu_mark(self->qemu, self->shared.session, &error))
+		g_debug("QEMU takes no mark of the session: %s", error->message);
+}
+
 gboolean
 agent_prepare(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
@@ -235,6 +262,7 @@ agent_prepare(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 		return FALSE;
 	if (self->start.vm == NULL && !prepare_foreign(self, error))
 		return FALSE;
+	mark_qemu(self);
 	if (!settings_change(&self->load.former_settings, self->qemu, self->plan, SIDE_DESTINATION,
 			     self->journal, "prepare", qemu_facts(self), error) ||
 	    !open_channels(self, error))

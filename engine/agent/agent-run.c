@@ -325,6 +325,7 @@ end(AgentRun *self)
 	g_clear_pointer(&self->qemu, qemu_free);
 	/* Drops the lock: a recovery may open it from here on. */
 	g_clear_pointer(&self->journal, journal_free);
+	g_clear_pointer(&self->lock, vm_lock_free);
 	agent_commit_end(self);
 }
 

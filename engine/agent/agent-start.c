@@ -7,6 +7,7 @@
  * of this host. vGPUs are made only if the source's vGPUs could become them; the journal names them
  * before the first is made.
  */
+#include "engine/agent/agent-lock.h"
 #include "engine/agent/agent-start.h"
 
 #include <string.h>
@@ -17,10 +18,12 @@
 #include "engine/data/survey-json.h"
 #include "engine/data/vgpu-json.h"
 #include "engine/host/qemu-messages.h"
+#include "engine/host/monitor-socket.h"
 #include "engine/host/vgpu-host.h"
 #include "engine/data/vgpu-pair.h"
 #include "engine/host/vgpu-vendor.h"
 #include "engine/host/vm-dir.h"
+#include "engine/host/vm-start.h"
 #include "engine/host/vm-vgpus.h"
 #include "engine/plan/negotiate-vgpus.h"
 #include "engine/util/json-fields.h"
@@ -44,6 +47,7 @@ find_vm(const AgentConfig *config, const char *name, GError **error)
 typedef struct {
 	GwVm *vm;
 	const char *log_path;
+	const char *session;
 	GPid pid;
 } Launch;
 
@@ -82,7 +86,8 @@ make_and_start(Launch *launch, GError **error)
 	static const char *const extra[] = { "-S", "-incoming", "defer", NULL };
 	if (!gw_vm_make_vgpus(launch->vm, error))
 		return FALSE;
-	if (gw_vm_start(launch->vm, extra, launch->log_path, &launch->pid, error))
+	if (vm_start_for_session(launch->vm, extra, launch->log_path, launch->session, &launch->pid,
+				 error))
 		return TRUE;
 	g_autoptr(GError) cause = NULL;
 	if (gw_vm_remove_vgpus(launch->vm, &cause))
@@ -106,7 +111,9 @@ launch_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancell
 static gboolean
 launch(AgentRun *self, GError **error)
 {
-	Launch launch = { .vm = self->start.vm, .log_path = self->start.log_path };
+	Launch launch = { .vm = self->start.vm,
+			  .log_path = self->start.log_path,
+			  .session = self->shared.session };
 	g_autoptr(GAsyncResult) result = NULL;
 	g_autoptr(GTask) task = g_task_new(NULL, NULL, await_take_result, &result);
 	g_task_set_task_data(task, &launch, NULL);
@@ -191,6 +198,21 @@ open_journal(AgentRun *self, GError **error)
 	return self->journal != NULL;
 }
 
+/* A VM that runs here already is not this session's: no journal may name it, since a recovery ends what a journal
+ * names. It is one more issue of the plan. */
+static gboolean
+runs_here(AgentRun *self)
+{
+	const GwVm *vm = self->start.vm;
+	if (!monitor_is_listening(vm->qmp_path))
+		return FALSE;
+	g_autofree char *text =
+		g_strdup_printf("VM '%s' is already running here: somebody listens at '%s'",
+				vm->name, vm->qmp_path);
+	self->survey = survey_new_absent(text);
+	return TRUE;
+}
+
 gboolean
 agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, GError **error)
 {
@@ -200,6 +222,10 @@ agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, 
 	g_free(self->vm_name);
 	self->vm_name = g_strdup(self->start.vm->name);
 	self->start.log_path = gw_vm_make_log_path(self->start.vm, self->config->state_dir);
+	if (!agent_lock_vm(self, error))
+		return FALSE;
+	if (runs_here(self))
+		return TRUE;
 	if (!open_journal(self, error) || !check_vgpus(self, source_vgpus, error))
 		return FALSE;
 	if (self->survey != NULL)
@@ -238,7 +264,7 @@ agent_end_vm(AgentRun *self, GError **error)
 		return TRUE;
 	/* A killed QEMU leaves its socket behind. The next QEMU does not care, but a person may
 	 * take it for a running one. */
-	g_unlink(self->start.vm->qmp_path);
+	monitor_remove_stale(self->start.vm->qmp_path);
 	g_unlink(self->start.log_path);
 	return remove_vgpus(self, error);
 }

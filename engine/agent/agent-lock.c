@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One session a VM. Two that ask for the same VM at once would start two QEMUs at one monitor's path, and each would
+ * take the other's for its own.
+ */
+#include "engine/agent/agent-lock.h"
+
+#include "engine/gw-error.h"
+#include "engine/host/vm-start.h"
+#include "engine/recover/recover-destination.h"
+#include "qmp/await.h"
+
+#define LOCK_TIMEOUT_MS 3000 /* a session that has lost its source takes so long to end */
+#define LOCK_POLL_MS	50
+
+static gboolean
+take_lock(AgentRun *self, GError **error)
+{
+	const char *state_dir = self->config->state_dir;
+	const char *vm_name = agent_run_record_name(self);
+	g_autofree char *what = g_strdup_printf("receiving, session %s", self->shared.session);
+	gint64 deadline_us = g_get_monotonic_time() + (gint64)LOCK_TIMEOUT_MS * 1000;
+	while (TRUE) {
+		g_autoptr(GError) why = NULL;
+		self->lock = vm_lock_take(state_dir, vm_name, what, &why);
+		if (self->lock != NULL)
+			return TRUE;
+		if (!g_error_matches(why, GW_ERROR, GW_ERROR_BUSY) ||
+		    g_get_monotonic_time() > deadline_us) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return FALSE;
+		}
+		await_ms(LOCK_POLL_MS);
+	}
+}
+
+/* "Busy" and not "unknown", since nothing is unknown of the guest that this session would bring. */
+static void
+fail_unsettled(const Ownership *record, GError **error)
+{
+	g_autofree char *what = ownership_describe(record);
+	g_set_error(
+		error, GW_ERROR, GW_ERROR_BUSY,
+		"an earlier session of '%s' is not settled: it %s; run 'godwit recover' on both "
+		"hosts",
+		record->vm_name, what);
+}
+
+/* The VM's own QEMU may have another monitor than the VM file says. */
+static gboolean
+check_not_here(const Ownership *record, GError **error)
+{
+	g_auto(Process) process = PROCESS_INIT;
+	if (record->now.place != OWNERSHIP_HERE || record->now.session == NULL)
+		return TRUE;
+	g_autofree char *entry = g_strconcat(VM_SESSION_VARIABLE "=", record->now.session, NULL);
+	if (!process_find_by_environment(&process, entry))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_BUSY, "'%s' runs on this host already: process %d",
+		    record->vm_name, (int)process.pid);
+	return FALSE;
+}
+
+gboolean
+agent_lock_vm(AgentRun *self, GError **error)
+{
+	const char *state_dir = self->config->state_dir;
+	if (!take_lock(self, error))
+		return FALSE;
+	recover_settle_vm(state_dir, agent_run_record_name(self));
+	g_autoptr(Ownership) record = ownership_load(state_dir, agent_run_record_name(self), error);
+	if (record == NULL)
+		return FALSE;
+	OwnershipPlace place = record->now.place;
+	if (place != OWNERSHIP_RECEIVING && place != OWNERSHIP_HANDING_OVER)
+		return check_not_here(record, error);
+	fail_unsettled(record, error);
+	return FALSE;
+}
