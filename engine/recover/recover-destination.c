@@ -27,6 +27,7 @@
 #include "engine/host/vgpu-host.h"
 #include "engine/record/receiving.h"
 #include "engine/recover/recover-qemu.h"
+#include "engine/util/safe-name.h"
 
 /* (transfer full): the ids under "vgpus" in the journal. */
 static GStrv
@@ -68,7 +69,8 @@ remove_files(Recovery *self)
 	const char *qmp = journal_get_string(self->journal, "qmp");
 	if (!journal_get_boolean(self->journal, "owned") || vm_name == NULL)
 		return;
-	g_autofree char *name = g_strconcat(vm_name, ".qemu.log", NULL);
+	g_autofree char *safe = safe_name_for_file(vm_name);
+	g_autofree char *name = g_strconcat(safe, ".qemu.log", NULL);
 	g_autofree char *ours = g_build_filename(self->state_dir, name, NULL);
 	if (g_strcmp0(log, ours) == 0)
 		g_unlink(log);
