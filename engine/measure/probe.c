@@ -22,6 +22,7 @@
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
 #include "engine/data/plan-json.h"
+#include "engine/host/qemu-mark.h"
 #include "engine/host/settings.h"
 #include "engine/measure/sink.h"
 #include "qmp/await.h"
@@ -133,6 +134,10 @@ begin(Probe *self, const char *state_dir, GError **error)
 	self->journal = journal_create(state_dir, session, SIDE_SOURCE, journal_facts(self), error);
 	if (self->journal == NULL)
 		return FALSE;
+	/* For a recovery, where QEMU's process is not known. */
+	g_autoptr(GError) no_mark = NULL;
+	if (!qemu_mark(self->qemu, session, &no_mark))
+		g_debug("probe: %s", no_mark->message);
 	g_autoptr(Settings) former = settings_save(self->qemu, plan, SIDE_SOURCE, error);
 	if (former == NULL)
 		return FALSE;

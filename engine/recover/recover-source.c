@@ -14,10 +14,12 @@
 
 #include "engine/gw-error.h"
 #include "engine/measure/vgpu-pending.h"
+#include "engine/host/qemu-mark.h"
 #include "engine/host/settings.h"
 #include "engine/record/handover.h"
 #include "engine/channel/transport.h"
 #include "engine/recover/recover-destination.h"
+#include "engine/recover/recover-qemu.h"
 
 typedef struct {
 	const char *state_dir;
@@ -83,6 +85,7 @@ restore(SourceRecovery *self)
 		g_debug("recover: %s", log_error->message);
 	if (former != NULL && !settings_restore(former, self->qemu, &error))
 		g_debug("recover: %s", error->message);
+	qemu_unmark(self->qemu, journal_get_session(self->journal));
 }
 
 static gboolean
@@ -249,18 +252,6 @@ settle_with_qemu(SourceRecovery *self)
 		resume_here(self, "it was not handed over; it runs here");
 }
 
-/* Does the monitor lead to the QEMU of the session, and not to one that was started after it? */
-static gboolean
-is_ours(Journal *journal, Qemu *qemu)
-{
-	gint64 pid = journal_get_int(journal, "pid", 0);
-	gint64 start_ticks = journal_get_int(journal, "start_ticks", 0);
-	if (pid != 0 && process_is_known(&qemu->process))
-		return qemu->process.pid == (pid_t)pid &&
-		       qemu->process.start_ticks == (guint64)start_ticks;
-	return TRUE;
-}
-
 /* No process outlives its host's restart. */
 static gboolean
 is_dead(Journal *journal)
@@ -268,26 +259,8 @@ is_dead(Journal *journal)
 	g_auto(Process) process = PROCESS_INIT;
 	if (journal_is_from_earlier_boot(journal))
 		return TRUE;
-	process_open_recorded(&process, (pid_t)journal_get_int(journal, "pid", 0),
-			      (guint64)journal_get_int(journal, "start_ticks", 0));
+	recover_open_process(journal, &process);
 	return process_is_gone(&process);
-}
-
-/* (transfer full) (nullable): NULL with @error where there may be one that cannot be reached. */
-static Qemu *
-find_qemu(Journal *journal, GError **error)
-{
-	const char *path = journal_get_string(journal, "qmp");
-	if (path == NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "the journal names no monitor");
-		return NULL;
-	}
-	g_autoptr(Qemu) qemu = qemu_attach(path, side_to_string(SIDE_SOURCE), NULL, error);
-	if (qemu == NULL || is_ours(journal, qemu))
-		return g_steal_pointer(&qemu);
-	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR,
-		    "another QEMU is at its monitor '%s': it is left alone", path);
-	return NULL;
 }
 
 void
@@ -301,7 +274,7 @@ recover_source(const char *state_dir, Journal *journal, GwAssume assume, const c
 				.result = result };
 	g_autoptr(GError) error = NULL;
 	gboolean dead = is_dead(journal);
-	g_autoptr(Qemu) qemu = !dead ? find_qemu(journal, &error) : NULL;
+	g_autoptr(Qemu) qemu = !dead ? recover_attach(journal, SIDE_SOURCE, &error) : NULL;
 	self.qemu = qemu;
 	transport_remove_left(SIDE_SOURCE, journal_get_string(journal, "qmp"),
 			      journal_get_session(journal));

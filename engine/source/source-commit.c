@@ -13,6 +13,7 @@
 #include "engine/data/report-json.h"
 #include "engine/data/vgpu-json.h"
 #include "engine/gw-error.h"
+#include "engine/host/qemu-mark.h"
 #include "engine/host/vgpu-host.h"
 #include "engine/record/learning-file.h"
 #include "engine/source/source-failure.h"
@@ -220,6 +221,7 @@ end_or_keep_qemu(SourceRun *run, GError **error)
 		return end_qemu(run, error);
 	if (run->qemu->closed != NULL)
 		return TRUE;
+	qemu_unmark(run->qemu, run->session);
 	gboolean is_ended = source_sample_end(run, error);
 	return settings_restore(run->former_settings, run->qemu, is_ended ? error : NULL) &&
 	       is_ended;

@@ -12,6 +12,7 @@
 #include "engine/data/survey-json.h"
 #include "engine/data/vgpu-json.h"
 #include "engine/gw-error.h"
+#include "engine/host/qemu-mark.h"
 #include "engine/host/survey-qemu.h"
 #include "engine/host/vgpu-host.h"
 #include "engine/plan/negotiate.h"
@@ -294,12 +295,35 @@ journal_facts(SourceRun *run)
 	return facts;
 }
 
+/* A recovery knows our QEMU by its process or by this mark; one of them is enough. */
+static gboolean
+mark_qemu(SourceRun *run, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	if (qemu_mark(run->qemu, run->session, &cause))
+		return TRUE;
+	if (process_is_known(&run->qemu->process)) {
+		g_debug("no mark: %s", cause->message);
+		return TRUE;
+	}
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return FALSE;
+}
+
+gboolean
+source_prepare_undo(SourceRun *run, GError **error)
+{
+	if (run->journal != NULL)
+		qemu_unmark(run->qemu, run->session);
+	return TRUE;
+}
+
 gboolean
 source_prepare(SourceRun *run, GError **error)
 {
 	run->journal = journal_create(run->options->state_dir, run->session, SIDE_SOURCE,
 				      journal_facts(run), error);
-	if (run->journal == NULL)
+	if (run->journal == NULL || !mark_qemu(run, error))
 		return FALSE;
 
 	JsonObject *request = json_object_new();

@@ -15,6 +15,7 @@ gboolean source_survey_undo(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_R
 gboolean source_plan(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The journal, and the agent's agreement to the plan. */
 gboolean source_prepare(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean source_prepare_undo(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* QEMU's settings and the data channels, at both ends. */
 gboolean source_setup(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean source_setup_undo(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;

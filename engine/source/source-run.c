@@ -33,7 +33,7 @@ static const SourceStep steps[] = {
 	{ "connect", source_connect, NULL },
 	{ "survey", source_survey, source_survey_undo }, /* the agent ends its QEMU */
 	{ "plan", source_plan, NULL },
-	{ "prepare", source_prepare, NULL },
+	{ "prepare", source_prepare, source_prepare_undo },
 	{ "setup", source_setup, source_setup_undo },
 	{ "precopy", source_precopy, source_precopy_undo }, /* cancel, and the guest runs */
 	{ "switchover", source_switchover, NULL },

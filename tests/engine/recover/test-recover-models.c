@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/host/qemu-mark.h"
 #include "engine/record/journal.h"
 #include "engine/recover/recover-destination.h"
 #include "engine/recover/recover-source.h"
@@ -198,6 +199,45 @@ a_source_that_does_not_tell_its_status_is_left_alone(void)
 }
 
 static void
+mark(const Left *self)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Qemu) qemu = qemu_attach(model_qemu_get_path(self->qemu), "source", NULL, &error);
+	TEST_NO_ERROR(error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(qemu);
+	CU_ASSERT_TRUE(qemu_mark(qemu, SESSION, &error));
+	TEST_NO_ERROR(error);
+}
+
+/* Its monitor was reached through a proxy, so its process was never proven. */
+static void
+a_source_without_a_process_is_known_by_its_mark(void)
+{
+	static const char *const options[] = { NULL };
+	static const char *const phases[] = { "precopy", NULL };
+	for (gboolean marked = FALSE; marked <= TRUE; marked++) {
+		g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+		g_auto(Left) left = { NULL };
+		left_init(&left, options);
+		g_autoptr(Journal) journal =
+			write_journal(&left, SIDE_SOURCE, json_object_new(), phases);
+		JsonObject *facts = json_object_new();
+		json_object_set_int_member(facts, "pid", 0);
+		json_object_set_int_member(facts, "start_ticks", 0);
+		CU_ASSERT_TRUE(journal_append(journal, "precopy", facts, NULL));
+		if (marked)
+			mark(&left);
+		GwRecovered result = { 0 };
+		recover_source(left.folder, journal, GW_ASSUME_NOTHING, NULL, &result);
+		CU_ASSERT_EQUAL(result.settled, marked);
+		CU_ASSERT_PTR_NOT_NULL(strstr(result.text, marked ? "it runs here" : "left alone"));
+		CU_ASSERT_EQUAL(was_told(&left, "object-del"), marked);
+		CU_ASSERT_FALSE(was_told(&left, "quit"));
+		g_free(result.text);
+	}
+}
+
+static void
 settle_destination(Left *self, JsonObject *facts, const char *const *phases)
 {
 	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
@@ -264,6 +304,8 @@ settings_are_put_back_only_once(void)
 
 CU_TestInfo suite_recover_models[] = {
 	{ "a migration under way is cancelled", a_migration_under_way_is_cancelled },
+	{ "a source without a process is known by its mark",
+	  a_source_without_a_process_is_known_by_its_mark },
 	{ "a migration without events is cancelled at once",
 	  a_migration_without_events_is_cancelled_at_once },
 	{ "what is over is not cancelled", what_is_over_is_not_cancelled },
