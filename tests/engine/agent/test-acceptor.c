@@ -67,7 +67,7 @@ a_hello_may_come_in_pieces(void)
 	door_open(&door);
 	for (gsize i = 0; i + 1 < strlen(HELLO); i++) {
 		CU_ASSERT_FALSE(door.decided);
-		tcp_send(door.dialled, HELLO + i, 1);
+		tcp_send(door.dialled, &HELLO[i], 1);
 		test_turn(2);
 	}
 	CU_ASSERT_TRUE(test_wait(&door.decided));
