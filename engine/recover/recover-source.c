@@ -21,6 +21,9 @@
 #include "engine/recover/recover-destination.h"
 #include "engine/recover/recover-qemu.h"
 
+/* The monitor of a QEMU that was killed is closed before the kernel has freed its memory. */
+#define DYING_TIMEOUT_MS 2000
+
 typedef struct {
 	const char *state_dir;
 	Journal *journal;
@@ -254,13 +257,14 @@ settle_with_qemu(SourceRecovery *self)
 
 /* No process outlives its host's restart. */
 static gboolean
-is_dead(Journal *journal)
+is_dead(Journal *journal, int timeout_ms)
 {
 	g_auto(Process) process = PROCESS_INIT;
 	if (journal_is_from_earlier_boot(journal))
 		return TRUE;
 	recover_open_process(journal, &process);
-	return process_is_gone(&process);
+	return process_is_gone(&process) ||
+	       (timeout_ms > 0 && process_await_gone(&process, timeout_ms));
 }
 
 void
@@ -273,8 +277,10 @@ recover_source(const char *state_dir, Journal *journal, GwAssume assume, const c
 				.tls_dir = tls_dir,
 				.result = result };
 	g_autoptr(GError) error = NULL;
-	gboolean dead = is_dead(journal);
+	gboolean dead = is_dead(journal, 0);
 	g_autoptr(Qemu) qemu = !dead ? recover_attach(journal, SIDE_SOURCE, &error) : NULL;
+	if (!dead && qemu == NULL)
+		dead = is_dead(journal, DYING_TIMEOUT_MS);
 	self.qemu = qemu;
 	transport_remove_left(SIDE_SOURCE, journal_get_string(journal, "qmp"),
 			      journal_get_session(journal));

@@ -37,7 +37,7 @@ def send(pid, number):
 
 
 def kill_and_wait(pid, timeout_s=10.0):
-    """SIGKILL, then waits until nothing is left of it but maybe a zombie."""
+    """SIGKILL, then waits until it can do nothing any more; the kernel may still be freeing its memory."""
     send(pid, signal.SIGKILL)
     wait_until(lambda: not command_line(pid), timeout_s, "process %d to die" % pid)
 

@@ -237,6 +237,46 @@ a_source_without_a_process_is_known_by_its_mark(void)
 	}
 }
 
+/* A process that has no monitor any more, and ends soon. */
+static void
+open_dying(Process *ret_process)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		g_usleep(300 * 1000);
+		_exit(0);
+	}
+	process_open(ret_process, pid);
+}
+
+static void
+a_source_that_is_just_dying_is_waited_for(void)
+{
+	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+	g_auto(Process) process = PROCESS_INIT;
+	open_dying(&process);
+	if (!process_is_known(&process)) {
+		test_skip("no pidfd here, as under valgrind");
+		return;
+	}
+	char *folder = test_folder_new();
+	JsonObject *facts = json_object_new();
+	json_object_set_string_member(facts, "vm", "web1");
+	json_object_set_string_member(facts, "qmp", "/nowhere/qmp");
+	json_object_set_int_member(facts, "pid", process.pid);
+	json_object_set_int_member(facts, "start_ticks", (gint64)process.start_ticks);
+	g_autoptr(Journal) journal = journal_create(folder, SESSION, SIDE_SOURCE, facts, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
+	CU_ASSERT_TRUE(journal_append(journal, "probe", NULL, NULL));
+	GwRecovered result = { .vm_runs_on = GW_PLACE_UNKNOWN };
+	recover_source(folder, journal, GW_ASSUME_NOTHING, NULL, &result);
+	CU_ASSERT_TRUE(result.settled);
+	CU_ASSERT_EQUAL(result.vm_runs_on, GW_PLACE_NONE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.text, "its QEMU has died here"));
+	g_free(result.text);
+	test_folder_free(folder);
+}
+
 static void
 settle_destination(Left *self, JsonObject *facts, const char *const *phases)
 {
@@ -311,6 +351,7 @@ CU_TestInfo suite_recover_models[] = {
 	{ "what is over is not cancelled", what_is_over_is_not_cancelled },
 	{ "a source that does not tell its status is left alone",
 	  a_source_that_does_not_tell_its_status_is_left_alone },
+	{ "a source that is just dying is waited for", a_source_that_is_just_dying_is_waited_for },
 	{ "a committed guest is as it was", a_committed_guest_is_as_it_was },
 	{ "settings are put back only once", settings_are_put_back_only_once },
 	CU_TEST_INFO_NULL,
