@@ -18,6 +18,8 @@
 #include "engine/gw-error.h"
 #include "engine/control/net.h"
 #include "engine/control/peer.h"
+#include "engine/host/vgpu-watch.h"
+#include "engine/util/error-host.h"
 #include "engine/util/scoped-context.h"
 #include "qmp/await.h"
 
@@ -167,7 +169,23 @@ answer(AgentRun *self, ControlMessage *message)
 		self->state = CONTROL_STATE_ENDED; /* no common version of the protocol */
 }
 
-/* Tells the source once that this side has failed, with the end of QEMU's standard error. */
+/* With the end of QEMU's standard error, and the names of the vGPUs that these words speak of. */
+static GError *
+describe_failure(AgentRun *self, const GError *error)
+{
+	const GPtrArray *vgpus = self->survey != NULL ? self->survey->vgpus : NULL;
+	g_autofree char *words = qemu_stderr_tail(&self->qemu->words);
+	g_autofree char *text =
+		g_strdup_printf("%s%s%s", error_peek_text(error), words != NULL ? ": " : "",
+				words != NULL ? words : "");
+	g_autofree char *named = vgpu_put_names(vgpus, text);
+	GError *whole = g_error_new_literal(error->domain, error->code, named);
+	if (error_is_at(error, SIDE_DESTINATION))
+		error_add_side(&whole, SIDE_DESTINATION);
+	return whole;
+}
+
+/* Tells the source once that this side has failed. */
 static void
 tell_failure(AgentRun *self, const GError *error)
 {
@@ -175,12 +193,7 @@ tell_failure(AgentRun *self, const GError *error)
 		return;
 	self->loop.failure_told = TRUE;
 	process_await_gone(&self->qemu->process, 500); /* let it write its last lines */
-	g_autofree char *words = qemu_stderr_tail(&self->qemu->words);
-	g_autoptr(GError) whole = g_error_copy(error);
-	if (words != NULL) {
-		g_free(whole->message);
-		whole->message = g_strdup_printf("%s: %s", error->message, words);
-	}
+	g_autoptr(GError) whole = describe_failure(self, error);
 	agent_run_remember_error(self, whole);
 	JsonObject *fields = json_object_new();
 	json_object_set_object_member(fields, "error", control_error_to_object(whole));

@@ -91,6 +91,13 @@ vgpu_named_in(const GPtrArray *vgpus, const char *words)
 }
 
 char *
+vgpu_put_names(const GPtrArray *vgpus, const char *words)
+{
+	g_autofree char *names = vgpu_named_in(vgpus, words);
+	return names != NULL ? g_strdup_printf("%s: %s", names, words) : g_strdup(words);
+}
+
+char *
 vgpu_all_names(const GPtrArray *vgpus)
 {
 	g_autoptr(GString) out = g_string_new(NULL);

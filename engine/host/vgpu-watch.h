@@ -27,5 +27,8 @@ const GwVgpu *vgpu_watch_find_blank(const VgpuWatch *self, const GPtrArray *vgpu
 
 /* (transfer full) (nullable): those of @vgpus (nullable) that @words (nullable) speak of, by name: "vGPU 'gpu0'". */
 char *vgpu_named_in(const GPtrArray *vgpus, const char *words);
-/* The same for all of them, and NULL if there are none. */
+/* (transfer full): @words, after the names of those that they speak of: QEMU gives a UUID or an address, and the user
+ * knows neither. */
+char *vgpu_put_names(const GPtrArray *vgpus, const char *words);
+/* (transfer full) (nullable): the names of all of them, NULL if there are none. */
 char *vgpu_all_names(const GPtrArray *vgpus);

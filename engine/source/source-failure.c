@@ -44,14 +44,13 @@ own_words(SourceRun *run)
 	return g_strdup_printf("%s: %s", info.error_desc, log);
 }
 
-/* (transfer full) (nullable): the names of the vGPUs that it concerns. */
+/* (transfer full) (nullable): the names of the vGPUs that it concerns, unless the agent says them. */
 static char *
 find_vgpus(SourceRun *run, const char *ours, const char *theirs)
 {
 	char *names = vgpu_named_in(run->surveys.source->vgpus, ours);
-	if (names == NULL)
-		names = vgpu_named_in(run->surveys.destination->vgpus, theirs);
-	if (names != NULL || !qemu_message_means(ours, QEMU_MESSAGE_CAUSE_UNNAMED))
+	g_autofree char *said = vgpu_named_in(run->surveys.destination->vgpus, theirs);
+	if (names != NULL || said != NULL || !qemu_message_means(ours, QEMU_MESSAGE_CAUSE_UNNAMED))
 		return names;
 	g_autofree char *all = vgpu_all_names(run->surveys.source->vgpus);
 	return all != NULL ? g_strdup_printf("perhaps %s: QEMU says so too when a driver fails to "

@@ -134,6 +134,11 @@ words_name_the_vgpu(void)
 		g_autofree char *names = vgpu_named_in(vgpus, rows[i].words);
 		TEST_STRING(names, rows[i].names);
 	}
+	g_autofree char *put =
+		vgpu_put_names(vgpus, "Load state of device 0000:00:08.0/vfio failed");
+	TEST_STRING(put, "vGPU 'gpu0': Load state of device 0000:00:08.0/vfio failed");
+	g_autofree char *none = vgpu_put_names(vgpus, "Load state of device ram failed");
+	TEST_STRING(none, "Load state of device ram failed");
 	g_autofree char *all = vgpu_all_names(vgpus);
 	TEST_STRING(all, "vGPU 'gpu0', vGPU 'gpu1'");
 	CU_ASSERT_PTR_NULL(vgpu_all_names(NULL));
