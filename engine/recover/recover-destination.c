@@ -158,6 +158,18 @@ record_taken(Recovery *self)
 		g_debug("recover: %s", error->message);
 }
 
+/* A driver looks at its state only in `cont`; if it rejects the state, QEMU runs the guest with a blank
+ * vGPU. The guest has run nowhere else and nobody was told that it runs here, so the source can go on. */
+static PeerOutcome
+refuse_blank(Recovery *self, Qemu *qemu, const char *line, GError **error)
+{
+	if (!qemu_end(qemu, TRUE, error))
+		return PEER_OUTCOME_UNKNOWN;
+	g_autofree char *found =
+		g_strdup_printf("it was committed, but a vGPU came up blank: %s", line);
+	return clean_up(self, found);
+}
+
 static PeerOutcome
 finish_commit(Recovery *self, GError **error)
 {
@@ -168,6 +180,10 @@ finish_commit(Recovery *self, GError **error)
 	if (!qemu_restore_run(qemu, RUN_AT_DESTINATION, !journal_get_boolean(journal, "paused"),
 			      error))
 		return PEER_OUTCOME_UNKNOWN;
+	/* Only what QEMU has said since it was attached to, which is what this 'cont' caused. */
+	g_autofree char *blank = qemu_stderr_find(&qemu->words, QEMU_MESSAGE_DEVICE_STATE_FAILED);
+	if (blank != NULL)
+		return refuse_blank(self, qemu, blank, error);
 	if (!journal_append(journal, "running", NULL, error) || !journal_sync(journal, error))
 		return PEER_OUTCOME_UNKNOWN;
 	record_taken(self);

@@ -52,7 +52,7 @@ do_cont(Model *self, JsonObject *arguments, Reply *reply)
 	else if (g_str_equal(self->run_state, "finish-migrate"))
 		refuse(reply, "Migration is not finalized yet");
 	else if (!g_str_equal(self->run_state, "running")) {
-		if (self->came_in && self->options.cont_stderr != NULL)
+		if (self->options.cont_stderr != NULL)
 			g_printerr("%s\n", self->options.cont_stderr);
 		model_set_running(self, TRUE, "running");
 		model_event(self, "\"RESUME\"");

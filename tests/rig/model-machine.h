@@ -28,7 +28,6 @@ typedef struct {
 	const char *run_state;
 	gboolean autostart; /* the guest starts by itself when it has come in */
 	gboolean was_running;
-	gboolean came_in;
 
 	const char *status; /* of the migration; NULL before the first */
 	char *error_desc;   /* (owned) (nullable) */

@@ -39,6 +39,14 @@ set_pair(GHashTable *table, const char *value)
 }
 
 static void
+set_stderr_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd >= 0 && dup2(fd, STDERR_FILENO) >= 0)
+		close(fd);
+}
+
+static void
 set_stderr_pipe(void)
 {
 	int fds[2];
@@ -149,6 +157,8 @@ parse_value(ModelOptions *self, const char *name, const char *value)
 		return;
 	if (g_str_equal(name, "qmp"))
 		set_qmp(self, value);
+	else if (g_str_equal(name, "stderr"))
+		set_stderr_file(value);
 	else if (g_str_equal(name, "incoming"))
 		self->incoming = TRUE;
 	else if (g_str_equal(name, "on"))

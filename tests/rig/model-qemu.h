@@ -35,8 +35,9 @@
  *	--tidy-ms MS              after a failure it puts away what the migration has used so much later (default
  *	                          5); capabilities that are changed before end it, as they end QEMU 10.0
  *	--passes-per-s N          events MIGRATION_PASS while it is active
- *	--cont-stderr TEXT        written to stderr when a guest that came in is started
+ *	--cont-stderr TEXT        written to stderr by a cont that starts the guest
  *	--trace LINE              a trace point that writes this line; again for more lines
+ *	--stderr FILE             its stderr is this file
  *	--stderr-pipe             its stderr is a pipe that somebody could read
  *	--stderr-dead             or one whose reader has closed it
  *	--die-with-parent         as it says; model_qemu_start() adds it

@@ -307,7 +307,6 @@ complete_incoming(Model *self)
 	/* Without return-path the source may be gone already; that is no failure here. */
 	(void)send(self->stream, "loaded\n", strlen("loaded\n"), MSG_NOSIGNAL);
 	close_stream(self);
-	self->came_in = TRUE;
 	self->run_state = "paused";
 	if (self->autostart && self->was_running) {
 		model_set_running(self, TRUE, "running");

@@ -313,6 +313,42 @@ a_committed_guest_is_as_it_was(void)
 	}
 }
 
+/* The words come from the 'cont' of the recovery; what was said before may be of another migration. */
+static void
+a_blank_vgpu_goes_back_to_the_source(void)
+{
+	static const char failed[] = "x: Failed setting device state to RUNNING";
+	static const struct {
+		const char *before, *in_cont;
+		PeerOutcome outcome;
+	} rows[] = {
+		{ "", failed, PEER_OUTCOME_GONE },
+		{ "", "a warning", PEER_OUTCOME_RUNNING },
+		{ failed, "", PEER_OUTCOME_RUNNING },
+	};
+	static const char *const phases[] = { "setup", "committed", NULL };
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+		g_autoptr(GError) error = NULL;
+		g_autofree char *text = NULL;
+		char *folder = test_folder_new();
+		g_autofree char *log = g_build_filename(folder, "log", NULL);
+		g_assert_true(g_file_set_contents(log, rows[i].before, -1, NULL));
+		const char *options[] = { "--state",	   "paused",	    "--stderr", log,
+					  "--cont-stderr", rows[i].in_cont, NULL };
+		g_auto(Left) left = { NULL };
+		left_init(&left, options);
+		journal_free(write_journal(&left, SIDE_DESTINATION, json_object_new(), phases));
+		CU_ASSERT_EQUAL(recover_destination(left.folder, SESSION, &text, NULL, &error),
+				rows[i].outcome);
+		TEST_NO_ERROR(error);
+		gboolean is_blank = rows[i].outcome == PEER_OUTCOME_GONE;
+		CU_ASSERT_EQUAL(strstr(text, "came up blank: x: Failed setting") != NULL, is_blank);
+		CU_ASSERT_EQUAL(model_qemu_has_ended(left.qemu), is_blank);
+		test_folder_free(folder);
+	}
+}
+
 static JsonObject *
 former_settings(void)
 {
@@ -353,6 +389,7 @@ CU_TestInfo suite_recover_models[] = {
 	  a_source_that_does_not_tell_its_status_is_left_alone },
 	{ "a source that is just dying is waited for", a_source_that_is_just_dying_is_waited_for },
 	{ "a committed guest is as it was", a_committed_guest_is_as_it_was },
+	{ "a blank vGPU goes back to the source", a_blank_vgpu_goes_back_to_the_source },
 	{ "settings are put back only once", settings_are_put_back_only_once },
 	CU_TEST_INFO_NULL,
 };
