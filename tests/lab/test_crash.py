@@ -4,7 +4,7 @@
 from tests.live import procs
 
 from .qemu import PATIENCE_S
-from .two_hosts import FAILED, UNKNOWN, GodwitCase, godwit
+from .two_hosts import FAILED, RUNS_ON_DESTINATION, UNKNOWN, GodwitCase, godwit
 
 # A hook's parent is the program that runs it.
 KILL = 'if [ "$GODWIT_PHASE" = %s ]; then kill -9 $PPID; fi'
@@ -14,11 +14,11 @@ KILLED = -9
 class CrashCase(GodwitCase):
     """One vGPU with its vRAM filled. What was left is settled by `godwit recover`, destination first."""
 
-    def begin(self, agent_hook=None):
+    def begin(self, **agent):
         self.hosts((62,))
         code, output = self.run_vm()
         self.assertEqual(code, 0, output)
-        self.start_agent(hook=agent_hook)
+        self.start_agent(**agent)
         self.fill()
         self.note()
 
@@ -34,15 +34,18 @@ class CrashCase(GodwitCase):
 
 
 class AgentKilled(CrashCase):
-    """The agent dies at the start of a phase of its own; another takes its place, on the same port."""
+    """The agent dies at the start of a phase of its own, or once a line is in its journal; another takes its place, on
+    the same port."""
 
     def killed_at(self, phase, expected):
-        self.begin(KILL % phase)
+        self.killed(expected, hook=KILL % phase)
+
+    def killed(self, expected, **agent):
+        self.begin(**agent)
         code, output, _ = self.migrate()
         self.assertEqual(code, expected, output)
         self.assertEqual(self.agent.wait(PATIENCE_S), KILLED)
-        if phase != "survey":
-            self.assertNotEqual(self.target.uuids(), [])
+        self.assertNotEqual(self.target.uuids(), [])
         self.recover(self.target)
         self.start_agent(port=int(self.address.rsplit(":", 1)[1]))
         self.recover(self.source)
@@ -64,9 +67,25 @@ class AgentKilled(CrashCase):
         self.killed_at("commit", UNKNOWN)
         self.assert_stayed()
 
-    def test_at_running(self):
+    def test_before_cont(self):
+        """The journal says that the guest belongs here, and it has not run yet."""
+        self.killed(UNKNOWN, dies_after="committed")
+        self.assert_there()
+
+    def test_before_cont_and_then_blank(self):
+        """Then it is the recovery's 'cont' in which the driver rejects the image."""
+        self.target_fault("refuse_image", 1)
+        self.killed(UNKNOWN, dies_after="committed")
+        self.assert_stayed(ran_there=True)
+
+    def test_after_cont(self):
         """The guest runs there, and the answer was never sent."""
-        self.killed_at("running", UNKNOWN)
+        self.killed(UNKNOWN, dies_after="running")
+        self.assert_there()
+
+    def test_at_running(self):
+        """This hook runs after the answer: the source knows, and the guest does not need its agent."""
+        self.killed_at("running", RUNS_ON_DESTINATION)
         self.assert_there()
 
 

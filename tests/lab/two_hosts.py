@@ -184,12 +184,16 @@ class GodwitCase(VgpuCase):
     def run_vm(self):
         return godwit("run", self.source.vm, "--state-dir", self.source.state, prefix=self.prefix("a"))
 
-    def start_agent(self, port=0, hook=None):
-        """HOOK: shell commands at the start of each of the agent's phases."""
+    def start_agent(self, port=0, hook=None, dies_after=None):
+        """HOOK: shell commands at the start of each of the agent's phases. DIES_AFTER: the phase of the line of its
+        journal after which it is killed, by tests/crash/acts.c."""
         listen = ADDRESSES["b"] if self.apart else "127.0.0.1"
         more = ["--insecure"] if self.apart else []
         more += [] if hook is None else ["--hook", hook]
-        self.agent = self.target.agent("%s:%d" % (listen, port), more, self.prefix("b"))
+        dying = [] if dies_after is None else [
+            "env", "LD_PRELOAD=%s/tests/libacts.so" % BUILD, "ACTS_PROGRAM=godwitd", "ACTS_LINE=" + dies_after,
+            "ACTS_HOW=die-after"]
+        self.agent = self.target.agent("%s:%d" % (listen, port), more, self.prefix("b") + dying)
         self.addCleanup(self.stop_agent, self.agent)
         self.address = self.agent.wait_line("listening on", PATIENCE_S)
 
