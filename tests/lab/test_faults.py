@@ -18,6 +18,8 @@ LOST = "source: QEMU has reset vGPU 'gpu0', what was in its vRAM is lost"
 class FaultCase(GodwitCase):
     """One vGPU with its vRAM filled, unless a test says else."""
 
+    downtime_limit = "8s"  # no test is about it, and a busy machine sends 1 MiB/s: without pre-copy that is 4 s
+
     def begin(self, *kinds):
         self.lab(*(kinds or (62,)))
         self.fill()

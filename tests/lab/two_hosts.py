@@ -151,6 +151,7 @@ class GodwitCase(VgpuCase):
 
     apart = False  # each host in a network of its own
     versions = {}  # host: the driver version that it shows; only of hosts that are apart
+    downtime_limit = "1s"
 
     def lab(self, *kinds, **more):
         """One of hosts(), with the source's QEMU and the agent."""
@@ -220,7 +221,7 @@ class GodwitCase(VgpuCase):
             keep = 'if [ "$GODWIT_PHASE" = commit ]; then %s; fi; %s' % (SUMS % self.folder, hook)
             options = ("--hook", keep, *options)
         return ["migrate", "--vm", self.source.vm, "--to", self.address, "--state-dir", self.source.state,
-                "--downtime-limit", "1s", "--report", self.folder + "/report.json",
+                "--downtime-limit", self.downtime_limit, "--report", self.folder + "/report.json",
                 "--progress", "none", *(["--insecure"] if self.apart else []), *options]
 
     def migrate(self, *options, timeout_s=180, **more):
