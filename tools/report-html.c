@@ -36,8 +36,11 @@ char *
 report_html(const GwReport *report)
 {
 	GString *page = g_string_new(head);
-	g_string_append_printf(page, "<h1>Migration <small>%s, the VM runs on: %s</small></h1>\n",
-			       gw_outcome_to_string(report->outcome),
+	g_autofree char *state =
+		g_markup_escape_text(report->vm_state != NULL ? report->vm_state : "", -1);
+	g_string_append_printf(page, "<h1>Migration <small>%s, the VM %s%s: %s</small></h1>\n",
+			       gw_outcome_to_string(report->outcome), state,
+			       report->vm_state != NULL ? "; it is on" : "runs on",
 			       gw_place_to_string(report->vm_runs_on));
 	g_autofree char *svg = report_svg(report);
 	if (svg != NULL)

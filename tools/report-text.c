@@ -10,7 +10,8 @@
 #include "tools/plan-text.h"
 #include "tools/units.h"
 
-#define LABEL_COLUMNS 14
+#define LABEL_COLUMNS  14
+#define HOOK_HINT_PART 4 /* from this part of the downtime on a hint is shown */
 
 static void
 add_row(GString *out, const char *label, const char *value)
@@ -55,6 +56,14 @@ describe_place(const GwReport *report)
 	return NULL;
 }
 
+/* (transfer full): "is on the source, and has shut down" */
+static char *
+describe_where(const GwReport *report)
+{
+	const char *state = report->vm_state;
+	return g_strconcat(describe_place(report), state != NULL ? ", and " : NULL, state, NULL);
+}
+
 /* "41.2 ms (30.0 ms to 60.1 ms)"; NULL when the range is unknown. */
 static char *
 describe_range(GwRange range)
@@ -95,6 +104,18 @@ add_total(GString *out, const GwReport *report)
 	add_row(out, "total", text->str);
 }
 
+/* What the stopped guest has waited for hooks. */
+static gint64
+find_hook_us(const GwReport *report)
+{
+	for (guint i = 0; i < report->downtime_parts->len; i++) {
+		const GwPart *part = g_ptr_array_index(report->downtime_parts, i);
+		if (g_str_equal(part->name, "hook"))
+			return part->us;
+	}
+	return 0;
+}
+
 static void
 add_downtime(GString *out, const GwReport *report)
 {
@@ -106,11 +127,19 @@ add_downtime(GString *out, const GwReport *report)
 	g_autoptr(GString) text = g_string_new(own);
 	if (report->downtime_us >= 0 && report->downtime_error_us >= 0)
 		g_string_append_printf(text, " ± %s", error);
+	gint64 hook_us = find_hook_us(report);
+	g_autofree char *in_hooks = units_format_duration(hook_us);
+	if (hook_us > 0)
+		g_string_append_printf(text, ", %s of it in hooks", in_hooks);
 	if (report->downtime_qemu_us >= 0)
 		g_string_append_printf(text, " (QEMU counts %s)", qemu);
 	if (report->prediction != NULL)
 		add_predicted(text, report->prediction, report->prediction->downtime_us);
 	add_row(out, "downtime", text->str);
+	if (report->downtime_us > 0 && hook_us >= report->downtime_us / HOOK_HINT_PART)
+		add_row(out, "hint",
+			"the guest waits for the hooks of the phases switchover and commit: let "
+			"them do less, or in the background");
 }
 
 static void
@@ -228,8 +257,15 @@ add_failure(GString *out, const GwReport *report)
 	add_where(out, report);
 	add_words(out, "QEMU, source", report->error_qemu_source);
 	add_words(out, "QEMU, dest.", report->error_qemu_destination);
-	add_row(out, vm_name(report), describe_place(report));
+	take_row(out, vm_name(report), describe_where(report));
 	add_row(out, "next", advice_for(report));
+}
+
+static void
+add_cancelled(GString *out, const GwReport *report)
+{
+	g_autofree char *where = describe_where(report);
+	g_string_append_printf(out, "cancelled: %s %s\n", vm_name(report), where);
 }
 
 static void
@@ -238,9 +274,11 @@ add_summary(GString *out, const GwReport *report)
 	if (report->outcome == GW_OUTCOME_COMPLETED)
 		add_success(out, report);
 	else if (report->outcome == GW_OUTCOME_CANCELLED && report->vm_runs_on == GW_PLACE_SOURCE)
-		g_string_append_printf(out, "cancelled: %s is on the source\n", vm_name(report));
+		add_cancelled(out, report);
 	else
 		add_failure(out, report);
+	for (guint i = 0; i < report->warnings->len; i++)
+		add_words(out, "warning", g_ptr_array_index(report->warnings, i));
 	add_words(out, "left over", report->left_over);
 	add_total(out, report);
 	add_downtime(out, report);

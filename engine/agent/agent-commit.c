@@ -31,10 +31,23 @@
 #define DEATH_TIMEOUT_MS     2000
 #define SETTINGS_TIMEOUT_MS  2000
 
+/* A hook for which the stopped guest waits: the source counts it in the downtime. */
+static gboolean
+run_timed_hook(AgentRun *self, const char *phase, JsonObject *reply, GError **error)
+{
+	gint64 begin_us = g_get_monotonic_time();
+	if (!agent_run_hook(self, phase, error))
+		return FALSE;
+	if (self->config->hook != NULL)
+		json_object_set_int_member(reply, "hook_us", g_get_monotonic_time() - begin_us);
+	return TRUE;
+}
+
 gboolean
 agent_switchover(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
-	if (!agent_run_hook(self, "switchover", error) || !qemu_check(self->qemu, FRESH_MS, error))
+	if (!run_timed_hook(self, "switchover", reply, error) ||
+	    !qemu_check(self->qemu, FRESH_MS, error))
 		return FALSE;
 	if (self->error == NULL && self->qemu->status != QMP_MIGRATE_FAILED) {
 		if (!self->commit.guest_stopped_told)
@@ -128,10 +141,10 @@ write_committed(AgentRun *self, gboolean is_to_run, GError **error)
 
 /* @is_to_run: it was live at the source when the migration stopped it */
 static gboolean
-take_over(AgentRun *self, gboolean is_to_run, GError **error)
+take_over(AgentRun *self, gboolean is_to_run, JsonObject *reply, GError **error)
 {
 	if (g_cancellable_set_error_if_cancelled(self->stop, error) ||
-	    !agent_run_hook(self, "commit", error) ||
+	    !run_timed_hook(self, "commit", reply, error) ||
 	    !qemu_wait_status(self->qemu, QMP_MIGRATE_COMPLETED, COMPLETED_TIMEOUT_MS, error) ||
 	    !qmp_query_status(self->qemu->qmp, &self->commit.status, error) ||
 	    !write_committed(self, is_to_run, error))
@@ -193,11 +206,26 @@ has_shut_down(AgentRun *self)
 	return TRUE;
 }
 
+/* A text is cut: the source rejects one that is too long. The rest of a character that is cut takes
+ * up to nine bytes. */
+static void
+report_warnings(AgentRun *self, JsonObject *reply)
+{
+	JsonArray *texts = json_array_new();
+	for (guint i = 0; i < self->warnings->len; i++) {
+		g_autofree char *cut = g_strndup(g_ptr_array_index(self->warnings, i),
+						 CONTROL_MAX_WARNING_BYTES - 9);
+		g_autofree char *text = g_utf8_make_valid(cut, -1);
+		json_array_add_string_element(texts, text);
+	}
+	json_object_set_array_member(reply, "warnings", texts);
+}
+
 gboolean
 agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	g_autoptr(GError) why = NULL;
-	if (!take_over(self, json_object_get_boolean_member(body, "run"), &why) &&
+	if (!take_over(self, json_object_get_boolean_member(body, "run"), reply, &why) &&
 	    !has_shut_down(self)) {
 		answer_refusal(self, reply, why);
 		return TRUE;
@@ -209,6 +237,8 @@ agent_commit(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 				      peer_outcome_to_string(PEER_OUTCOME_RUNNING));
 	json_object_set_string_member(reply, "state",
 				      qmp_run_state_to_string(self->commit.status.run_state));
+	if (self->warnings->len > 0)
+		report_warnings(self, reply);
 	return TRUE;
 }
 

@@ -17,6 +17,7 @@ agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer ow
 	self->socket = g_object_ref(socket);
 	self->stop = g_cancellable_new();
 	self->recorder = recorder_new(listener, listener_data);
+	self->warnings = g_ptr_array_new_with_free_func(g_free);
 	g_mutex_init(&self->shared.lock);
 	g_queue_init(&self->loop.messages);
 	self->start.launched = (Process)PROCESS_INIT;
@@ -54,6 +55,7 @@ agent_run_free(AgentRun *self)
 	recorder_free(self->recorder);
 	g_object_unref(self->socket);
 	g_free(self->peer);
+	g_ptr_array_unref(self->warnings);
 	g_free(self->peer_subject);
 	g_clear_pointer(&self->said, g_bytes_unref);
 	g_object_unref(self->stop);
@@ -97,6 +99,8 @@ void
 agent_run_warn(AgentRun *self, const char *text)
 {
 	recorder_event(self->recorder, "engine", text, NULL, g_get_monotonic_time());
+	if (self->warnings->len < CONTROL_MAX_WARNINGS)
+		g_ptr_array_add(self->warnings, g_utf8_make_valid(text, -1));
 }
 
 void

@@ -66,6 +66,9 @@ struct AgentRun {
 		ChannelSet channels;
 	} shared;
 
+	/* agent-context.c: what went wrong and changes nothing for the guest, for the answer to COMMIT. */
+	GPtrArray *warnings; /* of char */
+
 	/* agent-run.c; a handler whose next state depends on what it found sets @state itself. */
 	ControlConn *conn;
 	ControlState state;
@@ -130,7 +133,7 @@ gboolean
 agent_run_hook(AgentRun *self, const char *phase, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* (transfer full) (nullable): likewise, but it runs beside what follows. */
 Hook *agent_run_hook_begin(AgentRun *self, const char *phase);
-/* What went wrong and changes nothing for the guest: into the report. */
+/* What went wrong and changes nothing for the guest: into the report, and into @warnings. */
 void agent_run_warn(AgentRun *self, const char *text);
 /* Keeps @error for the report, unless there is an earlier one. */
 void agent_run_remember_error(AgentRun *self, const GError *error);

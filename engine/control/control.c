@@ -13,8 +13,8 @@
  *   setup {}                                ->   (capabilities, incoming)     reply {}
  *                                           <-   event {name, timestamp_us, error_us?, data?}
  *                                           <-   failed {error}
- *   switchover {}                           ->   (is all well?)               reply {}
- *   commit {run}                            ->   (journal, cont)   reply {outcome, text?, state?, warnings?}
+ *   switchover {}                           ->   (is all well?)               reply {hook_us?}
+ *   commit {run}                            ->   (journal, cont)   reply {outcome, text?, state?, hook_us?, warnings?}
  *   done {session, vm, proof}               ->   (the source will never ask)  reply {}
  *
  *   abort {reason, code}                    ->   up to the commit: undo all   reply {}
@@ -26,7 +26,8 @@
  * In the place of a reply there may be an error {error}. An "error" is an object of "code" and "message"; "versions" are
  * the oldest and the newest that the source speaks; "timestamp_us" and "time_us" are the sender's monotonic
  * clock, and "error_us" says by how much that may be wrong. A "?" marks what may be absent: "text" says why an outcome is not "running", "state" is QEMU's word for the guest there,
- * "warnings" are texts. "run" is true when the guest was live as the migration stopped it, and is to be so there.
+ * "hook_us" is how long the stopped guest has waited for the agent's hook, and "warnings" are texts: what went wrong after "cont" and
+ * changes nothing for the guest. "run" is true when the guest was live as the migration stopped it, and is to be so there.
  *
  * An "outcome" is "running" (the guest is here), "gone" (it is not and never will be, by this session), "dead" (it may
  * have run here, and its QEMU is proven dead) or "unknown". "proof" is control_session_proof(): only the source of a

@@ -11,6 +11,10 @@
 #define CONTROL_VERSION_MAX 1
 #define CONTROL_MAX_BYTES   (1024 * 1024) /* of one message */
 
+/* Of the answer to COMMIT. */
+#define CONTROL_MAX_WARNINGS	  8
+#define CONTROL_MAX_WARNING_BYTES 1024
+
 /* For one message: a survey is the largest. */
 extern const JsonLimits control_limits;
 /* For the first message of a connection, whose sender is not known yet. */

@@ -153,6 +153,7 @@ gw_report_new(void)
 	self->ram_transferred_bytes = -1;
 	self->ram_passes = -1;
 	self->ram_dirty_bytes_per_s = -1;
+	self->warnings = g_ptr_array_new_with_free_func(g_free);
 	self->vgpus = g_ptr_array_new_with_free_func(vgpu_free);
 	self->connections = g_ptr_array_new_with_free_func(connection_free);
 	self->samples = g_ptr_array_new_with_free_func((GDestroyNotify)gw_sample_free);
@@ -189,6 +190,12 @@ report_add_part(GwReport *self, const char *name, gint64 us)
 	part->name = g_strdup(name);
 	part->us = us;
 	g_ptr_array_add(self->downtime_parts, part);
+}
+
+void
+report_add_warning(GwReport *self, const char *host, const char *text)
+{
+	g_ptr_array_add(self->warnings, g_strconcat(host, ": ", text, NULL));
 }
 
 GwReportVgpu *
@@ -252,6 +259,8 @@ copy_lists(GwReport *copy, const GwReport *from)
 		const GwPart *part = g_ptr_array_index(from->downtime_parts, i);
 		report_add_part(copy, part->name, part->us);
 	}
+	for (guint i = 0; i < from->warnings->len; i++)
+		g_ptr_array_add(copy->warnings, g_strdup(g_ptr_array_index(from->warnings, i)));
 	copy_vgpus(copy, from);
 	copy_connections(copy, from);
 	for (guint i = 0; i < from->samples->len; i++)
@@ -278,6 +287,7 @@ gw_report_copy(const GwReport *self)
 	copy->prediction = gw_prediction_copy(self->prediction);
 	copy->phases = lists.phases;
 	copy->downtime_parts = lists.downtime_parts;
+	copy->warnings = lists.warnings;
 	copy->vgpus = lists.vgpus;
 	copy->connections = lists.connections;
 	copy->samples = lists.samples;
@@ -303,6 +313,7 @@ gw_report_free(GwReport *self)
 	gw_prediction_free(self->prediction);
 	g_ptr_array_unref(self->phases);
 	g_ptr_array_unref(self->downtime_parts);
+	g_ptr_array_unref(self->warnings);
 	g_ptr_array_unref(self->vgpus);
 	g_ptr_array_unref(self->connections);
 	g_ptr_array_unref(self->samples);

@@ -15,8 +15,9 @@
 #include "engine/data/sample-json.h"
 #include "engine/data/vgpu-json.h"
 
-#define MAX_PHASES  4096
-#define MAX_RECORDS 65536 /* samples or events: a run records 4,096 of each */
+#define MAX_PHASES   4096
+#define MAX_WARNINGS 64
+#define MAX_RECORDS  65536 /* samples or events: a run records 4,096 of each */
 
 /* A run records 4 MiB of events and 4,096 samples of some KiB. */
 static const JsonLimits report_limits = {
@@ -117,6 +118,15 @@ parts_to_array(const GwReport *self)
 	return array;
 }
 
+static JsonArray *
+warnings_to_array(const GwReport *self)
+{
+	JsonArray *array = json_array_new();
+	for (guint i = 0; i < self->warnings->len; i++)
+		json_array_add_string_element(array, g_ptr_array_index(self->warnings, i));
+	return array;
+}
+
 static JsonObject *
 vgpu_to_object(const GwReportVgpu *vgpu)
 {
@@ -190,6 +200,8 @@ gw_report_to_json(const GwReport *self)
 	fields_add_string(object, "vm_runs_on", gw_place_to_string(self->vm_runs_on));
 	fields_add_string(object, "vm_state", self->vm_state);
 	fields_add_string(object, "left_over", self->left_over);
+	if (self->warnings->len > 0)
+		json_object_set_array_member(object, "warnings", warnings_to_array(self));
 	add_error(object, self);
 	add_numbers(object, self, top_numbers, G_N_ELEMENTS(top_numbers));
 	json_object_set_array_member(object, "phases", phases_to_array(self));
@@ -350,6 +362,10 @@ read_words(GwReport *self, Fields *fields)
 		fields_fail(fields, "outcome", "is not an outcome");
 	self->vm_state = fields_string(fields, "vm_state", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
 	self->left_over = fields_string(fields, "left_over", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
+	g_auto(GStrv) warnings =
+		fields_strv(fields, "warnings", FIELDS_OPTIONAL, MAX_WARNINGS, FIELDS_TEXT_BYTES);
+	for (guint i = 0; warnings != NULL && warnings[i] != NULL; i++)
+		g_ptr_array_add(self->warnings, g_strdup(warnings[i]));
 	if (place != NULL && !place_from_string(place, &self->vm_runs_on))
 		fields_fail(fields, "vm_runs_on", "is not a place");
 }

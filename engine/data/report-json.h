@@ -13,6 +13,8 @@ void report_add_connection(GwReport *self, const char *name, const char *encrypt
  * can be made */
 void report_take_prediction(GwReport *self, const GwPrediction *prediction);
 void report_add_part(GwReport *self, const char *name, gint64 us);
+/* @host: from side_to_string() */
+void report_add_warning(GwReport *self, const char *host, const char *text);
 
 /* (transfer none): all other members are unknown. @type: (nullable) */
 GwReportVgpu *report_add_vgpu(GwReport *self, const char *id, const char *type, gint64 vram_bytes);

@@ -20,6 +20,7 @@
 #include "engine/source/source-ownership.h"
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
+#include "engine/util/hook.h"
 #include "engine/util/json-fields.h"
 #include "qmp/await.h"
 
@@ -112,6 +113,23 @@ report_state(SourceRun *run, const char *word)
 	recorder_get_report(run->recorder)->vm_state = g_strconcat(text, when, NULL);
 }
 
+/* What went wrong there after "cont". It refuses nothing any more, and somebody should know it. */
+static void
+take_warnings(SourceRun *run, JsonObject *reply)
+{
+	Fields fields;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), reply);
+	fields_init(&fields, node, "commit");
+	g_auto(GStrv) texts = fields_strv(&fields, "warnings", FIELDS_OPTIONAL,
+					  CONTROL_MAX_WARNINGS, CONTROL_MAX_WARNING_BYTES);
+	if (!fields_end(&fields, &error))
+		g_debug("the agent's warnings cannot be read: %s", error->message);
+	for (guint i = 0; texts != NULL && texts[i] != NULL; i++)
+		report_add_warning(recorder_get_report(run->recorder),
+				   side_to_string(SIDE_DESTINATION), texts[i]);
+}
+
 gboolean
 source_commit(SourceRun *run, GError **error)
 {
@@ -128,6 +146,9 @@ source_commit(SourceRun *run, GError **error)
 		return commit_after_loss(run, loss, error);
 	PeerOutcome outcome = peer_outcome_from_reply(reply);
 	const char *text = fields_peek_string(reply, "text", "no reason given");
+	run->switchover.commit_hook_us +=
+		CLAMP(fields_peek_int(reply, "hook_us", 0), 0, HOOK_TIMEOUT_MS * 1000LL);
+	take_warnings(run, reply);
 	if (outcome == PEER_OUTCOME_RUNNING)
 		report_state(run, fields_peek_string(reply, "state", NULL));
 	if (outcome == PEER_OUTCOME_RUNNING || outcome == PEER_OUTCOME_GONE)
@@ -158,9 +179,14 @@ measure_downtime(SourceRun *run)
 				    run->notices.resume_error_us;
 	if (run->qemu->completed_us == 0)
 		return;
-	report_add_part(report, "go", run->switchover.continue_us - stop_us);
+	gint64 hook_us = run->switchover.go_hook_us + run->switchover.commit_hook_us;
+	report_add_part(report, "go",
+			run->switchover.continue_us - stop_us - run->switchover.go_hook_us);
 	report_add_part(report, "transfer", run->qemu->completed_us - run->switchover.continue_us);
-	report_add_part(report, "commit", resume_us - run->qemu->completed_us);
+	report_add_part(report, "commit",
+			resume_us - run->qemu->completed_us - run->switchover.commit_hook_us);
+	if (hook_us > 0)
+		report_add_part(report, "hook", hook_us);
 }
 
 /* QEMU's last figures. Debian's 7.2 was seen to say "completed" while its times were still zero,

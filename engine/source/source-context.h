@@ -117,6 +117,8 @@ typedef struct {
 	} precopy;
 	struct {
 		gint64 continue_us; /* migrate-continue was sent, by our monotonic clock */
+		/* Of both hosts' hooks: before it, and after QEMU's "completed". */
+		gint64 go_hook_us, commit_hook_us;
 	} switchover;
 
 	/* source-commit.c */

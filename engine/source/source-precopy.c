@@ -16,6 +16,8 @@
 #include "engine/source/source-ownership.h"
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
+#include "engine/util/hook.h"
+#include "engine/util/json-fields.h"
 #include "qmp/await.h"
 #include "qmp/qmp-block-activate.h"
 #include "qmp/qmp-error.h"
@@ -277,6 +279,9 @@ ask_go(SourceRun *run, GError **error)
 							timeout_ms, run->cancellable, error);
 	if (reply == NULL)
 		error_add_side(error, SIDE_DESTINATION);
+	else
+		run->switchover.go_hook_us +=
+			CLAMP(fields_peek_int(reply, "hook_us", 0), 0, HOOK_TIMEOUT_MS * 1000LL);
 	return reply != NULL;
 }
 

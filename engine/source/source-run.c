@@ -11,6 +11,8 @@
  */
 #include "engine/source/source-run.h"
 
+#include <string.h>
+
 #include "engine/data/report-json.h"
 #include "engine/gw-error.h"
 #include "engine/source/source-commit.h"
@@ -54,6 +56,22 @@ run_step_after_commit(SourceRun *run, const SourceStep *step, GError **error)
 	return step->run(run, error);
 }
 
+/* In these two phases the guest is stopped: their hooks are a part of its downtime. */
+static gboolean
+run_hook(SourceRun *run, const char *hook, const char *phase, GError **error)
+{
+	gint64 begin_us = g_get_monotonic_time();
+	if (!hook_run(hook, phase, run->vm_name, side_to_string(SIDE_SOURCE), HOOK_TIMEOUT_MS,
+		      error))
+		return FALSE;
+	gint64 lasted_us = hook != NULL ? g_get_monotonic_time() - begin_us : 0;
+	if (strcmp(phase, "switchover") == 0)
+		run->switchover.go_hook_us += lasted_us;
+	else if (strcmp(phase, "commit") == 0)
+		run->switchover.commit_hook_us += lasted_us;
+	return TRUE;
+}
+
 static gboolean
 run_step(SourceRun *run, const SourceStep *step, GError **error)
 {
@@ -63,9 +81,7 @@ run_step(SourceRun *run, const SourceStep *step, GError **error)
 	const char *hook =
 		run->check_only ? NULL : run->options->hook; /* a check touches nothing */
 	return !g_cancellable_set_error_if_cancelled(run->cancellable, error) &&
-	       hook_run(hook, step->phase, run->vm_name, side_to_string(SIDE_SOURCE),
-			HOOK_TIMEOUT_MS, error) &&
-	       step->run(run, error);
+	       run_hook(run, hook, step->phase, error) && step->run(run, error);
 }
 
 /* Undoes the steps from @last backwards. Every undo is tried; the first error is kept. */
@@ -152,6 +168,17 @@ check_for_reset(SourceRun *run, GError **error)
 		g_set_error(error, GW_ERROR, GW_ERROR_VGPU, "%s", text);
 }
 
+/* How the guest is here, unless it runs. */
+static void
+report_state(SourceRun *run)
+{
+	QmpStatus status;
+	g_autoptr(GError) unknown = NULL;
+	if (run->qemu != NULL && qmp_query_status(run->qemu->qmp, &status, &unknown))
+		recorder_get_report(run->recorder)->vm_state =
+			g_strdup(run_state_describe(status.run_state));
+}
+
 static void
 fail(SourceRun *run, guint failed_step, const GError *error)
 {
@@ -167,9 +194,10 @@ fail(SourceRun *run, guint failed_step, const GError *error)
 	}
 	gboolean undone = roll_back(run, failed_step, &undo_error);
 	report->vm_runs_on = place_after_failure(run, undone);
-	if (report->vm_runs_on == GW_PLACE_SOURCE)
+	if (report->vm_runs_on == GW_PLACE_SOURCE) {
 		check_for_reset(run, &undo_error);
-	else if (report->vm_runs_on == GW_PLACE_UNKNOWN)
+		report_state(run);
+	} else if (report->vm_runs_on == GW_PLACE_UNKNOWN)
 		report->outcome = GW_OUTCOME_UNKNOWN;
 	if (report->vm_runs_on != GW_PLACE_UNKNOWN && !source_own_undo(run, &record_error))
 		source_report_left_over(run, SIDE_SOURCE, record_error);

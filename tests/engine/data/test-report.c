@@ -75,7 +75,8 @@ make_completed(void)
 	vgpu->stopped_us = 61000;
 	report_add_vgpu(report, "gpu1", NULL, -1);
 	report_add_part(report, "stop to pre-switchover", 1234);
-	report_add_part(report, "rest", 40000);
+	report_add_part(report, "rest", 25000);
+	report_add_part(report, "hook", 15000);
 	report->ram_total_bytes = 1 << 30;
 	report->ram_transferred_bytes = 1200000000;
 	report->ram_passes = 4;
@@ -105,6 +106,8 @@ make_failed(void)
 	report->error_qemu_source = g_strdup("Unable to write to socket: Broken pipe");
 	report->error_qemu_destination = g_strdup("qemu: load of migration failed\nqemu: \"bye\"");
 	report->vm_state = g_strdup("is paused, as it was");
+	report_add_warning(report, "destination", "QEMU did not say RESUME after 'cont'");
+	report_add_warning(report, "destination", "the disk\nis full");
 	report->left_over = g_strdup("destination: remove 'c0b26072': it is still there");
 	report->total_us = 300000;
 	return report;

@@ -4,6 +4,8 @@
  * the agent goes away, the connection breaks, a QEMU dies. Up to the commit the guest has to run on the
  * source as if nothing had been tried; from the commit on at the destination.
  */
+#include <string.h>
+
 #include "tests/rig/session-rig.h"
 #include "tests/rig/test-util.h"
 
@@ -278,6 +280,74 @@ test_cancel(void)
 		rig_run(&rows[i]);
 }
 
+static gint64
+part_us(const GwReport *report, const char *name)
+{
+	for (guint i = 0; i < report->downtime_parts->len; i++) {
+		const GwPart *part = g_ptr_array_index(report->downtime_parts, i);
+		if (g_str_equal(part->name, name))
+			return part->us;
+	}
+	return 0;
+}
+
+/* The guest waits for both hosts' hooks of two phases, and the other parts are without them. */
+static void
+test_hooks_cost_downtime(void)
+{
+	static const struct {
+		RigCase row;
+		gboolean has_part;
+	} cases[] = {
+		{ { .name = "no hook", THERE }, FALSE },
+		{ { .name = "a hook at the source", .when = "source:survey", THERE }, TRUE },
+		{ { .name = "a hook at the agent", .when = "agent:load", THERE }, TRUE },
+		{ { .name = "held in the switchover", .when = "source:switchover", THERE }, TRUE },
+		{ { .name = "held in the commit", .when = "agent:commit", THERE }, TRUE },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+		Rig rig;
+		gint64 sum_us = 0;
+		rig_begin(&rig, &cases[i].row);
+		rig_await_report(&rig);
+		rig_check(&rig);
+		for (guint k = 0; k < rig.report->downtime_parts->len; k++) {
+			const GwPart *part = g_ptr_array_index(rig.report->downtime_parts, k);
+			rig_expect(&rig, part->us >= 0, "part '%s' is negative", part->name);
+			sum_us += part->us;
+		}
+		rig_expect(&rig, (part_us(rig.report, "hook") > 0) == cases[i].has_part,
+			   "the hook's part is %" G_GINT64_FORMAT, part_us(rig.report, "hook"));
+		rig_expect(&rig, sum_us == rig.report->downtime_us, "the parts do not add up");
+		rig_clear(&rig);
+	}
+}
+
+/* From "cont" on nothing refuses; what went wrong there is in the source's report. */
+static void
+test_warnings(void)
+{
+	static const RigCase rows[] = {
+		{ .name = "a status that cannot be asked after cont",
+		  .destination = "--on 'query-status#3=fail:not today'",
+		  THERE },
+		{ .name = "all goes well", THERE },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		Rig rig;
+		gboolean is_told = rows[i].destination != NULL;
+		rig_begin(&rig, &rows[i]);
+		rig_await_report(&rig);
+		rig_check(&rig);
+		const GPtrArray *warnings = rig.report->warnings;
+		const char *first = warnings->len > 0 ? g_ptr_array_index(warnings, 0) : "";
+		rig_expect(&rig, warnings->len == (is_told ? 1 : 0), "%u warnings", warnings->len);
+		rig_expect(&rig, !is_told || strstr(first, "destination: query-status: ") == first,
+			   "the warning is '%s'", first);
+		rig_clear(&rig);
+	}
+}
+
 /* In the commit's step the hook is before COMMIT: there a cancel still counts. */
 static void
 test_cancel_late(void)
@@ -360,5 +430,7 @@ CU_TestInfo suite_session_steps[] = {
 	{ "cancelled before the commit", test_cancel },
 	{ "cancelled too late", test_cancel_late },
 	{ "not converged in time", test_timeout },
+	{ "hooks are a part of the downtime", test_hooks_cost_downtime },
+	{ "what fails after cont is told", test_warnings },
 	CU_TEST_INFO_NULL,
 };
