@@ -106,9 +106,11 @@ agent_hello(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 			? control_choose_version(json_node_get_int(min), json_node_get_int(max))
 			: 0;
 	if (version == 0) {
-		g_set_error(error, GW_ERROR, GW_ERROR_PROTOCOL,
-			    "no common version of the control protocol: this agent speaks %d to %d",
-			    CONTROL_VERSION_MIN, CONTROL_VERSION_MAX);
+		g_set_error(
+			error, GW_ERROR, GW_ERROR_PROTOCOL,
+			"no common version of the control protocol: this agent speaks %d to %d, "
+			"use the same Godwit on both hosts",
+			CONTROL_VERSION_MIN, CONTROL_VERSION_MAX);
 		return FALSE;
 	}
 	json_object_set_int_member(reply, "version", version);

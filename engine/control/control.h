@@ -7,8 +7,8 @@
 
 /* The text of the control protocol: pure. control.c describes the conversation. */
 
-#define CONTROL_VERSION_MIN 1
-#define CONTROL_VERSION_MAX 1
+#define CONTROL_VERSION_MIN 2
+#define CONTROL_VERSION_MAX 2
 #define CONTROL_MAX_BYTES   (1024 * 1024) /* of one message */
 
 /* Of the answer to COMMIT. */

@@ -17,7 +17,7 @@ import sys
 import time
 
 HELD = 300  # of those that say nothing more, at a time
-HELLO = b'{"type": "hello", "id": 1, "versions": [1, 1]}\n'
+HELLO = b'{"type": "hello", "id": 1, "versions": [2, 2]}\n'
 
 
 def client_hello():

@@ -11,7 +11,7 @@ from .fakes import hear_reply, line, talk
 from .lab import Lab
 
 MIB = 1 << 20
-HELLO = line(type="hello", id=1, versions=[1, 1])
+HELLO = line(type="hello", id=1, versions=[2, 2])
 SESSION = "01234567-89ab-cdef-0123-456789abcdef"
 PREAMBLE_MAGIC = b"gwdata\0\1"
 TOKEN = bytes(range(16))
@@ -35,8 +35,8 @@ CASES = {
     "then_not_an_object": ((HELLO, b"[1, 2]\n"), "not a JSON object"),
     "no_type": ((b"{}\n",), "without a type"),
     "unknown_type": ((line(type="dance", id=1),), "'dance'"),
-    "no_id": ((line(type="hello", versions=[1, 1]),), "without a positive id"),
-    "old_version": ((line(type="hello", id=1, versions=[0, 0]),), "no common version"),
+    "no_id": ((line(type="hello", versions=[2, 2]),), "without a positive id"),
+    "old_version": ((line(type="hello", id=1, versions=[1, 1]),), "no common version"),
     "new_version": ((line(type="hello", id=1, versions=[7, 9]),), "no common version"),
     "version_of_a_wrong_type": ((line(type="hello", id=1, versions="new"),), "'versions'"),
     "versions_too_few": ((line(type="hello", id=1, versions=[]),), "'versions'"),

@@ -14,7 +14,7 @@
 #include "tests/rig/tcp-pair.h"
 #include "tests/rig/test-util.h"
 
-#define HELLO "{\"type\":\"hello\",\"id\":1,\"versions\":[1,1]}\n"
+#define HELLO "{\"type\":\"hello\",\"id\":1,\"versions\":[2,2]}\n"
 #include "tests/rig/tls-rig.h"
 
 #define WAIT_MS 60000

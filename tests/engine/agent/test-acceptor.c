@@ -41,7 +41,7 @@ check_shown_out(GSocket *dialled, const char *text)
 	TEST_STRING(error->message, text);
 }
 
-#define HELLO "{\"type\":\"hello\",\"id\":1,\"versions\":[1,1]}\n"
+#define HELLO "{\"type\":\"hello\",\"id\":1,\"versions\":[2,2]}\n"
 
 /* What was read is handed on, also what follows the hello. */
 static void
@@ -91,7 +91,7 @@ what_is_no_hello_is_turned_away(void)
 	} rows[] = {
 		{ "{\"type\":\"ping\",\"id\":1}", "'ping' before a 'hello'" },
 		{ "{\"type\":\"hello\",\"id\":1}", "field 'versions' is missing" },
-		{ "{\"type\":\"hello\",\"versions\":[1,1]}", "without a positive id" },
+		{ "{\"type\":\"hello\",\"versions\":[2,2]}", "without a positive id" },
 		{ "{\"type\":/*\"*/[", "a comment" },
 		{ "{}", "without a type" },
 		{ large, "too many bytes" },

@@ -10,7 +10,7 @@
 #include "tests/rig/test-util.h"
 
 #define N_PLACES   64
-#define HELLO	   "{\"type\":\"hello\",\"id\":1,\"versions\":[1,1],\"timeout_ms\":600000}\n"
+#define HELLO	   "{\"type\":\"hello\",\"id\":1,\"versions\":[2,2],\"timeout_ms\":600000}\n"
 #define SESSION	   "01234567-89ab-cdef-0123-456789abcdef"
 #define MAX_WAITS  2000
 #define MAX_TEXT   65536

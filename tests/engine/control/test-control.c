@@ -37,7 +37,7 @@ static const struct {
 	gboolean is_request;
 	const char *text;
 } good[] = {
-	{ CONTROL_HELLO, "hello", TRUE, "{\"type\":\"hello\",\"id\":1,\"versions\":[1,1]}" },
+	{ CONTROL_HELLO, "hello", TRUE, "{\"type\":\"hello\",\"id\":1,\"versions\":[2,2]}" },
 	{ CONTROL_SURVEY, "survey", TRUE,
 	  "{\"type\":\"survey\",\"id\":2,\"session\":\"s\",\"vm\":\"\",\"check\":true,"
 	  "\"vgpus\":[]}" },
@@ -330,20 +330,21 @@ best_common_version_is_chosen(void)
 		gint64 min, max;
 		int chosen;
 	} rows[] = {
-		{ 1, 1, 1 },
-		{ 1, 9, 1 },
-		{ 0, 1, 1 },
-		{ -5, G_MAXINT64, 1 },
-		{ 2, 3, 0 },
+		{ 2, 2, 2 },
+		{ 2, 9, 2 },
+		{ 0, 2, 2 },
+		{ -5, G_MAXINT64, 2 },
+		{ 3, 4, 0 },
+		{ 1, 1, 0 }, /* from before a COMMIT said whether the guest was live */
 		{ 0, 0, 0 },
-		{ 1, 0, 0 },
+		{ 2, 1, 0 },
 		{ 3, 1, 0 },
 		{ -2, -1, 0 },
 		{ G_MININT64, 0, 0 },
 		{ G_MAXINT64, G_MAXINT64, 0 },
 	};
-	CU_ASSERT_EQUAL(CONTROL_VERSION_MIN, 1);
-	CU_ASSERT_EQUAL(CONTROL_VERSION_MAX, 1);
+	CU_ASSERT_EQUAL(CONTROL_VERSION_MIN, 2);
+	CU_ASSERT_EQUAL(CONTROL_VERSION_MAX, 2);
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
 		CU_ASSERT_EQUAL(control_choose_version(rows[i].min, rows[i].max), rows[i].chosen);
 }
