@@ -13,7 +13,8 @@ static const char *const by_code[] = {
 	[GW_ERROR_VM_FILE] = "fix the VM file; godwit-vm(5) describes it",
 	[GW_ERROR_LAUNCH] = "fix the argv in the destination's VM file and try again",
 	[GW_ERROR_MONITOR] =
-		"check the monitor's socket; if another program uses it, give QEMU a second -qmp",
+		("check the path of the monitor (-qmp unix:PATH,server=on,wait=off); if another "
+		 "program uses it, give QEMU a second -qmp"),
 	[GW_ERROR_MONITOR_LOST] =
 		"check that QEMU: it has ended or does not answer; then try again",
 	[GW_ERROR_UNREACHABLE] =

@@ -62,7 +62,7 @@ search_all(const PipeId *pipe, Process *process)
 
 /* (transfer none): the pipe is QEMU's alone when this returns %TRUE. */
 static gboolean
-send_pipe(QmpClient *qmp, PipeId *ret_pipe)
+send_pipe(QmpClient *qmp, PipeId *ret_pipe, gboolean *ret_is_refused)
 {
 	int fds[2];
 	struct stat info;
@@ -74,17 +74,19 @@ send_pipe(QmpClient *qmp, PipeId *ret_pipe)
 	close(fds[1]);
 	if (error != NULL)
 		g_debug("QEMU's process cannot be proven: %s", error->message);
+	*ret_is_refused = qmp_error_is_refusal(error);
 	*ret_pipe = (PipeId){ info.st_dev, info.st_ino };
 	return sent;
 }
 
 gboolean
-qemu_process_prove(QmpClient *qmp, Process *process)
+qemu_process_prove(QmpClient *qmp, Process *process, gboolean *ret_is_indirect)
 {
 	PipeId pipe;
 	g_autoptr(GError) error = NULL;
 	process_clear(process);
-	if (!send_pipe(qmp, &pipe))
+	*ret_is_indirect = FALSE;
+	if (!send_pipe(qmp, &pipe, ret_is_indirect))
 		return FALSE;
 	gboolean found = is_holder(qmp_client_get_peer_pid(qmp), &pipe, process) ||
 			 search_all(&pipe, process);

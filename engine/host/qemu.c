@@ -15,6 +15,7 @@
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
+#include "engine/host/monitor-words.h"
 #include "engine/host/qemu-process.h"
 #include "qmp/await.h"
 #include "qmp/source-util.h"
@@ -140,8 +141,8 @@ qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, G
 		return NULL;
 	}
 	if (qmp == NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "monitor '%s': %s", qmp_path,
-			    local_error->message);
+		g_autofree char *why = monitor_explain(qmp_path, local_error);
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR, "monitor '%s': %s", qmp_path, why);
 		error_add_host(error, host);
 		return NULL;
 	}
@@ -154,7 +155,7 @@ qemu_attach(const char *qmp_path, const char *host, GCancellable *cancellable, G
 	self->heard_us = g_get_monotonic_time();
 	event_clock_tick(&self->event_clock, g_get_real_time(), self->heard_us);
 	qmp_migrate_info_init(&self->info);
-	if (qemu_process_prove(qmp, &self->process))
+	if (qemu_process_prove(qmp, &self->process, &self->is_indirect))
 		qemu_stderr_open(&self->words, self->process.pid);
 	g_signal_connect(qmp, "event", G_CALLBACK(on_event), self);
 	g_signal_connect(qmp, "closed", G_CALLBACK(on_closed), self);

@@ -25,7 +25,8 @@ struct Qemu {
 	const char *host; /* of side_to_string(), or "this host": the prefix of every error */
 	char *qmp_path;
 	QmpClient *qmp;
-	Process process; /* not known where it cannot be proven: see qemu-process.h */
+	Process process;      /* not known where it cannot be proven: see qemu-process.h */
+	gboolean is_indirect; /* another program passes the monitor on, and no descriptors */
 	QemuStderr words;
 
 	QmpMigrateStatus status; /* by the last event, or by a query where none came */

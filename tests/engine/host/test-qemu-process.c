@@ -95,7 +95,9 @@ the_process_is_proven(void)
 		test_skip("no pidfd here, as under valgrind: no process can be proven");
 		return;
 	}
-	CU_ASSERT_TRUE(qemu_process_prove(client, &process));
+	gboolean is_indirect = TRUE;
+	CU_ASSERT_TRUE(qemu_process_prove(client, &process, &is_indirect));
+	CU_ASSERT_FALSE(is_indirect);
 	CU_ASSERT_EQUAL(process.pid, model_qemu_get_pid(model));
 	CU_ASSERT_FALSE(process_is_gone(&process));
 	CU_ASSERT_TRUE(process_kill(&process, 5000));
@@ -116,7 +118,9 @@ a_program_in_between_is_not_qemu(void)
 	TEST_NO_ERROR(error);
 	CU_ASSERT_EQUAL(qmp_client_get_peer_pid(client), getpid());
 	g_auto(Process) process = PROCESS_INIT;
-	CU_ASSERT_FALSE(qemu_process_prove(client, &process));
+	gboolean is_indirect = FALSE;
+	CU_ASSERT_FALSE(qemu_process_prove(client, &process, &is_indirect));
+	CU_ASSERT_TRUE(is_indirect);
 	CU_ASSERT_FALSE(process_is_known(&process));
 	CU_ASSERT_FALSE(process_is_gone(&process));
 	CU_ASSERT_FALSE(process_kill(&process, 100));
@@ -132,7 +136,9 @@ of_a_dead_one_nothing_is_proven(void)
 	g_autoptr(QmpClient) client =
 		qmp_client_connect(model_qemu_get_path(model), 5000, NULL, NULL);
 	g_auto(Process) process = PROCESS_INIT;
-	CU_ASSERT_FALSE(qemu_process_prove(client, &process));
+	gboolean is_indirect = TRUE;
+	CU_ASSERT_FALSE(qemu_process_prove(client, &process, &is_indirect));
+	CU_ASSERT_FALSE(is_indirect);
 	CU_ASSERT_FALSE(process_is_known(&process));
 }
 
