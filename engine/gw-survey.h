@@ -79,7 +79,9 @@ typedef struct {
 	gboolean running; /* vCPUs execute */
 	guint64 ram_bytes;
 	guint vcpus;
-	char *migrate_status;  /* QEMU's word for its last or current migration */
+	char *migrate_status; /* QEMU's word for its last or current migration */
+	char *incoming;	      /* (nullable): where it waits already by itself: "tcp:0.0.0.0:4444" */
+	char *supervisor;     /* (nullable): what may start it again when it ends, in words */
 	GStrv blocked_reasons; /* why QEMU would refuse to migrate; NULL: it would not */
 	GStrv capabilities;    /* its migration capabilities, sorted */
 	GStrv capabilities_on; /* the capabilities that are on now, sorted */
@@ -101,6 +103,8 @@ typedef struct {
 	GPtrArray *shared_memory;
 	GwTristate no_shutdown; /* it keeps running when the guest shuts down (-no-shutdown) */
 	gboolean has_oob;
+	/* Another program passes its monitor on: no descriptor reaches QEMU, its process is not proven */
+	gboolean is_indirect;
 	gboolean has_vfio_migration;  /* vfio-pci can migrate by the kernel's v2 interface */
 	GStrv viommus;		      /* virtual IOMMUs, by QEMU's names of their types */
 	GPtrArray *vgpus;	      /* (nullable): of GwVgpu: its VFIO devices */

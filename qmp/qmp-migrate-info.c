@@ -93,6 +93,7 @@ qmp_migrate_info_clear(QmpMigrateInfo *self)
 {
 	g_clear_pointer(&self->error_desc, g_free);
 	g_clear_pointer(&self->blocked_reasons, g_strfreev);
+	g_clear_pointer(&self->listens_on, g_free);
 	qmp_migrate_info_init(self);
 }
 
@@ -182,6 +183,33 @@ parse_reasons(JsonObject *object, QmpMigrateInfo *info, GError **error)
 	return TRUE;
 }
 
+/* The first address is enough to tell of. A kind that is not known has its name. */
+static gboolean
+parse_listener(JsonObject *object, QmpMigrateInfo *info, GError **error)
+{
+	JsonArray *addresses = NULL;
+	const char *type = NULL, *host = NULL, *port = NULL, *path = NULL;
+
+	if (!json_get_array_opt(object, "socket-address", &addresses, error))
+		return FALSE;
+	if (addresses == NULL || json_array_get_length(addresses) == 0)
+		return TRUE;
+	JsonNode *node = json_array_get_element(addresses, 0);
+	JsonObject *address = NULL;
+	if (!json_get_root_object(node, "socket-address", &address, error) ||
+	    !json_get_string_opt(address, "type", &type, error) ||
+	    !json_get_string_opt(address, "host", &host, error) ||
+	    !json_get_string_opt(address, "port", &port, error) ||
+	    !json_get_string_opt(address, "path", &path, error))
+		return FALSE;
+	if (host != NULL && port != NULL)
+		info->listens_on = g_strdup_printf("tcp:%s:%s", host, port);
+	else
+		info->listens_on = g_strdup_printf("%s:%s", type != NULL ? type : "socket",
+						   path != NULL ? path : "");
+	return TRUE;
+}
+
 static gboolean
 parse_vfio(JsonObject *object, QmpMigrateInfo *info, GError **error)
 {
@@ -203,8 +231,9 @@ parse_info(JsonNode *reply, QmpMigrateInfo *info, GError **error)
 	if (!json_get_root_object(reply, "the answer", &object, error) ||
 	    !json_get_string_opt(object, "status", &status, error) ||
 	    !json_get_string_opt(object, "error-desc", &desc, error) ||
-	    !parse_reasons(object, info, error) || !parse_times(object, info, error) ||
-	    !parse_ram(object, info, error) || !parse_vfio(object, info, error) ||
+	    !parse_reasons(object, info, error) || !parse_listener(object, info, error) ||
+	    !parse_times(object, info, error) || !parse_ram(object, info, error) ||
+	    !parse_vfio(object, info, error) ||
 	    !get_scaled(object, "remaining", 1, &info->remaining_bytes, error) ||
 	    !get_scaled(object, "cpu-throttle-percentage", 1, &info->throttle_percent, error))
 		return FALSE;

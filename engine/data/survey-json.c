@@ -35,7 +35,8 @@ static const Member texts[] = {
 	MEMBER(machine_type, FIELDS_WORD_BYTES),   MEMBER(accelerator, FIELDS_WORD_BYTES),
 	MEMBER(cpu_model, FIELDS_WORD_BYTES),	   MEMBER(name, FIELDS_WORD_BYTES),
 	MEMBER(uuid, FIELDS_WORD_BYTES),	   MEMBER(run_state, FIELDS_WORD_BYTES),
-	MEMBER(migrate_status, FIELDS_WORD_BYTES), MEMBER(absent_reason, FIELDS_TEXT_BYTES),
+	MEMBER(migrate_status, FIELDS_WORD_BYTES), MEMBER(incoming, FIELDS_TEXT_BYTES),
+	MEMBER(supervisor, FIELDS_TEXT_BYTES),	   MEMBER(absent_reason, FIELDS_TEXT_BYTES),
 };
 
 static const Member properties[] = {
@@ -141,6 +142,7 @@ survey_to_node(const GwSurvey *self)
 		json_object_set_boolean_member(object, "no_shutdown",
 					       self->no_shutdown == GW_TRISTATE_YES);
 	json_object_set_boolean_member(object, "has_oob", self->has_oob);
+	add_if(object, "is_indirect", self->is_indirect);
 	add_if(object, "has_vfio_migration", self->has_vfio_migration);
 	add_if(object, "is_absent", self->is_absent);
 	write_lists(self, object);
@@ -243,6 +245,7 @@ survey_from_node(JsonNode *node, GError **error)
 	self->controller_descriptors = read_descriptors(&f, "controller_descriptors");
 	self->no_shutdown = read_tristate(&f, "no_shutdown");
 	self->has_oob = fields_boolean(&f, "has_oob", FIELDS_REQUIRED);
+	self->is_indirect = fields_boolean(&f, "is_indirect", FIELDS_OPTIONAL);
 	self->has_vfio_migration = fields_boolean(&f, "has_vfio_migration", FIELDS_OPTIONAL);
 	self->is_absent = fields_boolean(&f, "is_absent", FIELDS_OPTIONAL);
 	read_lists(&f, self);

@@ -4,7 +4,8 @@
 #include "engine/data/transport-kind.h"
 
 static const TransportKind kinds[] = {
-#define X(word, carries_many, sees_bytes) { #word, carries_many, sees_bytes },
+#define X(word, carries_many, sees_bytes, hands_over) \
+	{ #word, carries_many, sees_bytes, hands_over },
 	TRANSPORT_KINDS(X)
 #undef X
 };
@@ -19,11 +20,11 @@ transport_kind_find(const char *name)
 }
 
 const TransportKind *
-transport_kind_choose(gboolean carries_many, gboolean sees_bytes)
+transport_kind_choose(gboolean carries_many, gboolean sees_bytes, gboolean is_indirect)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
 		if ((kinds[i].carries_many || !carries_many) &&
-		    (kinds[i].sees_bytes || !sees_bytes))
+		    (kinds[i].sees_bytes || !sees_bytes) && (!kinds[i].hands_over || !is_indirect))
 			return &kinds[i];
 	g_return_val_if_reached(NULL); /* one row can do both */
 }

@@ -72,6 +72,23 @@ survey_host_no_shutdown(pid_t qemu)
 	return answer;
 }
 
+char *
+survey_host_incoming(pid_t qemu)
+{
+	g_auto(GStrv) arguments = read_arguments(qemu);
+	char *answer = NULL;
+	for (guint i = 0; arguments != NULL && arguments[i] != NULL; i++) {
+		const char *word = arguments[i] + (g_str_has_prefix(arguments[i], "--") ? 1 : 0);
+		if (strcmp(word, "-incoming") != 0 || arguments[i + 1] == NULL)
+			continue;
+		g_free(answer);
+		answer = g_strdup(arguments[i + 1]);
+	}
+	if (g_strcmp0(answer, "defer") == 0)
+		g_clear_pointer(&answer, g_free);
+	return answer;
+}
+
 guint64
 survey_host_resident_bytes(pid_t qemu)
 {

@@ -9,5 +9,7 @@
 
 /* Returns whether the QEMU stays when its guest shuts down, by its command line. */
 GwTristate survey_host_no_shutdown(pid_t qemu);
+/* (transfer full) (nullable): what its command line has for -incoming; NULL for "defer". */
+char *survey_host_incoming(pid_t qemu);
 /* 0: not known. */
 guint64 survey_host_resident_bytes(pid_t qemu);

@@ -12,6 +12,7 @@
 #include "engine/util/scoped-context.h"
 #include "engine/data/property-list.h"
 #include "engine/host/disk-identity.h"
+#include "engine/host/supervisor.h"
 #include "engine/host/survey-host.h"
 #include "engine/data/survey-lists.h"
 #include "engine/host/vgpu-host.h"
@@ -224,6 +225,16 @@ take_lists(GwSurvey *survey, const QmpFacts *facts, pid_t qemu)
 	survey->viommus = list_viommus(facts);
 }
 
+/* (transfer full) (nullable): QEMU tells of the sockets on which it listens, its command line of the rest. */
+static char *
+find_incoming(const QmpFacts *facts, pid_t qemu)
+{
+	if (g_strcmp0(facts->run_state, "inmigrate") != 0)
+		return NULL;
+	return facts->migrate.listens_on != NULL ? g_strdup(facts->migrate.listens_on)
+						 : survey_host_incoming(qemu);
+}
+
 /* (transfer full): NULL with QEMU's or the kernel's error. */
 static GwSurvey *
 take(Qemu *qemu, GError **error)
@@ -239,7 +250,10 @@ take(Qemu *qemu, GError **error)
 		return NULL;
 	survey->qemu_version = qmp_version_string(qemu->qmp);
 	survey->has_oob = qmp_client_has_oob(qemu->qmp);
+	survey->is_indirect = qemu->is_indirect;
 	survey->no_shutdown = survey_host_no_shutdown(pid);
+	survey->supervisor = supervisor_find("", pid);
+	survey->incoming = find_incoming(facts, pid);
 	survey->resident_bytes = survey_host_resident_bytes(pid);
 	survey->qemu_descriptors = pid > 0 ? descriptors_count_free(pid) : 0;
 	survey->controller_descriptors = descriptors_count_free(0);

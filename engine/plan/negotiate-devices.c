@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "engine/plan/device-words.h"
 #include "engine/plan/negotiate-rules.h"
 
 typedef struct {
@@ -121,8 +122,11 @@ tell_alone(Negotiation *self, const DeviceList *source, const DeviceList *destin
 		if (source->partners[i] != NULL || is_vgpu(device) || is_told_of(source, device))
 			continue;
 		g_autofree char *subject = describe(device);
+		g_autofree char *words = device_words(negotiation_source(self), device);
 		negotiation_error(self, "device-missing", SIDES_DESTINATION, subject,
-				  "give the QEMU there the same device in the same place",
+				  words != NULL
+					  ? words
+					  : "give the QEMU there the same device in the same place",
 				  "it has no such device at %s", device->path);
 	}
 	for (guint i = 0; i < destination->devices->len; i++) {

@@ -122,8 +122,16 @@ void
 negotiation_check_destination_state(Negotiation *self)
 {
 	const char *state = negotiation_destination(self)->run_state;
-	if (g_strcmp0(state, "inmigrate") == 0)
+	const char *incoming = negotiation_destination(self)->incoming;
+	if (g_strcmp0(state, "inmigrate") == 0 && incoming == NULL)
 		return;
+	if (g_strcmp0(state, "inmigrate") == 0) {
+		negotiation_error(self, "not-incoming", SIDES_DESTINATION, "QEMU",
+				  "start it with '-incoming defer'",
+				  "it takes only what comes to '%s', where it waits already",
+				  incoming);
+		return;
+	}
 	negotiation_error(self, "not-incoming", SIDES_DESTINATION, "QEMU",
 			  "start it with -incoming defer",
 			  "the state of the receiving QEMU is '%s', not 'inmigrate'",
@@ -146,11 +154,40 @@ check_no_shutdown(Negotiation *self)
 			    words[ours], words[theirs]);
 }
 
+static void
+check_monitors(Negotiation *self)
+{
+	for (guint host = 0; host < N_SIDES; host++)
+		if (self->surveys[host]->is_indirect)
+			negotiation_warning(self, "monitor-indirect", sides_of(host), "QEMU",
+					    "name the socket of QEMU's own -qmp, not one that "
+					    "leads to it",
+					    "another program passes on its monitor, so its process "
+					    "is not proven: it is not ended if it hangs, and its "
+					    "end is not noticed for certain");
+}
+
+/* The source's QEMU is ended when the guest has left it. */
+static void
+check_supervisor(Negotiation *self)
+{
+	const char *supervisor = negotiation_source(self)->supervisor;
+	if (supervisor != NULL && !self->policy->keep_source)
+		negotiation_warning(
+			self, "supervisor", SIDES_SOURCE, "QEMU",
+			"disable the restart before the move, or let 'godwit run' start "
+			"the VM: it refuses one that was handed over",
+			"%s may start it again when it ends after the move: the guest "
+			"would run twice",
+			supervisor);
+}
+
 static const NegotiationRule rules[] = {
 	{ check_start, FALSE },	      { check_source_state, FALSE },
 	{ check_source_idle, FALSE }, { check_blocked_reasons, FALSE },
 	{ check_jobs, FALSE },	      { negotiation_check_destination_state, TRUE },
-	{ check_no_shutdown, TRUE },
+	{ check_no_shutdown, TRUE },  { check_monitors, FALSE },
+	{ check_supervisor, FALSE },
 };
 
 void

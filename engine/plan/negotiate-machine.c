@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "engine/plan/cpu-flags.h"
+#include "engine/plan/device-words.h"
 #include "engine/plan/negotiate-rules.h"
 
-#define GIB (G_GUINT64_CONSTANT(1) << 30)
+#define GIB		(G_GUINT64_CONSTANT(1) << 30)
+#define TCG_CHUNK_BYTES (64 * 4096)
 
 static void
 check_target(Negotiation *self)
@@ -152,6 +154,42 @@ check_ram_blocks(Negotiation *self)
 	}
 }
 
+/* Read-only blocks, also those whose contents the stream has. */
+static gboolean
+is_rom(const GwRamBlock *block)
+{
+	return strstr(block->name, "rom") != NULL || strstr(block->name, "bios") != NULL ||
+	       strstr(block->name, "flash") != NULL;
+}
+
+/*
+ * QEMU before 9.0 copies the dirty bits of 64 pages at once, and does not tell its emulation (TCG) that it has cleared
+ * them: a page that is written again later is then not sent again. Blocks of another size are copied page by page. A
+ * guest that stands still writes nothing, and a screen is drawn again. The capability came with the same version as the
+ * fix.
+ */
+static void
+check_lost_pages(Negotiation *self)
+{
+	const GwSurvey *source = negotiation_source(self);
+	if (!source->running || g_strcmp0(source->accelerator, "tcg") != 0 ||
+	    negotiation_has_word(source->capabilities, "mapped-ram"))
+		return;
+	for (guint i = 0; source->ram_blocks != NULL && i < source->ram_blocks->len; i++) {
+		const GwRamBlock *block = g_ptr_array_index(source->ram_blocks, i);
+		if (is_rom(block) || is_of_device(block) ||
+		    block->used_bytes % TCG_CHUNK_BYTES != 0)
+			continue;
+		negotiation_warning(
+			self, "tcg-pages", SIDES_SOURCE, block->name,
+			"pause the guest for the move ('stop'), or start it with KVM, a "
+			"newer QEMU, or 8 KiB more of memory",
+			"this QEMU loses pages under TCG if the guest writes them while "
+			"they are sent several times: the block is a multiple of 64 pages");
+		return;
+	}
+}
+
 /* Hotplugged memory is reported with the modules, and vCPUs with the vCPUs. */
 static void
 compare_node(Negotiation *self, const GwProperty *size)
@@ -207,12 +245,15 @@ check_memory_devices(Negotiation *self)
 		for (guint i = 0; i < lists[host]->len; i++) {
 			const GwProperty *ours = g_ptr_array_index(lists[host], i);
 			const char *theirs = gw_property_list_get(lists[1 - host], ours->name);
+			g_autofree char *words = memory_device_words(ours->name, ours->value);
 			if (theirs == NULL)
-				negotiation_error(self, "memory-device", sides_of(1 - host),
-						  ours->name,
-						  "give both QEMUs the same memory modules",
-						  "it has no memory module '%s' (%s)", ours->name,
-						  ours->value);
+				negotiation_error(
+					self, "memory-device", sides_of(1 - host), ours->name,
+					host == SIDE_SOURCE && words != NULL
+						? words
+						: "give both QEMUs the same memory modules",
+					"it has no memory module '%s' (%s)", ours->name,
+					ours->value);
 			else if (host == 0 && strcmp(ours->value, theirs) != 0)
 				negotiation_error(self, "memory-device", SIDES_BOTH, ours->name,
 						  "give both QEMUs the same memory modules",
@@ -430,12 +471,12 @@ static const NegotiationRule rules[] = {
 	{ check_arch, FALSE },		{ check_target, TRUE },
 	{ check_machine, TRUE },	{ check_machine_properties, TRUE },
 	{ check_uuid, TRUE },		{ check_memory, TRUE },
-	{ check_ram_blocks, TRUE },	{ check_numa, TRUE },
-	{ check_memory_devices, TRUE }, { check_free_memory, TRUE },
-	{ check_vcpus, TRUE },		{ check_topology, TRUE },
-	{ check_accelerator, TRUE },	{ check_cpu_model, TRUE },
-	{ check_cpu_features, TRUE },	{ check_cpu_properties, TRUE },
-	{ check_clock, TRUE },
+	{ check_ram_blocks, TRUE },	{ check_lost_pages, FALSE },
+	{ check_numa, TRUE },		{ check_memory_devices, TRUE },
+	{ check_free_memory, TRUE },	{ check_vcpus, TRUE },
+	{ check_topology, TRUE },	{ check_accelerator, TRUE },
+	{ check_cpu_model, TRUE },	{ check_cpu_features, TRUE },
+	{ check_cpu_properties, TRUE }, { check_clock, TRUE },
 };
 
 void

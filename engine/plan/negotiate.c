@@ -38,6 +38,11 @@ check_transport(Negotiation *self, const TransportKind *able)
 		negotiation_error(self, "transport", SIDES_BOTH, "transport", or_unseen,
 				  "'%s' does not see the stream, so it cannot count its bytes",
 				  plan->transport);
+	if (transport->hands_over && negotiation_source(self)->is_indirect)
+		negotiation_error(self, "transport", SIDES_SOURCE, "transport", remedy,
+				  "'%s' gives QEMU descriptors, and another program that passes "
+				  "on its monitor holds them back",
+				  plan->transport);
 }
 
 static void
@@ -46,7 +51,8 @@ decide_transport(Negotiation *self)
 	const NegotiatePolicy *policy = self->policy;
 	GwPlan *plan = self->plan;
 	plan->channels = MAX(policy->channels, 1);
-	const TransportKind *able = transport_kind_choose(plan->channels > 1, policy->account);
+	const TransportKind *able = transport_kind_choose(plan->channels > 1, policy->account,
+							  negotiation_source(self)->is_indirect);
 	plan->transport = g_strdup(policy->transport != NULL ? policy->transport : able->name);
 	check_transport(self, able);
 }

@@ -167,10 +167,11 @@ transports_are_found_by_name(void)
 static void
 the_simplest_transport_that_can_is_chosen(void)
 {
-	CU_ASSERT_STRING_EQUAL(transport_kind_choose(FALSE, FALSE)->name, "direct");
-	CU_ASSERT_STRING_EQUAL(transport_kind_choose(TRUE, FALSE)->name, "relay");
-	CU_ASSERT_STRING_EQUAL(transport_kind_choose(FALSE, TRUE)->name, "relay");
-	CU_ASSERT_STRING_EQUAL(transport_kind_choose(TRUE, TRUE)->name, "relay");
+	CU_ASSERT_STRING_EQUAL(transport_kind_choose(FALSE, FALSE, FALSE)->name, "direct");
+	CU_ASSERT_STRING_EQUAL(transport_kind_choose(FALSE, FALSE, TRUE)->name, "relay");
+	CU_ASSERT_STRING_EQUAL(transport_kind_choose(TRUE, FALSE, FALSE)->name, "relay");
+	CU_ASSERT_STRING_EQUAL(transport_kind_choose(FALSE, TRUE, FALSE)->name, "relay");
+	CU_ASSERT_STRING_EQUAL(transport_kind_choose(TRUE, TRUE, FALSE)->name, "relay");
 }
 
 /* Whichever speaks first: the main one is index 0 at the peer's. */
