@@ -126,7 +126,7 @@ static void
 write_running(AgentRun *self)
 {
 	g_autoptr(GError) error = NULL;
-	if (!journal_append(self->journal, "running", NULL, &error))
+	if (!journal_append(self->journal, JOURNAL_RUNNING, NULL, &error))
 		agent_run_warn(self, error->message);
 }
 
@@ -136,7 +136,7 @@ write_committed(AgentRun *self, gboolean is_to_run, GError **error)
 {
 	JsonObject *facts = json_object_new();
 	json_object_set_boolean_member(facts, "paused", !is_to_run);
-	return journal_append(self->journal, "committed", facts, error);
+	return journal_append(self->journal, JOURNAL_COMMITTED, facts, error);
 }
 
 /* @is_to_run: it was live at the source when the migration stopped it */
@@ -267,7 +267,7 @@ give_back_settings(AgentRun *self)
 	/* A later recovery must not undo what others have set meanwhile. */
 	if (self->qemu->closed == NULL &&
 	    (!settings_restore(self->load.former_settings, self->qemu, &error) ||
-	     !journal_append(self->journal, "restored", NULL, &error)))
+	     !journal_append(self->journal, JOURNAL_RESTORED, NULL, &error)))
 		recorder_event(self->recorder, "engine", error->message, NULL,
 			       g_get_monotonic_time());
 }

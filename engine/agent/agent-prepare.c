@@ -264,7 +264,7 @@ agent_prepare(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 		return FALSE;
 	mark_qemu(self);
 	if (!settings_change(&self->load.former_settings, self->qemu, self->plan, SIDE_DESTINATION,
-			     self->journal, "prepare", qemu_facts(self), error) ||
+			     self->journal, JOURNAL_PREPARE, qemu_facts(self), error) ||
 	    !open_channels(self, error))
 		return FALSE;
 	g_autofree char *token = control_token_to_string(self->shared.channels.token);
@@ -368,7 +368,7 @@ gboolean
 agent_setup(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	if (!agent_run_hook(self, "setup", error) ||
-	    !journal_append(self->journal, "setup", NULL, error) ||
+	    !journal_append(self->journal, JOURNAL_SETUP, NULL, error) ||
 	    !journal_sync(self->journal, error) || !record_receiving(self, error))
 		return FALSE;
 	return attach_channels(self, error) && start_loading(self, error) &&

@@ -171,7 +171,8 @@ check_vgpus(AgentRun *self, const GPtrArray *source, GError **error)
 	for (guint i = 0; i < self->start.vm->vgpus->len; i++)
 		choose_uuid(host, g_ptr_array_index(self->start.vm->vgpus, i),
 			    vgpu_partner(source, self->start.vgpus, i));
-	return journal_append(self->journal, "vgpus", planned_vgpus(host, self->start.vm), error);
+	return journal_append(self->journal, JOURNAL_VGPUS, planned_vgpus(host, self->start.vm),
+			      error);
 }
 
 static JsonObject *
@@ -232,7 +233,7 @@ agent_start_vm(AgentRun *self, const char *name, const GPtrArray *source_vgpus, 
 		return TRUE; /* absent: start nothing */
 	g_autoptr(GError) failure = NULL;
 	if (launch(self, &failure))
-		return journal_append(self->journal, "started", started_facts(self), error);
+		return journal_append(self->journal, JOURNAL_STARTED, started_facts(self), error);
 	if (g_error_matches(failure, GW_ERROR, GW_ERROR_LAUNCH)) {
 		/* One more issue of the plan, which is told together with the others. */
 		self->survey = survey_new_absent(failure->message);

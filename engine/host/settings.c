@@ -237,7 +237,7 @@ settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, Side host
 
 gboolean
 settings_change(Settings **former, Qemu *qemu, const GwPlan *plan, Side host, Journal *journal,
-		const char *phase, JsonObject *facts, GError **error)
+		JournalPhase phase, JsonObject *facts, GError **error)
 {
 	g_autoptr(JsonObject) line = facts;
 	*former = settings_save(qemu, plan, host, error);

@@ -32,7 +32,7 @@ gboolean settings_apply(const Settings *former, Qemu *qemu, const GwPlan *plan, 
  */
 gboolean
 settings_change(Settings **former, Qemu *qemu, const GwPlan *plan, Side host, Journal *journal,
-		const char *phase, JsonObject *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+		JournalPhase phase, JsonObject *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Restores the former settings. All are tried, and the first error is kept. Nothing is restored if
  * QEMU does not clean up after its last migration; this is an error too. */

@@ -143,7 +143,7 @@ begin(Probe *self, const char *state_dir, GError **error)
 		return FALSE;
 	JsonObject *facts = json_object_new();
 	settings_add_facts(former, facts);
-	if (!journal_append(self->journal, "probe", facts, error) ||
+	if (!journal_append(self->journal, JOURNAL_PROBE, facts, error) ||
 	    !journal_sync(self->journal, error))
 		return FALSE;
 	self->former = g_steal_pointer(&former);

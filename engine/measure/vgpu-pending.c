@@ -66,7 +66,7 @@ note(VgpuPending *self, guint i, GError **error)
 		return TRUE;
 	JsonObject *facts = json_object_new();
 	all[i]->add_facts(&self->context, facts);
-	return journal_append(self->journal, "precopy", facts, error);
+	return journal_append(self->journal, JOURNAL_PRECOPY, facts, error);
 }
 
 static void

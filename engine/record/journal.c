@@ -40,6 +40,15 @@ static const JsonLimits line_limits = {
 	.depth = 16,
 };
 
+static const char *const phase_words[N_JOURNAL_PHASES] = {
+	[JOURNAL_BEGIN] = "begin",	   [JOURNAL_VGPUS] = "vgpus",
+	[JOURNAL_STARTED] = "started",	   [JOURNAL_PREPARE] = "prepare",
+	[JOURNAL_SETUP] = "setup",	   [JOURNAL_PRECOPY] = "precopy",
+	[JOURNAL_PROBE] = "probe",	   [JOURNAL_COMMIT] = "commit",
+	[JOURNAL_COMMITTED] = "committed", [JOURNAL_RUNNING] = "running",
+	[JOURNAL_RESTORED] = "restored",
+};
+
 struct Journal {
 	int fd;
 	char *path;
@@ -55,6 +64,12 @@ static const char *const role_suffix[] = {
 	[SIDE_SOURCE] = ".source",
 	[SIDE_DESTINATION] = ".destination",
 };
+
+const char *
+journal_phase_to_string(JournalPhase phase)
+{
+	return phase_words[phase];
+}
 
 static gboolean
 session_is_safe(const char *session)
@@ -135,10 +150,10 @@ drop_torn_end(Journal *self, GError **error)
 }
 
 gboolean
-journal_append(Journal *self, const char *phase, JsonObject *facts, GError **error)
+journal_append(Journal *self, JournalPhase phase, JsonObject *facts, GError **error)
 {
 	g_autoptr(JsonObject) line = facts != NULL ? facts : json_object_new();
-	json_object_set_string_member(line, "phase", phase);
+	json_object_set_string_member(line, "phase", phase_words[phase]);
 
 	g_autoptr(JsonNode) node = json_node_alloc();
 	json_node_init_object(node, line);
@@ -182,7 +197,7 @@ write_first_line(Journal *self, const char *temporary, JsonObject *facts, GError
 	json_object_set_string_member(facts, "boot_id", self->boot_id);
 	if (flock(self->fd, LOCK_EX | LOCK_NB) < 0)
 		return state_dir_fail_errno("cannot lock", temporary, error);
-	if (!journal_append(self, "begin", json_object_ref(facts), error) ||
+	if (!journal_append(self, JOURNAL_BEGIN, json_object_ref(facts), error) ||
 	    !journal_sync(self, error))
 		return FALSE;
 	return link(temporary, self->path) == 0 ||
@@ -299,9 +314,9 @@ journal_get_phase(Journal *self)
 }
 
 gboolean
-journal_has_phase(Journal *self, const char *phase)
+journal_has_phase(Journal *self, JournalPhase phase)
 {
-	return g_hash_table_contains(self->phases, phase);
+	return g_hash_table_contains(self->phases, phase_words[phase]);
 }
 
 gboolean

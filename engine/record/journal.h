@@ -8,6 +8,24 @@
 /* What one side of one run did, in order, for a recovery after a crash. See journal.c. */
 typedef struct Journal Journal;
 
+/* What is about to be done. Both sides have a begin and a setup; each other line is of one of them. */
+typedef enum {
+	JOURNAL_BEGIN,	 /* the session exists */
+	JOURNAL_VGPUS,	 /* the agent makes vGPUs */
+	JOURNAL_STARTED, /* the agent has started QEMU */
+	JOURNAL_PREPARE, /* the agent changes QEMU's settings */
+	JOURNAL_SETUP, /* the source changes QEMU's settings; at the agent: a commit may follow from here on */
+	JOURNAL_PRECOPY,   /* the source migrates */
+	JOURNAL_PROBE,	   /* the source migrates to nowhere, to measure */
+	JOURNAL_COMMIT,	   /* the source sends COMMIT */
+	JOURNAL_COMMITTED, /* the agent lets the guest run */
+	JOURNAL_RUNNING,   /* the guest runs at the destination, as this side knows */
+	JOURNAL_RESTORED,  /* QEMU has its own settings again */
+	N_JOURNAL_PHASES,
+} JournalPhase;
+
+const char *journal_phase_to_string(JournalPhase phase);
+
 /**
  * journal_create:
  * @state_dir: made if it is not there, mode 0700
@@ -38,7 +56,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Journal, journal_free);
  * The line survives the death of this process when this returns; it survives the death of the host only
  * after journal_sync().
  */
-gboolean journal_append(Journal *self, const char *phase, JsonObject *facts,
+gboolean journal_append(Journal *self, JournalPhase phase, JsonObject *facts,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean journal_sync(Journal *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Removes the file: all is settled. */
@@ -47,7 +65,7 @@ void journal_remove(Journal *self);
 const char *journal_get_session(Journal *self);
 const char *journal_get_phase(Journal *self); /* the last one written */
 /* Was @phase ever written? */
-gboolean journal_has_phase(Journal *self, const char *phase);
+gboolean journal_has_phase(Journal *self, JournalPhase phase);
 /* Returns whether this host has been restarted since. Lines that were not synced may then be
  * missing. */
 gboolean journal_is_from_earlier_boot(Journal *self);

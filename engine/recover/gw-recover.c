@@ -104,7 +104,7 @@ settle_one(const char *state_dir, const JournalName *name, const char *const *na
 		return result;
 	}
 	result->vm_name = g_strdup(journal_get_string(journal, "vm"));
-	gboolean was_running = journal_has_phase(journal, "running");
+	gboolean was_running = journal_has_phase(journal, JOURNAL_RUNNING);
 	if (name->role == SIDE_SOURCE) {
 		settle_source(state_dir, journal, assume, tls_dir, result);
 		g_clear_pointer(&journal, journal_free);

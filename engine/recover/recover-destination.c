@@ -84,13 +84,13 @@ restore_settings(Journal *journal)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Settings) former = settings_from_journal(journal);
-	if (former == NULL || journal_has_phase(journal, "restored"))
+	if (former == NULL || journal_has_phase(journal, JOURNAL_RESTORED))
 		return;
 	g_autoptr(Qemu) qemu = recover_attach(journal, SIDE_DESTINATION, &error);
 	if (qemu != NULL)
 		qemu_unmark(qemu, journal_get_session(journal));
 	if (qemu != NULL && settings_restore(former, qemu, &error) &&
-	    journal_append(journal, "restored", NULL, &error))
+	    journal_append(journal, JOURNAL_RESTORED, NULL, &error))
 		return;
 	g_debug("recover: %s", error->message);
 }
@@ -138,7 +138,7 @@ settle_uncommitted(Recovery *self, GError **error)
 	static const char found[] = "it was not committed: the guest belongs to the source";
 	Journal *journal = self->journal;
 	/* A QEMU that somebody else started and that has loaded nothing keeps waiting. */
-	if (journal_get_boolean(journal, "owned") || journal_has_phase(journal, "setup"))
+	if (journal_get_boolean(journal, "owned") || journal_has_phase(journal, JOURNAL_SETUP))
 		return recover_end_qemu(journal, error) ? clean_up(self, found)
 							: PEER_OUTCOME_UNKNOWN;
 	restore_settings(journal);
@@ -184,7 +184,7 @@ finish_commit(Recovery *self, GError **error)
 	g_autofree char *blank = qemu_stderr_find(&qemu->words, QEMU_MESSAGE_DEVICE_STATE_FAILED);
 	if (blank != NULL)
 		return refuse_blank(self, qemu, blank, error);
-	if (!journal_append(journal, "running", NULL, error) || !journal_sync(journal, error))
+	if (!journal_append(journal, JOURNAL_RUNNING, NULL, error) || !journal_sync(journal, error))
 		return PEER_OUTCOME_UNKNOWN;
 	record_taken(self);
 	self->text = g_strdup("it was committed: the guest is here and goes on");
@@ -224,13 +224,13 @@ settle(Recovery *self, GError **error)
 	Journal *journal = self->journal;
 	transport_remove_left(SIDE_DESTINATION, journal_get_string(journal, "qmp"),
 			      journal_get_session(journal));
-	if (journal_has_phase(journal, "running"))
+	if (journal_has_phase(journal, JOURNAL_RUNNING))
 		return settle_running(self);
-	if (journal_is_from_earlier_boot(journal) && journal_has_phase(journal, "setup")) {
+	if (journal_is_from_earlier_boot(journal) && journal_has_phase(journal, JOURNAL_SETUP)) {
 		g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN, restarted);
 		return PEER_OUTCOME_DEAD;
 	}
-	if (journal_has_phase(journal, "committed"))
+	if (journal_has_phase(journal, JOURNAL_COMMITTED))
 		return settle_committed(self, error);
 	return settle_uncommitted(self, error);
 }
@@ -258,7 +258,8 @@ is_settled(const char *state_dir, Journal *journal)
 	const char *vm_name = journal_get_string(journal, "vm");
 	if (vm_name == NULL)
 		return TRUE; /* no record, and no lock */
-	if (!journal_has_phase(journal, "running") || !journal_has_phase(journal, "restored"))
+	if (!journal_has_phase(journal, JOURNAL_RUNNING) ||
+	    !journal_has_phase(journal, JOURNAL_RESTORED))
 		return FALSE;
 	g_autoptr(Ownership) record = ownership_load(state_dir, vm_name, NULL);
 	return record != NULL && ownership_find_taken(record, journal_get_session(journal)) != NULL;
@@ -379,7 +380,7 @@ recover_forget(const char *state_dir, const char *vm_name, const char *session, 
 		if (journal == NULL)
 			return FALSE;
 	}
-	if (journal != NULL && journal_has_phase(journal, "running") &&
+	if (journal != NULL && journal_has_phase(journal, JOURNAL_RUNNING) &&
 	    !receiving_take(state_dir, vm_name, session, error))
 		return FALSE;
 	if (!receiving_confirm(state_dir, vm_name, session, error))

@@ -154,8 +154,8 @@ give_up_here(SourceRecovery *self, const char *text)
 	PeerAddress peer = peer_address(self);
 	PeerSession session = peer_session(self);
 	gboolean keep = journal_get_boolean(self->journal, "keep_source");
-	gboolean written = journal_has_phase(self->journal, "running") ||
-			   (journal_append(self->journal, "running", NULL, &error) &&
+	gboolean written = journal_has_phase(self->journal, JOURNAL_RUNNING) ||
+			   (journal_append(self->journal, JOURNAL_RUNNING, NULL, &error) &&
 			    journal_sync(self->journal, &error));
 	if (!written || !record(self, OWNERSHIP_GIVE, &error) ||
 	    (self->qemu != NULL && !keep && !qemu_end(self->qemu, TRUE, &error)) ||
@@ -285,13 +285,13 @@ recover_source(const char *state_dir, Journal *journal, GwAssume assume, const c
 	transport_remove_left(SIDE_SOURCE, journal_get_string(journal, "qmp"),
 			      journal_get_session(journal));
 
-	if (journal_has_phase(journal, "running"))
+	if (journal_has_phase(journal, JOURNAL_RUNNING))
 		give_up_here(&self, "it runs at the destination; ended here");
 	else if (!dead && qemu == NULL)
 		leave(&self, GW_PLACE_UNKNOWN, "its QEMU cannot be asked", error->message);
-	else if (!dead && journal_has_phase(journal, "probe"))
+	else if (!dead && journal_has_phase(journal, JOURNAL_PROBE))
 		settle_with_qemu(&self); /* it was never meant to be handed over */
-	else if (!journal_has_phase(journal, "precopy"))
+	else if (!journal_has_phase(journal, JOURNAL_PRECOPY))
 		resume_here(&self, "nothing had left yet; it runs here");
 	else if (dead)
 		ask_peer(&self);

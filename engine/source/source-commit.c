@@ -94,7 +94,7 @@ write_commit(SourceRun *run, GError **error)
 {
 	JsonObject *facts = json_object_new();
 	json_object_set_boolean_member(facts, "was_running", source_was_live_here(run));
-	return journal_append(run->journal, "commit", facts, error);
+	return journal_append(run->journal, JOURNAL_COMMIT, facts, error);
 }
 
 /* How the guest has come to the destination, unless it runs. */
@@ -266,7 +266,7 @@ source_cleanup(SourceRun *run, GError **error)
 	take_last_figures(run);
 	gboolean told = FALSE;
 	if (source_own_give(run, &local_error) &&
-	    journal_append(run->journal, "running", NULL, &local_error) &&
+	    journal_append(run->journal, JOURNAL_RUNNING, NULL, &local_error) &&
 	    journal_sync(run->journal, &local_error))
 		told = tell_done(run);
 	gboolean ended = end_or_keep_qemu(run, local_error == NULL ? &local_error : NULL);

@@ -150,7 +150,7 @@ write_run_state(SourceRun *run, GError **error)
 {
 	JsonObject *facts = json_object_new();
 	json_object_set_boolean_member(facts, "was_running", source_was_live_here(run));
-	return journal_append(run->journal, "precopy", facts, error);
+	return journal_append(run->journal, JOURNAL_PRECOPY, facts, error);
 }
 
 /* A QEMU before 9.0 wakes a sleeping guest just before it stops it for a migration: the guest would

@@ -362,7 +362,7 @@ source_setup(SourceRun *run, GError **error)
 	JsonObject *facts = json_object_new();
 	json_object_set_string_member(facts, "token", run->channels.token);
 	if (!settings_change(&run->former_settings, run->qemu, run->plan, SIDE_SOURCE, run->journal,
-			     "setup", facts, error) ||
+			     JOURNAL_SETUP, facts, error) ||
 	    !attach_channels(run, error)) {
 		error_add_side(error, SIDE_SOURCE);
 		return FALSE;

@@ -19,13 +19,12 @@ def revive(lab):
         lab.start_agent()
 
 
-def settle(lab, agent=True):
-    """Recovers until nothing is left to settle. AGENT: there is one, which is started anew when it has died."""
+def settle(lab):
+    """Recovers until nothing is left to settle. An agent that has died is started anew."""
     deadline = time.monotonic() + SETTLE_S
     said = ""
     while True:
-        if agent:
-            revive(lab)
+        revive(lab)
         if not lab.journals():
             return
         for side in (lab.source, lab.destination):

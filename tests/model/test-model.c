@@ -7,6 +7,7 @@
  */
 #include "engine/control/control.h"
 #include "engine/control/peer.h"
+#include "engine/record/journal.h"
 #include "engine/record/ownership.h"
 #include "tests/rig/test-util.h"
 
@@ -112,6 +113,12 @@ event_word(int event)
 	return ownership_event_to_string((OwnershipEvent)event);
 }
 
+static const char *
+phase_word(int phase)
+{
+	return journal_phase_to_string((JournalPhase)phase);
+}
+
 static void
 it_has_the_code_s_words(void)
 {
@@ -125,6 +132,15 @@ it_has_the_code_s_words(void)
 	check_same((const char *const *)outcomes, outcome_word, N_PEER_OUTCOMES);
 	check_same((const char *const *)places, place_word, N_OWNERSHIP_PLACES);
 	check_same((const char *const *)events, event_word, N_OWNERSHIP_EVENTS);
+}
+
+/* JOURNAL_none is the model's word for "there is no journal". */
+static void
+it_has_the_journal_s_lines(void)
+{
+	g_auto(GStrv) phases = read_words("journal", "JOURNAL_");
+	CU_ASSERT_STRING_EQUAL(phases[0], "none");
+	check_known((const char *const *)phases + 1, phase_word, N_JOURNAL_PHASES);
 }
 
 /* All that @pattern finds in the model. */
@@ -214,6 +230,7 @@ it_hears_what_the_agent_hears(void)
 
 CU_TestInfo suite_model[] = {
 	{ "it has the code's words", it_has_the_code_s_words },
+	{ "it has the journal's lines", it_has_the_journal_s_lines },
 	{ "it has the record's transitions", it_has_the_records_transitions },
 	{ "it hears what the agent hears", it_hears_what_the_agent_hears },
 	CU_TEST_INFO_NULL,

@@ -133,7 +133,7 @@ a_journal_brings_it_back_too(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
 	CU_ASSERT_PTR_NULL(settings_from_journal(journal));
 	settings_add_facts(former, facts);
-	CU_ASSERT_TRUE(journal_append(journal, "setup", facts, NULL));
+	CU_ASSERT_TRUE(journal_append(journal, JOURNAL_SETUP, facts, NULL));
 	g_clear_pointer(&journal, journal_free);
 	journal = journal_open(folder, "session", SIDE_SOURCE, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);

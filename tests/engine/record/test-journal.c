@@ -53,7 +53,7 @@ reopen(const char *folder)
 }
 
 static void
-append(Journal *journal, const char *phase, JsonObject *more)
+append(Journal *journal, JournalPhase phase, JsonObject *more)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -98,17 +98,17 @@ what_was_written_is_read_again(void)
 	json_object_set_int_member(more, "pid", 4711);
 	json_object_set_boolean_member(more, "paused", TRUE);
 	json_object_set_array_member(more, "list", json_array_new());
-	append(journal, "setup", more);
-	append(journal, "commit", NULL);
+	append(journal, JOURNAL_SETUP, more);
+	append(journal, JOURNAL_COMMIT, NULL);
 	CU_ASSERT_TRUE(journal_sync(journal, NULL));
 	g_clear_pointer(&journal, journal_free);
 
 	journal = reopen(folder);
 	TEST_STRING(journal_get_session(journal), SESSION);
 	TEST_STRING(journal_get_phase(journal), "commit");
-	CU_ASSERT_TRUE(journal_has_phase(journal, "begin"));
-	CU_ASSERT_TRUE(journal_has_phase(journal, "setup"));
-	CU_ASSERT_FALSE(journal_has_phase(journal, "running"));
+	CU_ASSERT_TRUE(journal_has_phase(journal, JOURNAL_BEGIN));
+	CU_ASSERT_TRUE(journal_has_phase(journal, JOURNAL_SETUP));
+	CU_ASSERT_FALSE(journal_has_phase(journal, JOURNAL_RUNNING));
 	TEST_STRING(journal_get_string(journal, "vm"), "web1");
 	CU_ASSERT_EQUAL(journal_get_int(journal, "pid", -1), 4711);
 	CU_ASSERT_TRUE(journal_get_boolean(journal, "paused"));
@@ -122,15 +122,15 @@ later_facts_lie_over_earlier_ones(void)
 	g_auto(Folder) folder = test_folder_new();
 	g_autoptr(Journal) journal = create(folder);
 
-	append(journal, "a", facts("vm", "web2"));
+	append(journal, JOURNAL_STARTED, facts("vm", "web2"));
 	TEST_STRING(journal_get_string(journal, "vm"), "web2");
-	append(journal, "b", facts("other", "x"));
-	append(journal, "a", NULL);
+	append(journal, JOURNAL_PREPARE, facts("other", "x"));
+	append(journal, JOURNAL_STARTED, NULL);
 	g_clear_pointer(&journal, journal_free);
 	journal = reopen(folder);
 	TEST_STRING(journal_get_string(journal, "vm"), "web2");
 	TEST_STRING(journal_get_string(journal, "other"), "x");
-	TEST_STRING(journal_get_phase(journal), "a");
+	TEST_STRING(journal_get_phase(journal), "started");
 }
 
 static void
@@ -169,7 +169,7 @@ a_torn_last_line_does_not_count(void)
 		add_torn(folder, piece);
 		g_autoptr(Journal) journal = reopen(folder);
 		TEST_STRING(journal_get_phase(journal), "begin");
-		CU_ASSERT_FALSE(journal_has_phase(journal, "commit"));
+		CU_ASSERT_FALSE(journal_has_phase(journal, JOURNAL_COMMIT));
 		TEST_STRING(journal_get_string(journal, "vm"), "web1");
 	}
 }
@@ -183,10 +183,10 @@ a_line_after_a_torn_one_counts(void)
 	add_torn(folder, "{\"phase\":\"com");
 	g_autoptr(Journal) journal = reopen(folder);
 
-	append(journal, "abort", facts("vm", "web4"));
+	append(journal, JOURNAL_RESTORED, facts("vm", "web4"));
 	g_clear_pointer(&journal, journal_free);
 	journal = reopen(folder);
-	TEST_STRING(journal_get_phase(journal), "abort");
+	TEST_STRING(journal_get_phase(journal), "restored");
 	TEST_STRING(journal_get_string(journal, "vm"), "web4");
 }
 
@@ -206,18 +206,18 @@ a_line_that_cannot_be_written_leaves_no_trace(void)
 	const struct rlimit tight = { (rlim_t)status.st_size + 12, former.rlim_max };
 	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
 	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &tight), 0);
-	gboolean written = journal_append(journal, "commit", facts("vm", "web5"), &error);
+	gboolean written = journal_append(journal, JOURNAL_COMMIT, facts("vm", "web5"), &error);
 	setrlimit(RLIMIT_FSIZE, &former);
 	signal(SIGXFSZ, handler);
 
 	CU_ASSERT_FALSE(written);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot write '");
 	TEST_STRING(journal_get_phase(journal), "begin");
-	append(journal, "abort", NULL);
+	append(journal, JOURNAL_RESTORED, NULL);
 	g_clear_pointer(&journal, journal_free);
 	journal = reopen(folder);
-	TEST_STRING(journal_get_phase(journal), "abort");
-	CU_ASSERT_FALSE(journal_has_phase(journal, "commit"));
+	TEST_STRING(journal_get_phase(journal), "restored");
+	CU_ASSERT_FALSE(journal_has_phase(journal, JOURNAL_COMMIT));
 }
 
 static void
@@ -246,7 +246,7 @@ each_role_has_a_journal_of_its_own(void)
 		journal_create(folder, SESSION, SIDE_DESTINATION, NULL, NULL);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(destination);
-	append(destination, "commit", NULL);
+	append(destination, JOURNAL_COMMIT, NULL);
 	TEST_STRING(journal_get_phase(source), "begin");
 }
 
@@ -466,7 +466,7 @@ a_removed_one_is_gone(void)
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "No such file or directory");
 	g_autoptr(GPtrArray) names = journal_list(folder, NULL);
 	CU_ASSERT_EQUAL(names->len, 0);
-	append(journal, "late", NULL); /* its owner may still write: to nobody's harm */
+	append(journal, JOURNAL_RUNNING, NULL); /* its owner may still write: to nobody's harm */
 	g_clear_pointer(&journal, journal_free);
 	journal = create(folder);
 	TEST_STRING(journal_get_phase(journal), "begin");

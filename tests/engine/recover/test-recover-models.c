@@ -57,8 +57,9 @@ left_clear(Left *self)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Left, left_clear);
 
 /* @facts: (transfer full): beside those of the model */
+/* @phases: those after "begin", with JOURNAL_BEGIN at their end */
 static Journal *
-write_journal(Left *self, Side side, JsonObject *facts, const char *const *phases)
+write_journal(Left *self, Side side, JsonObject *facts, const JournalPhase *phases)
 {
 	g_auto(Process) process = PROCESS_INIT;
 	process_open(&process, model_qemu_get_pid(self->qemu));
@@ -68,7 +69,7 @@ write_journal(Left *self, Side side, JsonObject *facts, const char *const *phase
 	json_object_set_int_member(facts, "start_ticks", (gint64)process.start_ticks);
 	Journal *journal = journal_create(self->folder, SESSION, side, facts, NULL);
 	g_assert_nonnull(journal);
-	for (guint i = 0; phases[i] != NULL; i++)
+	for (guint i = 0; phases[i] != JOURNAL_BEGIN; i++)
 		g_assert_true(journal_append(journal, phases[i], NULL, NULL));
 	return journal;
 }
@@ -127,7 +128,7 @@ start_migration(Left *self)
 static void
 check_source(Left *self, gboolean settled, GwPlace place, const char *text)
 {
-	static const char *const phases[] = { "precopy", NULL };
+	static const JournalPhase phases[] = { JOURNAL_PRECOPY, JOURNAL_BEGIN };
 	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
 	JsonObject *facts = json_object_new();
 	json_object_set_boolean_member(facts, "was_running", TRUE);
@@ -214,7 +215,7 @@ static void
 a_source_without_a_process_is_known_by_its_mark(void)
 {
 	static const char *const options[] = { NULL };
-	static const char *const phases[] = { "precopy", NULL };
+	static const JournalPhase phases[] = { JOURNAL_PRECOPY, JOURNAL_BEGIN };
 	for (gboolean marked = FALSE; marked <= TRUE; marked++) {
 		g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
 		g_auto(Left) left = { NULL };
@@ -224,7 +225,7 @@ a_source_without_a_process_is_known_by_its_mark(void)
 		JsonObject *facts = json_object_new();
 		json_object_set_int_member(facts, "pid", 0);
 		json_object_set_int_member(facts, "start_ticks", 0);
-		CU_ASSERT_TRUE(journal_append(journal, "precopy", facts, NULL));
+		CU_ASSERT_TRUE(journal_append(journal, JOURNAL_PRECOPY, facts, NULL));
 		if (marked)
 			mark(&left);
 		GwRecovered result = { 0 };
@@ -267,7 +268,7 @@ a_source_that_is_just_dying_is_waited_for(void)
 	json_object_set_int_member(facts, "start_ticks", (gint64)process.start_ticks);
 	g_autoptr(Journal) journal = journal_create(folder, SESSION, SIDE_SOURCE, facts, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
-	CU_ASSERT_TRUE(journal_append(journal, "probe", NULL, NULL));
+	CU_ASSERT_TRUE(journal_append(journal, JOURNAL_PROBE, NULL, NULL));
 	GwRecovered result = { .vm_runs_on = GW_PLACE_UNKNOWN };
 	recover_source(folder, journal, GW_ASSUME_NOTHING, NULL, &result);
 	CU_ASSERT_TRUE(result.settled);
@@ -278,7 +279,7 @@ a_source_that_is_just_dying_is_waited_for(void)
 }
 
 static void
-settle_destination(Left *self, JsonObject *facts, const char *const *phases)
+settle_destination(Left *self, JsonObject *facts, const JournalPhase *phases)
 {
 	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
 	g_autoptr(GError) error = NULL;
@@ -301,7 +302,7 @@ a_committed_guest_is_as_it_was(void)
 		{ "suspended", FALSE, FALSE }, { "guest-panicked", FALSE, FALSE },
 		{ "io-error", FALSE, FALSE },  { "watchdog", TRUE, FALSE },
 	};
-	static const char *const phases[] = { "setup", "committed", NULL };
+	static const JournalPhase phases[] = { JOURNAL_SETUP, JOURNAL_COMMITTED, JOURNAL_BEGIN };
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		const char *options[] = { "--state", rows[i].state, NULL };
 		g_auto(Left) left = { NULL };
@@ -326,7 +327,7 @@ a_blank_vgpu_goes_back_to_the_source(void)
 		{ "", "a warning", PEER_OUTCOME_RUNNING },
 		{ failed, "", PEER_OUTCOME_RUNNING },
 	};
-	static const char *const phases[] = { "setup", "committed", NULL };
+	static const JournalPhase phases[] = { JOURNAL_SETUP, JOURNAL_COMMITTED, JOURNAL_BEGIN };
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
 		g_autoptr(GError) error = NULL;
@@ -364,10 +365,11 @@ static void
 settings_are_put_back_only_once(void)
 {
 	static const char *const options[] = { NULL };
-	static const char *const first[] = { "committed", "running", NULL };
-	static const char *const later[] = { "committed", "running", "restored", NULL };
+	static const JournalPhase first[] = { JOURNAL_COMMITTED, JOURNAL_RUNNING, JOURNAL_BEGIN };
+	static const JournalPhase later[] = { JOURNAL_COMMITTED, JOURNAL_RUNNING, JOURNAL_RESTORED,
+					      JOURNAL_BEGIN };
 	static const struct {
-		const char *const *phases;
+		const JournalPhase *phases;
 		gboolean restores;
 	} rows[] = { { first, TRUE }, { later, FALSE } };
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {

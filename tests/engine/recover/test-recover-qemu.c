@@ -87,7 +87,7 @@ write_journal(const char *folder, const Facts *wanted)
 	}
 	if (wanted->earlier_boot)
 		json_object_set_string_member(more, "boot_id", "another boot");
-	CU_ASSERT_TRUE_FATAL(journal_append(journal, "started", more, NULL));
+	CU_ASSERT_TRUE_FATAL(journal_append(journal, JOURNAL_STARTED, more, NULL));
 }
 
 static void

@@ -33,7 +33,7 @@ dead_pid(void)
 
 typedef struct {
 	const char *name;
-	const char *phases[6]; /* after "begin" */
+	JournalPhase phases[6]; /* after JOURNAL_BEGIN, which ends the list */
 	gboolean earlier_boot;
 	PeerOutcome outcome;
 	gboolean is_kept;     /* is the journal still there afterwards? */
@@ -44,39 +44,54 @@ typedef struct {
 static gboolean
 has_begun(const Row *row)
 {
-	return g_strv_contains((const char *const *)row->phases, "setup");
+	for (guint i = 0; row->phases[i] != JOURNAL_BEGIN; i++)
+		if (row->phases[i] == JOURNAL_SETUP)
+			return TRUE;
+	return FALSE;
 }
 
 static const Row rows[] = {
-	{ "died at once", { NULL }, FALSE, PEER_OUTCOME_GONE, FALSE, 0 },
+	{ "died at once", { JOURNAL_BEGIN }, FALSE, PEER_OUTCOME_GONE, FALSE, 0 },
 	{ "died before the door was open",
-	  { "started", "prepare" },
+	  { JOURNAL_STARTED, JOURNAL_PREPARE },
 	  FALSE,
 	  PEER_OUTCOME_GONE,
 	  FALSE },
-	{ "the same, host restarted", { "started", "prepare" }, TRUE, PEER_OUTCOME_GONE, FALSE },
-	{ "died while loading", { "prepare", "setup" }, FALSE, PEER_OUTCOME_GONE, FALSE },
+	{ "the same, host restarted",
+	  { JOURNAL_STARTED, JOURNAL_PREPARE },
+	  TRUE,
+	  PEER_OUTCOME_GONE,
+	  FALSE },
+	{ "died while loading",
+	  { JOURNAL_PREPARE, JOURNAL_SETUP },
+	  FALSE,
+	  PEER_OUTCOME_GONE,
+	  FALSE },
 	{ "host died while loading",
-	  { "prepare", "setup" },
+	  { JOURNAL_PREPARE, JOURNAL_SETUP },
 	  TRUE,
 	  PEER_OUTCOME_DEAD,
 	  TRUE,
 	  OWNERSHIP_RECEIVING },
-	{ "QEMU died after the commit", { "setup", "committed" }, FALSE, PEER_OUTCOME_GONE, FALSE },
+	{ "QEMU died after the commit",
+	  { JOURNAL_SETUP, JOURNAL_COMMITTED },
+	  FALSE,
+	  PEER_OUTCOME_GONE,
+	  FALSE },
 	{ "host died after the commit",
-	  { "setup", "committed" },
+	  { JOURNAL_SETUP, JOURNAL_COMMITTED },
 	  TRUE,
 	  PEER_OUTCOME_DEAD,
 	  TRUE,
 	  OWNERSHIP_RECEIVING },
 	{ "taken over",
-	  { "setup", "committed", "running" },
+	  { JOURNAL_SETUP, JOURNAL_COMMITTED, JOURNAL_RUNNING },
 	  FALSE,
 	  PEER_OUTCOME_RUNNING,
 	  TRUE,
 	  OWNERSHIP_HERE },
 	{ "taken over, host restarted",
-	  { "setup", "committed", "running" },
+	  { JOURNAL_SETUP, JOURNAL_COMMITTED, JOURNAL_RUNNING },
 	  TRUE,
 	  PEER_OUTCOME_DEAD,
 	  TRUE,
@@ -127,12 +142,12 @@ write_journal_with(const char *folder, const Row *row, const char *vgpu)
 	json_object_set_array_member(facts, "vgpus", vgpus);
 	g_autoptr(Journal) journal = journal_create(folder, SESSION, SIDE_DESTINATION, facts, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
-	for (guint i = 0; row->phases[i] != NULL; i++) {
+	for (guint i = 0; row->phases[i] != JOURNAL_BEGIN; i++) {
 		JsonObject *more = json_object_new();
 		if (row->earlier_boot)
 			json_object_set_string_member(more, "boot_id", "another boot");
 		CU_ASSERT_TRUE_FATAL(journal_append(journal, row->phases[i], more, NULL));
-		if (strcmp(row->phases[i], "setup") == 0)
+		if (row->phases[i] == JOURNAL_SETUP)
 			begin_receiving(folder);
 	}
 }
@@ -183,8 +198,8 @@ each_row_of_the_table_holds(void)
 static void
 a_vgpu_that_stays_keeps_the_journal_and_not_the_guest(void)
 {
-	static const Row taken = { "", { "setup", "committed" }, FALSE, 0, TRUE };
-	static const Row loading = { "", { "setup" }, FALSE, 0, TRUE };
+	static const Row taken = { "", { JOURNAL_SETUP, JOURNAL_COMMITTED }, FALSE, 0, TRUE };
+	static const Row loading = { "", { JOURNAL_SETUP }, FALSE, 0, TRUE };
 	static const Row *const both[] = { &loading, &taken };
 	if (test_under_valgrind()) {
 		test_skip("valgrind knows no pidfds: no death can be proven");
@@ -287,8 +302,8 @@ a_living_owner_is_left_alone(void)
 static void
 only_a_guest_taken_over_is_forgotten(void)
 {
-	static const Row taken = { "", { "setup", "committed", "running" } };
-	static const Row loading = { "", { "setup" } };
+	static const Row taken = { "", { JOURNAL_SETUP, JOURNAL_COMMITTED, JOURNAL_RUNNING } };
+	static const Row loading = { "", { JOURNAL_SETUP } };
 	char *folder = test_folder_new();
 	write_journal(folder, &loading);
 	g_autoptr(GError) error = NULL;
@@ -312,7 +327,7 @@ only_a_guest_taken_over_is_forgotten(void)
 static void
 a_session_that_a_restart_has_cut_is_settled_by_its_source(void)
 {
-	static const Row cut = { "", { "setup", "committed" }, TRUE };
+	static const Row cut = { "", { JOURNAL_SETUP, JOURNAL_COMMITTED }, TRUE };
 	char *folder = test_folder_new();
 	write_journal(folder, &cut);
 	age_record(folder);
