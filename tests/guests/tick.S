@@ -9,6 +9,9 @@
  * beside another. Before a page is rewritten it is checked; damaged memory sends 0xff and ends the ticks.
  * Between interrupts the CPU is halted: the guest costs the host next to nothing.
  *
+ * At a tick it also looks for a key, which tells it what to do to itself: O powers off, S falls asleep (both
+ * by ACPI's register as SeaBIOS places it), P panics (pvpanic), W writes a sector to the second IDE disk.
+ *
  * A page holds a value in its first word and its complement in the last; the value is the page's address
  * plus the number of the round that wrote it. The parameters stand at a fixed offset: see guests.py.
  */
@@ -104,6 +107,11 @@ on_tick:
 	andb	$0x7f, %al
 	outb	%al, $DEBUGCON
 	incl	%ebx
+	inb	$0x64, %al
+	testb	$1, %al
+	jz	no_key
+	call	on_key
+no_key:
 	testl	%ebx, rest
 	jnz	done
 	movl	dirty, %ecx
@@ -127,6 +135,56 @@ next:
 	loop	page
 done:
 	iretl
+
+/* Scan codes of set 1. */
+on_key:
+	inb	$0x60, %al
+	movw	$0x604, %dx
+	movb	$0x20, %ah
+	cmpb	$0x18, %al		/* O */
+	je	sleep
+	movb	$0x24, %ah
+	cmpb	$0x1f, %al		/* S */
+	je	sleep
+	cmpb	$0x11, %al		/* W */
+	je	write_sector
+	cmpb	$0x19, %al		/* P */
+	jne	1f
+	movw	$0x505, %dx
+	movb	$1, %al
+	outb	%al, %dx
+1:	ret
+sleep:
+	movb	$0, %al
+	outw	%ax, %dx
+	ret
+
+/* Sector 0 of the second disk of the machine "pc", by PIO. */
+write_sector:
+	pushl	%esi
+	movw	$0x1f2, %dx
+	movb	$1, %al
+	outb	%al, %dx
+	movb	$0, %al
+1:	incl	%edx
+	outb	%al, %dx
+	cmpb	$0xf5, %dl
+	jne	1b
+	incl	%edx
+	movb	$0xf0, %al
+	outb	%al, %dx
+	incl	%edx
+	movb	$0x30, %al
+	outb	%al, %dx
+2:	inb	%dx, %al
+	testb	$8, %al
+	jz	2b
+	movb	$0xf0, %dl
+	movl	$BASE, %esi
+	movl	$256, %ecx
+	rep outsw
+	popl	%esi
+	ret
 
 damaged:
 	movb	$0xff, %al
