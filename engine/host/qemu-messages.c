@@ -24,6 +24,8 @@ static const struct {
 	{ QEMU_MESSAGE_DEVICE_RESET, "Failed setting device state to PRE_COPY_P2P", "10.0, 11.1" },
 	{ QEMU_MESSAGE_DEVICE_RESET, "Failed setting device state to STOP", "10.0, 11.1" },
 	{ QEMU_MESSAGE_DEVICE_RESET, "Failed setting device state to RUNNING", "10.0, 11.1" },
+	/* 4 is RESUMING: a driver takes its image only when the guest is let run. */
+	{ QEMU_MESSAGE_NOT_RUN_YET, "Invalid device state 4", "10.0" },
 	{ QEMU_MESSAGE_NO_P2P, "only if all of them support P2P", "10.0, 11.1" },
 	{ QEMU_MESSAGE_NO_MIGRATION, "migration is not supported in kernel", "10.0, 11.1" },
 	{ QEMU_MESSAGE_NO_MIGRATION, "VFIO_MIGRATION_STOP_COPY is not supported", "11.1" },

@@ -8,6 +8,7 @@ typedef enum {
 	QEMU_MESSAGE_CAUSE_UNNAMED, /* a migration failed; neither device nor reason is named */
 	QEMU_MESSAGE_DEVICE_STATE_FAILED, /* a driver failed a change of its device's state */
 	QEMU_MESSAGE_DEVICE_RESET,	  /* likewise, and QEMU has reset the device */
+	QEMU_MESSAGE_NOT_RUN_YET,	  /* a vGPU came with a guest that has stood still since */
 	QEMU_MESSAGE_NO_P2P,		  /* several vGPUs cannot be stopped together */
 	QEMU_MESSAGE_NO_MIGRATION,	  /* the driver cannot migrate the vGPU */
 	QEMU_MESSAGE_VIOMMU,		  /* a vGPU cannot be migrated together with a virtual

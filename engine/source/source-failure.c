@@ -87,6 +87,9 @@ source_migration_error(SourceRun *run)
 	g_autoptr(GString) text = g_string_new(ours != NULL ? ours : "it gives no reason");
 	if (names != NULL)
 		g_string_append_printf(text, " (%s)", names);
+	if (qemu_message_means(ours, QEMU_MESSAGE_NOT_RUN_YET))
+		g_string_append(text, "; the guest has not run since it came here, and QEMU sends "
+				      "its vGPUs only after it has: 'cont' and 'stop' it first");
 	if (channel != NULL)
 		g_string_append_printf(text, "; %s", channel);
 	if (theirs != NULL)

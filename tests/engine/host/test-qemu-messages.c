@@ -38,6 +38,7 @@ static const struct {
 	{ QEMU GPU ": Failed setting device state to RUNNING_P2P. Recover state is ERROR. "
 		   "Resetting device: Invalid argument",
 	  BIT(DEVICE_STATE_FAILED) | BIT(DEVICE_RESET) },
+	{ GPU ": Invalid device state 4", BIT(NOT_RUN_YET) },
 	{ "vfio " GPU ": Multiple VFIO devices migration is supported only if all of them support "
 	  "P2P migration",
 	  BIT(NO_P2P) },

@@ -50,6 +50,11 @@ TRAP(without_error_desc_the_destination_is_quoted, .source = "--modern --device-
      .code = GW_ERROR_MIGRATION, .text = "unknown-section")
 TRAP(neither_gives_a_reason, .source = "--modern --at active=fail:", .destination = "--modern",
      HERE, ENDED, .code = GW_ERROR_MIGRATION, .text = "it gives no reason")
+TRAP(a_vgpu_that_came_paused_has_to_run_first,
+     .source = "-S --modern --at 'active=fail:x: Invalid device state 4'",
+     .destination = "--modern", .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE,
+     .source_guest = RIG_STOPPED, ENDED, .code = GW_ERROR_MIGRATION,
+     .text = "the guest has not run since it came here", .source_saw = "!cont")
 
 /* 30 */
 TRAP(stop_comes_after_pre_switchover, .source = "--swap-events", THERE)
@@ -259,6 +264,7 @@ CU_TestInfo suite_session_traps[] = {
 	{ "31: without error-desc the destination is quoted",
 	  without_error_desc_the_destination_is_quoted },
 	{ "31: neither gives a reason", neither_gives_a_reason },
+	{ "a vGPU that came paused has to run first", a_vgpu_that_came_paused_has_to_run_first },
 	{ "30: STOP comes after pre-switchover", stop_comes_after_pre_switchover },
 	{ "32: a cancel that loses the race", a_cancel_that_loses_the_race },
 	{ "33: cancelled here, completed there",
