@@ -175,13 +175,23 @@ take_reply(ControlConn *self, ControlMessage *message)
 	g_hash_table_remove(self->pending, &message->id);
 }
 
+/* The padding goes back, so that a path is tried in both directions. */
+static void
+answer_ping(ControlConn *self, ControlMessage *message)
+{
+	JsonObject *fields = json_object_new();
+	const char *padding = fields_peek_string(message->body, "padding", NULL);
+	json_object_set_int_member(fields, "time_us", g_get_monotonic_time());
+	if (padding != NULL && strlen(padding) <= CONTROL_PADDING_BYTES)
+		json_object_set_string_member(fields, "padding", padding);
+	control_conn_reply(self, message->id, fields);
+}
+
 static void
 take_message(ControlConn *self, ControlMessage *message)
 {
 	if (message->type == CONTROL_PING) {
-		JsonObject *fields = json_object_new();
-		json_object_set_int_member(fields, "time_us", g_get_monotonic_time());
-		control_conn_reply(self, message->id, fields);
+		answer_ping(self, message);
 	} else if (message->type == CONTROL_REPLY || message->type == CONTROL_ERROR) {
 		take_reply(self, message);
 	} else {
@@ -369,6 +379,12 @@ control_call_free(ControlCall *call)
 	g_clear_pointer(&call->reply, json_object_unref);
 	g_clear_error(&call->error);
 	g_free(call);
+}
+
+gboolean
+control_call_is_answered(const ControlCall *call)
+{
+	return call->reply != NULL || call->error != NULL;
 }
 
 JsonObject *

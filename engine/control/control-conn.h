@@ -55,6 +55,8 @@ JsonObject *control_conn_call(ControlConn *self, ControlType type, JsonObject *f
  * call. */
 typedef struct ControlCall ControlCall;
 ControlCall *control_conn_begin(ControlConn *self, ControlType type, JsonObject *fields);
+/* Returns whether the peer has answered by now. */
+gboolean control_call_is_answered(const ControlCall *call);
 JsonObject *
 control_call_finish(ControlCall *call, int timeout_ms, GCancellable *cancellable, GError **error);
 void control_call_free(ControlCall *call);

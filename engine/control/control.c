@@ -19,7 +19,7 @@
  *
  *   abort {reason, code}                    ->   up to the commit: undo all   reply {}
  *   outcome {session, vm, proof}            ->   right after hello: what became of it   reply {outcome, text?}
- *   ping {}                                 <->  either side, at any time     reply {time_us}
+ *   ping {padding?}                         <->  either side, at any time     reply {time_us, padding?}
  *
  * "marks" are names of files by the agent's disks, "found" what is in them: see disk-mark.h.
  *

@@ -10,6 +10,8 @@
 #define CONTROL_VERSION_MIN 2
 #define CONTROL_VERSION_MAX 2
 #define CONTROL_MAX_BYTES   (1024 * 1024) /* of one message */
+/* Of a "ping" that tries the path: more than a jumbo frame has. */
+#define CONTROL_PADDING_BYTES 9216
 
 /* Of the answer to COMMIT. */
 #define CONTROL_MAX_WARNINGS	  8

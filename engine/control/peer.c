@@ -18,6 +18,7 @@ peer_free(Peer *self)
 {
 	if (self == NULL)
 		return;
+	control_call_free(self->path_try);
 	control_conn_free(self->conn);
 	dialer_free(self->dialer);
 	g_free(self->agent_id);
@@ -78,6 +79,31 @@ peer_connect(const PeerAddress *address, ControlHandler handler, gpointer data,
 		return g_steal_pointer(&self);
 	g_prefix_error(error, "agent at %s port %u: ", address->host, address->port);
 	return NULL;
+}
+
+void
+peer_try_path(Peer *self)
+{
+	g_autofree char *padding = g_strnfill(CONTROL_PADDING_BYTES, 'x');
+	JsonObject *fields = json_object_new();
+	json_object_set_string_member(fields, "padding", padding);
+	g_clear_pointer(&self->path_try, control_call_free);
+	self->path_try = control_conn_begin(self->conn, CONTROL_PING, fields);
+}
+
+/* The greeting went both ways, in small packets. */
+void
+peer_explain_loss(Peer *self, GError **error)
+{
+	if (self->path_try == NULL || control_call_is_answered(self->path_try) ||
+	    !g_error_matches(*error, GW_ERROR, GW_ERROR_PEER_LOST))
+		return;
+	g_autofree char *text = g_strdup_printf(
+		"%s; small messages arrived and one of %d bytes did not: perhaps the MTU of a "
+		"host's interface is larger than that of the path (try 'ping -M do -s 8972')",
+		(*error)->message, CONTROL_PADDING_BYTES);
+	g_free((*error)->message);
+	(*error)->message = g_steal_pointer(&text);
 }
 
 static const char *const outcome_words[] = {

@@ -9,8 +9,9 @@
 typedef struct {
 	Dialer *dialer; /* for its data channels too */
 	ControlConn *conn;
-	char *agent_id;	 /* who it is, for as long as its state folder lives */
-	char *host_name; /* for messages */
+	char *agent_id;	       /* who it is, for as long as its state folder lives */
+	char *host_name;       /* for messages */
+	ControlCall *path_try; /* (nullable) */
 } Peer;
 
 void peer_free(Peer *self);
@@ -19,6 +20,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Peer, peer_free);
 guint peer_timeout_ms(const PeerAddress *address);
 /* From now on a peer that is cut off is lost @timeout_ms later; for both sides. */
 void peer_watch(ControlConn *conn, guint timeout_ms);
+
+/* Sends a message that is larger than a jumbo frame. It is only looked at when the peer is lost: see peer_explain_loss().
+ * The call ends with the peer. */
+void peer_try_path(Peer *self);
+/* Adds to %GW_ERROR_PEER_LOST that large messages vanish on the way, if that seems to be the reason. */
+void peer_explain_loss(Peer *self, GError **error);
 
 /**
  * peer_connect:

@@ -200,14 +200,17 @@ source_survey(SourceRun *run, GError **error)
 	JsonObject *question = make_question(run, error);
 	if (question == NULL)
 		return FALSE;
+	peer_try_path(run->peer);
 	g_autoptr(ControlCall) call = control_conn_begin(run->peer->conn, CONTROL_SURVEY, question);
 	run->surveys.source = survey_take(run->qemu, error);
 	if (run->surveys.source == NULL)
 		return FALSE;
 	g_autoptr(JsonObject) reply =
 		finish_call(run, g_steal_pointer(&call), SURVEY_TIMEOUT_MS, error);
-	if (reply == NULL)
+	if (reply == NULL) {
+		peer_explain_loss(run->peer, error);
 		return FALSE;
+	}
 	run->surveys.destination = survey_from_node(json_object_get_member(reply, "survey"), error);
 	if (run->surveys.destination == NULL)
 		error_add_side(error, SIDE_DESTINATION);

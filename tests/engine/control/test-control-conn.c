@@ -222,6 +222,27 @@ pings_are_answered_during_a_wait(void)
 	TEST_STRING(line.heard->str, "");
 }
 
+/* A path is tried in both directions; what is too much is not sent back. */
+static void
+a_ping_is_padded_both_ways(void)
+{
+	static const guint sizes[] = { CONTROL_PADDING_BYTES, CONTROL_PADDING_BYTES + 1 };
+	for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+		g_auto(Line) line;
+		g_autofree char *padding = g_strnfill(sizes[i], 'x');
+		JsonObject *fields = json_object_new();
+		line_open(&line, TRUE);
+		json_object_set_string_member(fields, "padding", padding);
+		g_autoptr(ControlCall) call = control_conn_begin(line.ours, CONTROL_PING, fields);
+		CU_ASSERT_FALSE(control_call_is_answered(call));
+		g_autoptr(JsonObject) reply =
+			control_call_finish(g_steal_pointer(&call), LONG_MS, NULL, NULL);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(reply);
+		TEST_STRING(json_object_get_string_member_with_default(reply, "padding", NULL),
+			    i == 0 ? padding : NULL);
+	}
+}
+
 static void
 heartbeats_teach_the_clock(void)
 {
@@ -528,6 +549,7 @@ CU_TestInfo suite_control_conn[] = {
 	{ "a notice reaches the handler", a_notice_reaches_the_handler },
 	{ "large messages pass whole", large_messages_pass_whole },
 	{ "pings are answered during a wait", pings_are_answered_during_a_wait },
+	{ "a ping is padded both ways", a_ping_is_padded_both_ways },
 	{ "heartbeats teach the clock", heartbeats_teach_the_clock },
 	{ "absurd answers to a ping teach nothing", absurd_answers_to_a_ping_teach_nothing },
 	{ "a peer that closes is lost", a_peer_that_closes_is_lost },
