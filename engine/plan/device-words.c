@@ -151,6 +151,37 @@ device_words(const GwSurvey *survey, const GwDevice *device)
 	return g_strdup(text->str);
 }
 
+/* ---- vCPUs ---- */
+
+gboolean
+device_is_vcpu(const GwDevice *device)
+{
+	return g_str_has_suffix(device->type, "-cpu") && g_str_has_prefix(device->path, "id@");
+}
+
+/* (nullable): the place of the @n-th vCPU that only @source has. */
+static const char *
+find_place(const GwSurvey *source, const GwSurvey *destination, guint n)
+{
+	for (guint i = 0; source->topology != NULL && i < source->topology->len; i++) {
+		const GwProperty *vcpu = g_ptr_array_index(source->topology, i);
+		if (gw_property_list_get(destination->topology, vcpu->name) == NULL && n-- == 0)
+			return vcpu->value;
+	}
+	return NULL;
+}
+
+char *
+vcpu_words(const GwSurvey *source, const GwSurvey *destination, const GwDevice *device, guint n)
+{
+	const char *place = find_place(source, destination, n);
+	if (place == NULL || device->id == NULL)
+		return NULL;
+	g_autofree char *options = g_strdelimit(g_strdup(place), " ", ',');
+	return g_strdup_printf("add '-device %s,id=%s,%s' to its command line", device->type,
+			       device->id, options);
+}
+
 /* ---- memory ---- */
 
 static const struct {

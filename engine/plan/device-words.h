@@ -9,5 +9,12 @@
  * a device of @survey; NULL where its place cannot be given by options. */
 char *device_words(const GwSurvey *survey, const GwDevice *device);
 
+/* Returns whether the device is a vCPU, which QEMU lists with the devices when it was hot-plugged. */
+gboolean device_is_vcpu(const GwDevice *device);
+/* (transfer full) (nullable): likewise for the @n-th hot-plugged vCPU, counted from 0, which goes to a place that
+ * @destination has free. */
+char *
+vcpu_words(const GwSurvey *source, const GwSurvey *destination, const GwDevice *device, guint n);
+
 /* (transfer full) (nullable): likewise for a memory module. @value: "type=dimm slot=0 size=67108864" */
 char *memory_device_words(const char *id, const char *value);

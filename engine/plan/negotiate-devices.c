@@ -114,15 +114,26 @@ describe(const GwDevice *device)
 	return g_strdup_printf("%s (%s)", device->id, device->type);
 }
 
+/* (transfer full) (nullable) */
+static char *
+words_for(const Negotiation *self, const GwDevice *device, guint *n_vcpus)
+{
+	if (device_is_vcpu(device))
+		return vcpu_words(negotiation_source(self), negotiation_destination(self), device,
+				  (*n_vcpus)++);
+	return device_words(negotiation_source(self), device);
+}
+
 static void
 tell_alone(Negotiation *self, const DeviceList *source, const DeviceList *destination)
 {
+	guint n_vcpus = 0;
 	for (guint i = 0; i < source->devices->len; i++) {
 		const GwDevice *device = device_at(source, i);
 		if (source->partners[i] != NULL || is_vgpu(device) || is_told_of(source, device))
 			continue;
 		g_autofree char *subject = describe(device);
-		g_autofree char *words = device_words(negotiation_source(self), device);
+		g_autofree char *words = words_for(self, device, &n_vcpus);
 		negotiation_error(self, "device-missing", SIDES_DESTINATION, subject,
 				  words != NULL
 					  ? words

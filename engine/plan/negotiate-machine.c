@@ -69,7 +69,11 @@ check_memory(Negotiation *self)
 	guint64 theirs = negotiation_destination(self)->ram_bytes;
 	if (ours == theirs)
 		return;
-	negotiation_error(self, "ram-size", SIDES_BOTH, "RAM", "give both QEMUs the same -m",
+	const GPtrArray *modules = negotiation_source(self)->memory_devices;
+	negotiation_error(self, "ram-size", SIDES_BOTH, "RAM",
+			  modules != NULL && modules->len > 0
+				  ? "give both QEMUs the same -m and the same memory modules"
+				  : "give both QEMUs the same -m",
 			  "it has %" G_GUINT64_FORMAT " bytes at the source and %" G_GUINT64_FORMAT
 			  " bytes at the destination",
 			  ours, theirs);
