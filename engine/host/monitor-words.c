@@ -46,7 +46,7 @@ describe_silence(const char *path, const GError *cause)
 {
 	g_autofree char *holder = monitor_holder_find(path);
 	if (holder != NULL)
-		return g_strdup_printf("the monitor is busy: its client is %s", holder);
+		return g_strdup_printf("the monitor is busy: another client has it, %s", holder);
 	return g_strdup_printf("%s, or it is not a QMP monitor", cause->message);
 }
 

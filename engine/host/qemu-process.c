@@ -7,12 +7,15 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "qmp/qmp-migration.h"
 
 #define FD_NAME "godwit-proof"
+/* Of QEMU's answer to a getfd that came without its descriptor. */
+#define LOST_WORDS "No file descriptor supplied"
 
 typedef struct {
 	dev_t device;
@@ -62,7 +65,7 @@ search_all(const PipeId *pipe, Process *process)
 
 /* (transfer none): the pipe is QEMU's alone when this returns %TRUE. */
 static gboolean
-send_pipe(QmpClient *qmp, PipeId *ret_pipe, gboolean *ret_is_refused)
+send_pipe(QmpClient *qmp, PipeId *ret_pipe, gboolean *ret_is_lost)
 {
 	int fds[2];
 	struct stat info;
@@ -74,7 +77,7 @@ send_pipe(QmpClient *qmp, PipeId *ret_pipe, gboolean *ret_is_refused)
 	close(fds[1]);
 	if (error != NULL)
 		g_debug("QEMU's process cannot be proven: %s", error->message);
-	*ret_is_refused = qmp_error_is_refusal(error);
+	*ret_is_lost = qmp_error_is_refusal(error) && strstr(error->message, LOST_WORDS) != NULL;
 	*ret_pipe = (PipeId){ info.st_dev, info.st_ino };
 	return sent;
 }
