@@ -320,24 +320,12 @@ loads_or_ended(gpointer data)
 	return qemu->status != QMP_MIGRATE_NONE || qemu->closed != NULL;
 }
 
-/* A QEMU that refuses has begun nothing, and is not ended for it: it may wait for another source. */
-static gboolean
-ask_incoming(AgentRun *self, GError **error)
-{
-	GError *cause = NULL;
-	self->load.incoming_sent = TRUE;
-	if (qmp_migrate_incoming(self->qemu->qmp, self->load.transport->uri, &cause))
-		return TRUE;
-	self->load.incoming_sent = !qmp_error_is_refusal(cause);
-	g_propagate_error(error, cause);
-	return FALSE;
-}
-
 static gboolean
 start_loading(AgentRun *self, GError **error)
 {
+	self->load.incoming_sent = TRUE;
 	self->qemu->status = QMP_MIGRATE_NONE;
-	if (!ask_incoming(self, error))
+	if (!qmp_migrate_incoming(self->qemu->qmp, self->load.transport->uri, error))
 		return FALSE;
 	transport_start(self->load.transport);
 	if (!await_until(loads_or_ended, self->qemu, SETUP_TIMEOUT_MS, self->stop, error)) {

@@ -133,8 +133,8 @@ def make(method, qemu, kind):
 
 
 KINDS = {"breaks": ("direct", "relay", "multifd2", "multifd4", "tls", "tls-multifd2"),
-         "cancelled": ("multifd4", "tls-multifd2"),
-         "cancelled_and_breaks": ("relay", "multifd4")}
+         "cancelled": ("multifd4", "tls", "tls-multifd2"),
+         "cancelled_and_breaks": ("relay", "multifd4", "tls", "tls-multifd2")}
 
 for _method, _kinds in KINDS.items():
     for _kind in _kinds:
