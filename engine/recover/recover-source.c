@@ -3,10 +3,12 @@
 /*
  * Settles what a controller that died has left on the source's host.
  *
- * COMMIT is sent only after the source's QEMU has said "completed". So that status is the record of
- * whether a COMMIT may have been sent. With any other status the guest is still ours: a migration
- * under way is cancelled and the guest runs again. With "completed" the agent is asked, and nothing
- * is done until it has answered. What the user says counts only where the agent cannot tell.
+ * The journal says whether a COMMIT may have been sent: its line "commit" is written before. Only where
+ * this host was restarted since, and that line may be missing, the line "precopy" counts as one. Then the
+ * agent is asked, and nothing is done until it has answered. Our QEMU's own state says nothing about it:
+ * somebody may have reset it or started it meanwhile. What the user says counts only where the agent
+ * cannot tell. Without a COMMIT the guest is still ours: a migration under way is cancelled and the
+ * guest runs again.
  *
  * The VM's ownership record is written before the journal goes.
  */
@@ -32,6 +34,16 @@ typedef struct {
 	GwRecovered *result;
 	Qemu *qemu; /* NULL: it has died */
 } SourceRecovery;
+
+/* A guest that was handed over stands still here: this one was started by somebody else. */
+static gboolean
+is_live(SourceRecovery *self)
+{
+	QmpStatus status;
+	g_autoptr(GError) error = NULL;
+	return self->qemu != NULL && qmp_query_status(self->qemu->qmp, &status, &error) &&
+	       (status.running || status.run_state == QMP_RUN_SUSPENDED);
+}
 
 static void
 finish(SourceRecovery *self, GwPlace place, const char *text)
@@ -126,6 +138,19 @@ finish_and_forget(SourceRecovery *self, OwnershipEvent event, GwPlace place, con
 	journal_remove(self->journal);
 }
 
+/* (transfer full): @text, and how the guest is here. */
+static char *
+say_how_it_is(SourceRecovery *self, const char *text)
+{
+	QmpStatus status;
+	g_autoptr(GError) error = NULL;
+	if (!qmp_query_status(self->qemu->qmp, &status, &error))
+		return g_strdup(text);
+	const char *how = run_state_describe(status.run_state);
+	return how != NULL ? g_strdup_printf("%s; it is here and %s", text, how)
+			   : g_strconcat(text, "; it runs here", NULL);
+}
+
 static void
 resume_here(SourceRecovery *self, const char *text)
 {
@@ -141,8 +166,9 @@ resume_here(SourceRecovery *self, const char *text)
 		leave(self, GW_PLACE_UNKNOWN, "the guest should run here, but", error->message);
 		return;
 	}
+	g_autofree char *all = say_how_it_is(self, text);
 	restore(self); /* after the guest runs: QEMU may take long to clean up */
-	finish_and_forget(self, OWNERSHIP_UNDO, GW_PLACE_SOURCE, text);
+	finish_and_forget(self, OWNERSHIP_UNDO, GW_PLACE_SOURCE, all);
 }
 
 /* As in source_cleanup(): after the line "running" the agent is not asked any more, so it may
@@ -151,6 +177,11 @@ static void
 give_up_here(SourceRecovery *self, const char *text)
 {
 	g_autoptr(GError) error = NULL;
+	if (self->assume != GW_ASSUME_RUNNING && is_live(self)) {
+		leave(self, GW_PLACE_UNKNOWN, "it runs here, and at the destination",
+		      "end one of them");
+		return;
+	}
 	PeerAddress peer = peer_address(self);
 	PeerSession session = peer_session(self);
 	gboolean keep = journal_get_boolean(self->journal, "keep_source");
@@ -176,10 +207,13 @@ believe_user(SourceRecovery *self, const char *why)
 	if (self->assume == GW_ASSUME_RUNNING)
 		give_up_here(self, "you say that it runs at the destination; ended here");
 	else if (self->assume == GW_ASSUME_GONE)
-		resume_here(self, "you say that it is gone at the destination; resumed here");
+		resume_here(self, "you say that it is gone at the destination");
 	else
 		leave(self, GW_PLACE_UNKNOWN,
-		      "it may have been handed over, and the agent cannot say", why);
+		      is_live(self) ? "it runs here, and may run at the destination: stop it here, "
+				      "the agent cannot say"
+				    : "it may have been handed over, and the agent cannot say",
+		      why);
 }
 
 /* It may have run there: a QEMU of ours that still has it has it as it was before. */
@@ -214,14 +248,14 @@ ask_peer(SourceRecovery *self)
 	if (outcome == PEER_OUTCOME_RUNNING)
 		give_up_here(self, "it runs at the destination; ended here");
 	else if (outcome == PEER_OUTCOME_GONE)
-		resume_here(self, "it was not taken over; resumed here");
+		resume_here(self, "it was not taken over");
 	else if (outcome == PEER_OUTCOME_DEAD)
 		end_nowhere(self, why);
 	else
 		believe_user(self, why);
 }
 
-/* The status of our own migration: one that an earlier migration has left says nothing. */
+/* The status of our own migration, before any COMMIT: one that an earlier migration has left says nothing. */
 static gboolean
 read_status(SourceRecovery *self, QmpMigrateStatus *ret_status, GError **error)
 {
@@ -243,16 +277,17 @@ settle_with_qemu(SourceRecovery *self)
 {
 	g_autoptr(GError) error = NULL;
 	QmpMigrateStatus status;
+	gboolean is_sent = journal_has_phase(self->journal, JOURNAL_COMMIT);
 	gboolean known = read_status(self, &status, &error);
-	if (known && !qmp_migrate_status_is_final(status))
+	if (known && !is_sent && !qmp_migrate_status_is_final(status))
 		known = qemu_cancel_migration(self->qemu, NULL, NULL, &error) &&
 			read_status(self, &status, &error);
 	if (!known)
 		leave(self, GW_PLACE_UNKNOWN, "its QEMU does not answer", error->message);
-	else if (status == QMP_MIGRATE_COMPLETED)
+	else if (is_sent || status == QMP_MIGRATE_COMPLETED)
 		ask_peer(self);
 	else
-		resume_here(self, "it was not handed over; it runs here");
+		resume_here(self, "it was not handed over");
 }
 
 /* No process outlives its host's restart. */
@@ -292,7 +327,7 @@ recover_source(const char *state_dir, Journal *journal, GwAssume assume, const c
 	else if (!dead && journal_has_phase(journal, JOURNAL_PROBE))
 		settle_with_qemu(&self); /* it was never meant to be handed over */
 	else if (!journal_has_phase(journal, JOURNAL_PRECOPY))
-		resume_here(&self, "nothing had left yet; it runs here");
+		resume_here(&self, "nothing had left yet");
 	else if (dead)
 		ask_peer(&self);
 	else

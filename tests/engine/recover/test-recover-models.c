@@ -210,6 +210,44 @@ mark(const Left *self)
 	TEST_NO_ERROR(error);
 }
 
+/* The agent cannot be asked. Whatever somebody has done to our QEMU since, the guest may run there. */
+static void
+a_commit_that_may_have_gone_out_is_asked_for(void)
+{
+	static const struct {
+		const char *state;
+		const char *text;
+		JournalPhase phase;
+	} rows[] = {
+		{ "postmigrate", "it may have been handed over", JOURNAL_COMMIT },
+		{ "prelaunch", "it may have been handed over", JOURNAL_COMMIT },
+		{ "paused", "it may have been handed over", JOURNAL_COMMIT },
+		{ "running", "it runs here, and may run at the destination", JOURNAL_COMMIT },
+		{ "running", "it runs here, and at the destination", JOURNAL_RUNNING },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const JournalPhase phases[] = { JOURNAL_PRECOPY, JOURNAL_COMMIT, rows[i].phase,
+						JOURNAL_BEGIN };
+		const char *options[] = { "--state", rows[i].state, NULL };
+		g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+		g_auto(Left) left = { NULL };
+		left_init(&left, options);
+		g_autoptr(Journal) journal =
+			write_journal(&left, SIDE_SOURCE, json_object_new(), phases);
+		GwRecovered result = { 0 };
+		recover_source(left.folder, journal, GW_ASSUME_NOTHING, NULL, &result);
+		CU_ASSERT_FALSE(result.settled);
+		CU_ASSERT_EQUAL(result.vm_runs_on, GW_PLACE_UNKNOWN);
+		CU_ASSERT_PTR_NOT_NULL(strstr(result.text, rows[i].text));
+		CU_ASSERT_FALSE(was_told(&left, "cont"));
+		CU_ASSERT_FALSE(was_told(&left, "quit"));
+		CU_ASSERT_FALSE(was_told(&left, "migrate_cancel"));
+		g_autoptr(GPtrArray) journals = journal_list(left.folder, NULL);
+		CU_ASSERT_EQUAL(journals->len, 1);
+		g_free(result.text);
+	}
+}
+
 /* Its monitor was reached through a proxy, so its process was never proven. */
 static void
 a_source_without_a_process_is_known_by_its_mark(void)
@@ -382,6 +420,8 @@ settings_are_put_back_only_once(void)
 
 CU_TestInfo suite_recover_models[] = {
 	{ "a migration under way is cancelled", a_migration_under_way_is_cancelled },
+	{ "a commit that may have gone out is asked for",
+	  a_commit_that_may_have_gone_out_is_asked_for },
 	{ "a source without a process is known by its mark",
 	  a_source_without_a_process_is_known_by_its_mark },
 	{ "a migration without events is cancelled at once",
