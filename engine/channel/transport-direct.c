@@ -5,8 +5,10 @@
  * and the peer, and the stream continues if we die. QEMU accepts only one socket in this way
  * ("fd:"), so there is one channel.
  *
- * A break of the network cannot be hidden from QEMU, as relay.c does. This is not needed: the
- * assertion of QEMU's 'yank' code concerns only the channels of multifd, and there are none here.
+ * A break of the network cannot be hidden from QEMU, as relay.c does, also where TLS is in between
+ * (tls-pump.c, or the kernel). This is not needed: the assertion of QEMU's 'yank' code concerns only
+ * the channels of multifd, and there are none here. tests/live/test_early.py breaks and cancels one
+ * channel many times on both QEMUs.
  */
 #include "engine/channel/transport.h"
 

@@ -103,8 +103,12 @@ class CheckLab(Lab):
 
     def check(self, *options):
         """Returns (exit code, plan)."""
-        code, process = self.godwit("check", "--vm", self.source.vm_file, "--to", self.to, "--state-dir",
-                                    self.source.state_dir, "--json", *options)
+        return self.check_by("--vm", self.source.vm_file, "--to", self.to, "--state-dir",
+                             self.source.state_dir, *options)
+
+    def check_by(self, *words):
+        """The same with these words alone."""
+        code, process = self.godwit("check", "--json", *words)
         try:
             return code, json.loads(process.out)
         except ValueError as error:
@@ -121,11 +125,23 @@ class CheckLab(Lab):
 
     def start_waiting_destination(self):
         """A QEMU that somebody else started, and a receiver that is told of its monitor."""
-        process = self.destination.start_plainly("-S", "-incoming", "defer")
+        return self.start_waiting_destination_at("defer")
+
+    def start_waiting_destination_at(self, incoming):
+        process = self.destination.start_plainly("-S", "-incoming", incoming)
+        self.start_attached_receiver()
+        return process
+
+    def start_attached_receiver(self):
         self.agent = self.program("godwit", "receive", "--listen", "127.0.0.1:0", "--qmp",
                                   self.destination.qmp_path, "--state-dir", self.destination.state_dir)
         self._note_port()
-        return process
+
+    def restart_attached_receiver(self):
+        """It is there for one migration, also for one that fails."""
+        self.stop_agent()
+        self.agent_port = 0
+        self.start_attached_receiver()
 
     def end_waiting_destination(self, process):
         """Ends both; the next one listens where it wants."""
