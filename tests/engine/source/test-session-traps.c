@@ -119,7 +119,8 @@ TRAP(capabilities_of_an_earlier_user_are_off, .source = "--capability multifd --
 TRAP(capabilities_of_an_earlier_user_come_back, .source = "--capability multifd --active-ms 60000",
      .when = "event:active", CANCELLED, .source_guest = RIG_RUNNING, ENDED)
 TRAP(capabilities_of_a_waiting_destination_come_back,
-     .destination = "--capability multifd --on getfd=fail:no", HERE, WAITS, .code = GW_ERROR_FAILED,
+     .destination = "--capability multifd --on getfd#2=fail:no", HERE, WAITS,
+     .code = GW_ERROR_FAILED,
      .destination_saw = "migrate-set-capabilities={\"capability\":\"multifd\",\"state\":false} "
 			"migrate-set-capabilities={\"capability\":\"multifd\",\"state\":true}")
 
@@ -161,7 +162,7 @@ TRAP(a_destination_without_S_that_is_refused, .destination = "--on cont=fail:no"
      .code = GW_ERROR_REFUSED, .destination_saw = "stop<migrate-incoming")
 
 /* 9 */
-TRAP(the_descriptor_is_taken_back, .destination = "--on migrate-incoming=fail:no", HERE, ENDED,
+TRAP(the_descriptor_is_taken_back, .destination = "--on migrate-incoming=fail:no", HERE, WAITS,
      .code = GW_ERROR_FAILED, .source_saw = "getfd<closefd closefd=godwit !migrate")
 
 /* 8, 50 */
