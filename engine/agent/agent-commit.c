@@ -79,8 +79,11 @@ resume_guest(AgentRun *self, GError **error)
 		return FALSE;
 	}
 	self->commit.may_have_run = TRUE;
-	if (await_until(has_resumed, self->qemu, RESUME_TIMEOUT_MS, NULL, NULL))
+	if (await_until(has_resumed, self->qemu, RESUME_TIMEOUT_MS, NULL, NULL)) {
+		/* Until QEMU is asked again: the answer from before "cont" holds no more. */
+		self->commit.status = (QmpStatus){ .running = TRUE, .run_state = QMP_RUN_RUNNING };
 		return qemu_check(self->qemu, RESUME_TIMEOUT_MS, error);
+	}
 	agent_run_warn(self, "QEMU did not say RESUME after 'cont'");
 	return TRUE;
 }

@@ -97,16 +97,18 @@ write_commit(SourceRun *run, GError **error)
 	return journal_append(run->journal, JOURNAL_COMMIT, facts, error);
 }
 
-/* How the guest has come to the destination, unless it runs. */
+/* How the guest has come to the destination, unless it runs. @is_to_run: COMMIT said so */
 static void
-report_state(SourceRun *run, const char *word)
+report_state(SourceRun *run, const char *word, gboolean is_to_run)
 {
 	QmpRunState state = qmp_run_state_from_string(word);
 	const char *text = run_state_describe(state);
 	const char *when = ", as during the move";
 	if (word == NULL || text == NULL)
 		return;
-	if (run->options->paused && state == QMP_RUN_PAUSED)
+	if (is_to_run && state == QMP_RUN_PAUSED)
+		when = ", though it was told to run";
+	else if (run->options->paused && state == QMP_RUN_PAUSED)
 		when = ", as you asked";
 	else if (!run->surveys.source->running)
 		when = ", as it was";
@@ -150,7 +152,7 @@ source_commit(SourceRun *run, GError **error)
 		CLAMP(fields_peek_int(reply, "hook_us", 0), 0, HOOK_TIMEOUT_MS * 1000LL);
 	take_warnings(run, reply);
 	if (outcome == PEER_OUTCOME_RUNNING)
-		report_state(run, fields_peek_string(reply, "state", NULL));
+		report_state(run, fields_peek_string(reply, "state", NULL), is_to_run);
 	if (outcome == PEER_OUTCOME_RUNNING || outcome == PEER_OUTCOME_GONE)
 		return take_answer(run, outcome, text, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s", text);
