@@ -6,8 +6,11 @@
  */
 #include "engine/agent/agent-lock.h"
 
+#include <string.h>
+
 #include "engine/gw-error.h"
 #include "engine/host/vm-start.h"
+#include "engine/record/receiving.h"
 #include "engine/recover/recover-destination.h"
 #include "qmp/await.h"
 
@@ -62,6 +65,21 @@ check_not_here(const Ownership *record, GError **error)
 	return FALSE;
 }
 
+char *
+agent_source_host(const AgentRun *self)
+{
+	const char *port = self->peer != NULL ? strrchr(self->peer, ':') : NULL;
+	return port != NULL ? g_strndup(self->peer, (gsize)(port - self->peer)) : NULL;
+}
+
+static gboolean
+may_follow(AgentRun *self, const Ownership *record)
+{
+	g_autofree char *host = agent_source_host(self);
+	const OwnershipPeer source = { .host = host, .subject = self->peer_subject };
+	return receiving_may_follow(record, &source);
+}
+
 gboolean
 agent_lock_vm(AgentRun *self, GError **error)
 {
@@ -75,6 +93,8 @@ agent_lock_vm(AgentRun *self, GError **error)
 	OwnershipPlace place = record->now.place;
 	if (place != OWNERSHIP_RECEIVING && place != OWNERSHIP_HANDING_OVER)
 		return check_not_here(record, error);
+	if (may_follow(self, record))
+		return TRUE;
 	fail_unsettled(record, error);
 	return FALSE;
 }

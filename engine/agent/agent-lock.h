@@ -13,3 +13,6 @@
  *   %GW_ERROR_STATE_DIR
  */
 gboolean agent_lock_vm(AgentRun *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* (transfer full) (nullable): its address, without the port. */
+char *agent_source_host(const AgentRun *self);

@@ -22,6 +22,7 @@
 
 #define BUSY_TIMEOUT_MS 12000 /* longer than the removal of a vGPU may take */
 #define BUSY_POLL_MS	50
+#define DONE_TIMEOUT_MS 3000 /* the source waits 5 seconds */
 
 typedef struct {
 	ControlType type;
@@ -96,6 +97,24 @@ forget_own(AgentRun *self, const Question *question, GError **error)
 	return TRUE;
 }
 
+/* Another session may deal with the VM just now. */
+static gboolean
+forget(AgentRun *self, const char *vm_name, const char *session, GError **error)
+{
+	gint64 deadline_us = g_get_monotonic_time() + (gint64)DONE_TIMEOUT_MS * 1000;
+	while (TRUE) {
+		g_autoptr(GError) why = NULL;
+		if (recover_forget(self->config->state_dir, vm_name, session, &why))
+			return TRUE;
+		if (!g_error_matches(why, GW_ERROR, GW_ERROR_BUSY) ||
+		    g_get_monotonic_time() > deadline_us) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return FALSE;
+		}
+		await_ms(BUSY_POLL_MS);
+	}
+}
+
 gboolean
 agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
@@ -114,7 +133,7 @@ agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 		return FALSE;
 	/* The run whose connection was cut may not have ended yet: then it holds the journal. */
 	self->owner->end_session(question.session, self, self->owner_data);
-	if (!recover_forget(state_dir, record->vm_name, question.session, error))
+	if (!forget(self, record->vm_name, question.session, error))
 		return FALSE;
 	self->owner->session_done(question.session, self->owner_data);
 	self->state = CONTROL_STATE_ENDED;

@@ -340,9 +340,7 @@ static gboolean
 record_receiving(AgentRun *self, GError **error)
 {
 	g_autofree char *token = control_token_to_string(self->shared.channels.token);
-	const char *port = self->peer != NULL ? strrchr(self->peer, ':') : NULL;
-	g_autofree char *host =
-		port != NULL ? g_strndup(self->peer, (gsize)(port - self->peer)) : NULL;
+	g_autofree char *host = agent_source_host(self);
 	const OwnershipPeer source = { .host = host,
 				       .subject = self->peer_subject,
 				       .token = token };

@@ -201,11 +201,12 @@ peer_ask_outcome(const PeerAddress *address, const PeerSession *session, GError 
 	if (reply == NULL)
 		return PEER_OUTCOME_UNKNOWN;
 	PeerOutcome outcome = peer_outcome_from_reply(reply);
-	const char *text = fields_peek_string(reply, "text", "no reason given");
+	const char *text = fields_peek_string(reply, "text", NULL);
+	const char *reason = text != NULL ? text : "no reason given";
 	if (outcome == PEER_OUTCOME_UNKNOWN)
-		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "the agent cannot tell: %s", text);
-	else if (outcome == PEER_OUTCOME_DEAD)
-		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s", text);
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "the agent cannot tell: %s", reason);
+	else if (outcome == PEER_OUTCOME_DEAD || (outcome == PEER_OUTCOME_RUNNING && text != NULL))
+		g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s", reason);
 	return outcome;
 }
 

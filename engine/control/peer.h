@@ -41,7 +41,7 @@ Peer *peer_connect(const PeerAddress *address, ControlHandler handler, gpointer 
 
 typedef enum {
 	PEER_OUTCOME_UNKNOWN,
-	PEER_OUTCOME_RUNNING, /* the guest is there */
+	PEER_OUTCOME_RUNNING, /* the guest was taken over there */
 	PEER_OUTCOME_GONE,    /* it is not, and by this session never will be */
 	PEER_OUTCOME_DEAD,    /* it may have run there, and its QEMU is proven dead */
 	N_PEER_OUTCOMES,
@@ -66,7 +66,8 @@ typedef struct {
  * run it.
  *
  * Returns: PEER_OUTCOME_UNKNOWN with @error set when it could not be asked, does not know itself or rejects the
- *   proof; PEER_OUTCOME_DEAD with @error set to what the agent says of it
+ *   proof; PEER_OUTCOME_DEAD with @error set to what the agent says of it; PEER_OUTCOME_RUNNING with
+ *   @error set where the guest was taken over and its QEMU is proven to have died since
  */
 PeerOutcome
 peer_ask_outcome(const PeerAddress *address, const PeerSession *session, GError **error);

@@ -101,3 +101,15 @@ handover_confirm_here(const char *state_dir, const char *vm_name, const char *qm
 		apply(record, OWNERSHIP_RUN, NULL, NULL, error)) &&
 	       ownership_save(record, state_dir, error);
 }
+
+gboolean
+handover_start_here(const char *state_dir, const char *vm_name, const char *qmp_path,
+		    GError **error)
+{
+	g_autoptr(Ownership) record = ownership_load(state_dir, vm_name, error);
+	if (record == NULL)
+		return FALSE;
+	set_monitor(record, qmp_path);
+	return close_here(record, error) && apply(record, OWNERSHIP_RUN, NULL, NULL, error) &&
+	       ownership_save(record, state_dir, error);
+}

@@ -38,3 +38,8 @@ handover_end(const Handover *self, OwnershipEvent event, GError **error) G_GNUC_
  */
 gboolean handover_confirm_here(const char *state_dir, const char *vm_name, const char *qmp_path,
 			       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The guest is about to be started afresh on this host. Its life is a new one: a session that
+ * brought it here before says nothing about it any more. */
+gboolean handover_start_here(const char *state_dir, const char *vm_name, const char *qmp_path,
+			     GError **error) G_GNUC_WARN_UNUSED_RESULT;

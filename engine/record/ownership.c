@@ -216,7 +216,9 @@ ownership_find_session(const Ownership *self, const char *session, const char **
 		*ret_subject = taken->subject;
 		return TRUE;
 	}
-	if (self->now.place != OWNERSHIP_RECEIVING || g_strcmp0(self->now.session, session) != 0)
+	gboolean is_open_or_lost =
+		self->now.place == OWNERSHIP_RECEIVING || self->now.place == OWNERSHIP_NOWHERE;
+	if (!is_open_or_lost || g_strcmp0(self->now.session, session) != 0)
 		return FALSE;
 	*ret_token = self->now.peer.token;
 	*ret_subject = self->now.peer.subject;

@@ -98,7 +98,7 @@ void
 ownership_add_taken(Ownership *self, const char *session, const char *token, const char *subject);
 /* (transfer none) (nullable) */
 OwnershipTaken *ownership_find_taken(const Ownership *self, const char *session);
-/* Is @session one that may come here, or that was committed here? With what its source proves itself (transfer none)
+/* Is @session one that may come here, that was committed here, or that was lost? With what its source proves itself (transfer none)
  * (nullable). */
 gboolean ownership_find_session(const Ownership *self, const char *session, const char **ret_token,
 				const char **ret_subject) G_GNUC_WARN_UNUSED_RESULT;

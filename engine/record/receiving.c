@@ -17,20 +17,59 @@ is_receiving(const Ownership *record, const char *session)
 	       g_strcmp0(record->now.session, session) == 0;
 }
 
-gboolean
-receiving_begin(const char *state_dir, const char *vm_name, const char *session,
-		const OwnershipPeer *source, GError **error)
+/* %TRUE for as long as nothing else has become of the VM since. */
+static gboolean
+is_lost(const Ownership *record, const char *session)
 {
-	return ownership_record(state_dir, vm_name, OWNERSHIP_RECEIVE, session, source, error);
+	return record->now.place == OWNERSHIP_NOWHERE &&
+	       g_strcmp0(record->now.session, session) == 0;
 }
 
-/* @event: TAKE, UNDO or LOSE */
+/* @event: RECEIVE, TAKE, UNDO or LOSE */
 static gboolean
 apply(Ownership *record, OwnershipEvent event, const char *session, GError **error)
 {
 	const OwnershipPeer source = record->now.peer;
 	return ownership_apply(record, event, session, &source, g_get_real_time() / G_USEC_PER_SEC,
 			       error);
+}
+
+static gboolean
+is_same_source(const OwnershipPeer *one, const OwnershipPeer *other)
+{
+	return g_strcmp0(one->host, other->host) == 0 &&
+	       g_strcmp0(one->subject, other->subject) == 0;
+}
+
+gboolean
+receiving_may_follow(const Ownership *record, const OwnershipPeer *source)
+{
+	return record->now.place == OWNERSHIP_RECEIVING && ownership_is_from_earlier_boot(record) &&
+	       is_same_source(&record->now.peer, source);
+}
+
+/* It is remembered as one that was taken: whoever still has a copy of that time hears that the VM has gone on without
+ * it. */
+static gboolean
+supersede(Ownership *record, const char *session, const OwnershipPeer *source, GError **error)
+{
+	const OwnershipPeer *former = &record->now.peer;
+	if (is_receiving(record, session) || !receiving_may_follow(record, source))
+		return TRUE;
+	g_autofree char *former_session = g_strdup(record->now.session);
+	ownership_add_taken(record, former_session, former->token, former->subject);
+	return apply(record, OWNERSHIP_UNDO, former_session, error);
+}
+
+gboolean
+receiving_begin(const char *state_dir, const char *vm_name, const char *session,
+		const OwnershipPeer *source, GError **error)
+{
+	g_autoptr(Ownership) record = ownership_load(state_dir, vm_name, error);
+	return record != NULL && supersede(record, session, source, error) &&
+	       ownership_apply(record, OWNERSHIP_RECEIVE, session, source,
+			       g_get_real_time() / G_USEC_PER_SEC, error) &&
+	       ownership_save(record, state_dir, error);
 }
 
 gboolean
@@ -69,6 +108,8 @@ receiving_confirm(const char *state_dir, const char *vm_name, const char *sessio
 		ownership_confirm(record, session);
 		return ownership_save(record, state_dir, error);
 	}
+	if (is_lost(record, session))
+		return TRUE;
 	if (is_receiving(record, session) && ownership_is_from_earlier_boot(record))
 		return apply(record, OWNERSHIP_LOSE, session, error) &&
 		       ownership_save(record, state_dir, error);

@@ -53,9 +53,10 @@ ask_peer(const Ownership *record, const char *tls_dir, GError **error)
 		.token = known->token,
 		.agent_id = known->agent,
 	};
-	if (peer_ask_outcome(&address, &session, &cause) != PEER_OUTCOME_RUNNING)
+	PeerOutcome outcome = peer_ask_outcome(&address, &session, &cause);
+	if (outcome != PEER_OUTCOME_RUNNING || cause != NULL)
 		return TRUE; /* gone, dead, or not to be reached: the user's word counts */
-	fail(record, ", and its agent says that it runs there", error);
+	fail(record, ", and its agent says that it was taken over there", error);
 	return FALSE;
 }
 
@@ -124,7 +125,7 @@ gw_claim_new(const char *state_dir, const char *vm_name, const char *qmp_path, G
 gboolean
 gw_claim_take(GwClaim *self, GError **error)
 {
-	return handover_confirm_here(self->state_dir, self->before->vm_name, self->qmp_path, error);
+	return handover_start_here(self->state_dir, self->before->vm_name, self->qmp_path, error);
 }
 
 gboolean

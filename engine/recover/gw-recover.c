@@ -39,8 +39,12 @@ settle_destination(const char *state_dir, GwRecovered *result)
 	gboolean is_clean;
 	PeerOutcome outcome =
 		recover_destination(state_dir, result->session, &result->text, &is_clean, &error);
-	result->settled = error == NULL && is_clean;
-	result->vm_runs_on = error != NULL ? GW_PLACE_UNKNOWN : places[outcome];
+	/* Taken over, and dead since: that is an answer too. */
+	gboolean has_died = error != NULL && outcome == PEER_OUTCOME_RUNNING;
+	result->settled = (error == NULL || has_died) && is_clean;
+	result->vm_runs_on = has_died	     ? GW_PLACE_NONE
+			     : error != NULL ? GW_PLACE_UNKNOWN
+					     : places[outcome];
 	result->busy = g_error_matches(error, GW_ERROR, GW_ERROR_BUSY);
 	if (error != NULL)
 		result->text = g_strdup(error->message);

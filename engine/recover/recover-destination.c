@@ -8,13 +8,16 @@
  *   setup                       any             end it      dead: a commit may be missing
  *   committed                   alive           run it      -
  *   committed                   dead            gone        dead: it may have run
- *   running                     any             it ran: the guest is ours
+ *   running                     alive           it ran: the guest is ours
+ *   running                     dead            it ran, and    it ran, and died with the restart: dead
+ *                                               has died
  *
  * After "gone" the source resumes the guest, so "gone" needs a proof. After "dead" it does not: the guest may have run
  * here. Where there is no journal the VM's ownership record answers: see receiving.c.
  */
 #include "engine/recover/recover-destination.h"
 
+#include <errno.h>
 #include <time.h>
 
 #include <glib/gstdio.h>
@@ -201,22 +204,65 @@ settle_committed(Recovery *self, GError **error)
 	return clean_up(self, "it was committed, but its QEMU died before it was proven to run");
 }
 
+static const char restarted[] =
+	"this host was restarted when the guest was about to be handed over";
+static const char died_in_restart[] = "the guest was taken over, and died with this host's restart";
+
+/* (transfer full) (nullable) */
+static Ownership *
+load_record(Recovery *self)
+{
+	const char *vm_name = journal_get_string(self->journal, "vm");
+	return vm_name != NULL ? ownership_load(self->state_dir, vm_name, NULL) : NULL;
+}
+
+/* Is the VM still in the life that the session brought here? It may have moved on, or been started afresh. */
+static gboolean
+is_of_session(const Ownership *record, const char *session)
+{
+	return record->now.place == OWNERSHIP_HERE && g_strcmp0(record->now.session, session) == 0;
+}
+
+static gboolean
+has_died_since(Journal *journal)
+{
+	g_auto(Process) process = PROCESS_INIT;
+	recover_open_process(journal, &process);
+	return process_is_gone(&process);
+}
+
 static PeerOutcome
-settle_running(Recovery *self)
+settle_running(Recovery *self, GError **error)
 {
 	record_taken(self);
-	if (journal_is_from_earlier_boot(self->journal)) {
-		self->text =
-			g_strdup("the guest was taken over, and died with this host's restart");
+	g_autoptr(Ownership) record = load_record(self);
+	const char *session = journal_get_session(self->journal);
+	gboolean has_gone_on = record != NULL && ownership_find_taken(record, session) != NULL &&
+			       !is_of_session(record, session);
+	if (!has_gone_on && journal_is_from_earlier_boot(self->journal)) {
+		self->text = g_strdup(died_in_restart);
 		return PEER_OUTCOME_DEAD;
 	}
 	restore_settings(self->journal);
-	self->text = g_strdup("the guest was taken over");
+	/* The record answers from now on. */
+	if (has_gone_on && journal_is_from_earlier_boot(self->journal))
+		journal_remove(self->journal);
+	if (!has_gone_on && has_died_since(self->journal))
+		g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN,
+				    "the guest was taken over, and its QEMU has died since");
+	else
+		self->text = g_strdup("the guest was taken over");
 	return PEER_OUTCOME_RUNNING;
 }
 
-static const char restarted[] =
-	"this host was restarted when the guest was about to be handed over";
+/* Also by the word of the user, who has started it here since. */
+static gboolean
+is_taken(Recovery *self)
+{
+	g_autoptr(Ownership) record = load_record(self);
+	return record != NULL &&
+	       ownership_find_taken(record, journal_get_session(self->journal)) != NULL;
+}
 
 static PeerOutcome
 settle(Recovery *self, GError **error)
@@ -224,8 +270,8 @@ settle(Recovery *self, GError **error)
 	Journal *journal = self->journal;
 	transport_remove_left(SIDE_DESTINATION, journal_get_string(journal, "qmp"),
 			      journal_get_session(journal));
-	if (journal_has_phase(journal, JOURNAL_RUNNING))
-		return settle_running(self);
+	if (journal_has_phase(journal, JOURNAL_RUNNING) || is_taken(self))
+		return settle_running(self, error);
 	if (journal_is_from_earlier_boot(journal) && journal_has_phase(journal, JOURNAL_SETUP)) {
 		g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN, restarted);
 		return PEER_OUTCOME_DEAD;
@@ -235,11 +281,14 @@ settle(Recovery *self, GError **error)
 	return settle_uncommitted(self, error);
 }
 
+/* %TRUE also for a name that leads nowhere, or that cannot be looked at: only a journal that is
+ * proven not to be there is none. */
 static gboolean
 has_journal(const char *state_dir, const char *session)
 {
 	g_autofree char *path = g_strconcat(state_dir, "/", session, ".destination", NULL);
-	return g_file_test(path, G_FILE_TEST_EXISTS);
+	GStatBuf status;
+	return g_lstat(path, &status) == 0 || errno != ENOENT;
 }
 
 static gboolean
@@ -321,12 +370,23 @@ recover_settle_vm(const char *state_dir, const char *vm_name)
 static PeerOutcome
 answer_taken(const Ownership *record, const char *session, GError **error)
 {
-	if (record->now.place != OWNERSHIP_HERE || g_strcmp0(record->now.session, session) != 0 ||
-	    !ownership_is_from_earlier_boot(record))
+	if (!is_of_session(record, session) || !ownership_is_from_earlier_boot(record))
 		return PEER_OUTCOME_RUNNING;
-	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
-		    "the guest was taken over, and died with this host's restart");
+	g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN, died_in_restart);
 	return PEER_OUTCOME_DEAD;
+}
+
+/* No journal tells more of a session that the record knows, and that was not committed as far as it knows. */
+static PeerOutcome
+answer_open(const Ownership *record, GError **error)
+{
+	gboolean is_lost = record->now.place == OWNERSHIP_NOWHERE;
+	gboolean is_dead = is_lost || ownership_is_from_earlier_boot(record);
+	g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN,
+			    is_lost   ? "its QEMUs on both hosts have died"
+			    : is_dead ? restarted
+				      : "the session is not settled, and its journal has gone");
+	return is_dead ? PEER_OUTCOME_DEAD : PEER_OUTCOME_UNKNOWN;
 }
 
 PeerOutcome
@@ -338,14 +398,8 @@ recover_answer_by_record(const char *state_dir, const Ownership *record, const c
 		return PEER_OUTCOME_UNKNOWN;
 	if (ownership_find_taken(record, session) != NULL)
 		return answer_taken(record, session, error);
-	if (ownership_find_session(record, session, &token, &subject)) {
-		gboolean is_dead = ownership_is_from_earlier_boot(record);
-		g_set_error_literal(
-			error, GW_ERROR, GW_ERROR_UNKNOWN,
-			is_dead ? restarted
-				: "the session is not settled, and its journal has gone");
-		return is_dead ? PEER_OUTCOME_DEAD : PEER_OUTCOME_UNKNOWN;
-	}
+	if (ownership_find_session(record, session, &token, &subject))
+		return answer_open(record, error);
 	gboolean has_trace = has_journal(state_dir, session);
 	if (ownership_is_on_disk(record) && !has_trace)
 		return PEER_OUTCOME_GONE;
@@ -354,16 +408,44 @@ recover_answer_by_record(const char *state_dir, const Ownership *record, const c
 	return PEER_OUTCOME_UNKNOWN;
 }
 
+/* The source hears of a death too. */
+static PeerOutcome
+answer_by_journal(const char *state_dir, const char *session, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(GError) cause = NULL;
+	PeerOutcome outcome = recover_destination(state_dir, session, &text, NULL, &cause);
+	if (cause != NULL)
+		g_propagate_error(error, g_steal_pointer(&cause));
+	else if (outcome == PEER_OUTCOME_DEAD)
+		g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN, text);
+	return outcome;
+}
+
 PeerOutcome
 recover_answer(const char *state_dir, const char *vm_name, const char *session, GError **error)
 {
 	if (!check_session(session, error))
 		return PEER_OUTCOME_UNKNOWN;
 	if (has_journal(state_dir, session))
-		return recover_destination(state_dir, session, NULL, NULL, error);
+		return answer_by_journal(state_dir, session, error);
 	g_autoptr(Ownership) record = receiving_find(state_dir, vm_name, session, error);
 	return record != NULL ? recover_answer_by_record(state_dir, record, session, error)
 			      : PEER_OUTCOME_UNKNOWN;
+}
+
+/* The record has the session, so nothing is written into it: whoever has the VM's lock may go on. */
+static gboolean
+forget_settled(const char *state_dir, const char *session)
+{
+	g_autoptr(Journal) journal =
+		has_journal(state_dir, session)
+			? journal_open(state_dir, session, SIDE_DESTINATION, NULL)
+			: NULL;
+	if (journal == NULL || !is_settled(state_dir, journal))
+		return FALSE;
+	journal_remove(journal);
+	return TRUE;
 }
 
 gboolean
@@ -371,9 +453,14 @@ recover_forget(const char *state_dir, const char *vm_name, const char *session, 
 {
 	if (!check_session(session, error))
 		return FALSE;
-	g_autoptr(VmLock) lock = vm_lock_take(state_dir, vm_name, "recovering", error);
-	if (lock == NULL)
+	g_autoptr(GError) busy = NULL;
+	g_autoptr(VmLock) lock = vm_lock_take(state_dir, vm_name, "recovering", &busy);
+	if (lock == NULL && forget_settled(state_dir, session))
+		return TRUE;
+	if (lock == NULL) {
+		g_propagate_error(error, g_steal_pointer(&busy));
 		return FALSE;
+	}
 	g_autoptr(Journal) journal = NULL;
 	if (has_journal(state_dir, session)) {
 		journal = journal_open(state_dir, session, SIDE_DESTINATION, error);

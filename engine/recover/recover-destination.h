@@ -18,7 +18,8 @@
  *
  * Returns: PEER_OUTCOME_UNKNOWN with @error set when the outcome cannot be told, or when the
  *   session's owner lives (%GW_ERROR_BUSY). PEER_OUTCOME_DEAD with @error set where this host was
- *   restarted and the guest may have run before that; without where it is known to have run
+ *   restarted and the guest may have run before that; without where it is known to have run.
+ *   PEER_OUTCOME_RUNNING with @error set where the guest was taken over and its QEMU has died since
  */
 PeerOutcome recover_destination(const char *state_dir, const char *session, char **ret_text,
 				gboolean *ret_is_clean, GError **error);

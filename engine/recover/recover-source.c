@@ -45,6 +45,9 @@ is_live(SourceRecovery *self)
 	       (status.running || status.run_state == QMP_RUN_SUSPENDED);
 }
 
+/* That is all that is known: what has become of it since is not asked. */
+static const char has_taken[] = "the destination has taken it over";
+
 static void
 finish(SourceRecovery *self, GwPlace place, const char *text)
 {
@@ -174,7 +177,7 @@ resume_here(SourceRecovery *self, const char *text)
 /* As in source_cleanup(): after the line "running" the agent is not asked any more, so it may
  * forget. Until it was told, or the user has answered in its place, the journal stays. */
 static void
-give_up_here(SourceRecovery *self, const char *text)
+give_up_here(SourceRecovery *self, GwPlace place, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	if (self->assume != GW_ASSUME_RUNNING && is_live(self)) {
@@ -191,11 +194,11 @@ give_up_here(SourceRecovery *self, const char *text)
 	if (!written || !record(self, OWNERSHIP_GIVE, &error) ||
 	    (self->qemu != NULL && !keep && !qemu_end(self->qemu, TRUE, &error)) ||
 	    (!keep && !recover_remove_vgpus(self->journal, &error))) {
-		leave(self, GW_PLACE_DESTINATION, "the guest runs there, but", error->message);
+		leave(self, place, "the destination has taken it over, but", error->message);
 		return;
 	}
 	gboolean told = peer.host != NULL && peer_tell_done(&peer, &session);
-	finish(self, GW_PLACE_DESTINATION, text);
+	finish(self, place, text);
 	if (told || self->assume == GW_ASSUME_RUNNING)
 		journal_remove(self->journal);
 }
@@ -205,7 +208,8 @@ static void
 believe_user(SourceRecovery *self, const char *why)
 {
 	if (self->assume == GW_ASSUME_RUNNING)
-		give_up_here(self, "you say that it runs at the destination; ended here");
+		give_up_here(self, GW_PLACE_DESTINATION,
+			     "you say that it runs at the destination; ended here");
 	else if (self->assume == GW_ASSUME_GONE)
 		resume_here(self, "you say that it is gone at the destination");
 	else
@@ -216,6 +220,25 @@ believe_user(SourceRecovery *self, const char *why)
 		      why);
 }
 
+/* The agent has to settle it too. Until it was told the journal stays: then it is asked again. */
+static void
+lose(SourceRecovery *self)
+{
+	static const char text[] = "its QEMUs on both hosts have died: it runs nowhere; it may be "
+				   "started on one host only";
+	g_autoptr(GError) error = NULL;
+	PeerAddress peer = peer_address(self);
+	PeerSession session = peer_session(self);
+	if (!record(self, OWNERSHIP_LOSE, &error)) {
+		leave(self, GW_PLACE_NONE, text, error->message);
+		return;
+	}
+	gboolean told = peer_tell_done(&peer, &session);
+	finish(self, GW_PLACE_NONE, text);
+	if (told || self->assume != GW_ASSUME_NOTHING)
+		journal_remove(self->journal);
+}
+
 /* It may have run there: a QEMU of ours that still has it has it as it was before. */
 static void
 end_nowhere(SourceRecovery *self, const char *why)
@@ -223,9 +246,17 @@ end_nowhere(SourceRecovery *self, const char *why)
 	if (self->qemu != NULL)
 		believe_user(self, why);
 	else
-		finish_and_forget(self, OWNERSHIP_LOSE, GW_PLACE_NONE,
-				  "its QEMUs on both hosts have died: it runs nowhere; it may be "
-				  "started on one host only");
+		lose(self);
+}
+
+/* @death: (nullable): what the agent knows of its QEMU's end */
+static void
+end_taken(SourceRecovery *self, const char *death)
+{
+	gboolean is_kept = journal_get_boolean(self->journal, "keep_source");
+	const char *here = self->qemu == NULL ? "" : is_kept ? "; kept here" : "; ended here";
+	g_autofree char *text = g_strconcat(death != NULL ? death : has_taken, here, NULL);
+	give_up_here(self, death != NULL ? GW_PLACE_NONE : GW_PLACE_DESTINATION, text);
 }
 
 static PeerOutcome
@@ -246,7 +277,7 @@ ask_peer(SourceRecovery *self)
 	PeerOutcome outcome = ask_outcome(self, &error);
 	const char *why = error != NULL ? error->message : "it gives no reason";
 	if (outcome == PEER_OUTCOME_RUNNING)
-		give_up_here(self, "it runs at the destination; ended here");
+		end_taken(self, error != NULL ? error->message : NULL);
 	else if (outcome == PEER_OUTCOME_GONE)
 		resume_here(self, "it was not taken over");
 	else if (outcome == PEER_OUTCOME_DEAD)
@@ -321,7 +352,7 @@ recover_source(const char *state_dir, Journal *journal, GwAssume assume, const c
 			      journal_get_session(journal));
 
 	if (journal_has_phase(journal, JOURNAL_RUNNING))
-		give_up_here(&self, "it runs at the destination; ended here");
+		end_taken(&self, NULL);
 	else if (!dead && qemu == NULL)
 		leave(&self, GW_PLACE_UNKNOWN, "its QEMU cannot be asked", error->message);
 	else if (!dead && journal_has_phase(journal, JOURNAL_PROBE))

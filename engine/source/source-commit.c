@@ -52,7 +52,7 @@ ask_again(SourceRun *run, GError **error)
 		PeerOutcome outcome = peer_ask_outcome(&run->options->peer, &session, &local_error);
 		if (local_error == NULL)
 			return outcome;
-		if (outcome == PEER_OUTCOME_DEAD || g_get_monotonic_time() > deadline_us) {
+		if (outcome != PEER_OUTCOME_UNKNOWN || g_get_monotonic_time() > deadline_us) {
 			g_propagate_error(error, g_steal_pointer(&local_error));
 			return outcome;
 		}
@@ -78,7 +78,9 @@ commit_after_loss(SourceRun *run, const GError *loss, GError **error)
 {
 	g_autoptr(GError) local_error = NULL;
 	PeerOutcome outcome = ask_again(run, &local_error);
-	if (local_error == NULL)
+	if (outcome == PEER_OUTCOME_RUNNING && local_error != NULL)
+		source_report_left_over(run, SIDE_DESTINATION, local_error);
+	if (local_error == NULL || outcome == PEER_OUTCOME_RUNNING)
 		return take_answer(run, outcome, loss->message, error);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
 		    "the answer to the commit was lost (%s), and asking again failed "

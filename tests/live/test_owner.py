@@ -98,7 +98,7 @@ class MovedTest(unittest.TestCase):
             lab.start_source()
             lab.start_agent()
             lab.migrate()
-            self.expect(lab.run_vm("--here"), UNKNOWN, "its agent says that it runs there")
+            self.expect(lab.run_vm("--here"), UNKNOWN, "its agent says that it was taken over there")
             lab.wait_runs_only_on(lab.destination)
             lab.stop_agent()
             procs.kill_and_wait(lab.destination.pid())
@@ -155,7 +155,7 @@ class SettledTest(unittest.TestCase):
             lab.proxy.heal()
             code, process = lab.godwit("recover", "vm", *state, "--assume", "gone")
             self.assertEqual(code, 0, process.out)
-            self.assertIn("it runs at the destination", process.out)
+            self.assertIn("the destination has taken it over", process.out)
             lab.wait_runs_only_on(lab.destination)
             self.assertEqual(record(lab.source)["now"]["place"], "there")
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
+#include "engine/gw-recover.h"
+#include "engine/record/handover.h"
 #include "engine/record/journal.h"
 #include "engine/record/receiving.h"
 #include "engine/util/scoped-context.h"
@@ -332,9 +334,130 @@ a_session_that_a_restart_has_cut_is_settled_by_its_source(void)
 	write_journal(folder, &cut);
 	age_record(folder);
 	answers(folder, SESSION, PEER_OUTCOME_DEAD, "this host was restarted");
+	/* The answer to 'done' may be lost: then the source asks and says it again. */
+	for (guint i = 0; i < 2; i++) {
+		CU_ASSERT_TRUE(recover_forget(folder, "web1", SESSION, NULL));
+		CU_ASSERT_FALSE(is_there(folder));
+		CU_ASSERT_EQUAL(place_of(folder), OWNERSHIP_NOWHERE);
+		answers(folder, SESSION, PEER_OUTCOME_DEAD, "on both hosts have died");
+	}
+	test_folder_free(folder);
+}
+
+/* A name that leads nowhere is no proof that no commit has come. */
+static void
+a_journal_that_cannot_be_read_is_not_gone(void)
+{
+	char *folder = test_folder_new();
+	g_autofree char *path = g_strconcat(folder, "/" OTHER ".destination", NULL);
+	begin_receiving(folder);
+	answers(folder, OTHER, PEER_OUTCOME_GONE, NULL);
+	CU_ASSERT_EQUAL_FATAL(symlink("/nonexistent/journal", path), 0);
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_EQUAL(recover_answer(folder, "web1", OTHER, &error), PEER_OUTCOME_UNKNOWN);
+	CU_ASSERT_PTR_NOT_NULL(error);
+	g_autoptr(Ownership) record = ownership_load(folder, "web1", NULL);
+	CU_ASSERT_EQUAL(recover_answer_by_record(folder, record, OTHER, NULL),
+			PEER_OUTCOME_UNKNOWN);
+	CU_ASSERT_EQUAL(g_unlink(path), 0);
+	test_folder_free(folder);
+}
+
+/* The source gives its copy up all the same; but nobody says that it runs. */
+static void
+a_guest_that_died_after_it_was_taken_is_not_said_to_run(void)
+{
+	static const Row taken = { "", { JOURNAL_SETUP, JOURNAL_COMMITTED, JOURNAL_RUNNING } };
+	if (test_under_valgrind()) {
+		test_skip("valgrind knows no pidfds: no death can be proven");
+		return;
+	}
+	char *folder = test_folder_new();
+	write_journal(folder, &taken);
+	answers(folder, SESSION, PEER_OUTCOME_RUNNING, "its QEMU has died since");
+	g_autoptr(GPtrArray) found = gw_recover(folder, NULL, GW_ASSUME_NOTHING, NULL, NULL);
+	CU_ASSERT_EQUAL_FATAL(found->len, 1);
+	const GwRecovered *one = g_ptr_array_index(found, 0);
+	CU_ASSERT_TRUE(one->settled);
+	CU_ASSERT_EQUAL(one->vm_runs_on, GW_PLACE_NONE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(one->text, "its QEMU has died since"));
+	test_folder_free(folder);
+}
+
+/* The user has started it on this host after the restart, with --here or with what the record said: it runs, and its
+ * source must not hear that it runs nowhere. */
+static void
+a_guest_that_was_started_again_here_is_not_dead(void)
+{
+	static const Row rows_before[] = {
+		{ "", { JOURNAL_SETUP }, TRUE },
+		{ "", { JOURNAL_SETUP, JOURNAL_COMMITTED, JOURNAL_RUNNING }, TRUE },
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(rows_before); i++) {
+		char *folder = test_folder_new();
+		write_journal(folder, &rows_before[i]);
+		age_record(folder);
+		answers(folder, SESSION, PEER_OUTCOME_DEAD, "restart");
+		CU_ASSERT_TRUE(handover_start_here(folder, "web1", "/run/web1", NULL));
+		answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
+		CU_ASSERT_TRUE(recover_forget(folder, "web1", SESSION, NULL));
+		answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
+		CU_ASSERT_EQUAL(place_of(folder), OWNERSHIP_HERE);
+		test_folder_free(folder);
+	}
+}
+
+/* The destination was restarted while it received. The source has kept the guest and tries again; another one may not:
+ * the guest may have run here, and the source's copy may be the last. */
+static void
+the_same_source_may_come_again_after_a_restart(void)
+{
+	static const Row cut = { "", { JOURNAL_SETUP }, TRUE };
+	const OwnershipPeer same = { .host = (char *)"192.0.2.1", .token = (char *)"another" };
+	const OwnershipPeer stranger = { .host = (char *)"192.0.2.9", .token = (char *)"another" };
+	g_autoptr(GError) error = NULL;
+	char *folder = test_folder_new();
+	write_journal(folder, &cut);
+	CU_ASSERT_FALSE(receiving_begin(folder, "web1", OTHER, &same, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_UNKNOWN, "may have come to this host");
+	g_clear_error(&error);
+	age_record(folder);
+	CU_ASSERT_FALSE(receiving_begin(folder, "web1", OTHER, &stranger, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_UNKNOWN, "may have come to this host");
+	answers(folder, SESSION, PEER_OUTCOME_DEAD, "this host was restarted");
+	CU_ASSERT_TRUE(receiving_begin(folder, "web1", OTHER, &same, NULL));
+	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL); /* and never "gone" */
+	CU_ASSERT_FALSE(is_there(folder));
+	CU_ASSERT_TRUE(receiving_undo(folder, "web1", OTHER, NULL));
+	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
+	CU_ASSERT_EQUAL(place_of(folder), OWNERSHIP_NOT_KNOWN);
+	test_folder_free(folder);
+}
+
+/* It may take hours: a move of the same VM to the next host. */
+static void
+another_session_does_not_keep_a_settled_one(void)
+{
+	static const Row taken = { "", { JOURNAL_SETUP, JOURNAL_RUNNING } };
+	static const Row settled = { "", { JOURNAL_SETUP, JOURNAL_RUNNING, JOURNAL_RESTORED } };
+	char *folder = test_folder_new();
+	write_journal(folder, &taken);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(VmLock) lock = vm_lock_take(folder, "web1", "migrating", NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(lock);
+	CU_ASSERT_FALSE(recover_forget(folder, "web1", SESSION, &error));
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "is in use on this host: migrating");
+	CU_ASSERT_TRUE(is_there(folder));
+	test_folder_free(folder);
+
+	folder = test_folder_new();
+	write_journal(folder, &settled);
+	CU_ASSERT_TRUE(receiving_take(folder, "web1", SESSION, NULL));
+	g_autoptr(VmLock) other = vm_lock_take(folder, "web1", "migrating", NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
 	CU_ASSERT_TRUE(recover_forget(folder, "web1", SESSION, NULL));
 	CU_ASSERT_FALSE(is_there(folder));
-	CU_ASSERT_EQUAL(place_of(folder), OWNERSHIP_NOWHERE);
+	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
 	test_folder_free(folder);
 }
 
@@ -350,5 +473,14 @@ CU_TestInfo suite_recover[] = {
 	{ "only a guest taken over is forgotten", only_a_guest_taken_over_is_forgotten },
 	{ "a session that a restart has cut is settled by its source",
 	  a_session_that_a_restart_has_cut_is_settled_by_its_source },
+	{ "a journal that cannot be read is not gone", a_journal_that_cannot_be_read_is_not_gone },
+	{ "a guest that died after it was taken is not said to run",
+	  a_guest_that_died_after_it_was_taken_is_not_said_to_run },
+	{ "a guest that was started again here is not dead",
+	  a_guest_that_was_started_again_here_is_not_dead },
+	{ "the same source may come again after a restart",
+	  the_same_source_may_come_again_after_a_restart },
+	{ "another session does not keep a settled one",
+	  another_session_does_not_keep_a_settled_one },
 	CU_TEST_INFO_NULL,
 };

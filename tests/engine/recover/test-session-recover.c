@@ -82,7 +82,8 @@ agent_was_only_cut_off(Rig *rig)
 	rig_expect_guests(rig, RIG_STOPPED, RIG_RUNNING);
 	rig_expect_journals(rig, "sd");
 	splice_proxy_heal(rig->proxy);
-	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION, "it runs at the destination");
+	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION,
+		"the destination has taken it over");
 	rig_expect_guests(rig, RIG_GONE, RIG_RUNNING);
 	rig_expect_saw(rig, rig->source_commands, "quit !cont");
 	rig_expect_journals(rig, "");
@@ -121,7 +122,8 @@ guest_stays_paused(Rig *rig)
 	expect_paused_in_journal(rig, TRUE);
 	rig_start_agent(rig);
 	splice_proxy_heal(rig->proxy);
-	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION, "it runs at the destination");
+	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION,
+		"the destination has taken it over");
 	rig_expect_guests(rig, RIG_GONE, RIG_STOPPED);
 	rig_expect_saw(rig, rig->destination_commands, "!cont");
 	rig_expect_journals(rig, "");
@@ -134,7 +136,8 @@ agent_is_another_process(Rig *rig)
 	expect_paused_in_journal(rig, FALSE);
 	rig_start_agent(rig);
 	splice_proxy_heal(rig->proxy);
-	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION, "it runs at the destination");
+	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION,
+		"the destination has taken it over");
 	rig_expect_guests(rig, RIG_GONE, RIG_RUNNING);
 	rig_expect_journals(rig, "");
 }
@@ -159,7 +162,8 @@ journal_is_busy(Rig *rig)
 	g_timeout_add(1000, let_go, held);
 	rig_start_agent(rig);
 	splice_proxy_heal(rig->proxy);
-	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION, "it runs at the destination");
+	recover(rig, GW_ASSUME_NOTHING, TRUE, GW_PLACE_DESTINATION,
+		"the destination has taken it over");
 	rig_expect_guests(rig, RIG_GONE, RIG_RUNNING);
 	rig_expect_journals(rig, "");
 }
