@@ -116,6 +116,15 @@ class Cable:
         with self._ends.at_destination():
             self._misdirect(self.source, self.source6)
 
+    def narrow(self):
+        """Frames of more than 1000 bytes are lost on the way to the destination, without an error; the source sends
+        them."""
+        run("ip", "link", "set", self.device, "mtu", "9000", "gso_max_segs", "1")
+        with self._ends.at_destination():
+            run("ip", "link", "set", self.device, "mtu", "1000")
+            run("ip", "route", "change", self.destination.rsplit(".", 1)[0] + ".0/24", "dev", self.device,
+                "advmss", "8960")
+
     def _misdirect(self, *addresses):
         for address in addresses:
             run("ip", "neighbour", "replace", address, "lladdr", NOBODY, "nud", "permanent", "dev",

@@ -54,6 +54,30 @@ def channels_of(report):
             for channel in sample.get("channels", [])}
 
 
+class NarrowPath(NetworkCase):
+    """A path that drops large frames: the greeting passes. The run says so, in time."""
+
+    rate = None
+
+    def found(self, qemu):
+        with self.lab(qemu, "direct") as lab:
+            lab.start_source()
+            lab.start_agent("--insecure")
+            self.cables[0].narrow()
+            begun = time.monotonic()
+            migrate = lab.start_migrate("--insecure")
+            self.assertEqual(migrate.wait(60), FAILED, migrate.err)
+            self.assertRegex(migrate.err, "MTU")
+            self.assertLess(time.monotonic() - begun, STATED_S + SLACK_S)
+            lab.wait_runs_only_on(lab.source)
+
+    def test_old(self):
+        self.found("7.2")
+
+    def test_new(self):
+        self.found("10.0")
+
+
 class SlowLink(NetworkCase):
     """Over 200 Mbit/s; what the kernel says of each connection is in the report."""
 
