@@ -194,7 +194,9 @@ sync_folder(const char *path, GError **error)
 static gboolean
 write_first_line(Journal *self, const char *temporary, JsonObject *facts, GError **error)
 {
+	g_autofree char *machine_id = state_dir_get_machine_id();
 	json_object_set_string_member(facts, "boot_id", self->boot_id);
+	json_object_set_string_member(facts, "machine_id", machine_id);
 	if (flock(self->fd, LOCK_EX | LOCK_NB) < 0)
 		return state_dir_fail_errno("cannot lock", temporary, error);
 	if (!journal_append(self, JOURNAL_BEGIN, json_object_ref(facts), error) ||
@@ -266,6 +268,20 @@ read_lines(Journal *self, GError **error)
 	return (gsize)self->good_bytes == len || drop_torn_end(self, error);
 }
 
+/* On shared storage, or in a copy, it may be another host's. That host's QEMUs are not dead because they are not
+ * here, and its boot id says nothing of its boots. */
+static gboolean
+check_machine(Journal *self, GError **error)
+{
+	g_autofree char *ours = state_dir_get_machine_id();
+	const char *its = journal_get_string(self, "machine_id");
+	if (its == NULL || *its == '\0' || *ours == '\0' || strcmp(its, ours) == 0)
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR,
+		    "'%s' is of another host (machine id %.40s): settle it there", self->path, its);
+	return FALSE;
+}
+
 Journal *
 journal_open(const char *state_dir, const char *session, Side role, GError **error)
 {
@@ -292,7 +308,8 @@ journal_open(const char *state_dir, const char *session, Side role, GError **err
 		state_dir_fail_errno("cannot open", path, error);
 		return NULL;
 	}
-	return read_lines(self, error) ? g_steal_pointer(&self) : NULL;
+	return read_lines(self, error) && check_machine(self, error) ? g_steal_pointer(&self)
+								     : NULL;
 }
 
 void

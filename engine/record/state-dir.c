@@ -66,13 +66,26 @@ state_dir_get_agent_id(const char *state_dir, GError **error)
 	return NULL;
 }
 
+/* (transfer full): empty where there is no such file. */
+static char *
+read_id(const char *path)
+{
+	char *text = NULL;
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return g_strdup("");
+	return g_strstrip(text);
+}
+
 char *
 state_dir_get_boot_id(void)
 {
-	char *text = NULL;
-	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
-		return g_strdup("");
-	return g_strstrip(text);
+	return read_id("/proc/sys/kernel/random/boot_id");
+}
+
+char *
+state_dir_get_machine_id(void)
+{
+	return read_id("/etc/machine-id");
 }
 
 gboolean

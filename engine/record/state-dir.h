@@ -15,5 +15,8 @@ char *state_dir_peek_agent_id(const char *state_dir);
 /* (transfer full): of this boot of the host; empty where the kernel does not tell. */
 char *state_dir_get_boot_id(void);
 
+/* (transfer full): of this machine, however often it boots; empty where it has none. */
+char *state_dir_get_machine_id(void);
+
 /* For the files of the room: sets %GW_ERROR_STATE_DIR, "@what '@path': " and errno's text. Returns: %FALSE */
 gboolean state_dir_fail_errno(const char *what, const char *path, GError **error);

@@ -7,6 +7,7 @@
 
 #include "engine/gw-error.h"
 #include "engine/record/journal.h"
+#include "engine/record/state-dir.h"
 #include "tests/rig/test-util.h"
 
 #define SESSION "0b9d7e42-7b0c-4f2a-9a57-0123456789ab"
@@ -81,11 +82,36 @@ a_folder_that_cannot_be_is_named(void)
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot make '/proc/self/" SESSION);
 }
 
+/* On shared storage, or in a copy of the folder. */
+static void
+another_host_s_journal_is_left_alone(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(GError) error = NULL;
+	g_autofree char *ours = state_dir_get_machine_id();
+	if (*ours == '\0') {
+		test_skip("this machine has no id");
+		return;
+	}
+	journal_free(journal_create(folder, SESSION, SIDE_SOURCE, NULL, NULL));
+	g_autofree char *path = g_strconcat(folder, "/", SESSION, ".source", NULL);
+	g_autofree char *text = NULL;
+	CU_ASSERT_TRUE_FATAL(g_file_get_contents(path, &text, NULL, NULL));
+	g_autoptr(GString) moved = g_string_new(text);
+	CU_ASSERT_EQUAL(g_string_replace(moved, ours, "0123456789abcdef0123456789abcdef", 0), 1);
+	CU_ASSERT_TRUE(g_file_set_contents(path, moved->str, -1, NULL));
+	g_autoptr(Journal) journal = journal_open(folder, SESSION, SIDE_SOURCE, &error);
+	CU_ASSERT_PTR_NULL(journal);
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "is of another host");
+	CU_ASSERT_TRUE(g_file_test(path, G_FILE_TEST_EXISTS));
+}
+
 CU_TestInfo suite_journal_folder[] = {
 	{ "names that are no session are not listed", names_that_are_no_session_are_not_listed },
 	{ "unsafe names reach no file", unsafe_names_reach_no_file },
 	{ "a folder that is not there has no journals",
 	  a_folder_that_is_not_there_has_no_journals },
 	{ "a folder that cannot be is named", a_folder_that_cannot_be_is_named },
+	{ "another host's journal is left alone", another_host_s_journal_is_left_alone },
 	CU_TEST_INFO_NULL,
 };
