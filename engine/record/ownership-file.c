@@ -90,6 +90,14 @@ ownership_record(const char *state_dir, const char *vm_name, OwnershipEvent even
 	       ownership_save(self, state_dir, error);
 }
 
+gboolean
+ownership_unmake(const char *state_dir, const char *vm_name, GError **error)
+{
+	g_autofree char *path = make_path(state_dir, vm_name, ".json");
+	return unlink(path) == 0 || errno == ENOENT ||
+	       state_dir_fail_errno("cannot remove", path, error);
+}
+
 /* ownership_save() has written the boot's id. */
 gboolean
 ownership_is_on_disk(const Ownership *self)

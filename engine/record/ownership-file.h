@@ -17,6 +17,10 @@ gboolean ownership_record(const char *state_dir, const char *vm_name, OwnershipE
 			  const char *session, const OwnershipPeer *peer,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Takes back the first record of a VM that has never been here. %GW_ERROR_STATE_DIR. */
+gboolean ownership_unmake(const char *state_dir, const char *vm_name,
+			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Is there a file of it? Without one nothing is proven by what the record does not say. */
 gboolean ownership_is_on_disk(const Ownership *self);
 /* Was it written by an earlier boot of this host? */

@@ -131,8 +131,9 @@ gw_claim_take(GwClaim *self, GError **error)
 gboolean
 gw_claim_give_back(GwClaim *self, GError **error)
 {
-	return self->before->now.place == OWNERSHIP_NOT_KNOWN ||
-	       ownership_save(self->before, self->state_dir, error);
+	if (!ownership_is_on_disk(self->before))
+		return ownership_unmake(self->state_dir, self->before->vm_name, error);
+	return ownership_save(self->before, self->state_dir, error);
 }
 
 void

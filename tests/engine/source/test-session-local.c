@@ -207,6 +207,21 @@ place_is(const char *folder, OwnershipPlace place)
 	CU_ASSERT_EQUAL(record->now.place, place);
 }
 
+static void
+a_start_that_fails_proves_nothing(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autoptr(GwClaim) failed =
+		gw_claim_new(folder, "web1", "/run/qmp", GW_CLAIM_OWN, folder, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(failed);
+	CU_ASSERT_TRUE(gw_claim_take(failed, NULL));
+	place_is(folder, OWNERSHIP_HERE);
+	CU_ASSERT_TRUE(gw_claim_give_back(failed, NULL));
+	g_autoptr(Ownership) record = ownership_load(folder, "web1", NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(record);
+	CU_ASSERT_FALSE(ownership_is_on_disk(record));
+}
+
 /* A start that fails leaves the record as it was. */
 static void
 what_was_handed_over_is_started_by_word_only(void)
@@ -236,6 +251,7 @@ CU_TestInfo suite_session_local[] = {
 	{ "one session a VM", one_session_a_vm },
 	{ "what was handed over is started by word only",
 	  what_was_handed_over_is_started_by_word_only },
+	{ "a start that fails proves nothing", a_start_that_fails_proves_nothing },
 	{ "a key that others can read", a_key_that_others_can_read },
 	{ "no certificates", no_certificates },
 	{ "a name that does not resolve", a_name_that_does_not_resolve },
