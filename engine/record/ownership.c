@@ -9,8 +9,8 @@
  * - it says "gone" only because a commit that is not in @taken never came: the record says RECEIVING, on the disk,
  *   before any commit can come.
  *
- * What a confirmed session has left in @taken may be dropped, since its source never asks again. What is not
- * confirmed stays.
+ * What a confirmed session has left in @taken may be dropped after many others. A record that has dropped any says so:
+ * it cannot prove "gone" any more. What is not confirmed stays.
  */
 #include "engine/record/ownership.h"
 
@@ -20,7 +20,7 @@
 #include "engine/util/json-fields.h"
 
 #define MAX_TAKEN     4096
-#define MAX_CONFIRMED 16 /* of them are kept, for people */
+#define MAX_CONFIRMED 1024 /* of them are kept */
 
 const JsonLimits ownership_limits = {
 	.bytes = 1024 * 1024,
@@ -244,8 +244,10 @@ drop_confirmed(Ownership *self)
 	guint n_confirmed = 0;
 	for (guint i = self->taken->len; i > 0; i--) {
 		const OwnershipTaken *taken = g_ptr_array_index(self->taken, i - 1);
-		if (taken->confirmed && ++n_confirmed > MAX_CONFIRMED)
-			g_ptr_array_remove_index(self->taken, i - 1);
+		if (!taken->confirmed || ++n_confirmed <= MAX_CONFIRMED)
+			continue;
+		g_ptr_array_remove_index(self->taken, i - 1);
+		self->has_dropped = TRUE;
 	}
 }
 
@@ -341,6 +343,7 @@ ownership_to_json(const Ownership *self)
 	if (is_open(self->now.place))
 		json_object_set_member(object, "before", state_to_node(&self->before));
 	json_object_set_array_member(object, "taken", taken);
+	json_object_set_boolean_member(object, "has_dropped", self->has_dropped);
 	return fields_take_text(fields_node(object), TRUE);
 }
 
@@ -423,6 +426,7 @@ ownership_from_json(const char *text, gsize len, const char *vm_name, GError **e
 	read_state(&fields, "now", FIELDS_REQUIRED, &self->now);
 	read_state(&fields, "before", FIELDS_OPTIONAL, &self->before);
 	read_taken(&fields, self);
+	self->has_dropped = fields_boolean(&fields, "has_dropped", FIELDS_OPTIONAL);
 	if (fields_end(&fields, &cause))
 		return g_steal_pointer(&self);
 	g_set_error(error, GW_ERROR, GW_ERROR_STATE_DIR, "%s", cause->message);

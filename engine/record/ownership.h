@@ -64,6 +64,7 @@ typedef struct {
 	char *boot_id;	       /* (nullable): of the boot in which it was written last */
 	char *qmp_path;	  /* (nullable): the monitor of its QEMU here, for who knows only that */
 	GPtrArray *taken; /* of OwnershipTaken */
+	gboolean has_dropped; /* some that were taken are not in @taken any more */
 } Ownership;
 
 /* (transfer full): nothing is known. */

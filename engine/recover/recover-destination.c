@@ -401,10 +401,13 @@ recover_answer_by_record(const char *state_dir, const Ownership *record, const c
 	if (ownership_find_session(record, session, &token, &subject))
 		return answer_open(record, error);
 	gboolean has_trace = has_journal(state_dir, session);
-	if (ownership_is_on_disk(record) && !has_trace)
+	if (ownership_is_on_disk(record) && !record->has_dropped && !has_trace)
 		return PEER_OUTCOME_GONE;
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "%s",
-		    has_trace ? "its journal is not settled" : "no record of the VM is here");
+		    has_trace ? "its journal is not settled"
+		    : record->has_dropped
+			    ? "the record is full, and the oldest sessions are not in it"
+			    : "no record of the VM is here");
 	return PEER_OUTCOME_UNKNOWN;
 }
 

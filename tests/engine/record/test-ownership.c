@@ -102,12 +102,18 @@ a_session_that_was_taken_is_never_forgotten(void)
 {
 	g_autoptr(Ownership) record = ownership_new("web1");
 	ownership_add_taken(record, S1, "00ff", "CN=a");
-	for (guint i = 0; i < 100; i++) {
+	for (guint i = 0; i < 2000; i++) {
 		g_autofree char *session = g_strdup_printf("0b9d7e42-7b0c-4f2a-9a57-1%011u", i);
 		ownership_add_taken(record, session, NULL, NULL);
 		ownership_confirm(record, session);
+		CU_ASSERT_EQUAL(record->has_dropped, i >= 1024);
 	}
-	CU_ASSERT_TRUE(record->taken->len < 30); /* those whose source never asks again */
+	CU_ASSERT_TRUE(record->taken->len <
+		       1100); /* those that nobody has confirmed, and the last */
+	g_autofree char *text = ownership_to_json(record);
+	g_autoptr(Ownership) again = ownership_from_json(text, strlen(text), "web1", NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(again);
+	CU_ASSERT_TRUE(again->has_dropped);
 	CU_ASSERT_PTR_NOT_NULL(ownership_find_taken(record, S1));
 	CU_ASSERT_PTR_NULL(ownership_find_taken(record, S2));
 }
