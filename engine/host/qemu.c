@@ -41,8 +41,10 @@ take_migration(Qemu *self, JsonObject *data, gint64 timestamp_us)
 	if (word == NULL)
 		return;
 	self->status = qmp_migrate_status_from_string(word);
-	if (self->status == QMP_MIGRATE_COMPLETED)
-		self->completed_us = timestamp_us;
+	if (self->status != QMP_MIGRATE_COMPLETED)
+		return;
+	self->completed_us = timestamp_us;
+	self->resume_us = 0;
 }
 
 static void

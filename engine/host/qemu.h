@@ -33,7 +33,7 @@ struct Qemu {
 	EventClock event_clock;
 	gint64 stop_us;	      /* monotonic: the last STOP; 0: none yet */
 	gint64 stop_error_us; /* by how much it may be wrong */
-	gint64 resume_us;     /* likewise RESUME */
+	gint64 resume_us;     /* likewise RESUME; 0: none since "completed" */
 	gint64 completed_us;  /* likewise MIGRATION completed */
 	gint64 heard_us;      /* monotonic: when it last answered anything */
 	GError *closed;	      /* set when the monitor has gone */

@@ -90,6 +90,37 @@ commit_after_loss(SourceRun *run, const GError *loss, GError **error)
 	return FALSE;
 }
 
+/*
+ * Whoever has another monitor of this QEMU may have started or reset the guest since "completed". The
+ * destination has loaded an older one then. A QEMU that has died has done neither. "finish-migrate" is
+ * still there for a moment after "completed".
+ */
+static gboolean
+check_not_started(SourceRun *run, GError **error)
+{
+	QmpStatus status;
+	g_autoptr(GError) unanswered = NULL;
+	gboolean is_answered = qmp_query_status(run->qemu->qmp, &status, &unanswered);
+	if (qmp_client_is_closed(run->qemu->qmp))
+		return TRUE;
+	if (!is_answered) {
+		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", unanswered->message);
+		error_add_side(error, SIDE_SOURCE);
+		return FALSE;
+	}
+	gboolean is_stopped = status.run_state == QMP_RUN_POSTMIGRATE ||
+			      status.run_state == QMP_RUN_FINISH_MIGRATE;
+	if (is_stopped && run->qemu->resume_us == 0)
+		return TRUE;
+	g_set_error(
+		error, GW_ERROR, GW_ERROR_MIGRATION,
+		"somebody else has %s the guest here after its state was sent: it is not handed "
+		"over",
+		run->qemu->resume_us != 0 ? "started" : "reset or changed");
+	error_add_side(error, SIDE_SOURCE);
+	return FALSE;
+}
+
 /* No sync: see journal.c. */
 static gboolean
 write_commit(SourceRun *run, GError **error)
@@ -138,7 +169,7 @@ gboolean
 source_commit(SourceRun *run, GError **error)
 {
 	gboolean is_to_run = qemu_was_live(run->qemu) && !run->options->paused;
-	if (!write_commit(run, error))
+	if (!check_not_started(run, error) || !write_commit(run, error))
 		return FALSE;
 
 	JsonObject *fields = json_object_new();

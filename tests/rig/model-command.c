@@ -599,7 +599,7 @@ take_action(Model *self, const char *action, gint64 id, gboolean *ret_keep)
 	else if (g_str_equal(action, "skip"))
 		g_string_append_printf(self->out,
 				       "{\"return\": {}, \"id\": %" G_GINT64_FORMAT "}\r\n", id);
-	else if (model_act(action))
+	else if (model_act(self, action))
 		return FALSE;
 	else
 		*ret_keep = g_str_equal(action, "ignore");

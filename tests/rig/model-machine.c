@@ -137,13 +137,27 @@ model_capability(Model *self, const char *name)
 	return g_hash_table_lookup(self->capabilities, name) != NULL;
 }
 
+/* Somebody else does it, by another monitor. */
+static void
+change_state(Model *self, const char *state)
+{
+	gboolean is_started = g_str_equal(state, "running") || g_str_equal(state, "paused");
+	model_set_running(self, g_str_equal(state, "running"), state);
+	if (is_started)
+		model_event(self, "\"RESUME\"");
+	if (g_str_equal(state, "paused"))
+		model_event(self, "\"STOP\"");
+}
+
 gboolean
-model_act(const char *action)
+model_act(Model *self, const char *action)
 {
 	if (g_str_equal(action, "die"))
 		_exit(1);
 	if (g_str_equal(action, "freeze"))
 		raise(SIGSTOP);
+	else if (g_str_has_prefix(action, "state:"))
+		change_state(self, action + strlen("state:"));
 	else if (g_str_has_prefix(action, "delay:"))
 		g_usleep(g_ascii_strtoull(action + strlen("delay:"), NULL, 10) * 1000);
 	else

@@ -57,7 +57,7 @@ void model_set_status(Model *self, const char *status);
 const char *model_word(Model *self, const char *status);
 gboolean model_capability(Model *self, const char *name);
 /* Does what an action of --on or --at says about the process itself. %FALSE when it is another action. */
-gboolean model_act(const char *action);
+gboolean model_act(Model *self, const char *action);
 
 /* The migration, model-stream.c. */
 void model_migrate(Model *self, int fd);

@@ -13,9 +13,11 @@
  * MIB, -smp N. Any other is skipped with its value. Options of the model:
  *
  *	--on COMMAND[#N]=ACTION   at the (N-th) COMMAND: fail:TEXT, ignore (never reply), delay:MS, close (the
- *	                          monitor), freeze (SIGSTOP), die, skip (reply, but do nothing)
- *	--at STATUS=ACTION        when its migration enters STATUS: fail:TEXT, delay:MS, freeze, die; without
- *	                          TEXT there is no error-desc
+ *	                          monitor), freeze (SIGSTOP), die, skip (reply, but do nothing), state:WORD
+ *	                          (somebody else brings it into this run state: running by cont, paused by cont
+ *	                          and stop)
+ *	--at STATUS=ACTION        when its migration enters STATUS: fail:TEXT, delay:MS, freeze, die, state:WORD;
+ *	                          without TEXT there is no error-desc
  *	--word STATUS=WORD        what it says instead of STATUS
  *	--late QUESTION=JSON      what it answers from pre-switchover on (query-jobs, query-block-exports); before: []
  *	--active-ms MS            how long the source is active (default 20)

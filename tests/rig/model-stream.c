@@ -56,7 +56,7 @@ model_set_status(Model *self, const char *status)
 		model_event(self, "\"MIGRATION\", \"data\": {\"status\": \"%s\"}",
 			    model_word(self, status));
 	if (action != NULL)
-		model_act(action);
+		model_act(self, action);
 }
 
 static void

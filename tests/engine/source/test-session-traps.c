@@ -67,6 +67,21 @@ TRAP(a_cancelled_source_never_starts_a_complete_destination, .source = "--device
      .when = "event:device", CANCELLED, .source_guest = RIG_RUNNING, ENDED,
      .source_saw = "migrate-continue<migrate_cancel !quit", .destination_saw = "!cont")
 
+/* Somebody has another monitor of the source's QEMU, and uses it when all has been sent. */
+TRAP(a_guest_that_was_started_again_is_not_handed_over, .source = "--at completed=state:running",
+     HERE, ENDED, .code = GW_ERROR_MIGRATION, .phase = "commit", .host = "source",
+     .text = "somebody else has started the guest here", .source_saw = "!cont !quit",
+     .destination_saw = "!cont")
+TRAP(a_guest_that_was_started_and_stopped_is_not_handed_over,
+     .source = "--at completed=state:paused", .outcome = GW_OUTCOME_FAILED,
+     .place = GW_PLACE_SOURCE, .source_guest = RIG_STOPPED, ENDED, .code = GW_ERROR_MIGRATION,
+     .phase = "commit", .text = "somebody else has started the guest here",
+     .source_saw = "!cont !quit", .destination_saw = "!cont")
+TRAP(a_guest_that_was_reset_is_not_handed_over, .source = "--at completed=state:prelaunch",
+     .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE, .source_guest = RIG_STOPPED, ENDED,
+     .code = GW_ERROR_MIGRATION, .phase = "commit", .text = "reset or changed the guest here",
+     .source_saw = "!cont !quit", .destination_saw = "!cont")
+
 /* 34 */
 TRAP(migrate_continue_in_another_state,
      .source = "--on 'migrate-continue=fail:Migration not in expected state: device'", HERE, ENDED,
@@ -267,6 +282,11 @@ CU_TestInfo suite_session_traps[] = {
 	{ "31: neither gives a reason", neither_gives_a_reason },
 	{ "a vGPU that came paused has to run first", a_vgpu_that_came_paused_has_to_run_first },
 	{ "30: STOP comes after pre-switchover", stop_comes_after_pre_switchover },
+	{ "a guest that was started again is not handed over",
+	  a_guest_that_was_started_again_is_not_handed_over },
+	{ "nor one that was started and stopped",
+	  a_guest_that_was_started_and_stopped_is_not_handed_over },
+	{ "nor one that was reset", a_guest_that_was_reset_is_not_handed_over },
 	{ "32: a cancel that loses the race", a_cancel_that_loses_the_race },
 	{ "33: cancelled here, completed there",
 	  a_cancelled_source_never_starts_a_complete_destination },
