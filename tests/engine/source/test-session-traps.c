@@ -177,7 +177,7 @@ TRAP(a_destination_without_S_that_is_refused, .destination = "--on cont=fail:no"
      .code = GW_ERROR_REFUSED, .destination_saw = "stop<migrate-incoming")
 
 /* 9 */
-TRAP(the_descriptor_is_taken_back, .destination = "--on migrate-incoming=fail:no", HERE, WAITS,
+TRAP(the_descriptor_is_taken_back, .destination = "--on migrate-incoming=fail:no", HERE, ENDED,
      .code = GW_ERROR_FAILED, .source_saw = "getfd<closefd closefd=godwit !migrate")
 
 /* 8, 50 */
