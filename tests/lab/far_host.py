@@ -20,7 +20,7 @@ from tests.lab.qemu import PATIENCE_S  # noqa: E402
 
 ADDRESS = "10.78.0.2"
 PORT = 7800
-ASKED_OF_HOST = ("uuids", "get", "status", "has_qemu", "journals", "ram_sum")
+ASKED_OF_HOST = ("uuids", "get", "status", "has_qemu", "journals", "place", "ram_sum")
 
 
 class Server:

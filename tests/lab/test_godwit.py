@@ -3,7 +3,10 @@
 
 import time
 
-from .two_hosts import MIB, GodwitCase
+from tests.live import procs
+
+from .qemu import PATIENCE_S
+from .two_hosts import FAILED, MIB, GodwitCase
 
 
 class MoveCase(GodwitCase):
@@ -61,6 +64,44 @@ class Moves(MoveCase):
         self.assertEqual([(issue["severity"], issue["code"], issue["host"], issue["subject"])
                           for issue in self.report["plan"]["issues"]],
                          [("warning", "vgpu-unproven", "destination", "gpu0")])
+
+
+class StandsStill(MoveCase):
+    """A guest that its user has paused moves. QEMU does not send its vGPU again before it has run: the driver takes its
+    image only then. Godwit lets no guest run that stands still, and says what to do."""
+
+    def moves_paused(self):
+        code, output, report = self.migrate()
+        self.assertEqual(code, 0, output)
+        self.assertEqual(report["vm_runs_on"], "destination")
+        self.assertEqual(self.target.status(), "paused")
+        self.assert_moved("vram_checksum")
+        self.assertEqual(self.target.ticks(), [])
+
+    def test_moves_again_once_it_has_run(self):
+        self.lab(63)
+        self.fill()
+        self.assert_ticking(self.source)
+        self.source.command("stop")
+        self.note()
+        before = self.source.ticks()
+        self.moves_paused()
+        self.turn()
+        self.note()
+        code, output, report = self.migrate()
+        self.assertEqual((code, report["vm_runs_on"]), (FAILED, "source"), output)
+        self.assertRegex(output, "Invalid device state 4 .vGPU 'gpu0'.; the guest has not run since it came here")
+        self.assertEqual(self.source.status(), "paused")
+        self.assertEqual((self.target.uuids(), self.journals()), ([], []))
+        self.assertEqual([self.source.get(name, "vram_checksum") for name in self.before], self.checksums)
+        self.source.command("cont")
+        self.source.command("stop")
+        self.note()
+        between = self.source.ticks()
+        self.moves_paused()
+        self.target.command("cont")
+        procs.wait_until(lambda: len(self.target.ticks()) > 2, PATIENCE_S, "a tick")
+        self.target.guest.check(before + between + self.target.ticks())
 
 
 class Apart(MoveCase):

@@ -142,6 +142,14 @@ class Host:
     def recover(self):
         return godwit("recover", "--state-dir", self.state)
 
+    def place(self):
+        """Where the VM is, by this host's record of it; without one "not-known"."""
+        path = self.state + "/vms/lab.json"
+        if not os.path.exists(path):
+            return "not-known"
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)["now"]["place"]
+
     def journals(self):
         return [name for name in os.listdir(self.state) if name.endswith((".source", ".destination"))]
 
@@ -203,6 +211,12 @@ class GodwitCase(VgpuCase):
         if agent.is_alive():
             agent.signal(15)
             agent.wait(PATIENCE_S)
+
+    def turn(self):
+        """What came there is to go back: the hosts change their roles."""
+        self.stop_agent(self.agent)
+        self.source, self.target = self.target, self.source
+        self.start_agent()
 
     def fill(self, rate=0):
         for number, uuid in enumerate(self.source.uuids()):
@@ -276,6 +290,7 @@ class GodwitCase(VgpuCase):
         self.assertEqual(sorted(self.target.get(uuid, checksum) for uuid in self.target.uuids()),
                          sorted(sums[uuid] for uuid in self.before))
         self.assertEqual(self.journals(), [])
+        self.assertEqual((self.source.place(), self.target.place()), ("there", "here"))
 
     def assert_stayed(self, vram=True, ran_there=False):
         """The guest runs on the source with its vGPUs as they were, and nothing is left on the other host. RAN_THERE:
@@ -287,6 +302,7 @@ class GodwitCase(VgpuCase):
         if vram:
             self.assertEqual([self.source.get(uuid, "vram_checksum") for uuid in self.before], self.checksums)
         self.assertEqual(self.journals(), [])
+        self.assertEqual((self.source.place(), self.target.place()), ("here", "not-known"))
         self.assert_ticking(self.source)
         if not ran_there:
             self.assertEqual(self.target.ticks(), [])
