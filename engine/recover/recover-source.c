@@ -19,6 +19,7 @@
 #include "engine/host/qemu-mark.h"
 #include "engine/host/settings.h"
 #include "engine/record/handover.h"
+#include "engine/record/ownership-file.h"
 #include "engine/channel/transport.h"
 #include "engine/recover/recover-destination.h"
 #include "engine/recover/recover-qemu.h"
@@ -128,6 +129,25 @@ record(SourceRecovery *self, OwnershipEvent event, GError **error)
 	return handover.vm_name == NULL || handover_end(&handover, event, error);
 }
 
+/*
+ * Where the VM has been since, by another session or by `godwit run`, only its record knows. So it knows better
+ * than this journal. (transfer full): NULL: nowhere else
+ */
+static char *
+describe_since(SourceRecovery *self, GwPlace *ret_place)
+{
+	const char *name = ownership_choose_name(journal_get_string(self->journal, "vm"),
+						 journal_get_string(self->journal, "qmp"));
+	g_autoptr(Ownership) record =
+		name != NULL ? ownership_load(self->state_dir, name, NULL) : NULL;
+	if (record == NULL || record->now.place == OWNERSHIP_NOT_KNOWN ||
+	    g_strcmp0(record->now.session, journal_get_session(self->journal)) == 0)
+		return NULL;
+	g_autofree char *what = ownership_describe(record);
+	*ret_place = record->now.place == OWNERSHIP_HERE ? GW_PLACE_SOURCE : GW_PLACE_UNKNOWN;
+	return g_strdup_printf("what came after this session counts: '%s' %s", name, what);
+}
+
 /* The journal goes once the record says the same. */
 static void
 finish_and_forget(SourceRecovery *self, OwnershipEvent event, GwPlace place, const char *text)
@@ -181,7 +201,7 @@ give_up_here(SourceRecovery *self, GwPlace place, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	if (self->assume != GW_ASSUME_RUNNING && is_live(self)) {
-		leave(self, GW_PLACE_UNKNOWN, "it runs here, and at the destination",
+		leave(self, GW_PLACE_UNKNOWN, "it runs here, and the destination has taken it over",
 		      "end one of them");
 		return;
 	}
@@ -198,9 +218,23 @@ give_up_here(SourceRecovery *self, GwPlace place, const char *text)
 		return;
 	}
 	gboolean told = peer.host != NULL && peer_tell_done(&peer, &session);
-	finish(self, place, text);
+	g_autofree char *since = describe_since(self, &place);
+	finish(self, place, since != NULL ? since : text);
 	if (told || self->assume == GW_ASSUME_RUNNING)
 		journal_remove(self->journal);
+}
+
+/* The record says that it is here again: somebody has proven it, or has said so with `godwit run --here`. */
+static gboolean
+finish_here_since(SourceRecovery *self)
+{
+	GwPlace place = GW_PLACE_UNKNOWN;
+	g_autofree char *since = describe_since(self, &place);
+	if (since == NULL || place != GW_PLACE_SOURCE)
+		return FALSE;
+	finish(self, place, since);
+	journal_remove(self->journal);
+	return TRUE;
 }
 
 /* What the user says counts only where the agent does not know. */
@@ -212,7 +246,7 @@ believe_user(SourceRecovery *self, const char *why)
 			     "you say that it runs at the destination; ended here");
 	else if (self->assume == GW_ASSUME_GONE)
 		resume_here(self, "you say that it is gone at the destination");
-	else
+	else if (!finish_here_since(self))
 		leave(self, GW_PLACE_UNKNOWN,
 		      is_live(self) ? "it runs here, and may run at the destination: stop it here, "
 				      "the agent cannot say"

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/host/qemu-mark.h"
+#include "engine/record/handover.h"
 #include "engine/record/journal.h"
 #include "engine/recover/recover-destination.h"
 #include "engine/recover/recover-source.h"
@@ -223,7 +224,8 @@ a_commit_that_may_have_gone_out_is_asked_for(void)
 		{ "prelaunch", "it may have been handed over", JOURNAL_COMMIT },
 		{ "paused", "it may have been handed over", JOURNAL_COMMIT },
 		{ "running", "it runs here, and may run at the destination", JOURNAL_COMMIT },
-		{ "running", "it runs here, and at the destination", JOURNAL_RUNNING },
+		{ "running", "it runs here, and the destination has taken it over",
+		  JOURNAL_RUNNING },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		const JournalPhase phases[] = { JOURNAL_PRECOPY, JOURNAL_COMMIT, rows[i].phase,
@@ -244,6 +246,32 @@ a_commit_that_may_have_gone_out_is_asked_for(void)
 		CU_ASSERT_FALSE(was_told(&left, "migrate_cancel"));
 		g_autoptr(GPtrArray) journals = journal_list(left.folder, NULL);
 		CU_ASSERT_EQUAL(journals->len, 1);
+		g_free(result.text);
+	}
+}
+
+/* It has come back, or the user has started it here by `godwit run --here`. */
+static void
+the_record_of_what_came_after_counts(void)
+{
+	static const JournalPhase rows[] = { JOURNAL_COMMIT, JOURNAL_RUNNING };
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const JournalPhase phases[] = { JOURNAL_PRECOPY, JOURNAL_COMMIT, rows[i],
+						JOURNAL_BEGIN };
+		const char *options[] = { "--state", "postmigrate", NULL };
+		g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+		g_auto(Left) left = { NULL };
+		left_init(&left, options);
+		CU_ASSERT_TRUE(handover_confirm_here(left.folder, "web1", NULL, NULL));
+		g_autoptr(Journal) journal =
+			write_journal(&left, SIDE_SOURCE, json_object_new(), phases);
+		GwRecovered result = { 0 };
+		recover_source(left.folder, journal, GW_ASSUME_NOTHING, NULL, &result);
+		CU_ASSERT_TRUE(result.settled);
+		CU_ASSERT_EQUAL(result.vm_runs_on, GW_PLACE_SOURCE);
+		CU_ASSERT_PTR_NOT_NULL(strstr(result.text, "'web1' belongs to this host"));
+		CU_ASSERT_PTR_NULL(strstr(result.text, "at the destination"));
+		CU_ASSERT_FALSE(was_told(&left, "cont"));
 		g_free(result.text);
 	}
 }
@@ -422,6 +450,7 @@ CU_TestInfo suite_recover_models[] = {
 	{ "a migration under way is cancelled", a_migration_under_way_is_cancelled },
 	{ "a commit that may have gone out is asked for",
 	  a_commit_that_may_have_gone_out_is_asked_for },
+	{ "the record of what came after counts", the_record_of_what_came_after_counts },
 	{ "a source without a process is known by its mark",
 	  a_source_without_a_process_is_known_by_its_mark },
 	{ "a migration without events is cancelled at once",
