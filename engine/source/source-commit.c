@@ -288,6 +288,22 @@ end_or_keep_qemu(SourceRun *run, GError **error)
 	       is_ended;
 }
 
+/* Somebody has started the guest here while the COMMIT was out, so that two copies run: the one here is the older one. */
+static void
+stop_second_copy(SourceRun *run)
+{
+	g_autoptr(GError) error = NULL;
+	if (run->qemu->resume_us == 0 || run->qemu->closed != NULL)
+		return;
+	gboolean is_stopped = qmp_stop(run->qemu->qmp, &error);
+	g_autofree char *text =
+		g_strdup_printf("somebody else started the guest here when it was handed over: two "
+				"copies ran; the one here %s%s",
+				is_stopped ? "was stopped" : "could not be stopped: ",
+				is_stopped ? "" : error->message);
+	report_add_warning(recorder_get_report(run->recorder), side_to_string(SIDE_SOURCE), text);
+}
+
 /*
  * The guest runs at the destination; what is left here is ended. The order makes a crash harmless:
  * once "running" is on the disk a recovery does not ask the agent any more, so the agent may forget
@@ -297,6 +313,7 @@ gboolean
 source_cleanup(SourceRun *run, GError **error)
 {
 	g_autoptr(GError) local_error = NULL;
+	stop_second_copy(run);
 	measure_downtime(run);
 	take_last_figures(run);
 	gboolean told = FALSE;

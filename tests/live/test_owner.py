@@ -93,6 +93,21 @@ class MovedTest(unittest.TestCase):
             self.assertEqual(lab.source.status(), "postmigrate")
             self.all_say_handed_over(lab)
 
+    def test_a_second_copy_is_stopped_at_once(self):
+        """Somebody starts the guest at the source while the COMMIT is out; with --keep-source nobody would end it."""
+        with Lab(self.id()) as lab:
+            lab.start_source()
+            hook = lab.hook("destination:commit")
+            lab.start_agent("--hook", hook.command)
+            migrate = lab.start_migrate("--keep-source")
+            hook.wait(migrate)
+            lab.source.command("cont")
+            hook.go()
+            self.assertEqual(migrate.wait(60), 0, migrate.err)
+            self.assertEqual(lab.source.status(), "paused")
+            lab.destination.wait_status("running")
+            self.assertIn("two copies ran", " ".join(lab.report()["warnings"]))
+
     def test_here_is_refused_while_it_runs_there(self):
         with Lab("here") as lab:
             lab.start_source()
