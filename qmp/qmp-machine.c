@@ -155,27 +155,28 @@ qmp_remove_object(QmpClient *client, const char *id, GError **error)
 	return qmp_call(client, "object-del", qmp_call_strings("id", id, NULL), NULL, error);
 }
 
-gboolean
-qmp_has_object(QmpClient *client, const char *id, gboolean *ret_has, GError **error)
+GStrv
+qmp_list_objects(QmpClient *client, GError **error)
 {
 	JsonArray *entries = NULL;
 	GError *cause = NULL;
-	*ret_has = FALSE;
+	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
 	g_autoptr(JsonNode) reply =
 		qmp_client_execute(client, "qom-list", qmp_call_strings("path", "/objects", NULL),
 				   NULL, error);
 	if (reply == NULL)
-		return FALSE;
-	if (!json_get_root_array(reply, "answer", &entries, &cause))
-		return qmp_call_bad_answer("qom-list", cause, error);
+		return NULL;
+	if (!json_get_root_array(reply, "answer", &entries, &cause)) {
+		(void)!qmp_call_bad_answer("qom-list", cause, error);
+		return NULL;
+	}
 	for (guint i = 0; i < json_array_get_length(entries); i++) {
 		JsonObject *entry = json_get_element_object(entries, i);
 		const char *name = NULL;
-		if (entry != NULL && json_get_string(entry, "name", &name, NULL) &&
-		    strcmp(name, id) == 0)
-			*ret_has = TRUE;
+		if (entry != NULL && json_get_string(entry, "name", &name, NULL))
+			g_strv_builder_add(names, name);
 	}
-	return TRUE;
+	return g_strv_builder_end(names);
 }
 
 char *

@@ -47,9 +47,8 @@ gboolean
 qmp_add_secret(QmpClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean
 qmp_remove_object(QmpClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Is there a user's object (object-add, -object) @id? */
-gboolean qmp_has_object(QmpClient *client, const char *id, gboolean *ret_has,
-			GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* (transfer full): the ids of the users' objects (object-add, -object), and the word "type". */
+GStrv qmp_list_objects(QmpClient *client, GError **error);
 
 /* (transfer full): "7.2.22", from the greeting; with the package in brackets if there is one. */
 char *qmp_version_string(QmpClient *client);

@@ -21,6 +21,7 @@
 #include "engine/util/json-fields.h"
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
+#include "engine/host/incoming.h"
 #include "engine/host/qemu-mark.h"
 #include "engine/record/receiving.h"
 #include "qmp/await.h"
@@ -291,17 +292,20 @@ agent_abort(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 }
 
 /* A QEMU that somebody else started keeps waiting, unless it has begun to load: it can load only
- * once. */
+ * once. One that does not wait any more is somebody else's by now, and so are its settings. */
 static gboolean
 release_foreign_qemu(AgentRun *self, GError **error)
 {
+	g_autoptr(GError) used = NULL;
 	if (self->qemu == NULL || self->qemu->closed != NULL)
 		return TRUE;
 	if (self->load.incoming_sent)
-		return qemu_end(self->qemu, TRUE, error);
+		return incoming_check_not_started(self->qemu, error) &&
+		       qemu_end(self->qemu, TRUE, error);
 	if (self->journal != NULL)
 		qemu_unmark(self->qemu, self->shared.session);
 	return self->load.former_settings == NULL ||
+	       !incoming_check_waits(self->qemu, self->shared.session, &used) ||
 	       settings_restore(self->load.former_settings, self->qemu, error);
 }
 

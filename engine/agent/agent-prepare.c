@@ -17,6 +17,7 @@
 #include "engine/data/property-list.h"
 #include "engine/data/survey-json.h"
 #include "engine/host/disk-mark.h"
+#include "engine/host/incoming.h"
 #include "engine/host/qemu-mark.h"
 #include "engine/host/survey-qemu.h"
 #include "engine/util/safe-name.h"
@@ -223,10 +224,13 @@ qemu_facts(AgentRun *self)
 }
 
 /* A QEMU that somebody else started has no journal yet, and may lack -S: 'stop' keeps it from
- * starting the guest by itself at the end of the load. */
+ * starting the guest by itself at the end of the load. Since the survey somebody else may have
+ * brought a guest into it, which would be stopped. */
 static gboolean
 prepare_foreign(AgentRun *self, GError **error)
 {
+	if (!incoming_check_waits(self->qemu, self->shared.session, error))
+		return FALSE;
 	JsonObject *facts = json_object_new();
 	json_object_set_boolean_member(facts, "owned", FALSE);
 	self->journal = journal_create(self->config->state_dir, self->shared.session,
@@ -320,12 +324,27 @@ loads_or_ended(gpointer data)
 	return qemu->status != QMP_MIGRATE_NONE || qemu->closed != NULL;
 }
 
+/* A QEMU that refuses has begun nothing, and is not ended for it: it may wait for another source. */
+static gboolean
+ask_incoming(AgentRun *self, GError **error)
+{
+	GError *cause = NULL;
+	if (!incoming_check_waits(self->qemu, self->shared.session, error))
+		return FALSE;
+	self->qemu->resume_us = 0;
+	self->load.incoming_sent = TRUE;
+	if (qmp_migrate_incoming(self->qemu->qmp, self->load.transport->uri, &cause))
+		return TRUE;
+	self->load.incoming_sent = !qmp_error_is_refusal(cause);
+	g_propagate_error(error, cause);
+	return FALSE;
+}
+
 static gboolean
 start_loading(AgentRun *self, GError **error)
 {
-	self->load.incoming_sent = TRUE;
 	self->qemu->status = QMP_MIGRATE_NONE;
-	if (!qmp_migrate_incoming(self->qemu->qmp, self->load.transport->uri, error))
+	if (!ask_incoming(self, error))
 		return FALSE;
 	transport_start(self->load.transport);
 	if (!await_until(loads_or_ended, self->qemu, SETUP_TIMEOUT_MS, self->stop, error)) {

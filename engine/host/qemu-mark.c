@@ -2,13 +2,17 @@
 /* The mark of a session in QEMU: see qemu-mark.h. */
 #include "engine/host/qemu-mark.h"
 
+#include <string.h>
+
 #include "engine/util/error-host.h"
+
+#define PREFIX "godwit-"
 
 /* (transfer full) */
 static char *
 mark_id(const char *session)
 {
-	return g_strconcat("godwit-", session, NULL);
+	return g_strconcat(PREFIX, session, NULL);
 }
 
 gboolean
@@ -35,8 +39,22 @@ qemu_has_mark(Qemu *self, const char *session)
 {
 	g_autofree char *id = mark_id(session);
 	g_autoptr(GError) error = NULL;
-	gboolean has = FALSE;
-	if (!qmp_has_object(self->qmp, id, &has, &error))
+	g_auto(GStrv) ids = qmp_list_objects(self->qmp, &error);
+	if (ids == NULL)
 		g_debug("%s: %s", self->host, error->message);
-	return has;
+	return ids != NULL && g_strv_contains((const char *const *)ids, id);
+}
+
+char *
+qemu_find_other_mark(Qemu *self, const char *session)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) ids = qmp_list_objects(self->qmp, &error);
+	for (guint i = 0; ids != NULL && ids[i] != NULL; i++) {
+		const char *other = ids[i] + strlen(PREFIX);
+		if (g_str_has_prefix(ids[i], PREFIX) && g_uuid_string_is_valid(other) &&
+		    strcmp(other, session) != 0)
+			return g_strdup(other);
+	}
+	return NULL;
 }

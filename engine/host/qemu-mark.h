@@ -12,3 +12,5 @@ gboolean qemu_mark(Qemu *self, const char *session, GError **error) G_GNUC_WARN_
 void qemu_unmark(Qemu *self, const char *session);
 /* %FALSE also where QEMU does not answer. */
 gboolean qemu_has_mark(Qemu *self, const char *session);
+/* (transfer full) (nullable): another session that has marked it; NULL also where QEMU does not answer. */
+char *qemu_find_other_mark(Qemu *self, const char *session);

@@ -149,6 +149,20 @@ change_state(Model *self, const char *state)
 		model_event(self, "\"STOP\"");
 }
 
+/* Another session has brought its guest into it, and has given back the capabilities. */
+static void
+take(Model *self)
+{
+	g_autoptr(GList) names = g_hash_table_get_keys(self->capabilities);
+	for (GList *l = names; l != NULL; l = l->next) {
+		gboolean is_on = g_hash_table_contains(self->options.capabilities, l->data);
+		g_hash_table_insert(self->capabilities, g_strdup(l->data), GINT_TO_POINTER(is_on));
+	}
+	self->incoming_begun = TRUE;
+	self->status = "completed";
+	self->run_state = "running"; /* not in the log: it is another guest */
+}
+
 gboolean
 model_act(Model *self, const char *action)
 {
@@ -158,6 +172,8 @@ model_act(Model *self, const char *action)
 		raise(SIGSTOP);
 	else if (g_str_has_prefix(action, "state:"))
 		change_state(self, action + strlen("state:"));
+	else if (g_str_equal(action, "taken"))
+		take(self);
 	else if (g_str_has_prefix(action, "delay:"))
 		g_usleep(g_ascii_strtoull(action + strlen("delay:"), NULL, 10) * 1000);
 	else

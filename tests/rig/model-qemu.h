@@ -15,7 +15,7 @@
  *	--on COMMAND[#N]=ACTION   at the (N-th) COMMAND: fail:TEXT, ignore (never reply), delay:MS, close (the
  *	                          monitor), freeze (SIGSTOP), die, skip (reply, but do nothing), state:WORD
  *	                          (somebody else brings it into this run state: running by cont, paused by cont
- *	                          and stop)
+ *	                          and stop), taken (somebody has brought another guest into it)
  *	--at STATUS=ACTION        when its migration enters STATUS: fail:TEXT, delay:MS, freeze, die, state:WORD;
  *	                          without TEXT there is no error-desc
  *	--word STATUS=WORD        what it says instead of STATUS

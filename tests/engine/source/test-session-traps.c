@@ -176,6 +176,16 @@ TRAP(a_destination_without_S_is_stopped_first, THERE,
 TRAP(a_destination_without_S_that_is_refused, .destination = "--on cont=fail:no", HERE, ENDED,
      .code = GW_ERROR_REFUSED, .destination_saw = "stop<migrate-incoming")
 
+/* A QEMU with two monitors and two users. Since the survey another guest has come into it. */
+#define LEFT_ALONE                                                                 \
+	HERE, WAITS, .code = GW_ERROR_BUSY, .text = "waits for no guest any more", \
+		     .source_saw = "!migrate"
+TRAP(a_waiting_qemu_is_taken_before_prepare, .destination = "--on query-status#2=taken", LEFT_ALONE,
+     .phase = "prepare",
+     .destination_saw = "!stop !object-add !migrate-set-capabilities !migrate-incoming !quit !cont")
+TRAP(a_waiting_qemu_is_taken_before_the_load, .destination = "--on getfd#2=taken", LEFT_ALONE,
+     .phase = "setup", .destination_saw = "!migrate-incoming !quit !cont")
+
 /* 9 */
 TRAP(the_descriptor_is_taken_back, .destination = "--on migrate-incoming=fail:no", HERE, ENDED,
      .code = GW_ERROR_FAILED, .source_saw = "getfd<closefd closefd=godwit !migrate")
@@ -313,6 +323,8 @@ CU_TestInfo suite_session_traps[] = {
 	{ "14: a destination without -S is stopped first",
 	  a_destination_without_S_is_stopped_first },
 	{ "14: and never started by a refusal", a_destination_without_S_that_is_refused },
+	{ "a waiting QEMU is taken before prepare", a_waiting_qemu_is_taken_before_prepare },
+	{ "a waiting QEMU is taken before the load", a_waiting_qemu_is_taken_before_the_load },
 	{ "9: the descriptor is taken back", the_descriptor_is_taken_back },
 	{ "50: the monitor goes before the answer to quit",
 	  the_monitor_goes_before_the_answer_to_quit },
