@@ -124,7 +124,9 @@ def with_power_loss(who, phase, kind, chance):
                 again = lab.start_migrate()
                 if again.wait(120) != 0 or lab.destination.status() != "running":
                     raise AssertionError("the next move: %s" % again.err)
-                lab.godwit("recover", "--state-dir", lab.destination.state_dir)
+                while lab.journals() and time.monotonic() < deadline:  # the session may still be ending
+                    _, process = lab.godwit("recover", "--state-dir", lab.destination.state_dir)
+                    said = process.out + process.err
             if who != "source" and lab.source.status() != "postmigrate" and lab.journals():
                 raise AssertionError("not settled: %s; %s" % (lab.journals(), said))
         lab.stop_agent()
