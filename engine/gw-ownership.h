@@ -20,7 +20,8 @@ typedef enum {
  * @tls_dir: (nullable): for the question to the other host; else what the session used
  *
  * May @vm_name be started on this host? With %GW_CLAIM_HERE the agent to which it was handed over is
- * asked: one that says that it was taken over there is believed, one that cannot be reached is passed over. Blocks.
+ * asked: one that says that it was taken over there is believed, and so is one that cannot tell; one that
+ * cannot be reached is passed over. Blocks.
  *
  * Returns: (transfer full): NULL with %GW_ERROR_HANDED_OVER, which says when and where to;
  *   %GW_ERROR_BUSY, which says what who does with it; or %GW_ERROR_STATE_DIR

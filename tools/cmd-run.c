@@ -131,9 +131,9 @@ const Cmd verb_run = {
 	.detail =
 		"A VM that was handed over to another host is not started: exit code 6. With "
 		"--here\n"
-		"that host's agent is asked. If the guest runs there, it is still not started. If "
-		"the\n"
-		"agent cannot be reached, your word counts.\n",
+		"that host's agent is asked. If the guest runs there, or if the agent cannot tell, "
+		"it is\n"
+		"still not started. If the agent cannot be reached, your word counts.\n",
 	.options = options,
 	.options_size = sizeof(RunOptions),
 	.min_arguments = 1,

@@ -33,6 +33,33 @@ fail(const Ownership *record, const char *more, GError **error)
 		    more);
 }
 
+/* Nobody is there, or nobody answers. */
+static gboolean
+is_unreachable(const GError *cause)
+{
+	return g_error_matches(cause, GW_ERROR, GW_ERROR_UNREACHABLE) ||
+	       g_error_matches(cause, GW_ERROR, GW_ERROR_UNKNOWN_HOST) ||
+	       g_error_matches(cause, GW_ERROR, GW_ERROR_PEER_LOST);
+}
+
+/* The user's word counts where the guest is gone or dead there, and where nobody can be asked. */
+static gboolean
+judge_answer(const Ownership *record, PeerOutcome outcome, const GError *cause, GError **error)
+{
+	if (outcome == PEER_OUTCOME_RUNNING && cause == NULL) {
+		fail(record, ", and its agent says that it was taken over there", error);
+		return FALSE;
+	}
+	if (outcome != PEER_OUTCOME_UNKNOWN || is_unreachable(cause))
+		return TRUE;
+	g_autofree char *more = g_strdup_printf(", and its agent cannot tell whether it runs there "
+						"(%s): look there; if it does not, stop "
+						"that agent and try again",
+						cause->message);
+	fail(record, more, error);
+	return FALSE;
+}
+
 /* %FALSE where the agent says that the guest runs there, or that it cannot know. */
 static gboolean
 ask_peer(const Ownership *record, const char *tls_dir, GError **error)
@@ -54,10 +81,15 @@ ask_peer(const Ownership *record, const char *tls_dir, GError **error)
 		.agent_id = known->agent,
 	};
 	PeerOutcome outcome = peer_ask_outcome(&address, &session, &cause);
-	if (outcome != PEER_OUTCOME_RUNNING || cause != NULL)
-		return TRUE; /* gone, dead, or not to be reached: the user's word counts */
-	fail(record, ", and its agent says that it was taken over there", error);
-	return FALSE;
+	return judge_answer(record, outcome, cause, error);
+}
+
+/* The VM is, or may be, at a host that has an agent. */
+static gboolean
+can_ask(const OwnershipState *now)
+{
+	return (now->place == OWNERSHIP_THERE || now->place == OWNERSHIP_HANDING_OVER) &&
+	       now->peer.host != NULL && now->peer.token != NULL;
 }
 
 /* What is open is settled first, where that can be done; the rest is the user's word. */
@@ -74,9 +106,7 @@ claim_here(const char *state_dir, Ownership **record, const char *tls_dir, GErro
 		return FALSE;
 	ownership_free(*record);
 	*record = g_steal_pointer(&now);
-	gboolean can_ask =
-		(*record)->now.place == OWNERSHIP_THERE && (*record)->now.peer.host != NULL;
-	return !can_ask || ask_peer(*record, tls_dir, error);
+	return !can_ask(&(*record)->now) || ask_peer(*record, tls_dir, error);
 }
 
 static gboolean

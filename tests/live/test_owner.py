@@ -174,6 +174,21 @@ class SettledTest(unittest.TestCase):
             lab.wait_runs_only_on(lab.destination)
             self.assertEqual(record(lab.source)["now"]["place"], "there")
 
+    def test_here_is_refused_by_an_agent_that_cannot_know(self):
+        with Lab("strange") as lab:
+            limbo = Limbo(lab)
+            self.assertEqual(limbo.end(), UNKNOWN)
+            lab.stop_agent()
+            lab.destination.state_dir = lab.path("another")
+            lab.start_agent()
+            lab.proxy.heal()
+            procs.kill_and_wait(lab.source.pid())
+            code, process = lab.run_vm("--here")
+            self.assertEqual(code, UNKNOWN, process.err)
+            self.assertIn("its agent cannot tell whether it runs there", process.err)
+            self.assertEqual(record(lab.source)["now"]["place"], "handing-over")
+            lab.wait_runs_only_on(lab.destination)
+
     def test_a_new_session_settles_the_old_one(self):
         with Lab("older") as lab:
             limbo = Limbo(lab)

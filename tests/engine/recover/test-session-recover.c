@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "engine/gw-error.h"
+#include "engine/gw-ownership.h"
 #include "engine/gw-recover.h"
 #include "engine/record/journal.h"
 #include "qmp/await.h"
@@ -29,6 +31,7 @@ typedef struct {
 	const char *state_dir;
 	GwAssume assume;
 	GPtrArray *results;
+	GError *refusal; /* (nullable): of `godwit run --here` */
 	gboolean ended;
 } Recovery;
 
@@ -56,7 +59,7 @@ has_ended(gpointer data)
 static void
 recover(Rig *rig, GwAssume assume, gboolean settled, GwPlace place, const char *text)
 {
-	Recovery self = { rig->source_state, assume, NULL, FALSE };
+	Recovery self = { .state_dir = rig->source_state, .assume = assume };
 	GThread *thread = g_thread_new("recover", recovery_thread, &self);
 
 	g_assert_true(await_until(has_ended, &self, PATIENCE_MS, NULL, NULL));
@@ -72,6 +75,36 @@ recover(Rig *rig, GwAssume assume, gboolean settled, GwPlace place, const char *
 	TEST_STRING(found->vm_name, "web1");
 	TEST_STRING(found->role, "source");
 	g_ptr_array_unref(self.results);
+}
+
+static gpointer
+claim_thread(gpointer data)
+{
+	Recovery *self = data;
+	gw_claim_free(gw_claim_new(self->state_dir, "web1", "/run/web1", GW_CLAIM_HERE, NULL,
+				   &self->refusal));
+	g_atomic_int_set(&self->ended, TRUE);
+	g_main_context_wakeup(NULL);
+	return NULL;
+}
+
+/* Is the VM started here on the user's word? @text: (nullable): why not; NULL: it is */
+static void
+expect_claim(Rig *rig, const char *text)
+{
+	Recovery self = { .state_dir = rig->source_state };
+	GThread *thread = g_thread_new("claim", claim_thread, &self);
+
+	g_assert_true(await_until(has_ended, &self, PATIENCE_MS, NULL, NULL));
+	g_thread_join(thread);
+	const char *said = self.refusal != NULL ? self.refusal->message : "nothing";
+	rig_expect(rig, (self.refusal != NULL) == (text != NULL), "claim: %s", said);
+	rig_expect(rig, text == NULL || strstr(said, text) != NULL, "'%s' is not in '%s'", text,
+		   said);
+	rig_expect(rig,
+		   text == NULL || g_error_matches(self.refusal, GW_ERROR, GW_ERROR_HANDED_OVER),
+		   "its code is another");
+	g_clear_error(&self.refusal);
 }
 
 static void
@@ -180,9 +213,11 @@ agent_is_a_stranger(Rig *rig)
 	splice_proxy_heal(rig->proxy);
 	recover(rig, GW_ASSUME_NOTHING, FALSE, GW_PLACE_UNKNOWN, "another state folder");
 	rig_expect_guests(rig, RIG_STOPPED, RIG_RUNNING);
+	expect_claim(rig, "its agent cannot tell whether it runs there");
 	rig_expect_saw(rig, rig->source_commands, "!cont !quit");
 	rig_expect_journals(rig, "s");
 	rig_end_agent(rig);
+	expect_claim(rig, NULL); /* nobody can be asked: the user's word counts */
 	g_free(rig->destination_state);
 	rig->destination_state = g_steal_pointer(&state);
 	rig_expect_journals(rig, "sd");
