@@ -28,7 +28,7 @@ typedef enum {
 	GW_ERROR_STATE_DIR,	 /* the journal cannot be written */
 	GW_ERROR_VGPU,		 /* a vGPU could not be created, found or removed */
 	GW_ERROR_UNKNOWN_HOST,	 /* the agent's name does not resolve to an address */
-	GW_ERROR_HANDED_OVER,	 /* this host's record says that the VM is, or may be, elsewhere */
+	GW_ERROR_HANDED_OVER,	 /* by this host's record or QEMU the VM is, or may be, elsewhere */
 	GW_ERROR_CANCELLED,	 /* only as a code in reports */
 } GwError;
 

@@ -111,21 +111,27 @@ check_record(SourceRun *run, const Ownership *record, QmpRunState state, GError 
 	return FALSE;
 }
 
+static gboolean
+query_status(SourceRun *run, QmpStatus *ret_status, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	if (qmp_query_status(run->qemu->qmp, ret_status, &cause))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", cause->message);
+	error_add_side(error, SIDE_SOURCE);
+	return FALSE;
+}
+
 gboolean
 source_own_check(SourceRun *run, GError **error)
 {
 	QmpStatus status;
-	g_autoptr(GError) cause = NULL;
 	g_autoptr(Ownership) record = load_record(run, error);
 	if (record == NULL || !take_lock(run, record->vm_name, error))
 		return FALSE;
 	run->ownership.name = g_strdup(record->vm_name);
-	if (!qmp_query_status(run->qemu->qmp, &status, &cause)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", cause->message);
-		error_add_side(error, SIDE_SOURCE);
-		return FALSE;
-	}
-	return check_record(run, record, status.run_state, error);
+	return query_status(run, &status, error) &&
+	       check_record(run, record, status.run_state, error);
 }
 
 gboolean
@@ -169,11 +175,26 @@ handover(SourceRun *run)
 	};
 }
 
+/* The survey is old by now: another tool, with another monitor and no lock of ours, may have moved the guest. */
+static gboolean
+check_not_left(SourceRun *run, GError **error)
+{
+	QmpStatus status;
+	if (!query_status(run, &status, error))
+		return FALSE;
+	if (status.run_state != QMP_RUN_POSTMIGRATE)
+		return TRUE;
+	fail(error, GW_ERROR_HANDED_OVER, run->ownership.name,
+	     "has left this QEMU since it was surveyed: somebody else has migrated it", "");
+	return FALSE;
+}
+
 gboolean
 source_own_send(SourceRun *run, GError **error)
 {
 	Handover self = handover(run);
-	return handover_confirm_here(self.state_dir, self.vm_name, self.qmp_path, error) &&
+	return check_not_left(run, error) &&
+	       handover_confirm_here(self.state_dir, self.vm_name, self.qmp_path, error) &&
 	       handover_begin(&self, error);
 }
 

@@ -24,7 +24,7 @@ GwPlace source_own_guess_place(SourceRun *run);
 /* Is the agent one that uses our state folder? %GW_ERROR_STATE_DIR. */
 gboolean source_own_check_agent(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Written before the stream begins: a COMMIT may follow. */
+/* Written before the stream begins: a COMMIT may follow. %GW_ERROR_HANDED_OVER when the guest has left since. */
 gboolean source_own_send(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The agent said RUNNING. */
 gboolean source_own_give(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -196,11 +196,11 @@ source_precopy(SourceRun *run, GError **error)
 	/* An earlier migration of this QEMU may have left a status. */
 	run->qemu->status = QMP_MIGRATE_SETUP;
 	run->qemu->stop_us = run->qemu->resume_us = run->qemu->completed_us = 0;
-	if (!qemu_follow_run(run->qemu, error) || !activate_disks(run, error))
-		return FALSE;
 	/* Now, when it costs no downtime: the record is on the disk before a COMMIT can go out. */
-	if (!source_own_send(run, error) || !write_run_state(run, error) ||
-	    !journal_sync(run->journal, error))
+	if (!qemu_follow_run(run->qemu, error) || !source_own_send(run, error) ||
+	    !activate_disks(run, error))
+		return FALSE;
+	if (!write_run_state(run, error) || !journal_sync(run->journal, error))
 		return FALSE;
 	qemu_stderr_mark(&run->qemu->words);
 	source_converge_begin(run);

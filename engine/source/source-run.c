@@ -103,6 +103,24 @@ roll_back(SourceRun *run, guint last, GError **error)
 	return undone;
 }
 
+/*
+ * Has somebody else moved the guest away? Our own migration never began then, and has left nothing open. One of
+ * ours that was undone may leave "postmigrate" too: QEMU 7.2 says so for a guest that stood still.
+ */
+static gboolean
+has_left(SourceRun *run)
+{
+	QmpStatus status;
+	g_autoptr(GError) unknown = NULL;
+	if (run->precopy.migrate_sent)
+		return FALSE;
+	if (g_error_matches(run->failure, GW_ERROR, GW_ERROR_HANDED_OVER))
+		return TRUE;
+	return run->ownership.is_here && run->qemu->closed == NULL &&
+	       qmp_query_status(run->qemu->qmp, &status, &unknown) &&
+	       status.run_state == QMP_RUN_POSTMIGRATE;
+}
+
 /* Where the guest is after a rollback. */
 static GwPlace
 place_after_failure(SourceRun *run, gboolean undone)
@@ -187,22 +205,24 @@ fail(SourceRun *run, guint failed_step, const GError *error)
 	g_autoptr(GError) record_error = NULL;
 	report->outcome = outcome_from_error_code(gw_error_code(error));
 	run->failure = error;
-	if (report->outcome == GW_OUTCOME_UNKNOWN) {
+	if (g_error_matches(error, GW_ERROR, GW_ERROR_UNKNOWN)) {
 		report->vm_runs_on = GW_PLACE_UNKNOWN;
 		report_error(run, steps[failed_step].phase, error, NULL);
 		return;
 	}
 	gboolean undone = roll_back(run, failed_step, &undo_error);
-	report->vm_runs_on = place_after_failure(run, undone);
+	gboolean left = has_left(run);
+	report->vm_runs_on = left ? GW_PLACE_UNKNOWN : place_after_failure(run, undone);
+	gboolean is_settled = left || report->vm_runs_on != GW_PLACE_UNKNOWN;
 	if (report->vm_runs_on == GW_PLACE_SOURCE) {
 		check_for_reset(run, &undo_error);
 		report_state(run);
 	} else if (report->vm_runs_on == GW_PLACE_UNKNOWN)
 		report->outcome = GW_OUTCOME_UNKNOWN;
-	if (report->vm_runs_on != GW_PLACE_UNKNOWN && !source_own_undo(run, &record_error))
+	if (is_settled && !source_own_undo(run, &record_error))
 		source_report_left_over(run, SIDE_SOURCE, record_error);
 	report_failure(run, steps[failed_step].phase, error, undo_error);
-	if (run->journal != NULL && record_error == NULL && report->vm_runs_on != GW_PLACE_UNKNOWN)
+	if (run->journal != NULL && record_error == NULL && is_settled)
 		journal_remove(run->journal);
 	run->failure = NULL;
 }

@@ -82,6 +82,16 @@ TRAP(a_guest_that_was_reset_is_not_handed_over, .source = "--at completed=state:
      .code = GW_ERROR_MIGRATION, .phase = "commit", .text = "reset or changed the guest here",
      .source_saw = "!cont !quit", .destination_saw = "!cont")
 
+/* Another tool, with another monitor and no lock of ours, has moved the guest since the survey. */
+#define MOVED_AWAY                                                                    \
+	.outcome = GW_OUTCOME_UNKNOWN, .place = GW_PLACE_UNKNOWN, .phase = "precopy", \
+	.host = "source", .source_guest = RIG_STOPPED, ENDED, .source_saw = "!cont !quit"
+TRAP(a_guest_that_was_moved_away_is_not_here,
+     .source = "--on migrate-set-capabilities=state:postmigrate", MOVED_AWAY,
+     .code = GW_ERROR_HANDED_OVER, .text = "somebody else has migrated it")
+TRAP(a_guest_that_is_moved_away_just_now_is_not_here, .source = "--on migrate=state:postmigrate",
+     MOVED_AWAY, .code = GW_ERROR_FAILED, .text = "paused due to previous migration")
+
 /* 34 */
 TRAP(migrate_continue_in_another_state,
      .source = "--on 'migrate-continue=fail:Migration not in expected state: device'", HERE, ENDED,
@@ -297,6 +307,8 @@ CU_TestInfo suite_session_traps[] = {
 	{ "nor one that was started and stopped",
 	  a_guest_that_was_started_and_stopped_is_not_handed_over },
 	{ "nor one that was reset", a_guest_that_was_reset_is_not_handed_over },
+	{ "a guest that was moved away is not here", a_guest_that_was_moved_away_is_not_here },
+	{ "nor one that is moved away just now", a_guest_that_is_moved_away_just_now_is_not_here },
 	{ "32: a cancel that loses the race", a_cancel_that_loses_the_race },
 	{ "33: cancelled here, completed there",
 	  a_cancelled_source_never_starts_a_complete_destination },
