@@ -143,6 +143,19 @@ write_committed(AgentRun *self, gboolean is_to_run, GError **error)
 	return journal_append(self->journal, JOURNAL_COMMITTED, facts, error);
 }
 
+/* Before 'cont' nothing has run here by us, so that this can still be a refusal. */
+static gboolean
+check_loaded(AgentRun *self, gboolean is_to_run, GError **error)
+{
+	QmpRunState state = self->commit.status.run_state;
+	if (run_state_can_be_loaded(state, is_to_run))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_REFUSED,
+		    "its QEMU says '%s' after the load: somebody else has %s the guest there",
+		    qmp_run_state_to_string(state), state == QMP_RUN_RUNNING ? "started" : "reset");
+	return FALSE;
+}
+
 /* @is_to_run: it was live at the source when the migration stopped it */
 static gboolean
 take_over(AgentRun *self, gboolean is_to_run, JsonObject *reply, GError **error)
@@ -151,7 +164,7 @@ take_over(AgentRun *self, gboolean is_to_run, JsonObject *reply, GError **error)
 	    !run_timed_hook(self, "commit", reply, error) ||
 	    !qemu_wait_status(self->qemu, QMP_MIGRATE_COMPLETED, COMPLETED_TIMEOUT_MS, error) ||
 	    !qmp_query_status(self->qemu->qmp, &self->commit.status, error) ||
-	    !write_committed(self, is_to_run, error))
+	    !check_loaded(self, is_to_run, error) || !write_committed(self, is_to_run, error))
 		return FALSE;
 	self->commit.is_committed = TRUE;
 	qemu_stderr_mark(&self->qemu->words);
@@ -174,6 +187,8 @@ prove_gone(AgentRun *self, const GError *why, GError **error)
 			    "it may have run here, and its QEMU is not proven dead");
 		return FALSE;
 	}
+	if (!self->commit.may_have_run && !incoming_check_not_started(self->qemu, error))
+		return FALSE;
 	if (!qemu_end(self->qemu, FALSE, error))
 		return FALSE;
 	self->commit.is_committed = FALSE;
@@ -198,6 +213,8 @@ answer_refusal(AgentRun *self, JsonObject *reply, const GError *why)
 								  : PEER_OUTCOME_UNKNOWN));
 	json_object_set_string_member(reply, "text", text);
 	self->state = gone ? CONTROL_STATE_REFUSED : CONTROL_STATE_ENDED;
+	if (!gone)
+		self->commit.is_committed = TRUE; /* nothing is undone */
 }
 
 /* It has run here, and QEMU has ended since the guest has: nothing failed. */

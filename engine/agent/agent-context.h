@@ -105,7 +105,7 @@ struct AgentRun {
 	/* agent-commit.c; agent-prepare.c passes QEMU's events to @watch. */
 	struct {
 		gboolean guest_stopped_told;
-		gboolean is_committed; /* so says the journal, and QEMU is not proven gone */
+		gboolean is_committed; /* its source asked for it, and QEMU is not proven gone */
 		gboolean may_have_run; /* 'cont' was sent, and QEMU has not refused it */
 		QmpStatus status;      /* the last one that QEMU has told */
 		Hook *hook;	       /* (nullable): of the phase "running", beside the rest */

@@ -18,6 +18,7 @@
 #include "engine/gw-error.h"
 #include "engine/control/net.h"
 #include "engine/control/peer.h"
+#include "engine/host/incoming.h"
 #include "engine/host/vgpu-watch.h"
 #include "engine/util/error-host.h"
 #include "engine/util/scoped-context.h"
@@ -194,7 +195,8 @@ tell_failure(AgentRun *self, const GError *error)
 	if (self->loop.failure_told)
 		return;
 	self->loop.failure_told = TRUE;
-	process_await_gone(&self->qemu->process, 500); /* let it write its last lines */
+	if (!g_error_matches(error, GW_ERROR, GW_ERROR_UNKNOWN))
+		process_await_gone(&self->qemu->process, 500); /* let it write its last lines */
 	g_autoptr(GError) whole = describe_failure(self, error);
 	agent_run_remember_error(self, whole);
 	JsonObject *fields = json_object_new();
@@ -225,6 +227,13 @@ channel_error(AgentRun *self)
 	return failure != NULL ? g_error_new(GW_ERROR, GW_ERROR_MIGRATION, "%s", failure) : NULL;
 }
 
+/* Somebody else has started the guest that was loaded, which was not handed over. */
+static gboolean
+is_started_by_others(const AgentRun *self)
+{
+	return self->load.incoming_sent && !self->commit.is_committed && self->qemu->resume_us != 0;
+}
+
 /* Only until the guest is ours. After that its end is no failure of ours. */
 static gboolean
 qemu_is_watched(AgentRun *self)
@@ -238,7 +247,10 @@ watch_qemu(AgentRun *self)
 	g_autoptr(GError) error = NULL;
 	if (!qemu_is_watched(self))
 		return;
-	if (qemu_check(self->qemu, QEMU_SILENCE_MS, &error))
+	if (!qemu_check(self->qemu, QEMU_SILENCE_MS, &error) ||
+	    (is_started_by_others(self) && !incoming_check_not_started(self->qemu, &error)))
+		g_debug("%s", error->message);
+	else
 		error = self->load.incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED
 				? load_error(self)
 				: channel_error(self);
@@ -253,7 +265,7 @@ has_work(gpointer data)
 	if (!g_queue_is_empty(&self->loop.messages) || control_conn_get_error(self->conn) != NULL)
 		return TRUE;
 	return qemu_is_watched(self) &&
-	       (self->qemu->closed != NULL ||
+	       (self->qemu->closed != NULL || is_started_by_others(self) ||
 		(self->load.incoming_sent && self->qemu->status == QMP_MIGRATE_FAILED));
 }
 

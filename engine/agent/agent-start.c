@@ -17,6 +17,7 @@
 #include "engine/gw-error.h"
 #include "engine/data/survey-json.h"
 #include "engine/data/vgpu-json.h"
+#include "engine/host/incoming.h"
 #include "engine/host/qemu-messages.h"
 #include "engine/host/monitor-socket.h"
 #include "engine/host/vgpu-host.h"
@@ -253,7 +254,8 @@ remove_vgpus(AgentRun *self, GError **error)
 gboolean
 agent_end_vm(AgentRun *self, GError **error)
 {
-	if (self->qemu != NULL && !qemu_end(self->qemu, TRUE, error))
+	if (self->qemu != NULL &&
+	    (!incoming_check_not_started(self->qemu, error) || !qemu_end(self->qemu, TRUE, error)))
 		return FALSE;
 	if (self->qemu == NULL && process_is_known(&self->start.launched) &&
 	    !process_kill(&self->start.launched, PROCESS_KILL_TIMEOUT_MS)) {

@@ -19,6 +19,9 @@
  * apart, and COMMIT says it: was the guest live? "cont" is sent where it was, and QEMU says
  * "paused".
  *
+ * A destination that says "running" or, for a guest that was live, "prelaunch" before any "cont" was
+ * not led there by the load: somebody else has started or reset it, and what was loaded may be lost.
+ *
  * At the source a migration that has failed or was cancelled gives back the state by itself. Only
  * one that had completed leaves "postmigrate", and a defect leaves "finish-migrate". In both the
  * guest is continued if it was live. Any other state is its own: somebody has paused it meanwhile,
@@ -118,6 +121,14 @@ run_state_wants_cont(RunPlace place, QmpRunState state, gboolean was_live)
 		if (states[i].state == state)
 			return was_live && states[i].cont[place];
 	return FALSE;
+}
+
+gboolean
+run_state_can_be_loaded(QmpRunState state, gboolean was_live)
+{
+	if (state == QMP_RUN_PRELAUNCH)
+		return !was_live;
+	return state != QMP_RUN_RUNNING && state != QMP_RUN_INMIGRATE;
 }
 
 const char *

@@ -14,6 +14,7 @@
 #include "engine/recover/recover-qemu.h"
 
 #include "engine/gw-error.h"
+#include "engine/host/incoming.h"
 #include "engine/host/qemu-mark.h"
 #include "engine/host/vm-start.h"
 
@@ -101,6 +102,35 @@ end_by_monitor(Journal *journal, GError **error)
 	return FALSE;
 }
 
+/* @recorded: the process in the journal */
+static gboolean
+is_alive(Journal *journal, const Process *recorded)
+{
+	g_auto(Process) started = PROCESS_INIT;
+	g_autofree char *entry = session_entry(journal);
+	return (process_is_known(recorded) && !process_is_gone(recorded)) ||
+	       process_find_by_environment(&started, entry);
+}
+
+/* Somebody may have started the guest that was loaded, since nobody dealt with it. Before the line "setup" nothing
+ * was loaded. */
+static gboolean
+check_not_started(Journal *journal, const Process *recorded, GError **error)
+{
+	g_autoptr(GError) silent = NULL;
+	if (!journal_has_phase(journal, JOURNAL_SETUP))
+		return TRUE;
+	g_autoptr(Qemu) qemu = recover_attach(journal, SIDE_DESTINATION, &silent);
+	if (qemu != NULL)
+		return incoming_check_not_started(qemu, error);
+	if (!is_alive(journal, recorded))
+		return TRUE;
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+		    "its QEMU lives and cannot be asked whether somebody has started the guest: %s",
+		    silent->message);
+	return FALSE;
+}
+
 gboolean
 recover_end_qemu(Journal *journal, GError **error)
 {
@@ -109,6 +139,8 @@ recover_end_qemu(Journal *journal, GError **error)
 		return TRUE;
 	recover_open_process(journal, &recorded);
 	gboolean is_known = process_is_known(&recorded);
+	if (!check_not_started(journal, &recorded, error))
+		return FALSE;
 	if (is_known && !process_is_gone(&recorded) &&
 	    !process_kill(&recorded, PROCESS_KILL_TIMEOUT_MS))
 		return fail_alive(&recorded, error);

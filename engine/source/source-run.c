@@ -197,6 +197,15 @@ report_state(SourceRun *run)
 			g_strdup(run_state_describe(status.run_state));
 }
 
+/* The agent may have said that somebody has started the guest there. Then that is what counts, and
+ * not why this side gives up. */
+static const GError *
+choose_cause(const SourceRun *run, const GError *error)
+{
+	const GError *failure = run->notices.failure;
+	return g_error_matches(failure, GW_ERROR, GW_ERROR_UNKNOWN) ? failure : error;
+}
+
 static void
 fail(SourceRun *run, guint failed_step, const GError *error)
 {
@@ -234,7 +243,7 @@ run_steps(SourceRun *run, guint n_steps)
 		g_autoptr(GError) error = NULL;
 		if (run_step(run, &steps[i], &error))
 			continue;
-		fail(run, i, error);
+		fail(run, i, choose_cause(run, error));
 		return;
 	}
 	GwReport *report = recorder_get_report(run->recorder);

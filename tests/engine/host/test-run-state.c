@@ -130,7 +130,27 @@ each_state_has_its_outcome(void)
 	}
 }
 
+/* Before any 'cont': what a destination says that somebody else has started or reset. */
+static void
+some_states_do_not_come_by_a_load(void)
+{
+	static const QmpRunState loaded[] = { QMP_RUN_PAUSED, QMP_RUN_SHUTDOWN,
+					      QMP_RUN_GUEST_PANICKED, QMP_RUN_IO_ERROR,
+					      QMP_RUN_WATCHDOG };
+	for (gsize i = 0; i < G_N_ELEMENTS(loaded); i++) {
+		CU_ASSERT_TRUE(run_state_can_be_loaded(loaded[i], TRUE));
+		CU_ASSERT_TRUE(run_state_can_be_loaded(loaded[i], FALSE));
+	}
+	CU_ASSERT_FALSE(run_state_can_be_loaded(QMP_RUN_RUNNING, TRUE));
+	CU_ASSERT_FALSE(run_state_can_be_loaded(QMP_RUN_RUNNING, FALSE));
+	CU_ASSERT_FALSE(run_state_can_be_loaded(QMP_RUN_INMIGRATE, TRUE));
+	/* One that was never started at the source comes as that. */
+	CU_ASSERT_FALSE(run_state_can_be_loaded(QMP_RUN_PRELAUNCH, TRUE));
+	CU_ASSERT_TRUE(run_state_can_be_loaded(QMP_RUN_PRELAUNCH, FALSE));
+}
+
 CU_TestInfo suite_run_state[] = {
+	{ "some states do not come by a load", some_states_do_not_come_by_a_load },
 	{ "events tell how it was", events_tell_how_it_was },
 	{ "each state has its outcome", each_state_has_its_outcome },
 	CU_TEST_INFO_NULL,

@@ -189,6 +189,37 @@ another_qemu_at_the_monitor_is_left_alone(void)
 	test_folder_free(folder);
 }
 
+/* The agent died between the load and 'cont', and a person has typed that. */
+static void
+a_guest_that_somebody_has_started_is_not_ended(void)
+{
+	static const struct {
+		const char *state;
+		PeerOutcome outcome;
+	} rows[] = { { "running", PEER_OUTCOME_UNKNOWN }, { "paused", PEER_OUTCOME_GONE } };
+	if (test_under_valgrind()) {
+		test_skip("valgrind knows no pidfds: no process can be proven");
+		return;
+	}
+	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		char *folder = test_folder_new();
+		g_autoptr(ModelQemu) model = model_qemu_start("--state", rows[i].state, NULL);
+		g_autoptr(GError) error = NULL;
+		write_journal(folder, &(Facts){ .pid = model_qemu_get_pid(model),
+						.qmp = model_qemu_get_path(model) });
+		g_autoptr(Journal) journal = journal_open(folder, SESSION, SIDE_DESTINATION, NULL);
+		CU_ASSERT_TRUE_FATAL(journal_append(journal, JOURNAL_SETUP, NULL, NULL));
+		g_clear_pointer(&journal, journal_free);
+		CU_ASSERT_EQUAL(recover_destination(folder, SESSION, NULL, NULL, &error),
+				rows[i].outcome);
+		CU_ASSERT_EQUAL(model_qemu_has_ended(model), rows[i].outcome == PEER_OUTCOME_GONE);
+		if (rows[i].outcome == PEER_OUTCOME_UNKNOWN)
+			TEST_ERROR(error, GW_ERROR, GW_ERROR_UNKNOWN, "somebody else has started");
+		test_folder_free(folder);
+	}
+}
+
 static void
 only_what_a_dead_qemu_has_left_is_removed(void)
 {
@@ -237,6 +268,8 @@ CU_TestInfo suite_recover_qemu[] = {
 	{ "what was started for the session is ended", what_was_started_for_the_session_is_ended },
 	{ "a pid that proves nothing ends nobody", a_pid_that_proves_nothing_ends_nobody },
 	{ "another QEMU at the monitor is left alone", another_qemu_at_the_monitor_is_left_alone },
+	{ "a guest that somebody has started is not ended",
+	  a_guest_that_somebody_has_started_is_not_ended },
 	{ "only what a dead QEMU has left is removed", only_what_a_dead_qemu_has_left_is_removed },
 	{ "a VM that somebody has is not settled", a_vm_that_somebody_has_is_not_settled },
 	CU_TEST_INFO_NULL,

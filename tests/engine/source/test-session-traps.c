@@ -186,6 +186,17 @@ TRAP(a_destination_without_S_is_stopped_first, THERE,
 TRAP(a_destination_without_S_that_is_refused, .destination = "--on cont=fail:no", HERE, ENDED,
      .code = GW_ERROR_REFUSED, .destination_saw = "stop<migrate-incoming")
 
+/* Somebody else starts or resets what was loaded, before it is handed over. */
+#define STARTED_THERE                                                                       \
+	.outcome = GW_OUTCOME_UNKNOWN, .place = GW_PLACE_UNKNOWN, .code = GW_ERROR_UNKNOWN, \
+	.source_guest = RIG_STOPPED, .destination_guest = RIG_RUNNING,                      \
+	.text = "somebody else has started", .source_saw = "!cont !quit",                   \
+	.destination_saw = "!cont !quit", .journals = "sd"
+TRAP(a_loaded_guest_is_started, .destination = "--at completed=state:running", STARTED_THERE)
+TRAP(a_loaded_guest_is_reset, .destination = "--at completed=state:prelaunch", HERE, ENDED,
+     .code = GW_ERROR_REFUSED, .phase = "commit", .text = "somebody else has reset",
+     .destination_saw = "!cont")
+
 /* A QEMU with two monitors and two users. Since the survey another guest has come into it. */
 #define LEFT_ALONE                                                                 \
 	HERE, WAITS, .code = GW_ERROR_BUSY, .text = "waits for no guest any more", \
@@ -197,7 +208,7 @@ TRAP(a_waiting_qemu_is_taken_before_the_load, .destination = "--on getfd#2=taken
      .phase = "setup", .destination_saw = "!migrate-incoming !quit !cont")
 
 /* 9 */
-TRAP(the_descriptor_is_taken_back, .destination = "--on migrate-incoming=fail:no", HERE, ENDED,
+TRAP(the_descriptor_is_taken_back, .destination = "--on migrate-incoming=fail:no", HERE, WAITS,
      .code = GW_ERROR_FAILED, .source_saw = "getfd<closefd closefd=godwit !migrate")
 
 /* 8, 50 */
@@ -335,6 +346,8 @@ CU_TestInfo suite_session_traps[] = {
 	{ "14: a destination without -S is stopped first",
 	  a_destination_without_S_is_stopped_first },
 	{ "14: and never started by a refusal", a_destination_without_S_that_is_refused },
+	{ "a loaded guest is started by others", a_loaded_guest_is_started },
+	{ "a loaded guest is reset by others", a_loaded_guest_is_reset },
 	{ "a waiting QEMU is taken before prepare", a_waiting_qemu_is_taken_before_prepare },
 	{ "a waiting QEMU is taken before the load", a_waiting_qemu_is_taken_before_the_load },
 	{ "9: the descriptor is taken back", the_descriptor_is_taken_back },
