@@ -2,7 +2,8 @@
 /*
  * Where the VM belongs: what the source asks its host's record before it touches anything, and what it writes there.
  *
- * A QEMU in which the guest is, running or at a stand, is proof, and the record is corrected by it. One in
+ * A QEMU in which the guest is, running or at a stand, is proof, and the record is corrected by it; but not while a
+ * session that has sent COMMIT is not settled: somebody may have started it here beside the one there. A QEMU in
  * "postmigrate" has sent its guest away: then only the record knows where to. The same holds where no QEMU is.
  */
 #include "engine/source/source-ownership.h"
@@ -94,12 +95,24 @@ has_guest(QmpRunState state)
 	       state != QMP_RUN_PRELAUNCH;
 }
 
+/* Its last session has sent COMMIT, and is not settled: a guest that runs here may run there too. */
+static gboolean
+may_be_there(SourceRun *run, const Ownership *record)
+{
+	if (record->now.place != OWNERSHIP_HANDING_OVER || record->now.session == NULL)
+		return FALSE;
+	g_autoptr(Journal) journal =
+		journal_open(run->options->state_dir, record->now.session, SIDE_SOURCE, NULL);
+	return journal != NULL && journal_has_phase(journal, JOURNAL_COMMIT);
+}
+
 static gboolean
 check_record(SourceRun *run, const Ownership *record, QmpRunState state, GError **error)
 {
 	const char *more = describe_elsewhere(record);
 	g_autofree char *what = ownership_describe(record);
-	run->ownership.is_here = has_guest(state) || (more == NULL && state == QMP_RUN_PRELAUNCH);
+	run->ownership.is_here = (has_guest(state) && !may_be_there(run, record)) ||
+				 (more == NULL && state == QMP_RUN_PRELAUNCH);
 	if (run->ownership.is_here || (more == NULL && state == QMP_RUN_INMIGRATE))
 		return TRUE; /* for the second the plan has words */
 	if (more != NULL)

@@ -10,6 +10,7 @@
 #include "engine/gw-ownership.h"
 #include "engine/gw-session.h"
 #include "engine/record/handover.h"
+#include "engine/record/journal.h"
 #include "engine/record/ownership-file.h"
 #include "qmp/await.h"
 #include "tests/rig/model-qemu.h"
@@ -102,9 +103,9 @@ a_name_that_does_not_resolve(void)
 
 #define SESSION "0b9d7e42-7b0c-4f2a-9a57-000000000001"
 
-/* As after a move to 192.0.2.2. */
+/* As in a move to 192.0.2.2, or after it. */
 static void
-hand_over(const char *folder)
+begin_or_end_handing_over(const char *folder, gboolean ended)
 {
 	const Handover handover = { .state_dir = folder,
 				    .vm_name = "web1",
@@ -114,13 +115,19 @@ hand_over(const char *folder)
 	g_autoptr(GError) error = NULL;
 	CU_ASSERT_TRUE(handover_begin(&handover, &error));
 	TEST_NO_ERROR(error);
-	CU_ASSERT_TRUE(handover_end(&handover, OWNERSHIP_GIVE, &error));
+	CU_ASSERT_TRUE(!ended || handover_end(&handover, OWNERSHIP_GIVE, &error));
 	TEST_NO_ERROR(error);
 }
 
-/* (transfer full): of a check of a VM whose monitor is not there; @name: (nullable) */
+static void
+hand_over(const char *folder)
+{
+	begin_or_end_handing_over(folder, TRUE);
+}
+
+/* (transfer full): of a check, with nothing at the agent's address; @name: (nullable) */
 static GwReport *
-check_absent(const char *folder, const char *name, const char *qmp_path)
+check_only(const char *folder, const char *name, const char *qmp_path)
 {
 	g_autoptr(GwSession) session = gw_session_new(qmp_path, "127.0.0.1", 49160);
 	GwReport *report = NULL;
@@ -146,15 +153,15 @@ a_vm_that_was_handed_over_is_not_here(void)
 {
 	g_auto(Folder) folder = test_folder_new();
 	hand_over(folder);
-	is_elsewhere(check_absent(folder, "web1", "/nowhere/else"));
-	is_elsewhere(check_absent(folder, NULL, "/nowhere/qmp"));
+	is_elsewhere(check_only(folder, "web1", "/nowhere/else"));
+	is_elsewhere(check_only(folder, NULL, "/nowhere/qmp"));
 }
 
 static void
 a_vm_that_is_not_known_is_as_before(void)
 {
 	g_auto(Folder) folder = test_folder_new();
-	g_autoptr(GwReport) report = check_absent(folder, "web1", "/nowhere/qmp");
+	g_autoptr(GwReport) report = check_only(folder, "web1", "/nowhere/qmp");
 	check(report, GW_ERROR_MONITOR, "source: monitor '/nowhere/qmp'");
 	CU_ASSERT_EQUAL(report->vm_runs_on, GW_PLACE_AS_BEFORE);
 	CU_ASSERT_EQUAL(gw_report_to_exit_code(report), 1);
@@ -170,6 +177,30 @@ a_guest_that_runs_here_is_here(void)
 	check(report, GW_ERROR_UNKNOWN_HOST, "source: the name 'no..such'");
 }
 
+/* Somebody has said "cont" here while the answer to COMMIT was missing. */
+static void
+a_guest_that_may_run_there_too_is_not_just_here(void)
+{
+	static const char *const argv[] = { "-name", "web1", NULL };
+	for (gboolean sent = FALSE; sent <= TRUE; sent++) {
+		g_auto(Folder) folder = test_folder_new();
+		g_autoptr(ModelQemu) source = model_qemu_startv(argv);
+		begin_or_end_handing_over(folder, FALSE);
+		Journal *journal = journal_create(folder, SESSION, SIDE_SOURCE, NULL, NULL);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
+		CU_ASSERT_TRUE(journal_append(journal, sent ? JOURNAL_COMMIT : JOURNAL_PRECOPY,
+					      NULL, NULL));
+		journal_free(journal);
+		g_autoptr(GwReport) report =
+			check_only(folder, "web1", model_qemu_get_path(source));
+		if (sent)
+			check(report, GW_ERROR_HANDED_OVER,
+			      "source: 'web1' may have been handed over to 192.0.2.2");
+		CU_ASSERT_EQUAL(gw_report_to_exit_code(report), sent ? 6 : 1);
+		CU_ASSERT_EQUAL(report->vm_runs_on, sent ? GW_PLACE_UNKNOWN : GW_PLACE_SOURCE);
+	}
+}
+
 static void
 one_session_a_vm(void)
 {
@@ -179,7 +210,7 @@ one_session_a_vm(void)
 		g_strdup_printf("source: 'web1' is in use on this host: receiving by process %d",
 				(int)getpid());
 	CU_ASSERT_PTR_NOT_NULL(lock);
-	g_autoptr(GwReport) report = check_absent(folder, "web1", "/nowhere/qmp");
+	g_autoptr(GwReport) report = check_only(folder, "web1", "/nowhere/qmp");
 	check(report, GW_ERROR_BUSY, text);
 }
 
@@ -248,6 +279,8 @@ CU_TestInfo suite_session_local[] = {
 	{ "a VM that was handed over is not here", a_vm_that_was_handed_over_is_not_here },
 	{ "a VM that is not known is as before", a_vm_that_is_not_known_is_as_before },
 	{ "a guest that runs here is here", a_guest_that_runs_here_is_here },
+	{ "a guest that may run there too is not just here",
+	  a_guest_that_may_run_there_too_is_not_just_here },
 	{ "one session a VM", one_session_a_vm },
 	{ "what was handed over is started by word only",
 	  what_was_handed_over_is_started_by_word_only },
