@@ -28,6 +28,7 @@
 #include "engine/host/monitor-socket.h"
 #include "engine/host/qemu-mark.h"
 #include "engine/host/vgpu-host.h"
+#include "engine/host/vm-start.h"
 #include "engine/record/receiving.h"
 #include "engine/recover/recover-qemu.h"
 #include "engine/util/safe-name.h"
@@ -389,6 +390,22 @@ answer_open(const Ownership *record, GError **error)
 	return is_dead ? PEER_OUTCOME_DEAD : PEER_OUTCOME_UNKNOWN;
 }
 
+/* The record may be older than the session: a folder that was restored from a backup. A QEMU that was started for the
+ * session and lives is proof against it. */
+static gboolean
+is_session_alive(const char *session, GError **error)
+{
+	g_auto(Process) process = PROCESS_INIT;
+	g_autofree char *entry = g_strconcat(VM_SESSION_VARIABLE "=", session, NULL);
+	if (!process_find_by_environment(&process, entry))
+		return FALSE;
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
+		    "no record of the session is here, but a QEMU that was started for it lives: "
+		    "process %d",
+		    (int)process.pid);
+	return TRUE;
+}
+
 PeerOutcome
 recover_answer_by_record(const char *state_dir, const Ownership *record, const char *session,
 			 GError **error)
@@ -400,6 +417,8 @@ recover_answer_by_record(const char *state_dir, const Ownership *record, const c
 		return answer_taken(record, session, error);
 	if (ownership_find_session(record, session, &token, &subject))
 		return answer_open(record, error);
+	if (is_session_alive(session, error))
+		return PEER_OUTCOME_UNKNOWN;
 	gboolean has_trace = has_journal(state_dir, session);
 	if (ownership_is_on_disk(record) && !record->has_dropped && !has_trace)
 		return PEER_OUTCOME_GONE;

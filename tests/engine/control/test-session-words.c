@@ -180,7 +180,7 @@ static const RigCase rows[] = {
 	{ .name = "hooks", .flags = RIG_PROXY, .when = "agent:load" },
 	{ .name = "a status that cannot be asked",
 	  .flags = RIG_PROXY,
-	  .destination = "--on 'query-status#3=fail:not today'" },
+	  .destination = "--on 'query-status#5=fail:not today'" },
 	{ .name = "the destination dies",
 	  .flags = RIG_PROXY,
 	  .when = "event:active",

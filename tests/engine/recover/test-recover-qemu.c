@@ -220,6 +220,24 @@ a_guest_that_somebody_has_started_is_not_ended(void)
 	}
 }
 
+/* The state folder is one of a backup: it has a record of the VM, and none of the session. */
+static void
+a_session_whose_qemu_lives_is_not_gone(void)
+{
+	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
+	char *folder = test_folder_new();
+	g_autoptr(GError) error = NULL;
+	CU_ASSERT_TRUE_FATAL(ownership_record(folder, "web1", OWNERSHIP_RUN, NULL, NULL, &error));
+	GPid qemu = sleeper(SESSION);
+	CU_ASSERT_EQUAL(recover_answer(folder, "web1", SESSION, &error), PEER_OUTCOME_UNKNOWN);
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_UNKNOWN, "a QEMU that was started for it lives");
+	g_clear_error(&error);
+	end_sleeper(qemu);
+	CU_ASSERT_EQUAL(recover_answer(folder, "web1", SESSION, &error), PEER_OUTCOME_GONE);
+	TEST_NO_ERROR(error);
+	test_folder_free(folder);
+}
+
 static void
 only_what_a_dead_qemu_has_left_is_removed(void)
 {
@@ -268,6 +286,7 @@ CU_TestInfo suite_recover_qemu[] = {
 	{ "what was started for the session is ended", what_was_started_for_the_session_is_ended },
 	{ "a pid that proves nothing ends nobody", a_pid_that_proves_nothing_ends_nobody },
 	{ "another QEMU at the monitor is left alone", another_qemu_at_the_monitor_is_left_alone },
+	{ "a session whose QEMU lives is not gone", a_session_whose_qemu_lives_is_not_gone },
 	{ "a guest that somebody has started is not ended",
 	  a_guest_that_somebody_has_started_is_not_ended },
 	{ "only what a dead QEMU has left is removed", only_what_a_dead_qemu_has_left_is_removed },

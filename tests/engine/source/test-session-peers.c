@@ -311,7 +311,7 @@ static const RigCase destination_dies_rows[] = {
 	  .phase = "commit",
 	  .source_saw = "migrate-continue<cont !quit" },
 	{ .name = "the started QEMU dies at cont",
-	  .destination = "--cont-stderr 'no GPU' --on query-status#4=die",
+	  .destination = "--cont-stderr 'no GPU' --on query-status#5=die",
 	  .flags = RIG_VM_FILE,
 	  HERE,
 	  ENDED,
