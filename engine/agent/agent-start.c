@@ -206,11 +206,11 @@ static gboolean
 runs_here(AgentRun *self)
 {
 	const GwVm *vm = self->start.vm;
-	if (!monitor_is_listening(vm->qmp_path))
+	g_autofree char *running = vm_describe_running(vm, self->start.log_path);
+	if (running == NULL)
 		return FALSE;
 	g_autofree char *text =
-		g_strdup_printf("VM '%s' is already running here: somebody listens at '%s'",
-				vm->name, vm->qmp_path);
+		g_strdup_printf("VM '%s' is already running here: %s", vm->name, running);
 	self->survey = survey_new_absent(text);
 	return TRUE;
 }

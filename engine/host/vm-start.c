@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,9 +26,11 @@
 #include "engine/gw-vm.h"
 #include "engine/host/monitor-socket.h"
 #include "engine/host/vm-start.h"
+#include "engine/util/process.h"
 #include "engine/util/scoped-context.h"
 #include "qmp/qmp-machine.h"
 
+#define LOG_VARIABLE	"GODWIT_VM_LOG"
 #define START_TIMEOUT_S 120 /* guests of hundreds of GiB, all of it reserved, take so long */
 #define POLL_MS		20
 #define ANSWER_MS	5000
@@ -125,11 +128,39 @@ make_socket_folder(const GwVm *self, GError **error)
 	return FALSE;
 }
 
+/* (transfer full): each VM of each state folder has one log: by it the VM's process is found, also when the file of
+ * its monitor has been removed. */
+static char *
+log_entry(const char *log_path)
+{
+	g_autofree char *folder = g_path_get_dirname(log_path);
+	g_autofree char *leaf = g_path_get_basename(log_path);
+	char *real = realpath(folder, NULL);
+	char *entry = g_strconcat(LOG_VARIABLE "=", real != NULL ? real : folder, "/", leaf, NULL);
+	free(real);
+	return entry;
+}
+
+char *
+vm_describe_running(const GwVm *self, const char *log_path)
+{
+	g_auto(Process) process = PROCESS_INIT;
+	g_autofree char *entry = log_entry(log_path);
+	if (monitor_is_listening(self->qmp_path))
+		return g_strdup_printf("a process listens at '%s'", self->qmp_path);
+	if (process_find_by_environment(&process, entry))
+		return g_strdup_printf("process %d was started for it, and lives",
+				       (int)process.pid);
+	return NULL;
+}
+
 /* (transfer full): of the child: by it a recovery finds a QEMU that was started just before a crash */
 static GStrv
-make_environment(const GwVm *self, const char *session)
+make_environment(const GwVm *self, const char *log_path, const char *session)
 {
+	g_autofree char *entry = log_entry(log_path);
 	GStrv environment = g_environ_setenv(g_get_environ(), "GODWIT_VM", self->name, TRUE);
+	environment = g_environ_setenv(environment, LOG_VARIABLE, strchr(entry, '=') + 1, TRUE);
 	return session != NULL ? g_environ_setenv(environment, VM_SESSION_VARIABLE, session, TRUE)
 			       : g_environ_unsetenv(environment, VM_SESSION_VARIABLE);
 }
@@ -157,10 +188,9 @@ kill_and_reap(GPid pid)
 }
 
 static gboolean
-start_with_log(const GwVm *self, char **argv, const char *session, int log_fd, GPid *ret_pid,
+start_with_log(const GwVm *self, char **argv, char **environment, int log_fd, GPid *ret_pid,
 	       GError **error)
 {
-	g_auto(GStrv) environment = make_environment(self, session);
 	off_t log_start = lseek(log_fd, 0, SEEK_END);
 	GPid pid;
 	if (!spawn(argv, environment, log_fd, &pid, error))
@@ -196,12 +226,13 @@ vm_start_for_session(const GwVm *self, const char *const *extra, const char *log
 	g_auto(GStrv) argv = make_argv(self, extra, error);
 	if (argv == NULL || !make_socket_folder(self, error))
 		return FALSE;
-	if (monitor_is_listening(self->qmp_path)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH,
-			    "VM '%s' is already running: a process listens at '%s'", self->name,
-			    self->qmp_path);
+	g_autofree char *running = vm_describe_running(self, log_path);
+	if (running != NULL) {
+		g_set_error(error, GW_ERROR, GW_ERROR_LAUNCH, "VM '%s' is already running: %s",
+			    self->name, running);
 		return FALSE;
 	}
+	g_auto(GStrv) environment = make_environment(self, log_path, session);
 	/* One log a VM: that of its latest start. */
 	int log_fd = open(log_path, O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (log_fd < 0) {
@@ -209,7 +240,7 @@ vm_start_for_session(const GwVm *self, const char *const *extra, const char *log
 			    log_path, g_strerror(errno));
 		return FALSE;
 	}
-	gboolean started = start_with_log(self, argv, session, log_fd, ret_pid, error);
+	gboolean started = start_with_log(self, argv, environment, log_fd, ret_pid, error);
 	close(log_fd);
 	if (!started) {
 		g_unlink(log_path); /* what it said is in the error */

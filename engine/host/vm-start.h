@@ -7,6 +7,9 @@
  * was written down. */
 #define VM_SESSION_VARIABLE "GODWIT_SESSION"
 
+/* (transfer full) (nullable): what shows that the VM runs on this host already, for people. */
+char *vm_describe_running(const GwVm *self, const char *log_path);
+
 /* As gw_vm_start(). @session: (nullable): for which it is started */
 gboolean
 vm_start_for_session(const GwVm *self, const char *const *extra, const char *log_path,

@@ -4,6 +4,7 @@
  * where the monitor matters it is the real one, with no machine at all.
  */
 #include <CUnit/CUnit.h>
+#include <glib/gstdio.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -386,6 +387,12 @@ real_qemu_starts_and_takes_the_next_client(void)
 	g_clear_error(&error);
 	CU_ASSERT_TRUE(gw_vm_start(&place.vm, extra, place.log, &pid, &error));
 	TEST_NO_ERROR(error);
+
+	/* A cleaner of old files takes the socket away, and not the guest. */
+	CU_ASSERT_EQUAL(g_unlink(place.vm.qmp_path), 0);
+	CU_ASSERT_FALSE(gw_vm_start(&place.vm, extra, place.log, &second, &error));
+	g_autofree char *words = g_strdup_printf("process %d was started for it", (int)pid);
+	TEST_ERROR(error, GW_ERROR, GW_ERROR_LAUNCH, words);
 	kill(pid, SIGKILL);
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
 	place_clear(&place);
