@@ -119,7 +119,8 @@ const Cmd verb_check = {
 		  "measures\n"
 		  "for a few seconds how fast memory is written, and predicts the time and the "
 		  "downtime.\n"
-		  "Exit code 0: it can be migrated. 3: it cannot. 1: no plan could be made.\n",
+		  "Exit code 0: it can be migrated. 3: it cannot. 1: no plan could be made.\n"
+		  "6: the VM was handed over to another host before.\n",
 	.options = options,
 	.more_options = session_options,
 	.options_size = sizeof(CheckOptions),
