@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +26,7 @@
 #include "engine/host/monitor-socket.h"
 #include "engine/host/vm-start.h"
 #include "engine/util/process.h"
+#include "engine/util/safe-file.h"
 #include "engine/util/scoped-context.h"
 #include "qmp/qmp-machine.h"
 
@@ -133,12 +133,8 @@ make_socket_folder(const GwVm *self, GError **error)
 static char *
 log_entry(const char *log_path)
 {
-	g_autofree char *folder = g_path_get_dirname(log_path);
-	g_autofree char *leaf = g_path_get_basename(log_path);
-	char *real = realpath(folder, NULL);
-	char *entry = g_strconcat(LOG_VARIABLE "=", real != NULL ? real : folder, "/", leaf, NULL);
-	free(real);
-	return entry;
+	g_autofree char *real = safe_file_real_path(log_path);
+	return g_strconcat(LOG_VARIABLE "=", real, NULL);
 }
 
 char *
@@ -159,7 +155,7 @@ static GStrv
 make_environment(const GwVm *self, const char *log_path, const char *session)
 {
 	g_autofree char *entry = log_entry(log_path);
-	GStrv environment = g_environ_setenv(g_get_environ(), "GODWIT_VM", self->name, TRUE);
+	GStrv environment = g_environ_setenv(g_get_environ(), VM_NAME_VARIABLE, self->name, TRUE);
 	environment = g_environ_setenv(environment, LOG_VARIABLE, strchr(entry, '=') + 1, TRUE);
 	return session != NULL ? g_environ_setenv(environment, VM_SESSION_VARIABLE, session, TRUE)
 			       : g_environ_unsetenv(environment, VM_SESSION_VARIABLE);

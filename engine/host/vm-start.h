@@ -7,6 +7,9 @@
  * was written down. */
 #define VM_SESSION_VARIABLE "GODWIT_SESSION"
 
+/* Likewise, of each QEMU that Godwit starts: the name in its VM file. */
+#define VM_NAME_VARIABLE "GODWIT_VM"
+
 /* (transfer full) (nullable): what shows that the VM runs on this host already, for people. */
 char *vm_describe_running(const GwVm *self, const char *log_path);
 

@@ -155,10 +155,14 @@ Ownership *
 ownership_find_monitor(const char *state_dir, const char *qmp_path)
 {
 	g_autoptr(GPtrArray) names = ownership_list(state_dir, NULL);
+	g_autofree char *wanted = safe_file_real_path(qmp_path);
 	for (guint i = 0; names != NULL && i < names->len; i++) {
 		g_autoptr(Ownership) self =
 			ownership_load(state_dir, g_ptr_array_index(names, i), NULL);
-		if (self != NULL && g_strcmp0(self->qmp_path, qmp_path) == 0)
+		g_autofree char *its = self != NULL && self->qmp_path != NULL
+					       ? safe_file_real_path(self->qmp_path)
+					       : NULL;
+		if (g_strcmp0(its, wanted) == 0)
 			return g_steal_pointer(&self);
 	}
 	return NULL;

@@ -12,6 +12,7 @@
 #include "engine/data/transport-kind.h"
 #include "engine/source/source-run.h"
 #include "engine/tls/openssl.h"
+#include "engine/util/safe-file.h"
 
 #define DEFAULT_UNSENT_BYTES (128 * 1024)
 
@@ -87,7 +88,8 @@ gw_session_new(const char *qmp_path, const char *host, guint16 port)
 {
 	g_return_val_if_fail(qmp_path != NULL && host != NULL, NULL);
 	GwSession *self = g_object_new(GW_TYPE_SESSION, NULL);
-	self->options.qmp_path = g_strdup(qmp_path);
+	self->options.qmp_path =
+		safe_file_real_path(qmp_path); /* a VM without a name is known by it */
 	self->options.peer.host = g_strdup(host);
 	self->options.peer.port = port != 0 ? port : GW_DEFAULT_PORT;
 	return self;

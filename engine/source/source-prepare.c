@@ -15,6 +15,7 @@
 #include "engine/host/qemu-mark.h"
 #include "engine/host/survey-qemu.h"
 #include "engine/host/vgpu-host.h"
+#include "engine/host/vm-start.h"
 #include "engine/plan/negotiate.h"
 #include "engine/source/source-channels.h"
 #include "engine/source/source-failure.h"
@@ -23,6 +24,7 @@
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
 #include "engine/util/json-fields.h"
+#include "engine/util/safe-name.h"
 #include "qmp/await.h"
 
 #define SURVEY_TIMEOUT_MS 150000 /* the agent's QEMU has to start: see vm-start.c */
@@ -94,12 +96,17 @@ on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
 	}
 }
 
-/* The agent finds the VM by this name, and so does this host its record. */
+/* The agent finds the VM by this name, and so does this host its record. A QEMU that 'run' or an agent has started has
+ * the VM file's name in its environment, under which they keep the record; its -name may be another. */
 static gboolean
 find_vm_name(SourceRun *run, GError **error)
 {
 	if (run->vm_name != NULL)
 		return TRUE;
+	run->vm_name = process_dup_environment(&run->qemu->process, VM_NAME_VARIABLE);
+	if (run->vm_name != NULL && safe_name_is_valid(run->vm_name))
+		return TRUE;
+	g_clear_pointer(&run->vm_name, g_free);
 	g_autoptr(GError) local_error = NULL;
 	run->vm_name = qmp_query_name(run->qemu->qmp, &local_error);
 	if (local_error != NULL) {

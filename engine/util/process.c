@@ -155,19 +155,48 @@ process_get_user(const Process *self, uid_t *ret_user)
 	return TRUE;
 }
 
-gboolean
-process_has_environment(const Process *self, const char *entry)
+/* (transfer full) (nullable): the first entry that @matches says yes to. */
+static char *
+find_entry(const Process *self, gboolean (*matches)(const char *entry, const char *wanted),
+	   const char *wanted)
 {
 	g_autofree char *path = g_strdup_printf("/proc/%d/environ", self->pid);
 	g_autofree char *text = NULL;
 	gsize len;
 	if (!process_is_known(self) || !g_file_get_contents(path, &text, &len, NULL))
-		return FALSE;
-	gboolean has = FALSE;
+		return NULL;
 	/* GLib has put a NUL byte behind it. */
-	for (gsize at = 0; at < len && !has; at += strlen(text + at) + 1)
-		has = strcmp(text + at, entry) == 0;
-	return has && !process_is_gone(self);
+	for (gsize at = 0; at < len; at += strlen(text + at) + 1)
+		if (matches(text + at, wanted))
+			return process_is_gone(self) ? NULL : g_strdup(text + at);
+	return NULL;
+}
+
+static gboolean
+is_equal(const char *entry, const char *wanted)
+{
+	return strcmp(entry, wanted) == 0;
+}
+
+static gboolean
+begins_with(const char *entry, const char *wanted)
+{
+	return strncmp(entry, wanted, strlen(wanted)) == 0;
+}
+
+gboolean
+process_has_environment(const Process *self, const char *entry)
+{
+	g_autofree char *found = find_entry(self, is_equal, entry);
+	return found != NULL;
+}
+
+char *
+process_dup_environment(const Process *self, const char *name)
+{
+	g_autofree char *prefix = g_strconcat(name, "=", NULL);
+	g_autofree char *found = find_entry(self, begins_with, prefix);
+	return found != NULL ? g_strdup(found + strlen(prefix)) : NULL;
 }
 
 gboolean

@@ -6,6 +6,7 @@
  */
 #include "engine/util/safe-file.h"
 
+#include <stdlib.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -127,4 +128,19 @@ safe_folder_check(const char *path, GError **error)
 		return TRUE;
 	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_PERM, "'%s' %s", path, fault);
 	return FALSE;
+}
+
+char *
+safe_file_real_path(const char *path)
+{
+	g_autofree char *folder = g_path_get_dirname(path);
+	g_autofree char *leaf = g_path_get_basename(path);
+	char *real = realpath(path, NULL);
+	char *real_folder = real == NULL ? realpath(folder, NULL) : NULL;
+	char *result = real != NULL	     ? g_strdup(real)
+		       : real_folder != NULL ? g_build_filename(real_folder, leaf, NULL)
+					     : g_strdup(path);
+	free(real);
+	free(real_folder);
+	return result;
 }

@@ -76,6 +76,21 @@ class MovedTest(unittest.TestCase):
         self.assertEqual((code, report["vm_runs_on"], report["error"]["code"]), (UNKNOWN, "unknown", "handed-over"))
         lab.wait_runs_only_on(lab.destination)
 
+    def test_the_record_is_the_vm_files_whatever_qemu_is_called(self):
+        """The VM file says vm, and QEMU's -name is another: 'run' and 'migrate --qmp' mean one VM."""
+        with Lab("names") as lab:
+            for side in (lab.source, lab.destination):
+                with open(side.vm_file, encoding="utf-8") as file:
+                    text = file.read()
+                with open(side.vm_file, "w", encoding="utf-8") as file:
+                    file.write(text.replace("-name vm ", "-name other "))
+            lab.start_source()
+            lab.start_agent()
+            code, process = lab.godwit("migrate", "--qmp", lab.source.qmp_path, "--to", lab.to, "--state-dir",
+                                       lab.source.state_dir)
+            self.assertEqual(code, 0, process.out + process.err)
+            self.expect(lab.run_vm(), UNKNOWN, "'vm' was handed over to 127.0.0.1")
+
     def test_the_old_host_says_where_it_went(self):
         with Lab("moved") as lab:
             lab.start_source()

@@ -3,6 +3,7 @@
  * The way of a session through the record of its source's host.
  */
 #include <CUnit/CUnit.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "engine/gw-error.h"
@@ -98,6 +99,20 @@ what_is_given_away_names_where_to(void)
 	CU_ASSERT_PTR_NULL(ownership_find_monitor(folder, "/run/web2.qmp"));
 }
 
+/* One monitor, by whichever of its names. */
+static void
+a_link_to_the_monitor_leads_to_the_record(void)
+{
+	g_auto(Folder) folder = test_folder_new();
+	g_autofree char *path = g_build_filename(folder, "vm.qmp", NULL);
+	g_autofree char *alias = g_build_filename(folder, "alias.qmp", NULL);
+	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, "", 0, NULL));
+	CU_ASSERT_EQUAL_FATAL(symlink(path, alias), 0);
+	CU_ASSERT_TRUE_FATAL(handover_confirm_here(folder, "web1", alias, NULL));
+	g_autoptr(Ownership) found = ownership_find_monitor(folder, path);
+	CU_ASSERT_PTR_NOT_NULL(found);
+}
+
 static void
 what_fails_is_as_before(void)
 {
@@ -178,6 +193,7 @@ a_nameless_vm_goes_by_its_monitor(void)
 
 CU_TestInfo suite_handover[] = {
 	{ "what is given away names where to", what_is_given_away_names_where_to },
+	{ "a link to the monitor leads to the record", a_link_to_the_monitor_leads_to_the_record },
 	{ "what fails is as before", what_fails_is_as_before },
 	{ "a late end changes nothing", a_late_end_changes_nothing },
 	{ "without a record the end is written", without_a_record_the_end_is_written },
