@@ -137,7 +137,8 @@ a_loop_on_this_host(void)
 	if (shell == 0) {
 		dup2(words[1], STDOUT_FILENO);
 		execl("/bin/sh", "sh", "-c",
-		      "sleep 60 & echo $!; trap \"kill $!; exit\" TERM; wait; echo", NULL);
+		      "trap 'kill $!; exit' TERM; sleep 60 >/dev/null 2>&1 & echo $!; wait; echo",
+		      NULL);
 		_exit(1);
 	}
 	CU_ASSERT_TRUE(read(words[0], text, sizeof text - 1) > 0);
