@@ -19,16 +19,17 @@ typedef enum {
  * @qmp_path: of its monitor
  * @tls_dir: (nullable): for the question to the other host; else what the session used
  *
- * May @vm_name be started on this host? With %GW_CLAIM_HERE the agent to which it was handed over is
- * asked: one that says that it was taken over there is believed, and so is one that cannot tell; one that
- * cannot be reached is passed over. Blocks.
+ * May @vm_name be started on this host? With %GW_CLAIM_HERE the agent to which it was handed over
+ * is asked: one that says that it was taken over there is believed, and so is one that cannot tell;
+ * one that cannot be reached is passed over. Blocks.
  *
  * Returns: (transfer full): NULL with %GW_ERROR_HANDED_OVER, which says when and where to;
  *   %GW_ERROR_BUSY, which says what who does with it; or %GW_ERROR_STATE_DIR
  */
 GW_API GwClaim *gw_claim_new(const char *state_dir, const char *vm_name, const char *qmp_path,
 			     GwClaimKind kind, const char *tls_dir, GError **error);
-/* Writes down that the VM belongs to this host; to be called before it is started. %GW_ERROR_STATE_DIR. */
+/* Writes down that the VM belongs to this host; to be called before it is started.
+ * %GW_ERROR_STATE_DIR. */
 GW_API gboolean gw_claim_take(GwClaim *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* It was not started: all is as it was. %GW_ERROR_STATE_DIR. */
 GW_API gboolean gw_claim_give_back(GwClaim *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;

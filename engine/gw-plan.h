@@ -66,10 +66,11 @@ GW_API char *gw_plan_to_json(const GwPlan *self);
 GW_API gboolean gw_plan_is_possible(const GwPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlan, gw_plan_free);
 
-/* May the user allow errors by @word, which is "CODE" or "CODE:SUBJECT"? Only those where that can be safe.
- * Errors of disks and exports can only be allowed for one subject. */
+/* May the user allow errors by @word, which is "CODE" or "CODE:SUBJECT"? Only those where that can
+ * be safe. Errors of disks and exports can only be allowed for one subject. */
 GW_API gboolean gw_code_can_be_allowed(const char *word);
-/* (transfer full): all codes that can be allowed, separated by spaces; "CODE:SUBJECT" where it needs one. */
+/* (transfer full): all codes that can be allowed, separated by spaces; "CODE:SUBJECT" where it
+ * needs one. */
 GW_API char *gw_codes_that_can_be_allowed(void);
 
 GW_API const char *gw_severity_to_string(GwSeverity severity);

@@ -32,8 +32,8 @@ GW_API void gw_recovered_free(GwRecovered *self);
  * @assume: counts only where the agent does not know; needs @names
  * @tls_dir: (nullable): for the peers; replaces the folder that each journal names
  *
- * Settles the journals whose owner has died, one by one, by the rules of the hand-over. Blocks; asks
- * the peers.
+ * Settles the journals whose owner has died, one by one, by the rules of the hand-over. Blocks;
+ * asks the peers.
  *
  * Returns: (transfer full): of GwRecovered, perhaps empty; NULL with %GW_ERROR_STATE_DIR, or
  *   %GW_ERROR_FAILED for @assume without @names

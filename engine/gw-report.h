@@ -72,8 +72,8 @@ typedef struct {
 	char *error_message;
 	char *error_qemu_source; /* QEMU's own words */
 	char *error_qemu_destination;
-	GPtrArray *
-		warnings; /* of char: "HOST: TEXT", what went wrong and changed nothing for the guest */
+	GPtrArray *warnings; /* of char: "HOST: TEXT", what went wrong and changed nothing for the
+			   * guest */
 	char *left_over; /* what could not be removed at the end, with its host; NULL: nothing */
 
 	gint64 total_us;

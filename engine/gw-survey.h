@@ -99,11 +99,13 @@ typedef struct {
 	GPtrArray *ram_blocks;	   /* (nullable): of GwRamBlock */
 	GPtrArray *devices;	   /* (nullable): of GwDevice */
 	GPtrArray *disks;	   /* (nullable): of GwDisk */
-	/* (nullable): of GwProperty: a file that it has mapped shared and writable, and which one it is. */
+	/* (nullable): of GwProperty: a file that it has mapped shared and writable, and which one
+	 * it is. */
 	GPtrArray *shared_memory;
 	GwTristate no_shutdown; /* it keeps running when the guest shuts down (-no-shutdown) */
 	gboolean has_oob;
-	/* Another program passes its monitor on: no descriptor reaches QEMU, its process is not proven */
+	/* Another program passes its monitor on: no descriptor reaches QEMU, its process is not
+	 * proven */
 	gboolean is_indirect;
 	gboolean has_vfio_migration;  /* vfio-pci can migrate by the kernel's v2 interface */
 	GStrv viommus;		      /* virtual IOMMUs, by QEMU's names of their types */

@@ -29,7 +29,8 @@ typedef struct {
 
 /* %GW_ERROR_VM_FILE names the file, the group and the key. An unknown key is an error. */
 GW_API GwVm *gw_vm_load(const char *path, GError **error);
-/* (transfer full): where QEMU's standard error goes, a file in @state_dir. The VM's name is escaped in it. */
+/* (transfer full): where QEMU's standard error goes, a file in @state_dir. The VM's name is escaped
+ * in it. */
 GW_API char *gw_vm_make_log_path(const GwVm *self, const char *state_dir);
 GW_API void gw_vm_free(GwVm *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwVm, gw_vm_free);

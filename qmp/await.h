@@ -22,12 +22,12 @@ typedef gboolean (*AwaitReady)(gpointer data);
 gboolean await_until(AwaitReady ready, gpointer data, int timeout_ms, GCancellable *cancellable,
 		     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* For an asynchronous call whose result await_result() waits for: its callback and, as its @data, the address of a
- * pointer that is NULL. */
+/* For an asynchronous call whose result await_result() waits for: its callback and, as its @data,
+ * the address of a pointer that is NULL. */
 void await_take_result(GObject *source, GAsyncResult *result, gpointer data);
 
-/* As await_until(), until *@result is set; then it is the caller's. The call holds its address: when this fails, a
- * later wait without a time-out has to follow. */
+/* As await_until(), until *@result is set; then it is the caller's. The call holds its address:
+ * when this fails, a later wait without a time-out has to follow. */
 gboolean await_result(GAsyncResult **result, int timeout_ms, GError **error);
 
 /* Runs the thread-default main context for @ms milliseconds. */

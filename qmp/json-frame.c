@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Cuts a stream into JSON objects. JsonScan checks each byte once and says where an object ends, so an
- * object that arrives in a million pieces costs no more than one that arrives whole, and bytes that break
- * the grammar or a limit are refused before they are gathered.
+ * Cuts a stream into JSON objects. JsonScan checks each byte once and says where an object ends, so
+ * an object that arrives in a million pieces costs no more than one that arrives whole, and bytes
+ * that break the grammar or a limit are refused before they are gathered.
  *
  *	between objects: white space is skipped, '{' begins one, anything else is an error forever
  *
- * Lines mean nothing: an object may be spread over many lines (QEMU's pretty=on) and several may share one.
+ * Lines mean nothing: an object may be spread over many lines (QEMU's pretty=on) and several may
+ * share one.
  */
 #include "qmp/json-frame.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The only caller of json-glib's parser: what it gets was checked whole by JsonScan, so nothing is left that
- * it could refuse, misread or recurse into without end.
+ * The only caller of json-glib's parser: what it gets was checked whole by JsonScan, so nothing is
+ * left that it could refuse, misread or recurse into without end.
  */
 #include "qmp/json-load.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The door before json-glib, which by itself recurses as deep as it is told, takes comments, 'x', 0x10 and
- * {"a":1e999}, makes -1 of 18446744073709551616 and ends a string at \u0000. Here every byte is checked
- * once, against the grammar of RFC 8259 and against limits; no byte is kept but those of a number or word.
+ * The door before json-glib, which by itself recurses as deep as it is told, takes comments, 'x',
+ * 0x10 and {"a":1e999}, makes -1 of 18446744073709551616 and ends a string at \u0000. Here every
+ * byte is checked once, against the grammar of RFC 8259 and against limits; no byte is kept but
+ * those of a number or word.
  *
  *	state       what may come
  *	VALUE       a value                         FIRST_ITEM  a value or ]
@@ -12,8 +13,9 @@
  *	HEX         four hexadecimal digits         TOKEN       the rest of a number or of true, false, null
  *	DONE        nothing
  *
- * The containers are a stack of limits.depth levels. A number must be finite and, if it is whole, fit 64
- * bits; a string has neither a NUL nor half a surrogate pair, so that what is read can be written again.
+ * The containers are a stack of limits.depth levels. A number must be finite and, if it is whole,
+ * fit 64 bits; a string has neither a NUL nor half a surrogate pair, so that what is read can be
+ * written again.
  */
 #include "qmp/json-scan.h"
 
@@ -22,8 +24,9 @@
 
 #define MAX_TOKEN_BYTES 64 /* json-glib writes a number in 39 at most */
 
-/* What json-glib 1.6.6 allocates, and a little more. Measured over arrays of 20,000: 42 to 78 bytes for a
- * value, 250 more for an object; a member costs its place in a hash table and in a list, and its key. */
+/* What json-glib 1.6.6 allocates, and a little more. Measured over arrays of 20,000: 42 to 78 bytes
+ * for a value, 250 more for an object; a member costs its place in a hash table and in a list, and
+ * its key. */
 #define VALUE_HEAP_BYTES  96
 #define OBJECT_HEAP_BYTES 352
 #define MEMBER_HEAP_BYTES 96
@@ -210,7 +213,8 @@ skip_digits(const char *c)
 	return c;
 }
 
-/* (nullable): the end of the number at @c, as the grammar has it. @ret_is_whole: no fraction, no exponent */
+/* (nullable): the end of the number at @c, as the grammar has it. @ret_is_whole: no fraction, no
+ * exponent */
 static const char *
 skip_number(const char *c, gboolean *ret_is_whole)
 {
@@ -230,7 +234,8 @@ skip_number(const char *c, gboolean *ret_is_whole)
 	return g_ascii_isdigit(*c) ? skip_digits(c) : NULL;
 }
 
-/* As unsigned too: QEMU writes such ones, and json-glib makes them negative, which readers refuse. */
+/* As unsigned too: QEMU writes such ones, and json-glib makes them negative, which readers
+ * refuse. */
 static gboolean
 fits_64_bits(const char *text)
 {

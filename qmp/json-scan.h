@@ -3,11 +3,12 @@
 
 #include <glib.h>
 
-/* Checks JSON byte by byte, before any parser sees it: strict grammar and limits. Pure. See json-scan.c. */
+/* Checks JSON byte by byte, before any parser sees it: strict grammar and limits. Pure. See
+ * json-scan.c. */
 typedef struct JsonScan JsonScan;
 
-/* What one value may have at most. json-glib pays for each value, not for each byte: a text of 1 MiB becomes
- * as much as 110 MiB. */
+/* What one value may have at most. json-glib pays for each value, not for each byte: a text of 1
+ * MiB becomes as much as 110 MiB. */
 typedef struct {
 	gsize bytes;	    /* of the whole text */
 	gsize string_bytes; /* of one string, as written */
@@ -15,12 +16,13 @@ typedef struct {
 	guint depth;	  /* of nested containers */
 } JsonLimits;
 
-/* An object may have as many members: json-glib walks all of them to replace one. QEMU's largest object has
- * about 60. */
+/* An object may have as many members: json-glib walks all of them to replace one. QEMU's largest
+ * object has about 60. */
 #define JSON_MAX_MEMBERS 1024
 
 typedef enum {
-	JSON_SCAN_ERROR_SYNTAX, /* not JSON as RFC 8259 has it, or a number or string that nobody can hold */
+	JSON_SCAN_ERROR_SYNTAX,	   /* not JSON as RFC 8259 has it, or a number or string that nobody
+				 * can hold */
 	JSON_SCAN_ERROR_TOO_LARGE, /* beyond a limit of bytes or members */
 	JSON_SCAN_ERROR_TOO_DEEP,
 	JSON_SCAN_ERROR_TRUNCATED, /* the text ended inside a value */
@@ -54,7 +56,8 @@ gboolean json_scan_feed(JsonScan *self, const char *text, gsize len, gsize *ret_
 /* Has the value ended? A number ends only at the byte after it, or by json_scan_end(). */
 gboolean json_scan_has_ended(JsonScan *self);
 
-/* What json-glib would need for what was seen, in bytes: estimated, rather too much than too little. */
+/* What json-glib would need for what was seen, in bytes: estimated, rather too much than too
+ * little. */
 gsize json_scan_get_heap_bytes(JsonScan *self);
 
 /* Nothing follows. %FALSE with %JSON_SCAN_ERROR_TRUNCATED inside a value, or where none was. */

@@ -83,11 +83,13 @@ void qmp_facts_add_ram_blocks(const char *text, GPtrArray *blocks);
 void qmp_facts_add_numa(const char *text, GPtrArray *pairs);
 void qmp_facts_add_disks(JsonNode *reply, GPtrArray *disks);
 void qmp_facts_add_written(JsonNode *reply, GPtrArray *disks);
-/* (transfer full): of query-blockstats: the end of the last byte written, gint64, by a node's name. */
+/* (transfer full): of query-blockstats: the end of the last byte written, gint64, by a node's
+ * name. */
 GHashTable *qmp_facts_written(JsonNode *reply);
 void qmp_facts_add_jobs(JsonNode *reply, GPtrArray *jobs);
 void qmp_facts_add_exports(JsonNode *reply, GPtrArray *exports);
-/* (transfer full): the path or address that is the last in "json:{...}"; NULL where there is none. */
+/* (transfer full): the path or address that is the last in "json:{...}"; NULL where there is
+ * none. */
 char *qmp_disk_leaf(const char *file);
 void qmp_facts_add_cpu_words(JsonNode *reply, GPtrArray *words);
 GPtrArray *qmp_ram_blocks_new(void);

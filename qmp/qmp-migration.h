@@ -34,7 +34,8 @@ typedef struct {
 	QmpMigrateStatus status;
 	char *error_desc;
 	GStrv blocked_reasons;
-	char *listens_on; /* (nullable): at a destination that has a socket: "tcp:0.0.0.0:4444", "unix:/s" */
+	char *listens_on; /* (nullable): at a destination that has a socket: "tcp:0.0.0.0:4444",
+			   * "unix:/s" */
 	gint64 total_us, setup_us, downtime_us, expected_downtime_us;
 	gint64 ram_total_bytes, ram_transferred_bytes, ram_remaining_bytes;
 	gint64 ram_dirty_bytes_per_s; /* dirty-pages-rate times page-size */

@@ -17,9 +17,9 @@
 #include "qmp/json-load.h"
 #include "qmp/qmp-error.h"
 
-/* QEMU's own limits for JSON are 64 MiB and a depth of 1024, which json-glib parses in a stack of 256 KiB
- * (measured, 1.6.6). No answer that is asked for comes near the others: the schema has 0.5 MiB, and 4,096
- * processors are 41,000 values in 1 MiB. */
+/* QEMU's own limits for JSON are 64 MiB and a depth of 1024, which json-glib parses in a stack of
+ * 256 KiB (measured, 1.6.6). No answer that is asked for comes near the others: the schema has 0.5
+ * MiB, and 4,096 processors are 41,000 values in 1 MiB. */
 const JsonLimits qmp_wire_limits = {
 	.bytes = 16 * 1024 * 1024,
 	.string_bytes = 16 * 1024 * 1024,

@@ -5,7 +5,8 @@
 
 /* A source of the main loop that the caller owns. */
 
-/* (transfer full): @source, which calls @callback in @context from now on. @source: (transfer full);
+/* (transfer full): @source, which calls @callback in @context from now on. @source: (transfer
+ * full);
  * @context: (nullable): NULL for the default one of all threads. */
 static inline GSource *
 source_begin(GSource *source, GSourceFunc callback, gpointer data, GMainContext *context)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Runs the unit tests. A test file exports one table, suite_<name>; meson lists the names in
- * TEST_SUITES(X). With an argument only the suite of that name is run, so that each is a meson test with
- * a time limit of its own.
+ * TEST_SUITES(X). With an argument only the suite of that name is run, so that each is a meson test
+ * with a time limit of its own.
  *
- * It fails when a test fails, and when none was run. A warning of GLib ends the program: code under test
- * has to tell what is wrong by its errors. The last line counts tests, "N passed, N failed".
- * A test that cannot be done here calls test_skip(); when all of a run did, the exit code is 77.
+ * It fails when a test fails, and when none was run. A warning of GLib ends the program: code under
+ * test has to tell what is wrong by its errors. The last line counts tests, "N passed, N failed". A
+ * test that cannot be done here calls test_skip(); when all of a run did, the exit code is 77.
  */
 #include <CUnit/Basic.h>
 #include <glib.h>

@@ -129,8 +129,8 @@ check_outputs(const MigrateOptions *options)
 	return cmd_usage("--report: cannot write %s", error->message);
 }
 
-/* What an earlier session of this VM has left is settled first. Where that cannot be done, the session
- * itself finds out whether the guest is here. */
+/* What an earlier session of this VM has left is settled first. Where that cannot be done, the
+ * session itself finds out whether the guest is here. */
 static void
 settle_older(const SessionOptions *options, FILE *people)
 {

@@ -38,8 +38,8 @@ print_started(const GwVm *vm, GPid pid, const char *log_path, const RunOptions *
 	printf("%s}\n", object->str);
 }
 
-/* All or nothing: if QEMU does not start, the vGPUs that were made for it are removed again. A signal
- * waits until then. */
+/* All or nothing: if QEMU does not start, the vGPUs that were made for it are removed again. A
+ * signal waits until then. */
 static gboolean
 start(GwVm *vm, const char *const *extra, const char *log_path, GPid *ret_pid, GError **error)
 {

@@ -158,8 +158,8 @@ parse_and_run(const Cmd *self, gpointer options, GPtrArray *words)
 	return self->run(options, arguments);
 }
 
-/* A migration needs some descriptors for each channel, and 1024 is a usual soft limit. QEMUs that we
- * start inherit it. */
+/* A migration needs some descriptors for each channel, and 1024 is a usual soft limit. QEMUs that
+ * we start inherit it. */
 static void
 raise_descriptor_limit(void)
 {

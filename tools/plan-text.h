@@ -12,7 +12,8 @@ typedef enum {
 /* (transfer full): a plan for people: what will be done, or everything that prevents it. Ends with
  * a line feed. */
 char *plan_text(const GwPlan *plan, PlanTextFlags flags);
-/* Appends to @out what was decided, with the issues: a plan that was carried out needs no verdict. */
+/* Appends to @out what was decided, with the issues: a plan that was carried out needs no
+ * verdict. */
 void plan_text_add_decisions(GString *out, const GwPlan *plan, PlanTextFlags flags);
 /* Appends only the issues to @out, a few lines each. */
 void plan_text_add_issues(GString *out, const GwPlan *plan, PlanTextFlags flags);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The one place that decides what may reach a terminal or a log. It stands in vfio/ because that is the lowest
- * layer with a need of it.
+ * The one place that decides what may reach a terminal or a log. It stands in vfio/ because that is
+ * the lowest layer with a need of it.
  */
 #include "vfio/printable.h"
 

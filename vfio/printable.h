@@ -12,9 +12,9 @@ typedef enum {
  * printable_make:
  * @text: NUL-terminated, any bytes
  *
- * Replaces in place what a terminal would obey or what hides other text: control characters (U+0080 to U+009F too),
- * what changes the direction of writing, characters without width, line and paragraph separators, and bytes that are
- * no UTF-8. It never becomes longer.
+ * Replaces in place what a terminal would obey or what hides other text: control characters (U+0080
+ * to U+009F too), what changes the direction of writing, characters without width, line and
+ * paragraph separators, and bytes that are no UTF-8. It never becomes longer.
  *
  * Returns: @text
  */

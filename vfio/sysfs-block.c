@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The names by which a block device is known on each host that has it, out of sysfs. One UUID alone
- * does not identify a volume: hosts that were cloned have volume groups of the same UUIDs. So what it
- * lies on is asked as well, and must have a name too.
+ * does not identify a volume: hosts that were cloned have volume groups of the same UUIDs. So what
+ * it lies on is asked as well, and must have a name too.
  */
 #include "vfio/sysfs-block.h"
 
@@ -108,8 +108,8 @@ identify_rbd(const char *sys, const char *name)
 			       snapshot != NULL ? snapshot : "-");
 }
 
-/* The UUID of its present data, the same on all nodes that are up to date; its lowest bit says who is
- * primary. */
+/* The UUID of its present data, the same on all nodes that are up to date; its lowest bit says who
+ * is primary. */
 static char *
 identify_drbd(const char *sys, const char *name)
 {

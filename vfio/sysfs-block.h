@@ -8,10 +8,10 @@
  * sysfs_block_identify:
  * @sys: (nullable): another root than the kernel's, for tests
  *
- * The words for a block device that are the same on all hosts which have it: "wwn naa.6000...",
- * "dm UUID (WHAT IT LIES ON)", "rbd CLUSTER POOL IMAGE SNAPSHOT", "drbd UUID", with " part N" for a
- * partition. A serial number of a local disk is not among them: makers and hypervisors give the same
- * one twice.
+ * The words for a block device that are the same on all hosts which have it: "wwn naa.6000...", "dm
+ * UUID (WHAT IT LIES ON)", "rbd CLUSTER POOL IMAGE SNAPSHOT", "drbd UUID", with " part N" for a
+ * partition. A serial number of a local disk is not among them: makers and hypervisors give the
+ * same one twice.
  *
  * Returns: (transfer full): NULL where the device has no such name
  */

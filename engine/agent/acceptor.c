@@ -189,7 +189,8 @@ take_control(Acceptor *self)
 		reject_for(self, GW_ERROR_BUSY, "too many sessions are under way");
 }
 
-/* The first message, and whether it is a hello; NULL with @error unset when more bytes are needed. */
+/* The first message, and whether it is a hello; NULL with @error unset when more bytes are
+ * needed. */
 static ControlMessage *
 parse_hello(Acceptor *self, GError **error)
 {

@@ -325,8 +325,8 @@ guest_stopped(gpointer data)
 
 static const AgentRunOwner owner = { end_session, session_done, guest_stopped };
 
-/* GLib aborts where it finds no descriptor for a thread's loop: so there are never more threads than
- * descriptors for them, with a reserve. */
+/* GLib aborts where it finds no descriptor for a thread's loop: so there are never more threads
+ * than descriptors for them, with a reserve. */
 static guint
 find_max_runs(void)
 {
@@ -376,8 +376,8 @@ count_group(AgentConnections *self, const char *group)
 	return n;
 }
 
-/* May @candidate, rather than @best, lose its place to a newcomer? Who has proved who he is goes last, and of
- * the others the oldest of the group that has the most. */
+/* May @candidate, rather than @best, lose its place to a newcomer? Who has proved who he is goes
+ * last, and of the others the oldest of the group that has the most. */
 static gboolean
 goes_before(AgentConnections *self, AgentConnection *candidate, AgentConnection *best)
 {

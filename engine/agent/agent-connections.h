@@ -24,8 +24,8 @@ AgentConnections *agent_connections_new(GObject *owner, const AgentConfig *confi
 void agent_connections_free(AgentConnections *self);
 
 gboolean agent_connections_is_idle(AgentConnections *self);
-/* Serves a control connection. When there is no room it takes the place of one that does nothing; %FALSE when
- * there is none. */
+/* Serves a control connection. When there is no room it takes the place of one that does nothing;
+ * %FALSE when there is none. */
 gboolean agent_connections_add(AgentConnections *self, const AcceptedControl *accepted);
 /* Does one of them wait for a channel that proves itself by @proof? */
 gboolean agent_connections_expect_proof(AgentConnections *self, const char *proof);

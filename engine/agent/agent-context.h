@@ -66,7 +66,8 @@ struct AgentRun {
 		ChannelSet channels;
 	} shared;
 
-	/* agent-context.c: what went wrong and changes nothing for the guest, for the answer to COMMIT. */
+	/* agent-context.c: what went wrong and changes nothing for the guest, for the answer to
+	 * COMMIT. */
 	GPtrArray *warnings; /* of char */
 
 	/* agent-run.c; a handler whose next state depends on what it found sets @state itself. */
@@ -124,7 +125,8 @@ gboolean agent_run_owns_guest(const AgentRun *self);
 /* The conversation is over: no message can follow. */
 gboolean agent_run_has_ended(const AgentRun *self);
 
-/* Under which the VM's ownership record is kept: its name, or its monitor's path where it has none. */
+/* Under which the VM's ownership record is kept: its name, or its monitor's path where it has
+ * none. */
 const char *agent_run_record_name(const AgentRun *self);
 
 /* Names the phase in the record and runs the user's hook for it; a check runs none.

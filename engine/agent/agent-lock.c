@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One session a VM. Two that ask for the same VM at once would start two QEMUs at one monitor's path, and each would
- * take the other's for its own.
+ * One session a VM. Two that ask for the same VM at once would start two QEMUs at one monitor's
+ * path, and each would take the other's for its own.
  */
 #include "engine/agent/agent-lock.h"
 

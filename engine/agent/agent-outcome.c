@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What became of a session: the source asks it when it comes back after a break ("outcome"), and says that it will
- * never ask again ("done").
+ * What became of a session: the source asks it when it comes back after a break ("outcome"), and
+ * says that it will never ask again ("done").
  *
- * Both messages decide where a guest runs. So only the source of that session is heard: it proves that it knows the
- * session's token, and over TLS its certificate has the same subject. Anybody else gets an error, and nothing is
- * ended, settled or forgotten.
+ * Both messages decide where a guest runs. So only the source of that session is heard: it proves
+ * that it knows the session's token, and over TLS its certificate has the same subject. Anybody
+ * else gets an error, and nothing is ended, settled or forgotten.
  */
 #include "engine/agent/agent-outcome.h"
 
@@ -159,8 +159,8 @@ settle(AgentRun *self, const Question *question, GError **error)
 	}
 }
 
-/* A session that the record does not know has no part in it that a commit could follow: there is nothing to end, and
- * no secret to tell. */
+/* A session that the record does not know has no part in it that a commit could follow: there is
+ * nothing to end, and no secret to tell. */
 static PeerOutcome
 find_outcome(AgentRun *self, const Question *question, const Ownership *record, GError **error)
 {

@@ -8,6 +8,6 @@
 gboolean agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 gboolean agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error);
 
-/* The guest has run here: writes it into the VM's record. Where the disk does not take it the journal
- * answers for it, and the record is written with 'done'. */
+/* The guest has run here: writes it into the VM's record. Where the disk does not take it the
+ * journal answers for it, and the record is written with 'done'. */
 void agent_record_taken(AgentRun *self);

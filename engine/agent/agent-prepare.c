@@ -101,7 +101,8 @@ check_first(AgentRun *self, GError **error)
 	return FALSE;
 }
 
-/* The monitor must be that of the QEMU that was started for this session, since that is ended with it. */
+/* The monitor must be that of the QEMU that was started for this session, since that is ended with
+ * it. */
 static gboolean
 check_started(AgentRun *self, GError **error)
 {
@@ -324,7 +325,8 @@ loads_or_ended(gpointer data)
 	return qemu->status != QMP_MIGRATE_NONE || qemu->closed != NULL;
 }
 
-/* A QEMU that refuses has begun nothing, and is not ended for it: it may wait for another source. */
+/* A QEMU that refuses has begun nothing, and is not ended for it: it may wait for another
+ * source. */
 static gboolean
 ask_incoming(AgentRun *self, GError **error)
 {

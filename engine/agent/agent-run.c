@@ -26,7 +26,8 @@
 
 #define CLOSE_TIMEOUT_MS 2000
 #define WATCH_MS	 500 /* between two checks of QEMU */
-/* Requests that wait: a source sends one at a time. One of any size may wait, several only while they are small. */
+/* Requests that wait: a source sends one at a time. One of any size may wait, several only while
+ * they are small. */
 #define MAX_MESSAGES   64
 #define MAX_HEAP_BYTES (2 * 1024 * 1024)
 

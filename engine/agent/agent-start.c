@@ -200,8 +200,8 @@ open_journal(AgentRun *self, GError **error)
 	return self->journal != NULL;
 }
 
-/* A VM that runs here already is not this session's: no journal may name it, since a recovery ends what a journal
- * names. It is one more issue of the plan. */
+/* A VM that runs here already is not this session's: no journal may name it, since a recovery ends
+ * what a journal names. It is one more issue of the plan. */
 static gboolean
 runs_here(AgentRun *self)
 {

@@ -6,9 +6,9 @@
  * ("fd:"), so there is one channel.
  *
  * A break of the network cannot be hidden from QEMU, as relay.c does, also where TLS is in between
- * (tls-pump.c, or the kernel). This is not needed: the assertion of QEMU's 'yank' code concerns only
- * the channels of multifd, and there are none here. tests/live/test_early.py breaks and cancels one
- * channel many times on both QEMUs.
+ * (tls-pump.c, or the kernel). This is not needed: the assertion of QEMU's 'yank' code concerns
+ * only the channels of multifd, and there are none here. tests/live/test_early.py breaks and
+ * cancels one channel many times on both QEMUs.
  */
 #include "engine/channel/transport.h"
 

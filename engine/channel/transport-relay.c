@@ -193,7 +193,8 @@ let_qemu_in(RelayTransport *self, GArray *waiting)
 {
 	int fd = accept4(self->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
-		/* QEMU still waits in the queue: without this poll() would return at once forever. */
+		/* QEMU still waits in the queue: without this poll() would return at once
+		 * forever. */
 		fail(self, "a channel of QEMU's", g_strerror(errno));
 		self->is_deaf = TRUE;
 		shut_peers(self);

@@ -34,7 +34,8 @@ void control_conn_reject(ControlConn *self, GError *error);
  */
 void control_conn_set_heartbeat(ControlConn *self, guint interval_ms, guint silence_ms);
 
-/* Never blocks, never fails: a lost peer is found by control_conn_get_error(). (transfer full) @fields */
+/* Never blocks, never fails: a lost peer is found by control_conn_get_error(). (transfer full)
+ * @fields */
 void control_conn_notify(ControlConn *self, ControlType type, JsonObject *fields);
 void control_conn_reply(ControlConn *self, guint64 id, JsonObject *fields);
 void control_conn_reply_error(ControlConn *self, guint64 id, const GError *error);

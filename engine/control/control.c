@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The control protocol. JSON objects, a line each, over one TCP connection that the source opens. A request carries
- * "type" and a positive "id"; each side answers with that id, in the order of the requests. Notices have no id.
+ * The control protocol. JSON objects, a line each, over one TCP connection that the source opens. A
+ * request carries "type" and a positive "id"; each side answers with that id, in the order of the
+ * requests. Notices have no id.
  *
  *   source                                       agent
  *   hello {versions, timeout_ms}            ->   (lost after that silence)    reply {version, agent, host}
@@ -23,18 +24,23 @@
  *
  * "marks" are names of files by the agent's disks, "found" what is in them: see disk-mark.h.
  *
- * In the place of a reply there may be an error {error}. An "error" is an object of "code" and "message"; "versions" are
- * the oldest and the newest that the source speaks; "timestamp_us" and "time_us" are the sender's monotonic
- * clock, and "error_us" says by how much that may be wrong. A "?" marks what may be absent: "text" says why an outcome is not "running", "state" is QEMU's word for the guest there,
- * "hook_us" is how long the stopped guest has waited for the agent's hook, and "warnings" are texts: what went wrong after "cont" and
- * changes nothing for the guest. "run" is true when the guest was live as the migration stopped it, and is to be so there.
+ * In the place of a reply there may be an error {error}. An "error" is an object of "code" and
+ * "message"; "versions" are the oldest and the newest that the source speaks; "timestamp_us" and
+ * "time_us" are the sender's monotonic clock, and "error_us" says by how much that may be wrong. A
+ * "?" marks what may be absent: "text" says why an outcome is not "running", "state" is QEMU's word
+ * for the guest there, "hook_us" is how long the stopped guest has waited for the agent's hook, and
+ * "warnings" are texts: what went wrong after "cont" and changes nothing for the guest. "run" is
+ * true when the guest was live as the migration stopped it, and is to be so there.
  *
- * An "outcome" is "running" (the guest is here), "gone" (it is not and never will be, by this session), "dead" (it may
- * have run here, and its QEMU is proven dead) or "unknown". "proof" is control_session_proof(): only the source of a
- * session may ask what became of it, and only it may say that it will not ask again. Members that are not known are ignored, types that are not known are an error.
+ * An "outcome" is "running" (the guest is here), "gone" (it is not and never will be, by this
+ * session), "dead" (it may have run here, and its QEMU is proven dead) or "unknown". "proof" is
+ * control_session_proof(): only the source of a session may ask what became of it, and only it may
+ * say that it will not ask again. Members that are not known are ignored, types that are not known
+ * are an error.
  *
- * A data connection to the same port begins with 28 bytes: "gwdata" 0x00 0x01 (magic and version), the 16
- * bytes of the session's token, the channel's index as 32 bits, big end first. What follows is QEMU's.
+ * A data connection to the same port begins with 28 bytes: "gwdata" 0x00 0x01 (magic and version),
+ * the 16 bytes of the session's token, the channel's index as 32 bits, big end first. What follows
+ * is QEMU's.
  */
 #include "engine/control/control.h"
 

@@ -66,8 +66,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlMessage, control_message_free);
  */
 ControlMessage *control_parse(const char *text, gsize len, GError **error);
 
-/* (transfer full): one line with its line feed. @fields: (nullable) (transfer full): the members beside
- * "type" and "id". */
+/* (transfer full): one line with its line feed. @fields: (nullable) (transfer full): the members
+ * beside "type" and "id". */
 char *control_format(ControlType type, guint64 id, JsonObject *fields);
 
 /* The state of one conversation on the agent's side. */
@@ -120,8 +120,8 @@ char *control_token_proof(const guint8 token[CONTROL_TOKEN_BYTES]);
  * @type: %CONTROL_DONE or %CONTROL_OUTCOME
  * @vm_name: as the survey named it
  *
- * Returns: (transfer full): proof of knowing @token that does not reveal it, and that is good for nothing but this
- *   message about this session
+ * Returns: (transfer full): proof of knowing @token that does not reveal it, and that is good for
+ *   nothing but this message about this session
  */
 char *control_session_proof(const char *token, ControlType type, const char *session,
 			    const char *vm_name);

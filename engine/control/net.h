@@ -51,17 +51,17 @@ char *net_peer_group(GSocket *socket);
  *
  * Blocks, 5 s at most an address.
  *
- * Returns: (transfer full): NULL with %GW_ERROR_UNKNOWN_HOST, %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE or
- *   %G_IO_ERROR_CANCELLED
+ * Returns: (transfer full): NULL with %GW_ERROR_UNKNOWN_HOST, %GW_ERROR_UNREACHABLE,
+ *   %GW_ERROR_INSECURE or %G_IO_ERROR_CANCELLED
  */
 GSocket *net_connect(const char *host, guint16 port, NetUse use, gboolean insecure,
 		     const NetTuning *tuning, GCancellable *cancellable, GError **error);
 
-/* Another descriptor of @socket's connection, for code that wants one of its own; -1 with %GW_ERROR_FAILED when none is
- * left. */
+/* Another descriptor of @socket's connection, for code that wants one of its own; -1 with
+ * %GW_ERROR_FAILED when none is left. */
 int net_dup(GSocket *socket, GError **error);
-/* Likewise, for QEMU: it wants its connections blocking, and GSocket's never are, whatever it is told. @socket shares
- * that, so it must not be used any more. */
+/* Likewise, for QEMU: it wants its connections blocking, and GSocket's never are, whatever it is
+ * told. @socket shares that, so it must not be used any more. */
 int net_dup_blocking(GSocket *socket, GError **error);
 
 /* Reads "ADDR", "ADDR:PORT", "[ADDR]:PORT"; %G_IO_ERROR_INVALID_ARGUMENT naming @text. */

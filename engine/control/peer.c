@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The agent seen from the source: the greeting, and the questions that a source asks when it comes back
- * after a break. Those use a connection of their own, since the session's is lost by then.
+ * The agent seen from the source: the greeting, and the questions that a source asks when it comes
+ * back after a break. Those use a connection of their own, since the session's is lost by then.
  */
 #include "engine/control/peer.h"
 

@@ -21,10 +21,11 @@ guint peer_timeout_ms(const PeerAddress *address);
 /* From now on a peer that is cut off is lost @timeout_ms later; for both sides. */
 void peer_watch(ControlConn *conn, guint timeout_ms);
 
-/* Sends a message that is larger than a jumbo frame. It is only looked at when the peer is lost: see peer_explain_loss().
- * The call ends with the peer. */
+/* Sends a message that is larger than a jumbo frame. It is only looked at when the peer is lost:
+ * see peer_explain_loss(). The call ends with the peer. */
 void peer_try_path(Peer *self);
-/* Adds to %GW_ERROR_PEER_LOST that large messages vanish on the way, if that seems to be the reason. */
+/* Adds to %GW_ERROR_PEER_LOST that large messages vanish on the way, if that seems to be the
+ * reason. */
 void peer_explain_loss(Peer *self, GError **error);
 
 /**
@@ -33,8 +34,8 @@ void peer_explain_loss(Peer *self, GError **error);
  *
  * Connects and agrees on a version.
  *
- * Returns: (transfer full): NULL with %GW_ERROR_UNKNOWN_HOST, %GW_ERROR_UNREACHABLE, %GW_ERROR_INSECURE,
- *   %GW_ERROR_PROTOCOL, %GW_ERROR_PEER_LOST or %G_IO_ERROR_CANCELLED
+ * Returns: (transfer full): NULL with %GW_ERROR_UNKNOWN_HOST, %GW_ERROR_UNREACHABLE,
+ *   %GW_ERROR_INSECURE, %GW_ERROR_PROTOCOL, %GW_ERROR_PEER_LOST or %G_IO_ERROR_CANCELLED
  */
 Peer *peer_connect(const PeerAddress *address, ControlHandler handler, gpointer data,
 		   GCancellable *cancellable, GError **error);
@@ -62,18 +63,19 @@ typedef struct {
 /**
  * peer_ask_outcome:
  *
- * Asks on a connection of its own what became of @session. After PEER_OUTCOME_GONE the agent will never
- * run it.
+ * Asks on a connection of its own what became of @session. After PEER_OUTCOME_GONE the agent will
+ * never run it.
  *
- * Returns: PEER_OUTCOME_UNKNOWN with @error set when it could not be asked, does not know itself or rejects the
- *   proof; PEER_OUTCOME_DEAD with @error set to what the agent says of it; PEER_OUTCOME_RUNNING with
- *   @error set where the guest was taken over and its QEMU is proven to have died since
+ * Returns: PEER_OUTCOME_UNKNOWN with @error set when it could not be asked, does not know itself or
+ *   rejects the proof; PEER_OUTCOME_DEAD with @error set to what the agent says of it;
+ *   PEER_OUTCOME_RUNNING with @error set where the guest was taken over and its QEMU is proven to
+ *   have died since
  */
 PeerOutcome
 peer_ask_outcome(const PeerAddress *address, const PeerSession *session, GError **error);
 
-/* Tells the agent, on the session's own connection, that the source will never ask again. %FALSE when that is not
- * certain: the source's journal has to stay. */
+/* Tells the agent, on the session's own connection, that the source will never ask again. %FALSE
+ * when that is not certain: the source's journal has to stay. */
 gboolean peer_send_done(ControlConn *conn, const PeerSession *session, guint timeout_ms,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The same on a connection of its own. */

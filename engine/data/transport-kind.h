@@ -6,8 +6,8 @@
 /* The transports of the data channels, as a plan knows them: by name, and by what they can do.
  * engine/channel implements them. Pure. */
 
-/* X(word, carries_many, sees_bytes, hands_over): the simplest first. A new transport is a row here, whose word
- * is its name for --transport, and a file engine/channel/transport-<word>.c. */
+/* X(word, carries_many, sees_bytes, hands_over): the simplest first. A new transport is a row here,
+ * whose word is its name for --transport, and a file engine/channel/transport-<word>.c. */
 #define TRANSPORT_KINDS(X)            \
 	X(direct, FALSE, FALSE, TRUE) \
 	X(relay, TRUE, TRUE, FALSE)

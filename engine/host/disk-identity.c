@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which disk a QEMU has open. A path is no proof: the file may have been deleted or replaced, so the
- * descriptors of the process are looked at. A number of a device is one of this boot of this host.
+ * Which disk a QEMU has open. A path is no proof: the file may have been deleted or replaced, so
+ * the descriptors of the process are looked at. A number of a device is one of this boot of this
+ * host.
  */
 #include "engine/host/disk-identity.h"
 
@@ -22,8 +23,8 @@
 #define MAX_PATH_BYTES 80 /* even if each byte becomes three */
 #define DELETED	       " (deleted)"
 
-/* By the numbers of statfs(2): where a file has the same number on all hosts. Others may be those of
- * many hosts too (FUSE, 9p, GFS2), but a number is no proof there. */
+/* By the numbers of statfs(2): where a file has the same number on all hosts. Others may be those
+ * of many hosts too (FUSE, 9p, GFS2), but a number is no proof there. */
 static const struct {
 	guint32 type;
 	const char *name;
@@ -203,8 +204,8 @@ size_of(int fd)
 	return end > 0 ? (gint64)end : -1;
 }
 
-/* (transfer full): of samples all over the medium, which is too large to be read as a whole; NULL when it
- * cannot be read. */
+/* (transfer full): of samples all over the medium, which is too large to be read as a whole; NULL
+ * when it cannot be read. */
 static char *
 digest_medium(int fd)
 {

@@ -26,7 +26,8 @@
  */
 void disk_identify(GwDisk *disk, pid_t qemu, const char *leaf);
 
-/* (transfer full): a descriptor of what @qemu has open, or had, as @file; -1 where it cannot be had.
+/* (transfer full): a descriptor of what @qemu has open, or had, as @file; -1 where it cannot be
+ * had.
  * @flags: O_PATH or O_RDONLY. */
 int disk_open(pid_t qemu, const char *file, int flags);
 

@@ -37,7 +37,8 @@ find_path(int fd)
 	return g_steal_pointer(&path);
 }
 
-/* The folder of @leaf; -1 where it cannot be had. @ret_file: (transfer full): stands for its name */
+/* The folder of @leaf; -1 where it cannot be had. @ret_file: (transfer full): stands for its
+ * name */
 static int
 open_folder(pid_t qemu, const char *leaf, char **ret_file)
 {
@@ -114,7 +115,8 @@ is_mark_name(const char *name)
 	return g_str_has_prefix(name, PREFIX) && g_uuid_string_is_valid(name + strlen(PREFIX));
 }
 
-/* (transfer full): "-" where the file is not there; NULL where that cannot be told, or it is no mark. */
+/* (transfer full): "-" where the file is not there; NULL where that cannot be told, or it is no
+ * mark. */
 static char *
 read_mark(int folder, const char *name)
 {

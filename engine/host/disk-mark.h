@@ -10,7 +10,8 @@
  */
 typedef struct DiskMark DiskMark;
 
-/* (transfer full): in the folder of @leaf, a path as @qemu was told it; NULL where none can be made. */
+/* (transfer full): in the folder of @leaf, a path as @qemu was told it; NULL where none can be
+ * made. */
 DiskMark *disk_mark_new(pid_t qemu, const char *leaf);
 /* Removes the file. */
 void disk_mark_free(DiskMark *self);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who has a monitor? The kernel's socket diagnostics (sock_diag(7)) list all UNIX sockets. QEMU's end of a
- * connection has the same file as the socket on which QEMU listens, and names its peer by an inode, which
- * /proc/PID/fd of the client shows. A connection that QEMU has not accepted yet has no inode: it is somebody who waits too.
+ * Who has a monitor? The kernel's socket diagnostics (sock_diag(7)) list all UNIX sockets. QEMU's
+ * end of a connection has the same file as the socket on which QEMU listens, and names its peer by
+ * an inode, which /proc/PID/fd of the client shows. A connection that QEMU has not accepted yet has
+ * no inode: it is somebody who waits too.
  */
 #include "engine/host/monitor-holder.h"
 
@@ -77,8 +78,8 @@ take_part(End *self, const struct rtattr *part)
 		self->name = g_strndup(RTA_DATA(part), RTA_PAYLOAD(part));
 }
 
-/* The kernel cuts an inode at 32 bits, and some file systems (overlay, btrfs) tell another device number than it
- * has; then the file's name must be the same. */
+/* The kernel cuts an inode at 32 bits, and some file systems (overlay, btrfs) tell another device
+ * number than it has; then the file's name must be the same. */
 static gboolean
 is_of_file(const End *end, const File *file)
 {

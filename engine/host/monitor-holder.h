@@ -7,10 +7,10 @@
  * monitor_holder_find:
  * @path: a UNIX socket
  *
- * Finds who is connected to the program that listens there: QEMU serves one client at a time. This process does not
- * count.
+ * Finds who is connected to the program that listens there: QEMU serves one client at a time. This
+ * process does not count.
  *
- * Returns: (transfer full) (nullable): "process 12 (virsh)"; NULL where nobody is, or where that cannot be seen from
- *   here: in another container, or without the right to look at that process
+ * Returns: (transfer full) (nullable): "process 12 (virsh)"; NULL where nobody is, or where that
+ *   cannot be seen from here: in another container, or without the right to look at that process
  */
 char *monitor_holder_find(const char *path);

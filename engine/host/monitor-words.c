@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Why a monitor cannot be used, for people: they give a TCP address, a human monitor, a file, the socket of a QEMU that
- * has ended, or a monitor that another program uses.
+ * Why a monitor cannot be used, for people: they give a TCP address, a human monitor, a file, the
+ * socket of a QEMU that has ended, or a monitor that another program uses.
  */
 #include "engine/host/monitor-words.h"
 
@@ -14,7 +14,8 @@
 
 #define UNIX_MONITOR "-qmp unix:PATH,server=on,wait=off"
 
-/* "tcp:127.0.0.1:4444", "127.0.0.1:4444", "[::1]:4444", and "unix:PATH", which is an option's value. */
+/* "tcp:127.0.0.1:4444", "127.0.0.1:4444", "[::1]:4444", and "unix:PATH", which is an option's
+ * value. */
 static gboolean
 is_address(const char *path)
 {

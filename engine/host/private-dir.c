@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Where QEMU and we meet: a socket or a FIFO in a folder of mode 0700 that belongs to QEMU's user. Nobody else can
- * enter it. The folder is made anew for each run and is removed once all have met.
+ * Where QEMU and we meet: a socket or a FIFO in a folder of mode 0700 that belongs to QEMU's user.
+ * Nobody else can enter it. The folder is made anew for each run and is removed once all have met.
  *
- * It stands beside QEMU's monitor, and that place may belong to QEMU's user, who can put a link in the place of
- * anything there at any time. We may be root: a chown or chmod by path would then give that user any file of the host.
- * So the folder is opened once, without following a link, and from then on only its descriptor is used. What we put
- * into it is made while it is still ours and nobody else can enter; it is given to QEMU's user last.
+ * It stands beside QEMU's monitor, and that place may belong to QEMU's user, who can put a link in
+ * the place of anything there at any time. We may be root: a chown or chmod by path would then give
+ * that user any file of the host. So the folder is opened once, without following a link, and from
+ * then on only its descriptor is used. What we put into it is made while it is still ours and
+ * nobody else can enter; it is given to QEMU's user last.
  */
 #include "engine/host/private-dir.h"
 

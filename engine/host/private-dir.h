@@ -12,8 +12,8 @@ typedef struct {
 	int fd;		   /* -1 */
 } PrivateDir;
 
-/* Makes it beside @qemu's monitor, the one place where both surely get to. @name: no other on this host has it.
- * Until private_dir_give() it is ours alone. %GW_ERROR_FAILED naming the path. */
+/* Makes it beside @qemu's monitor, the one place where both surely get to. @name: no other on this
+ * host has it. Until private_dir_give() it is ours alone. %GW_ERROR_FAILED naming the path. */
 gboolean private_dir_make(PrivateDir *self, const Qemu *qemu, const char *name, GError **error);
 /* Lets QEMU in. Whatever we make in the folder must be there before. */
 gboolean private_dir_give(const PrivateDir *self, const Qemu *qemu, GError **error);
@@ -23,10 +23,12 @@ void private_dir_remove(const char *qmp_path, const char *name);
 void private_dir_clear(PrivateDir *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PrivateDir, private_dir_clear);
 
-/* Listens there for QEMU, which may run as another user. Returns: the descriptor, or -1 with %GW_ERROR_FAILED */
+/* Listens there for QEMU, which may run as another user. Returns: the descriptor, or -1 with
+ * %GW_ERROR_FAILED */
 int private_dir_listen(const PrivateDir *self, int backlog, GError **error);
-/* Makes a FIFO that QEMU will write to. Returns: our end, which never waits, or -1 with %GW_ERROR_FAILED */
+/* Makes a FIFO that QEMU will write to. Returns: our end, which never waits, or -1 with
+ * %GW_ERROR_FAILED */
 int private_dir_make_fifo(const PrivateDir *self, GError **error);
-/* Connects to a QEMU that listens there; never waits. Returns: the descriptor, or -1 with errno set: EAGAIN while
- * its queue is full */
+/* Connects to a QEMU that listens there; never waits. Returns: the descriptor, or -1 with errno
+ * set: EAGAIN while its queue is full */
 int private_dir_connect(const PrivateDir *self);

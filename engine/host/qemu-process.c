@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which process is QEMU? See qemu-process.h. A pipe is told from all others by its inode, which /proc/PID/fd shows to
- * root and to QEMU's own user. In a container, /proc shows only what is in it: then nothing is proven.
+ * Which process is QEMU? See qemu-process.h. A pipe is told from all others by its inode, which
+ * /proc/PID/fd shows to root and to QEMU's own user. In a container, /proc shows only what is in
+ * it: then nothing is proven.
  */
 #include "engine/host/qemu-process.h"
 

@@ -50,8 +50,9 @@ qemu_stderr_is_readable(const QemuStderr *self)
 	return self->fd >= 0;
 }
 
-/* (transfer full) (nullable): what came since the mark, or the end of it where it is very much, without the lines of
- * our own trace points. A file that is shorter than it was has been emptied. */
+/* (transfer full) (nullable): what came since the mark, or the end of it where it is very much,
+ * without the lines of our own trace points. A file that is shorter than it was has been
+ * emptied. */
 static char *
 read_news(const QemuStderr *self)
 {

@@ -24,8 +24,8 @@ void qemu_stderr_clear(QemuStderr *self);
 void qemu_stderr_mark(QemuStderr *self);
 
 gboolean qemu_stderr_is_readable(const QemuStderr *self);
-/* (transfer full) (nullable): the last that was said since the mark, some 2 KiB of it, in lines; also of a QEMU
- * that is gone. */
+/* (transfer full) (nullable): the last that was said since the mark, some 2 KiB of it, in lines;
+ * also of a QEMU that is gone. */
 char *qemu_stderr_tail(const QemuStderr *self);
 /* (transfer full) (nullable): the first line since the mark with @meaning in it. */
 char *qemu_stderr_find(const QemuStderr *self, QemuMessage meaning);

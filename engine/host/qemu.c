@@ -335,8 +335,8 @@ qemu_wait_status(Qemu *self, QmpMigrateStatus status, int timeout_ms, GError **e
 			error);
 }
 
-/* What QEMU says now, in place of what its events have said. A word that is not final may be older than an
- * event that overtook the reply. */
+/* What QEMU says now, in place of what its events have said. A word that is not final may be older
+ * than an event that overtook the reply. */
 static gboolean
 refresh_status(Qemu *self, GError **error)
 {
@@ -463,7 +463,8 @@ qemu_restore_run(Qemu *self, RunPlace place, gboolean was_live, GError **error)
 		}
 		if (!run_state_wants_cont(place, status.run_state, was_live))
 			return TRUE;
-		/* "Not finalized yet", or a lock of the disk that the other side still holds: it passes. */
+		/* "Not finalized yet", or a lock of the disk that the other side still holds: it
+		 * passes. */
 		g_clear_error(&refused);
 		self->resume_us = 0;
 		gboolean taken = qmp_cont(self->qmp, &refused);

@@ -102,19 +102,21 @@ gboolean qemu_cancel_migration(Qemu *self, void (*sever)(gpointer data), gpointe
 /**
  * qemu_release_failed:
  *
- * A defect of QEMU's (7.2 to 10.1 by their source; 10.0 was seen): when a channel of multifd breaks in pre-switchover, the
- * migration is "failed" and waits for "migrate-continue" nevertheless, with the guest at a stand; a cancel finds nothing
- * to cancel. The command takes the state that is meant, and so can be told "failed". Where nobody waits it is forgotten.
+ * A defect of QEMU's (7.2 to 10.1 by their source; 10.0 was seen): when a channel of multifd breaks
+ * in pre-switchover, the migration is "failed" and waits for "migrate-continue" nevertheless, with
+ * the guest at a stand; a cancel finds nothing to cancel. The command takes the state that is
+ * meant, and so can be told "failed". Where nobody waits it is forgotten.
  */
 void qemu_release_failed(Qemu *self);
 
 /**
  * qemu_wait_cleaned_up:
  *
- * Waits until QEMU has put away what its last migration has used, which is later than its final word: a thread of
- * multifd says "failed" while all channels are still there, and by the capability QEMU decides whether there are any
- * to put away. So a QEMU (10.0, seen and by its source) whose capabilities are changed in between ends itself by an
- * assertion, guest and all. Nothing is waited for where no migration has ended.
+ * Waits until QEMU has put away what its last migration has used, which is later than its final
+ * word: a thread of multifd says "failed" while all channels are still there, and by the capability
+ * QEMU decides whether there are any to put away. So a QEMU (10.0, seen and by its source) whose
+ * capabilities are changed in between ends itself by an assertion, guest and all. Nothing is waited
+ * for where no migration has ended.
  *
  * Returns: %FALSE with %GW_ERROR_MIGRATION after some seconds, or what QEMU said
  */

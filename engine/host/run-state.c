@@ -19,8 +19,9 @@
  * apart, and COMMIT says it: was the guest live? "cont" is sent where it was, and QEMU says
  * "paused".
  *
- * A destination that says "running" or, for a guest that was live, "prelaunch" before any "cont" was
- * not led there by the load: somebody else has started or reset it, and what was loaded may be lost.
+ * A destination that says "running" or, for a guest that was live, "prelaunch" before any "cont"
+ * was not led there by the load: somebody else has started or reset it, and what was loaded may be
+ * lost.
  *
  * At the source a migration that has failed or was cancelled gives back the state by itself. Only
  * one that had completed leaves "postmigrate", and a defect leaves "finish-migrate". In both the

@@ -36,7 +36,8 @@ typedef enum {
  */
 gboolean run_state_wants_cont(RunPlace place, QmpRunState state, gboolean was_live);
 
-/* Can the load have led a destination's QEMU to @state? If not somebody else has: see run-state.c. */
+/* Can the load have led a destination's QEMU to @state? If not somebody else has: see
+ * run-state.c. */
 gboolean run_state_can_be_loaded(QmpRunState state, gboolean was_live);
 
 /* For people, after "the guest": "has shut down"; NULL for a guest that runs. */

@@ -75,7 +75,8 @@ list_property(Qemu *qemu, const GwPlanParameter *parameter, const GPtrArray *dev
 	return TRUE;
 }
 
-/* (transfer full): of Property: those that @plan sets, to its values or with those that they have now. */
+/* (transfer full): of Property: those that @plan sets, to its values or with those that they have
+ * now. */
 static GPtrArray *
 list_properties(Qemu *qemu, const GwPlan *plan, Side host, gboolean current, GError **error)
 {

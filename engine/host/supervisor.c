@@ -2,12 +2,13 @@
 /*
  * What starts a QEMU again when it ends.
  *
- * systemd: the cgroup names QEMU's unit, and the unit's files say Restart=. Only "always" and "on-success" count,
- * because a QEMU that has handed its guest over ends with exit code 0. The unit of Godwit's own daemon does not
- * count: it restarts itself, not the guests.
+ * systemd: the cgroup names QEMU's unit, and the unit's files say Restart=. Only "always" and
+ * "on-success" count, because a QEMU that has handed its guest over ends with exit code 0. The unit
+ * of Godwit's own daemon does not count: it restarts itself, not the guests.
  *
- * Another supervisor shows as QEMU's parent: a known program, or a shell that runs a script, which may be a loop.
- * A program of another name is not reported, because most programs that start a QEMU never start it again.
+ * Another supervisor shows as QEMU's parent: a known program, or a shell that runs a script, which
+ * may be a loop. A program of another name is not reported, because most programs that start a QEMU
+ * never start it again.
  */
 #include "engine/host/supervisor.h"
 

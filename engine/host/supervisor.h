@@ -11,7 +11,7 @@
  *
  * Finds what would start a QEMU again after its end: a second copy of the guest would then run.
  *
- * Returns: (transfer full) (nullable): in words: "the systemd unit 'web1.service' (Restart=always)", "process 12
- *   (runsv)"; NULL where nothing is known to do that
+ * Returns: (transfer full) (nullable): in words: "the systemd unit 'web1.service'
+ *   (Restart=always)", "process 12 (runsv)"; NULL where nothing is known to do that
  */
 char *supervisor_find(const char *root, pid_t qemu);

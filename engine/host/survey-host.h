@@ -5,7 +5,8 @@
 
 #include "engine/gw-survey.h"
 
-/* What the kernel of this host tells of a QEMU. All of it is for comparing: unknown is an answer too. */
+/* What the kernel of this host tells of a QEMU. All of it is for comparing: unknown is an answer
+ * too. */
 
 /* Returns whether the QEMU stays when its guest shuts down, by its command line. */
 GwTristate survey_host_no_shutdown(pid_t qemu);

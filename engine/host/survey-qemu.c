@@ -95,7 +95,8 @@ has_id(const GPtrArray *devices, const char *id)
 	return FALSE;
 }
 
-/* Those on buses, and then those that were given and are on none, but memory modules. NULL: it tells of none. */
+/* Those on buses, and then those that were given and are on none, but memory modules. NULL: it
+ * tells of none. */
 static GPtrArray *
 list_devices(const QmpFacts *facts)
 {
@@ -225,7 +226,8 @@ take_lists(GwSurvey *survey, const QmpFacts *facts, pid_t qemu)
 	survey->viommus = list_viommus(facts);
 }
 
-/* (transfer full) (nullable): QEMU tells of the sockets on which it listens, its command line of the rest. */
+/* (transfer full) (nullable): QEMU tells of the sockets on which it listens, its command line of
+ * the rest. */
 static char *
 find_incoming(const QmpFacts *facts, pid_t qemu)
 {

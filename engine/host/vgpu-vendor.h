@@ -4,8 +4,9 @@
 #include "engine/gw-vgpu.h"
 #include "vfio/vfio-device.h"
 
-/* What the vendor's own library says of a move: it describes the vGPU where it is, in a form that only it can read, and
- * is asked where the vGPU shall go. Where there is no such library nothing is said. */
+/* What the vendor's own library says of a move: it describes the vGPU where it is, in a form that
+ * only it can read, and is asked where the vGPU shall go. Where there is no such library nothing is
+ * said. */
 
 /* Sets @vgpu's metadata. */
 void vgpu_vendor_describe(const VfioHost *host, const VfioDevice *device, GwVgpu *vgpu);

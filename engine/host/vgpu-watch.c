@@ -69,7 +69,8 @@ add_name(GString *out, const GwVgpu *vgpu)
 			       vgpu_display_name(vgpu));
 }
 
-/* QEMU calls a device by the last part of its path in sysfs, and its part of the stream by its address. */
+/* QEMU calls a device by the last part of its path in sysfs, and its part of the stream by its
+ * address. */
 static gboolean
 is_named_in(const GwVgpu *vgpu, const char *words)
 {

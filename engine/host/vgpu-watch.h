@@ -25,10 +25,11 @@ void vgpu_watch_event(VgpuWatch *self, JsonObject *data);
  * QEMU sends the events. */
 const GwVgpu *vgpu_watch_find_blank(const VgpuWatch *self, const GPtrArray *vgpus);
 
-/* (transfer full) (nullable): those of @vgpus (nullable) that @words (nullable) speak of, by name: "vGPU 'gpu0'". */
+/* (transfer full) (nullable): those of @vgpus (nullable) that @words (nullable) speak of, by name:
+ * "vGPU 'gpu0'". */
 char *vgpu_named_in(const GPtrArray *vgpus, const char *words);
-/* (transfer full): @words, after the names of those that they speak of: QEMU gives a UUID or an address, and the user
- * knows neither. */
+/* (transfer full): @words, after the names of those that they speak of: QEMU gives a UUID or an
+ * address, and the user knows neither. */
 char *vgpu_put_names(const GPtrArray *vgpus, const char *words);
 /* (transfer full) (nullable): the names of all of them, NULL if there are none. */
 char *vgpu_all_names(const GPtrArray *vgpus);

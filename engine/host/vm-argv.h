@@ -17,6 +17,6 @@ GStrv vm_argv_expand(const GwVm *self, VmArgvUse use, GError **error);
 /* Sets %GW_ERROR_VM_FILE: "VM file 'PATH': WHAT", fit for a terminal. Always %FALSE. */
 gboolean vm_file_fail(GError **error, const char *path, const char *what);
 
-/* (transfer full): the id= of the device that is given ${@vgpu}, as QEMU or JSON writes it; NULL when the command
- * line does not show it. */
+/* (transfer full): the id= of the device that is given ${@vgpu}, as QEMU or JSON writes it; NULL
+ * when the command line does not show it. */
 char *vm_argv_device_id(const GwVm *self, const char *vgpu);

@@ -11,8 +11,8 @@
 #include "engine/gw-error.h"
 #include "engine/util/safe-file.h"
 
-/* (nullable) (transfer full): the VM file at @path, where it is the one of the VM @name. A file that
- * cannot be read may be of any VM: the first one is told in @broken. */
+/* (nullable) (transfer full): the VM file at @path, where it is the one of the VM @name. A file
+ * that cannot be read may be of any VM: the first one is told in @broken. */
 static GwVm *
 load_if_named(const char *path, const char *name, GError **broken)
 {

@@ -36,8 +36,8 @@
 #define ANSWER_MS	5000
 #define WORDS_BYTES	1024 /* of QEMU's own words in an error */
 
-/* A greeting is not enough: QEMU sends it while its devices are still being made, and dies after it when one
- * of them cannot be. Commands are answered only by the main loop, which comes last. */
+/* A greeting is not enough: QEMU sends it while its devices are still being made, and dies after it
+ * when one of them cannot be. Commands are answered only by the main loop, which comes last. */
 static gboolean
 answers(const char *path)
 {
@@ -128,8 +128,8 @@ make_socket_folder(const GwVm *self, GError **error)
 	return FALSE;
 }
 
-/* (transfer full): each VM of each state folder has one log: by it the VM's process is found, also when the file of
- * its monitor has been removed. */
+/* (transfer full): each VM of each state folder has one log: by it the VM's process is found, also
+ * when the file of its monitor has been removed. */
 static char *
 log_entry(const char *log_path)
 {
@@ -150,7 +150,8 @@ vm_describe_running(const GwVm *self, const char *log_path)
 	return NULL;
 }
 
-/* (transfer full): of the child: by it a recovery finds a QEMU that was started just before a crash */
+/* (transfer full): of the child: by it a recovery finds a QEMU that was started just before a
+ * crash */
 static GStrv
 make_environment(const GwVm *self, const char *log_path, const char *session)
 {

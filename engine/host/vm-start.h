@@ -3,8 +3,8 @@
 
 #include "engine/gw-vm.h"
 
-/* In the environment of each QEMU that is started for a session, as NAME=SESSION: what proves whose it is when no pid
- * was written down. */
+/* In the environment of each QEMU that is started for a session, as NAME=SESSION: what proves whose
+ * it is when no pid was written down. */
 #define VM_SESSION_VARIABLE "GODWIT_SESSION"
 
 /* Likewise, of each QEMU that Godwit starts: the name in its VM file. */

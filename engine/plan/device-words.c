@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is hot-plugged is not in a VM's command line, and the destination's QEMU has only that. So the plan gives the
- * words to add, for devices on PCI, USB and SCSI buses, and for memory modules. QEMU has some 60 properties for each device
- * and does not tell which ones were given: only those are named that are never the same by themselves. After the device
- * has been added the plan compares all the others.
+ * What is hot-plugged is not in a VM's command line, and the destination's QEMU has only that. So
+ * the plan gives the words to add, for devices on PCI, USB and SCSI buses, and for memory modules.
+ * QEMU has some 60 properties for each device and does not tell which ones were given: only those
+ * are named that are never the same by themselves. After the device has been added the plan
+ * compares all the others.
  */
 #include "engine/plan/device-words.h"
 
@@ -14,7 +15,8 @@ static const char *const own_properties[] = {
 	"drive", "netdev", "chardev", "mac", "serial", "wwn"
 };
 
-/* What is behind a device is on this host only: a network or a chardev has other options elsewhere. */
+/* What is behind a device is on this host only: a network or a chardev has other options
+ * elsewhere. */
 static const char *const backends[] = { "netdev", "chardev" };
 
 static const GwDevice *

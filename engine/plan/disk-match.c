@@ -10,7 +10,8 @@ typedef enum {
 	KIND_FILE,    /* BOOT DEVICE INODE: no other host is known to have it */
 	KIND_MOUNTED, /* BOOT DEVICE INODE: other hosts may have it, under another number */
 	KIND_DEVICE,  /* BOOT NUMBER: likewise */
-	KIND_SHARED, /* SOURCE INODE: the inode is the same everywhere, the source may have two names */
+	KIND_SHARED,  /* SOURCE INODE: the inode is the same everywhere, the source may have two
+		      * names */
 	KIND_NAMED,   /* a name that is the same everywhere */
 	KIND_ADDRESS, /* likewise, but there may be several */
 } Kind;
@@ -102,7 +103,8 @@ find_disk(const GPtrArray *disks, const char *device)
 	return NULL;
 }
 
-/* A device without an id is called by its path in QEMU, which may differ: then the order decides. */
+/* A device without an id is called by its path in QEMU, which may differ: then the order
+ * decides. */
 const GwDisk *
 disk_find_partner(const GPtrArray *ours, const GPtrArray *theirs, guint i)
 {

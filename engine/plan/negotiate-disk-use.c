@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What hangs on a disk or a file beside its contents: bitmaps, I/O limits, exports, and memory that lies in
- * a file which both QEMUs have.
+ * What hangs on a disk or a file beside its contents: bitmaps, I/O limits, exports, and memory that
+ * lies in a file which both QEMUs have.
  */
 #include <string.h>
 
@@ -66,7 +66,8 @@ negotiation_check_disk_settings(Negotiation *self, const GwDisk *ours, const GwD
 	}
 }
 
-/* QEMU does not say whether an export may be written to; one that may be keeps it from letting go. */
+/* QEMU does not say whether an export may be written to; one that may be keeps it from letting
+ * go. */
 void
 negotiation_check_exports(Negotiation *self)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The plan's rules about disks, which do not move: the destination must have the same ones. Its QEMU has
- * started, so it could open something; whether that is the same disk is proven, or allowed by the user for
- * that disk.
+ * The plan's rules about disks, which do not move: the destination must have the same ones. Its
+ * QEMU has started, so it could open something; whether that is the same disk is proven, or allowed
+ * by the user for that disk.
  */
 #include <string.h>
 
@@ -34,7 +34,8 @@ tell_missing(Negotiation *self, const GwDisk *disk)
 			  disk->file);
 }
 
-/* Is it an overlay that has no name (snapshot=on)? Then the image under it is what two hosts can share. */
+/* Is it an overlay that has no name (snapshot=on)? Then the image under it is what two hosts can
+ * share. */
 static gboolean
 is_temporary(const GwDisk *disk)
 {

@@ -167,10 +167,10 @@ is_rom(const GwRamBlock *block)
 }
 
 /*
- * QEMU before 9.0 copies the dirty bits of 64 pages at once, and does not tell its emulation (TCG) that it has cleared
- * them: a page that is written again later is then not sent again. Blocks of another size are copied page by page. A
- * guest that stands still writes nothing, and a screen is drawn again. The capability came with the same version as the
- * fix.
+ * QEMU before 9.0 copies the dirty bits of 64 pages at once, and does not tell its emulation (TCG)
+ * that it has cleared them: a page that is written again later is then not sent again. Blocks of
+ * another size are copied page by page. A guest that stands still writes nothing, and a screen is
+ * drawn again. The capability came with the same version as the fix.
  */
 static void
 check_lost_pages(Negotiation *self)

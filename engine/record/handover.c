@@ -46,8 +46,8 @@ handover_begin(const Handover *self, GError **error)
 	       ownership_save(record, self->state_dir, error);
 }
 
-/* A journal that was written before there were records has none: a guest that is given away is written down all the
- * same. */
+/* A journal that was written before there were records has none: a guest that is given away is
+ * written down all the same. */
 static gboolean
 begin_late(const Handover *self, Ownership *record, OwnershipEvent event, GError **error)
 {
@@ -69,8 +69,8 @@ handover_end(const Handover *self, OwnershipEvent event, GError **error)
 	       ownership_save(record, self->state_dir, error);
 }
 
-/* Ends what is open in @record with the guest on this host. A session that may have brought it here has done so: its
- * source may still ask, and must hear that. */
+/* Ends what is open in @record with the guest on this host. A session that may have brought it here
+ * has done so: its source may still ask, and must hear that. */
 static gboolean
 close_here(Ownership *record, GError **error)
 {

@@ -3,7 +3,8 @@
 
 #include "engine/record/ownership.h"
 
-/* What the source of a session writes into the VM's ownership record. See handover.c. All members are borrowed. */
+/* What the source of a session writes into the VM's ownership record. See handover.c. All members
+ * are borrowed. */
 typedef struct {
 	const char *state_dir;
 	const char *vm_name;  /* by ownership_choose_name() */
@@ -17,7 +18,8 @@ typedef struct {
  *
  * To be called before a COMMIT can go out. It is on the disk when this returns.
  *
- * Returns: %FALSE with %GW_ERROR_UNKNOWN when another session of this VM is not settled, or %GW_ERROR_STATE_DIR
+ * Returns: %FALSE with %GW_ERROR_UNKNOWN when another session of this VM is not settled, or
+ *   %GW_ERROR_STATE_DIR
  */
 gboolean handover_begin(const Handover *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -25,8 +27,8 @@ gboolean handover_begin(const Handover *self, GError **error) G_GNUC_WARN_UNUSED
  * handover_end:
  * @event: OWNERSHIP_GIVE, OWNERSHIP_UNDO or OWNERSHIP_LOSE
  *
- * Where the record says that the VM has since been somewhere else, by another session or by `godwit run`, it stays as
- * it is. So this may be called again.
+ * Where the record says that the VM has since been somewhere else, by another session or by `godwit
+ * run`, it stays as it is. So this may be called again.
  */
 gboolean
 handover_end(const Handover *self, OwnershipEvent event, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -268,8 +268,8 @@ read_lines(Journal *self, GError **error)
 	return (gsize)self->good_bytes == len || drop_torn_end(self, error);
 }
 
-/* On shared storage, or in a copy, it may be another host's. That host's QEMUs are not dead because they are not
- * here, and its boot id says nothing of its boots. */
+/* On shared storage, or in a copy, it may be another host's. That host's QEMUs are not dead because
+ * they are not here, and its boot id says nothing of its boots. */
 static gboolean
 check_machine(Journal *self, GError **error)
 {

@@ -8,13 +8,15 @@
 /* What one side of one run did, in order, for a recovery after a crash. See journal.c. */
 typedef struct Journal Journal;
 
-/* What is about to be done. Both sides have a begin and a setup; each other line is of one of them. */
+/* What is about to be done. Both sides have a begin and a setup; each other line is of one of
+ * them. */
 typedef enum {
-	JOURNAL_BEGIN,	 /* the session exists */
-	JOURNAL_VGPUS,	 /* the agent makes vGPUs */
-	JOURNAL_STARTED, /* the agent has started QEMU */
-	JOURNAL_PREPARE, /* the agent changes QEMU's settings */
-	JOURNAL_SETUP, /* the source changes QEMU's settings; at the agent: a commit may follow from here on */
+	JOURNAL_BEGIN,	   /* the session exists */
+	JOURNAL_VGPUS,	   /* the agent makes vGPUs */
+	JOURNAL_STARTED,   /* the agent has started QEMU */
+	JOURNAL_PREPARE,   /* the agent changes QEMU's settings */
+	JOURNAL_SETUP,	   /* the source changes QEMU's settings; at the agent: a commit may follow
+		        * from here on */
 	JOURNAL_PRECOPY,   /* the source migrates */
 	JOURNAL_PROBE,	   /* the source migrates to nowhere, to measure */
 	JOURNAL_COMMIT,	   /* the source sends COMMIT */
@@ -32,16 +34,16 @@ const char *journal_phase_to_string(JournalPhase phase);
  * @session: the run's id, used in the file's name: letters, digits and dashes only
  * @facts: (nullable) (transfer full): written into the first line
  *
- * The first line is on the disk when this returns. The journal is locked until it is freed or this process
- * ends, however that happens.
+ * The first line is on the disk when this returns. The journal is locked until it is freed or this
+ * process ends, however that happens.
  *
  * Returns: NULL with %GW_ERROR_STATE_DIR
  */
 Journal *journal_create(const char *state_dir, const char *session, Side role, JsonObject *facts,
 			GError **error);
 
-/* One already there, to settle it. %GW_ERROR_BUSY while its owner lives, %GW_ERROR_STATE_DIR when it cannot
- * be read or makes no sense. */
+/* One already there, to settle it. %GW_ERROR_BUSY while its owner lives, %GW_ERROR_STATE_DIR when
+ * it cannot be read or makes no sense. */
 Journal *journal_open(const char *state_dir, const char *session, Side role, GError **error);
 
 /* Closes and unlocks; the file stays. */
@@ -51,10 +53,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Journal, journal_free);
 /**
  * journal_append:
  * @phase: what is about to be done
- * @facts: (nullable) (transfer full): members of the same name replace earlier ones in journal_get_*()
+ * @facts: (nullable) (transfer full): members of the same name replace earlier ones in
+ *   journal_get_*()
  *
- * The line survives the death of this process when this returns; it survives the death of the host only
- * after journal_sync().
+ * The line survives the death of this process when this returns; it survives the death of the host
+ * only after journal_sync().
  */
 gboolean journal_append(Journal *self, JournalPhase phase, JsonObject *facts,
 			GError **error) G_GNUC_WARN_UNUSED_RESULT;

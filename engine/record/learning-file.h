@@ -8,7 +8,7 @@
 /* (transfer full): never NULL: empty if there is no file, or it is malformed. */
 GPtrArray *learning_load(const char *state_dir);
 
-/* Merges what @report has into it; only a file that cannot be written is an error, %GW_ERROR_STATE_DIR. @vgpus: as
- * for learning_take() */
+/* Merges what @report has into it; only a file that cannot be written is an error,
+ * %GW_ERROR_STATE_DIR. @vgpus: as for learning_take() */
 gboolean learning_add(const char *state_dir, const GPtrArray *vgpus, const GwReport *report,
 		      GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Keeps the ownership records of one host: STATE_DIR/vms/NAME.json, replaced as a whole, so that a crash leaves the old
- * one or the new one. NAME is escaped, and hashed when it is long, since it may come from a peer.
+ * Keeps the ownership records of one host: STATE_DIR/vms/NAME.json, replaced as a whole, so that a
+ * crash leaves the old one or the new one. NAME is escaped, and hashed when it is long, since it
+ * may come from a peer.
  *
- * NAME.lock beside it is held (flock) by the one session that deals with the VM. It says who that is, and is never
- * removed: a lock on a file that has lost its name would hold nobody back.
+ * NAME.lock beside it is held (flock) by the one session that deals with the VM. It says who that
+ * is, and is never removed: a lock on a file that has lost its name would hold nobody back.
  */
 #include "engine/record/ownership-file.h"
 

@@ -5,10 +5,11 @@
 
 /* STATE_DIR/vms/NAME.json, and the lock beside it: see ownership-file.c. */
 
-/* (transfer full): what is known of @vm_name, OWNERSHIP_NOT_KNOWN when there is no record; NULL with
- * %GW_ERROR_STATE_DIR when there is one that cannot be trusted. */
+/* (transfer full): what is known of @vm_name, OWNERSHIP_NOT_KNOWN when there is no record; NULL
+ * with %GW_ERROR_STATE_DIR when there is one that cannot be trusted. */
 Ownership *ownership_load(const char *state_dir, const char *vm_name, GError **error);
-/* It is on the disk when this returns %TRUE, and survives the death of the host. Else %GW_ERROR_STATE_DIR. */
+/* It is on the disk when this returns %TRUE, and survives the death of the host. Else
+ * %GW_ERROR_STATE_DIR. */
 gboolean
 ownership_save(Ownership *self, const char *state_dir, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -29,7 +30,8 @@ gboolean ownership_is_from_earlier_boot(const Ownership *self);
 /* (transfer full): of char *: the VMs that there is a record of. */
 GPtrArray *ownership_list(const char *state_dir, GError **error);
 
-/* (transfer full) (nullable): the record of the VM whose QEMU here has, or had, the monitor @qmp_path. */
+/* (transfer full) (nullable): the record of the VM whose QEMU here has, or had, the monitor
+ * @qmp_path. */
 Ownership *ownership_find_monitor(const char *state_dir, const char *qmp_path);
 
 /* One VM of one host is dealt with by one session at a time. */

@@ -2,15 +2,16 @@
 /*
  * Who owns a VM: a small state machine for each VM and host, and its JSON.
  *
- * A journal tells what one session did, and goes when that is settled. This record tells where the VM belongs, and
- * stays: no age, no clock and no message removes it. Three answers rest on it:
+ * A journal tells what one session did, and goes when that is settled. This record tells where the
+ * VM belongs, and stays: no age, no clock and no message removes it. Three answers rest on it:
  * - `godwit run` starts nothing that was handed over;
- * - an agent that is asked about a session says "running" for each that was committed here, however long ago;
- * - it says "gone" only because a commit that is not in @taken never came: the record says RECEIVING, on the disk,
- *   before any commit can come.
+ * - an agent that is asked about a session says "running" for each that was committed here, however
+ *   long ago;
+ * - it says "gone" only because a commit that is not in @taken never came: the record says
+ *   RECEIVING, on the disk, before any commit can come.
  *
- * What a confirmed session has left in @taken may be dropped after many others. A record that has dropped any says so:
- * it cannot prove "gone" any more. What is not confirmed stays.
+ * What a confirmed session has left in @taken may be dropped after many others. A record that has
+ * dropped any says so: it cannot prove "gone" any more. What is not confirmed stays.
  */
 #include "engine/record/ownership.h"
 
@@ -41,7 +42,8 @@ enum {
 	NO = N_OWNERSHIP_PLACES,
 };
 
-/* From the row's place, by the column's event. UNDO leads to the place before, which ownership_apply() knows. */
+/* From the row's place, by the column's event. UNDO leads to the place before, which
+ * ownership_apply() knows. */
 static const guint8 table[N_OWNERSHIP_PLACES][N_OWNERSHIP_EVENTS] = {
 	/* clang-format off */
 	/*                   RUN   RECEIVE    TAKE  SEND          GIVE   UNDO    LOSE */

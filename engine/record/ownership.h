@@ -31,11 +31,12 @@ typedef enum {
 } OwnershipEvent;
 
 typedef struct {
-	char *host;    /* (nullable) */
-	guint16 port;  /* 0: not known */
-	char *subject; /* (nullable): of its TLS certificate */
-	char *agent;   /* (nullable): the id of the agent there */
-	char *token; /* (nullable): of the session: what this host proves itself with to that agent */
+	char *host;	    /* (nullable) */
+	guint16 port;	    /* 0: not known */
+	char *subject;	    /* (nullable): of its TLS certificate */
+	char *agent;	    /* (nullable): the id of the agent there */
+	char *token;	    /* (nullable): of the session: what this host proves itself with to that
+		      * agent */
 	char *tls_dir;	    /* (nullable): our certificate for it */
 	char *tls_hostname; /* (nullable): what its certificate says */
 	gboolean insecure;  /* plain text was allowed */
@@ -77,7 +78,8 @@ const char *ownership_place_to_string(OwnershipPlace place);
 const char *ownership_event_to_string(OwnershipEvent event);
 /* Under which name a VM is kept: a VM without one (NULL or "") by its monitor's path. */
 const char *ownership_choose_name(const char *vm_name, const char *qmp_path);
-/* Where @event leads from @from; %FALSE when it may not come there. The table of the state machine. */
+/* Where @event leads from @from; %FALSE when it may not come there. The table of the state
+ * machine. */
 gboolean ownership_next(OwnershipPlace from, OwnershipEvent event,
 			OwnershipPlace *ret_to) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -87,8 +89,8 @@ gboolean ownership_next(OwnershipPlace from, OwnershipEvent event,
  * @peer: (nullable): the other host
  * @now_s: the wall clock
  *
- * Returns: %FALSE with %GW_ERROR_UNKNOWN, and nothing changed, where the event may not come: another session of
- *   this VM is not settled, or this one never began
+ * Returns: %FALSE with %GW_ERROR_UNKNOWN, and nothing changed, where the event may not come:
+ *   another session of this VM is not settled, or this one never began
  */
 gboolean
 ownership_apply(Ownership *self, OwnershipEvent event, const char *session,
@@ -99,14 +101,15 @@ void
 ownership_add_taken(Ownership *self, const char *session, const char *token, const char *subject);
 /* (transfer none) (nullable) */
 OwnershipTaken *ownership_find_taken(const Ownership *self, const char *session);
-/* Is @session one that may come here, that was committed here, or that was lost? With what its source proves itself (transfer none)
- * (nullable). */
+/* Is @session one that may come here, that was committed here, or that was lost? With what its
+ * source proves itself (transfer none) (nullable). */
 gboolean ownership_find_session(const Ownership *self, const char *session, const char **ret_token,
 				const char **ret_subject) G_GNUC_WARN_UNUSED_RESULT;
 /* The source of @session knows that the guest runs here, and will never ask again. */
 void ownership_confirm(Ownership *self, const char *session);
 
-/* (transfer full): a part of a sentence: "was handed over to 10.0.0.2 on 2026-11-29 03:10 UTC by session S". */
+/* (transfer full): a part of a sentence: "was handed over to 10.0.0.2 on 2026-11-29 03:10 UTC by
+ * session S". */
 char *ownership_describe(const Ownership *self);
 
 /* (transfer full) */

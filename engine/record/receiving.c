@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a destination writes into the ownership record of a VM: "receiving" before a commit can come, "here" after it,
- * what was before when it never came.
+ * What a destination writes into the ownership record of a VM: "receiving" before a commit can
+ * come, "here" after it, what was before when it never came.
  *
- * Who asks for the outcome of a session long after its journal has gone is answered from here. So the record is
- * written before the journal is removed, and a record that still says "receiving" without a journal proves nothing.
+ * Who asks for the outcome of a session long after its journal has gone is answered from here. So
+ * the record is written before the journal is removed, and a record that still says "receiving"
+ * without a journal proves nothing.
  */
 #include "engine/record/receiving.h"
 
@@ -48,8 +49,8 @@ receiving_may_follow(const Ownership *record, const OwnershipPeer *source)
 	       is_same_source(&record->now.peer, source);
 }
 
-/* It is remembered as one that was taken: whoever still has a copy of that time hears that the VM has gone on without
- * it. */
+/* It is remembered as one that was taken: whoever still has a copy of that time hears that the VM
+ * has gone on without it. */
 static gboolean
 supersede(Ownership *record, const char *session, const OwnershipPeer *source, GError **error)
 {

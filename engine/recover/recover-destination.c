@@ -12,8 +12,9 @@
  *   running                     dead            it ran, and    it ran, and died with the restart: dead
  *                                               has died
  *
- * After "gone" the source resumes the guest, so "gone" needs a proof. After "dead" it does not: the guest may have run
- * here. Where there is no journal the VM's ownership record answers: see receiving.c.
+ * After "gone" the source resumes the guest, so "gone" needs a proof. After "dead" it does not: the
+ * guest may have run here. Where there is no journal the VM's ownership record answers: see
+ * receiving.c.
  */
 #include "engine/recover/recover-destination.h"
 
@@ -162,8 +163,9 @@ record_taken(Recovery *self)
 		g_debug("recover: %s", error->message);
 }
 
-/* A driver looks at its state only in `cont`; if it rejects the state, QEMU runs the guest with a blank
- * vGPU. The guest has run nowhere else and nobody was told that it runs here, so the source can go on. */
+/* A driver looks at its state only in `cont`; if it rejects the state, QEMU runs the guest with a
+ * blank vGPU. The guest has run nowhere else and nobody was told that it runs here, so the source
+ * can go on. */
 static PeerOutcome
 refuse_blank(Recovery *self, Qemu *qemu, const char *line, GError **error)
 {
@@ -217,7 +219,8 @@ load_record(Recovery *self)
 	return vm_name != NULL ? ownership_load(self->state_dir, vm_name, NULL) : NULL;
 }
 
-/* Is the VM still in the life that the session brought here? It may have moved on, or been started afresh. */
+/* Is the VM still in the life that the session brought here? It may have moved on, or been started
+ * afresh. */
 static gboolean
 is_of_session(const Ownership *record, const char *session)
 {
@@ -377,7 +380,8 @@ answer_taken(const Ownership *record, const char *session, GError **error)
 	return PEER_OUTCOME_DEAD;
 }
 
-/* No journal tells more of a session that the record knows, and that was not committed as far as it knows. */
+/* No journal tells more of a session that the record knows, and that was not committed as far as it
+ * knows. */
 static PeerOutcome
 answer_open(const Ownership *record, GError **error)
 {
@@ -390,8 +394,8 @@ answer_open(const Ownership *record, GError **error)
 	return is_dead ? PEER_OUTCOME_DEAD : PEER_OUTCOME_UNKNOWN;
 }
 
-/* The record may be older than the session: a folder that was restored from a backup. A QEMU that was started for the
- * session and lives is proof against it. */
+/* The record may be older than the session: a folder that was restored from a backup. A QEMU that
+ * was started for the session and lives is proof against it. */
 static gboolean
 is_session_alive(const char *session, GError **error)
 {
@@ -456,7 +460,8 @@ recover_answer(const char *state_dir, const char *vm_name, const char *session, 
 			      : PEER_OUTCOME_UNKNOWN;
 }
 
-/* The record has the session, so nothing is written into it: whoever has the VM's lock may go on. */
+/* The record has the session, so nothing is written into it: whoever has the VM's lock may go
+ * on. */
 static gboolean
 forget_settled(const char *state_dir, const char *session)
 {

@@ -3,13 +3,12 @@
 /*
  * Which QEMU is the one of a session that a crash has left?
  *
- * A monitor's path is a hint only: another QEMU may have it by now, and it may be the guest itself that has come back.
- * These are proofs:
+ * A monitor's path is a hint only: another QEMU may have it by now, and it may be the guest itself
+ * that has come back. These are proofs:
  * - the pid and the start time in the journal, within this boot of the host;
- * - the session's id in the environment of what was started for it: it is there from the start, also when the agent
- *   died before it could write the pid down;
- * - the object godwit-SESSION in QEMU itself: see qemu-mark.h.
- * Everything else is left alone.
+ * - the session's id in the environment of what was started for it: it is there from the start,
+ *   also when the agent died before it could write the pid down;
+ * - the object godwit-SESSION in QEMU itself: see qemu-mark.h. Everything else is left alone.
  */
 #include "engine/recover/recover-qemu.h"
 
@@ -112,8 +111,8 @@ is_alive(Journal *journal, const Process *recorded)
 	       process_find_by_environment(&started, entry);
 }
 
-/* Somebody may have started the guest that was loaded, since nobody dealt with it. Before the line "setup" nothing
- * was loaded. */
+/* Somebody may have started the guest that was loaded, since nobody dealt with it. Before the line
+ * "setup" nothing was loaded. */
 static gboolean
 check_not_started(Journal *journal, const Process *recorded, GError **error)
 {

@@ -3,12 +3,12 @@
 /*
  * Settles what a controller that died has left on the source's host.
  *
- * The journal says whether a COMMIT may have been sent: its line "commit" is written before. Only where
- * this host was restarted since, and that line may be missing, the line "precopy" counts as one. Then the
- * agent is asked, and nothing is done until it has answered. Our QEMU's own state says nothing about it:
- * somebody may have reset it or started it meanwhile. What the user says counts only where the agent
- * cannot tell. Without a COMMIT the guest is still ours: a migration under way is cancelled and the
- * guest runs again.
+ * The journal says whether a COMMIT may have been sent: its line "commit" is written before. Only
+ * where this host was restarted since, and that line may be missing, the line "precopy" counts as
+ * one. Then the agent is asked, and nothing is done until it has answered. Our QEMU's own state
+ * says nothing about it: somebody may have reset it or started it meanwhile. What the user says
+ * counts only where the agent cannot tell. Without a COMMIT the guest is still ours: a migration
+ * under way is cancelled and the guest runs again.
  *
  * The VM's ownership record is written before the journal goes.
  */
@@ -130,8 +130,8 @@ record(SourceRecovery *self, OwnershipEvent event, GError **error)
 }
 
 /*
- * Where the VM has been since, by another session or by `godwit run`, only its record knows. So it knows better
- * than this journal. (transfer full): NULL: nowhere else
+ * Where the VM has been since, by another session or by `godwit run`, only its record knows. So it
+ * knows better than this journal. (transfer full): NULL: nowhere else
  */
 static char *
 describe_since(SourceRecovery *self, GwPlace *ret_place)
@@ -224,7 +224,8 @@ give_up_here(SourceRecovery *self, GwPlace place, const char *text)
 		journal_remove(self->journal);
 }
 
-/* The record says that it is here again: somebody has proven it, or has said so with `godwit run --here`. */
+/* The record says that it is here again: somebody has proven it, or has said so with `godwit run
+ * --here`. */
 static gboolean
 finish_here_since(SourceRecovery *self)
 {
@@ -320,7 +321,8 @@ ask_peer(SourceRecovery *self)
 		believe_user(self, why);
 }
 
-/* The status of our own migration, before any COMMIT: one that an earlier migration has left says nothing. */
+/* The status of our own migration, before any COMMIT: one that an earlier migration has left says
+ * nothing. */
 static gboolean
 read_status(SourceRecovery *self, QmpMigrateStatus *ret_status, GError **error)
 {

@@ -91,9 +91,9 @@ commit_after_loss(SourceRun *run, const GError *loss, GError **error)
 }
 
 /*
- * Whoever has another monitor of this QEMU may have started or reset the guest since "completed". The
- * destination has loaded an older one then. A QEMU that has died has done neither. "finish-migrate" is
- * still there for a moment after "completed".
+ * Whoever has another monitor of this QEMU may have started or reset the guest since "completed".
+ * The destination has loaded an older one then. A QEMU that has died has done neither.
+ * "finish-migrate" is still there for a moment after "completed".
  */
 static gboolean
 check_not_started(SourceRun *run, GError **error)
@@ -288,7 +288,8 @@ end_or_keep_qemu(SourceRun *run, GError **error)
 	       is_ended;
 }
 
-/* Somebody has started the guest here while the COMMIT was out, so that two copies run: the one here is the older one. */
+/* Somebody has started the guest here while the COMMIT was out, so that two copies run: the one
+ * here is the older one. */
 static void
 stop_second_copy(SourceRun *run)
 {

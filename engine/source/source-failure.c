@@ -44,7 +44,8 @@ own_words(SourceRun *run)
 	return g_strdup_printf("%s: %s", info.error_desc, log);
 }
 
-/* (transfer full) (nullable): the names of the vGPUs that it concerns, unless the agent says them. */
+/* (transfer full) (nullable): the names of the vGPUs that it concerns, unless the agent says
+ * them. */
 static char *
 find_vgpus(SourceRun *run, const char *ours, const char *theirs)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where the VM belongs: what the source asks its host's record before it touches anything, and what it writes there.
+ * Where the VM belongs: what the source asks its host's record before it touches anything, and what
+ * it writes there.
  *
- * A QEMU in which the guest is, running or at a stand, is proof, and the record is corrected by it; but not while a
- * session that has sent COMMIT is not settled: somebody may have started it here beside the one there. A QEMU in
- * "postmigrate" has sent its guest away: then only the record knows where to. The same holds where no QEMU is.
+ * A QEMU in which the guest is, running or at a stand, is proof, and the record is corrected by it;
+ * but not while a session that has sent COMMIT is not settled: somebody may have started it here
+ * beside the one there. A QEMU in "postmigrate" has sent its guest away: then only the record knows
+ * where to. The same holds where no QEMU is.
  */
 #include "engine/source/source-ownership.h"
 
@@ -57,7 +59,8 @@ load_record(SourceRun *run, GError **error)
 	return record != NULL ? record : ownership_load(state_dir, name, error);
 }
 
-/* What else can be said of where it is, besides the record's own words; NULL when it is not elsewhere. */
+/* What else can be said of where it is, besides the record's own words; NULL when it is not
+ * elsewhere. */
 static const char *
 describe_elsewhere(const Ownership *record)
 {
@@ -87,7 +90,8 @@ source_own_explain(SourceRun *run, GError **error)
 	fail(error, GW_ERROR_HANDED_OVER, record->vm_name, what, more);
 }
 
-/* Is the guest in this QEMU, whether it runs or not? One that waits for a guest, or has none yet, is no proof. */
+/* Is the guest in this QEMU, whether it runs or not? One that waits for a guest, or has none yet,
+ * is no proof. */
 static gboolean
 has_guest(QmpRunState state)
 {
@@ -95,7 +99,8 @@ has_guest(QmpRunState state)
 	       state != QMP_RUN_PRELAUNCH;
 }
 
-/* Its last session has sent COMMIT, and is not settled: a guest that runs here may run there too. */
+/* Its last session has sent COMMIT, and is not settled: a guest that runs here may run there
+ * too. */
 static gboolean
 may_be_there(SourceRun *run, const Ownership *record)
 {
@@ -188,7 +193,8 @@ handover(SourceRun *run)
 	};
 }
 
-/* The survey is old by now: another tool, with another monitor and no lock of ours, may have moved the guest. */
+/* The survey is old by now: another tool, with another monitor and no lock of ours, may have moved
+ * the guest. */
 static gboolean
 check_not_left(SourceRun *run, GError **error)
 {

@@ -96,8 +96,9 @@ on_peer_notice(ControlConn *conn, ControlMessage *message, gpointer data)
 	}
 }
 
-/* The agent finds the VM by this name, and so does this host its record. A QEMU that 'run' or an agent has started has
- * the VM file's name in its environment, under which they keep the record; its -name may be another. */
+/* The agent finds the VM by this name, and so does this host its record. A QEMU that 'run' or an
+ * agent has started has the VM file's name in its environment, under which they keep the record;
+ * its -name may be another. */
 static gboolean
 find_vm_name(SourceRun *run, GError **error)
 {

@@ -104,8 +104,9 @@ roll_back(SourceRun *run, guint last, GError **error)
 }
 
 /*
- * Has somebody else moved the guest away? Our own migration never began then, and has left nothing open. One of
- * ours that was undone may leave "postmigrate" too: QEMU 7.2 says so for a guest that stood still.
+ * Has somebody else moved the guest away? Our own migration never began then, and has left nothing
+ * open. One of ours that was undone may leave "postmigrate" too: QEMU 7.2 says so for a guest that
+ * stood still.
  */
 static gboolean
 has_left(SourceRun *run)

@@ -3,8 +3,8 @@
 
 #include "engine/stream/stream-machine.h"
 
-/* Finds the end of the body of self->frame.section, with its footer, and ends the section. @tag: what the
- * body ends with; 0 if that is not known. */
+/* Finds the end of the body of self->frame.section, with its footer, and ends the section. @tag:
+ * what the body ends with; 0 if that is not known. */
 void stream_scan(Stream *self, guint64 tag, guint64 *counter, guint64 *end_counter);
 /* No more bytes will come. If an end is being searched, 00 after a footer is the end of the
  * stream. */

@@ -39,9 +39,11 @@ gboolean process_kill(Process *self, int timeout_ms);
 
 /* Was it, or an ancestor of it, started with @entry ("NAME=VALUE") in its environment? */
 gboolean process_has_environment(const Process *self, const char *entry);
-/* (transfer full) (nullable): the value of @name there; NULL where it is not, or cannot be looked at. */
+/* (transfer full) (nullable): the value of @name there; NULL where it is not, or cannot be looked
+ * at. */
 char *process_dup_environment(const Process *self, const char *name);
-/* Any process that lives and was started with it; %FALSE, and not known, when there is none that can be looked at. */
+/* Any process that lives and was started with it; %FALSE, and not known, when there is none that
+ * can be looked at. */
 gboolean process_find_by_environment(Process *self, const char *entry);
 /* Is it @leader, or did @leader start it in the session (setsid) that it leads? */
 gboolean process_belongs_to(const Process *self, const Process *leader);

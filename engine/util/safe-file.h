@@ -32,5 +32,6 @@ char *safe_file_read_linked(const char *path, gsize max_bytes, gsize *ret_len, G
  * is not. */
 gboolean safe_folder_check(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* (transfer full): @path without symbolic links. Of a file that is not there only the folder is looked at. */
+/* (transfer full): @path without symbolic links. Of a file that is not there only the folder is
+ * looked at. */
 char *safe_file_real_path(const char *path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Names of VMs, which a peer may have chosen, where they become a part of a path or a word for a shell.
+ * Names of VMs, which a peer may have chosen, where they become a part of a path or a word for a
+ * shell.
  */
 #include "engine/util/safe-name.h"
 

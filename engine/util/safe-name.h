@@ -5,8 +5,8 @@
 
 #define SAFE_NAME_MAX_BYTES 255 /* of a VM's name, before it is escaped */
 
-/* (transfer full): @name with all but letters, digits, '.', '_', '-' and '~' as %XX, also a '.' or '-' at its begin: one
- * word for a shell, one part of a path, never an option. */
+/* (transfer full): @name with all but letters, digits, '.', '_', '-' and '~' as %XX, also a '.' or
+ * '-' at its begin: one word for a shell, one part of a path, never an option. */
 char *safe_name_escape(const char *name);
 
 /* Likewise, for the name of a file: a long one becomes a hash. */

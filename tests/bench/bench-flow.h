@@ -3,8 +3,8 @@
 
 #include <glib.h>
 
-/* What the benches of the channels' ways have in common: bytes that go in at one descriptor and come out at another,
- * and the ways that are compared, in rounds of random order. */
+/* What the benches of the channels' ways have in common: bytes that go in at one descriptor and
+ * come out at another, and the ways that are compared, in rounds of random order. */
 
 #define BENCH_MAX_ROUNDS 99
 
@@ -22,8 +22,8 @@ typedef struct {
 	void (*close)(BenchFlow *flow);
 } BenchWay;
 
-/* Prints for each way its medians over @rounds of @bytes: CPU seconds a GiB of writer, way and reader together, and
- * GiB/s. */
+/* Prints for each way its medians over @rounds of @bytes: CPU seconds a GiB of writer, way and
+ * reader together, and GiB/s. */
 void bench_compare(const BenchWay *ways, gsize n_ways, const GByteArray *bytes, guint rounds,
 		   gpointer data);
 

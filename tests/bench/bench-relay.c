@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a relay costs: spliced, read and written in 256 KiB, and read by the parser on its way, beside none at all.
- * Measured by hand, never in a test: the machine is noisy.
+ * What a relay costs: spliced, read and written in 256 KiB, and read by the parser on its way,
+ * beside none at all. Measured by hand, never in a test: the machine is noisy.
  *
- * usage: bench-relay [MIB [ROUNDS]]   a stream of MIB (768), carried ROUNDS times (9) each way
+ * usage: bench-relay [MIB [ROUNDS]] a stream of MIB (768), carried ROUNDS times (9) each way
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,8 @@
 #define PAGE_BYTES 4096
 #define USAGE	   "bench-relay [MIB [ROUNDS]]"
 
-/* AF_UNIX -> [relay] -> TCP, or a second one and AF_UNIX again, as multifd has it at the destination. */
+/* AF_UNIX -> [relay] -> TCP, or a second one and AF_UNIX again, as multifd has it at the
+ * destination. */
 typedef struct {
 	Relay *relays[2];
 	Stream *stream; /* (nullable) */

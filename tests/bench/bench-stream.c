@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How fast the parser reads a stream of RAM, beside memcpy() of the same bytes: in pairs, in random order, medians.
- * Measured by hand, never in a test: the machine is noisy.
+ * How fast the parser reads a stream of RAM, beside memcpy() of the same bytes: in pairs, in random
+ * order, medians. Measured by hand, never in a test: the machine is noisy.
  *
- * usage: bench-stream [PIECE_BYTES [MIB]]   pieces as a relay reads them (262144), of a stream of MIB (256: beyond
+ * usage: bench-stream [PIECE_BYTES [MIB]] pieces as a relay reads them (262144), of a stream of MIB
+ * (256: beyond
  *                                           any cache)
  */
 #include <stdio.h>

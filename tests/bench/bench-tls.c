@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What encryption costs: by the kernel at both ends, where it can, and by a pump's thread at each, beside plain TCP.
- * In the lab's VM: scripts/lab run build/tests/bench-tls 16 5, after modprobe tls. Measured by hand, never in a test.
+ * What encryption costs: by the kernel at both ends, where it can, and by a pump's thread at each,
+ * beside plain TCP. In the lab's VM: scripts/lab run build/tests/bench-tls 16 5, after modprobe
+ * tls. Measured by hand, never in a test.
  *
- * usage: bench-tls [MIB [ROUNDS]]   MIB (256), carried ROUNDS times (9) each way
+ * usage: bench-tls [MIB [ROUNDS]] MIB (256), carried ROUNDS times (9) each way
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Preloaded into one of our programs: it dies before its n-th act that somebody else can see, or cannot write a line
- * of its journal. By the environment:
+ * Preloaded into one of our programs: it dies before its n-th act that somebody else can see, or
+ * cannot write a line of its journal. By the environment:
  *
  *   ACTS_PROGRAM  the base name of the program that is meant; its children are left alone
  *   ACTS_DIE_AT   the number of the act before which it is killed, from 0; absent: none
@@ -11,8 +11,9 @@
  *   ACTS_HOW      how: once (ENOSPC), sticky (that and all lines after it), half (half of it is written, then ENOSPC),
  *                 die (killed in the middle of it), die-after (killed once it is written)
  *
- * An act is a call of the C library that writes to a file or socket, connects, links, renames, unlinks, syncs, signals
- * or spawns. Writes of 8 bytes are eventfds, the wakers of main loops. What GLib does by itself is an act too.
+ * An act is a call of the C library that writes to a file or socket, connects, links, renames,
+ * unlinks, syncs, signals or spawns. Writes of 8 bytes are eventfds, the wakers of main loops. What
+ * GLib does by itself is an act too.
  */
 #include <dlfcn.h>
 #include <errno.h>

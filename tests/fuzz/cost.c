@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Counts the heap by standing in front of the C library's allocator. With a sanitizer or valgrind, which have one
- * of their own, only the time is looked at, and that more patiently.
+ * Counts the heap by standing in front of the C library's allocator. With a sanitizer or valgrind,
+ * which have one of their own, only the time is looked at, and that more patiently.
  */
 #include "tests/fuzz/cost.h"
 

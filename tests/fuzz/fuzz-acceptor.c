@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: what a stranger says to an agent's port before anybody knows him. A handshake goes into TLS, with
- * certificates as an agent has them; a control connection is served as far as messages are read; a preamble is taken
- * for a channel's. Besides not crashing: whoever is there is taken, turned away or gone when he has hung up, and no
- * stranger's handshake ever ends well.
+ * Fuzz target: what a stranger says to an agent's port before anybody knows him. A handshake goes
+ * into TLS, with certificates as an agent has them; a control connection is served as far as
+ * messages are read; a preamble is taken for a channel's. Besides not crashing: whoever is there is
+ * taken, turned away or gone when he has hung up, and no stranger's handshake ever ends well.
  */
 #include <glib/gstdio.h>
 #include <stddef.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: what a peer may send to an agent or a source. The input is a stream of control messages;
- * each one goes the way of a message, and what it carries the way of an error, a plan and a survey. The
- * input's begin is also taken for a data channel's preamble. Besides not crashing: what was understood is
- * written and understood again in the same way, and cutting the stream in other places changes nothing.
+ * Fuzz target: what a peer may send to an agent or a source. The input is a stream of control
+ * messages; each one goes the way of a message, and what it carries the way of an error, a plan and
+ * a survey. The input's begin is also taken for a data channel's preamble. Besides not crashing:
+ * what was understood is written and understood again in the same way, and cutting the stream in
+ * other places changes nothing.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: the files on which decisions rest, and control messages, by what they cost. The first byte says what
- * the rest is: J a journal, V a VM file, O an ownership record, C control messages.
+ * Fuzz target: the files on which decisions rest, and control messages, by what they cost. The
+ * first byte says what the rest is: J a journal, V a VM file, O an ownership record, C control
+ * messages.
  *
- * Besides not crashing: memory and time stay within a factor of the input's size, and what was understood is written
- * and understood again in the same way.
+ * Besides not crashing: memory and time stay within a factor of the input's size, and what was
+ * understood is written and understood again in the same way.
  */
 #include <fcntl.h>
 #include <glib/gstdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: what a QMP client reads. The input is a stream from a hostile QEMU; each object in it goes
- * the way of a message and also of every answer that qmp/ looks into. Besides not crashing, cutting the
- * stream in other places must not change what is found in it.
+ * Fuzz target: what a QMP client reads. The input is a stream from a hostile QEMU; each object in
+ * it goes the way of a message and also of every answer that qmp/ looks into. Besides not crashing,
+ * cutting the stream in other places must not change what is found in it.
  */
 #include <stddef.h>
 #include <stdint.h>

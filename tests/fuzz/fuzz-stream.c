@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: what two QEMUs may send each other. The input is one channel, by its own magic number, or a return
- * path; one that begins with 0 has several: records of a byte that says which, be16 length and that many bytes.
+ * Fuzz target: what two QEMUs may send each other. The input is one channel, by its own magic
+ * number, or a return path; one that begins with 0 has several: records of a byte that says which,
+ * be16 length and that many bytes.
  *
- * Besides not crashing: every byte is counted once and no limit is passed; in pieces of one byte the counts are the
- * same; and a channel's RAM is the same before and after it is split by phases.
+ * Besides not crashing: every byte is counted once and no limit is passed; in pieces of one byte
+ * the counts are the same; and a channel's RAM is the same before and after it is split by phases.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: what a peer may send as a survey, and what comes of it. The input's first two JSON objects are
- * the two surveys; with one it is both. Besides not crashing: what was understood is written and understood again
- * in the same way, whatever plan they make goes to a peer and back, each issue says what, where and why, and its
- * text has no terminal's commands in it. The whole input is also taken for what QEMU says of its devices and of
- * its memory, in its form for people.
+ * Fuzz target: what a peer may send as a survey, and what comes of it. The input's first two JSON
+ * objects are the two surveys; with one it is both. Besides not crashing: what was understood is
+ * written and understood again in the same way, whatever plan they make goes to a peer and back,
+ * each issue says what, where and why, and its text has no terminal's commands in it. The whole
+ * input is also taken for what QEMU says of its devices and of its memory, in its form for people.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs a fuzz target over a corpus without a fuzzer: each file whole, cut at every byte, and with every
- * byte changed in a few ways. Files of more than SMALL_BYTES are changed at some places only, so that
- * the whole stays a matter of seconds.
+ * Runs a fuzz target over a corpus without a fuzzer: each file whole, cut at every byte, and with
+ * every byte changed in a few ways. Files of more than SMALL_BYTES are changed at some places only,
+ * so that the whole stays a matter of seconds.
  *
  * usage: replay-<target> FOLDER
  */

@@ -2,11 +2,11 @@
 /*
  * The only process of the Linux guest: /init of its initramfs.
  *
- * It rewrites memory at a set rate and prints "heartbeat N" on the serial line every 100 ms, N counting up
- * from 0 without a gap. Each page is verified just before it is rewritten; "corrupt page P round R" is
- * printed once for each that is not what it was, so memory damaged on the way does not go unseen.
- * It takes its settings from the kernel's command line: gw.mb=MiB of memory, gw.rate=MiB written a second.
- * It never ends: the kernel would panic.
+ * It rewrites memory at a set rate and prints "heartbeat N" on the serial line every 100 ms, N
+ * counting up from 0 without a gap. Each page is verified just before it is rewritten; "corrupt
+ * page P round R" is printed once for each that is not what it was, so memory damaged on the way
+ * does not go unseen. It takes its settings from the kernel's command line: gw.mb=MiB of memory,
+ * gw.rate=MiB written a second. It never ends: the kernel would panic.
  */
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Do the model of the hand-over and the code still say the same? What spin proves of handover.pml is worth nothing for
- * a code that has other words, other states or other transitions. So its lists and tables are read here, in the form in
- * which they are written there, and compared with those of the code.
+ * Do the model of the hand-over and the code still say the same? What spin proves of handover.pml
+ * is worth nothing for a code that has other words, other states or other transitions. So its lists
+ * and tables are read here, in the form in which they are written there, and compared with those of
+ * the code.
  */
 #include "engine/control/control.h"
 #include "engine/control/peer.h"
@@ -206,7 +207,8 @@ is_heard(GPtrArray *rows, const char *message, const char *state)
 	return FALSE;
 }
 
-/* Only of the states and messages that the model has. 'outcome' comes over a connection that has none of them. */
+/* Only of the states and messages that the model has. 'outcome' comes over a connection that has
+ * none of them. */
 static void
 it_hears_what_the_agent_hears(void)
 {

@@ -23,7 +23,8 @@ static const JsonLimits large_limits = {
 	.depth = MAX_DEPTH,
 };
 
-/* All objects of @text fed in pieces of @piece bytes, with '|' between them; NULL and @error on failure. */
+/* All objects of @text fed in pieces of @piece bytes, with '|' between them; NULL and @error on
+ * failure. */
 static char *
 cut(const char *text, gsize len, gsize piece, GError **error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * json-scan and json-load: what is JSON and what is not, limit by limit, in whatever pieces it comes; and
- * that json-glib never sees what the scan refuses.
+ * json-scan and json-load: what is JSON and what is not, limit by limit, in whatever pieces it
+ * comes; and that json-glib never sees what the scan refuses.
  */
 #include <malloc.h>
 #include <string.h>
@@ -224,7 +224,8 @@ static const JsonLimits wide = {
 	.depth = 64,
 };
 
-/* What json-glib holds is measured: an estimate below that would let a peer take more than it may. */
+/* What json-glib holds is measured: an estimate below that would let a peer take more than it
+ * may. */
 static void
 the_estimate_holds(void)
 {

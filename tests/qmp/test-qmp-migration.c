@@ -90,7 +90,8 @@ test_units(void)
 	TEST_STRING(info.blocked_reasons[0], "one");
 }
 
-/* Before the first migration, at the destination, after a failure: each leaves out something else. */
+/* Before the first migration, at the destination, after a failure: each leaves out something
+ * else. */
 static void
 test_missing(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two models of QEMU and the typed calls of qmp/: states and events have to come in the order of a real
- * QEMU, or the tests that stand on the model prove nothing.
+ * Two models of QEMU and the typed calls of qmp/: states and events have to come in the order of a
+ * real QEMU, or the tests that stand on the model prove nothing.
  */
 #include <signal.h>
 #include <sys/socket.h>

@@ -221,7 +221,8 @@ test_busy(void)
 	real_end(&real);
 }
 
-/* As the stream of that QEMU calls them; and nothing where there is no such address, or it is not known. */
+/* As the stream of that QEMU calls them; and nothing where there is no such address, or it is not
+ * known. */
 static void
 test_guest_paths(void)
 {

@@ -2,8 +2,9 @@
 /*
  * A packet to the socket is a call: the attribute, a zero and the text. The answer is its errno.
  *
- * The model allocates. In a child that was forked while another thread held the allocator's lock that never
- * returns: glibc's own allocator takes care of forks, AddressSanitizer's (GCC 12) does not.
+ * The model allocates. In a child that was forked while another thread held the allocator's lock
+ * that never returns: glibc's own allocator takes care of forks, AddressSanitizer's (GCC 12) does
+ * not.
  */
 #include "tests/rig/fake-gate.h"
 

@@ -3,8 +3,8 @@
 
 #include <glib.h>
 
-/* A QEMU that plays a script on a UNIX socket, from a thread of its own. It says at the end what did not
- * go by the script. For a QEMU that thinks, see model-qemu.h. */
+/* A QEMU that plays a script on a UNIX socket, from a thread of its own. It says at the end what
+ * did not go by the script. For a QEMU that thinks, see model-qemu.h. */
 typedef struct FakeQemu FakeQemu;
 
 /* One line of the script; what is left out does not happen. In @before and @after "@1" stands for
@@ -39,11 +39,11 @@ FakeQemu *fake_qemu_new(const FakeStep *steps, gsize n, FakeFlags flags);
 #define FAKE_QEMU(steps) fake_qemu_new((steps), G_N_ELEMENTS(steps), FAKE_DEFAULT)
 
 const char *fake_qemu_get_path(FakeQemu *self);
-/* The descriptor that came with command @n, counted from 0 among those that had one; -1 if there is none. Only
- * after fake_qemu_end(). */
+/* The descriptor that came with command @n, counted from 0 among those that had one; -1 if there is
+ * none. Only after fake_qemu_end(). */
 int fake_qemu_get_fd(FakeQemu *self, guint n);
-/* Waits for the end of the script and of the client; call it after closing the client. Returns: (transfer none)
- * NULL when all went by the script, else what did not */
+/* Waits for the end of the script and of the client; call it after closing the client. Returns:
+ * (transfer none) NULL when all went by the script, else what did not */
 const char *fake_qemu_end(FakeQemu *self);
 /* Implies fake_qemu_end(). */
 void fake_qemu_free(FakeQemu *self);

@@ -5,10 +5,12 @@
 
 #include <glib.h>
 
-/* A tree in /tmp that looks like a sysfs, and the part of the kernel that makes and removes vGPUs in it. */
+/* A tree in /tmp that looks like a sysfs, and the part of the kernel that makes and removes vGPUs
+ * in it. */
 typedef struct _FakeSysfs FakeSysfs;
 
-/* (transfer full): an empty one, or the one of tests/data/sysfs/NAME.tree. Fails the test when it cannot. */
+/* (transfer full): an empty one, or the one of tests/data/sysfs/NAME.tree. Fails the test when it
+ * cannot. */
 FakeSysfs *fake_sysfs_new(void);
 FakeSysfs *fake_sysfs_load(const char *name);
 /* Removes the tree. */
@@ -34,10 +36,10 @@ void fake_sysfs_add_type(FakeSysfs *self, const char *bdf, const char *type, gui
 
 /* Where @fd leads. Returns FALSE when it leads nowhere. Async-signal-safe, as the next. */
 gboolean fake_sysfs_target(int fd, char target[PATH_MAX]);
-/* A VfioSysfsWrite that does what the kernel does, and answers as it does. It only asks, and the test's own
- * process does it: so it works in a child that was forked beside threads. */
+/* A VfioSysfsWrite that does what the kernel does, and answers as it does. It only asks, and the
+ * test's own process does it: so it works in a child that was forked beside threads. */
 int fake_sysfs_write(int fd, const char *path, const char *text);
 
-/* From now on does the same in a thread for what other processes write to the mdev files of the tree;
- * they do not get its answers. */
+/* From now on does the same in a thread for what other processes write to the mdev files of the
+ * tree; they do not get its answers. */
 void fake_sysfs_serve(FakeSysfs *self);

@@ -3,9 +3,9 @@
 
 #include "engine/forecast/converge.h"
 
-/* QEMU's migration loop as arithmetic, in simulated time: a harness for the controller. Nothing that it says is a
- * measurement. It sends, looks at the bitmap when its estimate is below bandwidth x limit, and stops the guest when the
- * exact rest is. */
+/* QEMU's migration loop as arithmetic, in simulated time: a harness for the controller. Nothing
+ * that it says is a measurement. It sends, looks at the bitmap when its estimate is below bandwidth
+ * x limit, and stops the guest when the exact rest is. */
 
 #define LOOP_VGPUS 3
 
@@ -17,8 +17,8 @@ typedef struct {
 	gboolean tells; /* a sample has what is left */
 	GwConfidence confidence;
 	double rate_from_s; /* a sample has its dirty rate only from then on */
-	gboolean
-		is_asked; /* by its driver's own figure, and of its rate no more shows than the link carries */
+	gboolean is_asked;  /* by its driver's own figure, and of its rate no more shows than the
+			   * link carries */
 } LoopVgpu;
 
 typedef struct {
@@ -27,9 +27,10 @@ typedef struct {
 	LoopVgpu vgpus[LOOP_VGPUS];
 	guint n_vgpus;
 	gboolean has_switchover_bandwidth;
-	double end_s;  /* of the simulation */
-	double calm_s; /* the guest stops writing to RAM then; 0: never */
-	double burst_s; /* it writes to RAM for so long, and then not for as long, and so on; 0: always */
+	double end_s;	 /* of the simulation */
+	double calm_s;	 /* the guest stops writing to RAM then; 0: never */
+	double burst_s;	 /* it writes to RAM for so long, and then not for as long, and so on; 0:
+			 * always */
 	double offset_s; /* of the first burst that is gone when the migration begins */
 } LoopGuest;
 

@@ -3,8 +3,8 @@
 
 #include <json-glib/json-glib.h>
 
-/* Inside the program model-qemu: what model-main.c, model-machine.c, model-command.c and model-options.c
- * share. See model-qemu.h for what it does. */
+/* Inside the program model-qemu: what model-main.c, model-machine.c, model-command.c and
+ * model-options.c share. See model-qemu.h for what it does. */
 
 typedef struct {
 	char *qmp_path, *name, *uuid, *machine, *log_path, *cont_stderr; /* (owned) */
@@ -33,9 +33,10 @@ typedef struct {
 	char *error_desc;   /* (owned) (nullable) */
 	gboolean exit_on_error;
 	gboolean incoming_begun;
-	gint64 begin_us; /* of the migration */
-	gint64 next_us;	 /* when something happens by itself; 0 for never */
-	gint64 tidy_us; /* when it has put away what a failed one has used; G_MAXINT64: not by itself */
+	gint64 begin_us;   /* of the migration */
+	gint64 next_us;	   /* when something happens by itself; 0 for never */
+	gint64 tidy_us;	   /* when it has put away what a failed one has used; G_MAXINT64: not by
+			 * itself */
 	gint64 pages_us;   /* when the next line of pages goes out; 0 for never */
 	gboolean loaded;   /* the destination has answered */
 	int stream;	   /* (owned) or -1 */
@@ -56,7 +57,8 @@ void model_set_running(Model *self, gboolean running, const char *run_state);
 void model_set_status(Model *self, const char *status);
 const char *model_word(Model *self, const char *status);
 gboolean model_capability(Model *self, const char *name);
-/* Does what an action of --on or --at says about the process itself. %FALSE when it is another action. */
+/* Does what an action of --on or --at says about the process itself. %FALSE when it is another
+ * action. */
 gboolean model_act(Model *self, const char *action);
 
 /* The migration, model-stream.c. */
@@ -80,7 +82,8 @@ char *model_list_objects(Model *self, const char *path);
 /* @id: (nullable): there is none from now on */
 void model_set_object(Model *self, const char *id);
 
-/* The trace points and the log, model-trace.c. (transfer full): JSON, and what the human monitor says. */
+/* The trace points and the log, model-trace.c. (transfer full): JSON, and what the human monitor
+ * says. */
 char *model_trace_query(Model *self);
 void model_trace_set(Model *self, gboolean on);
 char *model_monitor(Model *self, const char *line);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The program model-qemu: one thread that polls the monitor's socket, its client and the stream, and
- * passes on what comes. It serves one monitor client at a time, as QEMU does, and greets the next one when
- * the first has gone. What the model does is in model-command.c and model-stream.c; see model-qemu.h.
+ * The program model-qemu: one thread that polls the monitor's socket, its client and the stream,
+ * and passes on what comes. It serves one monitor client at a time, as QEMU does, and greets the
+ * next one when the first has gone. What the model does is in model-command.c and model-stream.c;
+ * see model-qemu.h.
  */
 #include <errno.h>
 #include <poll.h>

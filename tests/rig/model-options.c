@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The command line of model-qemu: a little of QEMU's and its own. It never fails: what it does not know
- * it skips, as a VM file may say anything to a real QEMU.
+ * The command line of model-qemu: a little of QEMU's and its own. It never fails: what it does not
+ * know it skips, as a VM file may say anything to a real QEMU.
  */
 #include <fcntl.h>
 #include <signal.h>

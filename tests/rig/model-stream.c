@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A migration as model-qemu does it, from both ends. States and events come in the order of a real QEMU:
+ * A migration as model-qemu does it, from both ends. States and events come in the order of a real
+ * QEMU:
  *
  *	source        setup, PASS 1, active, STOP, [pre-switchover, (continue),] device, PASS 2, completed
  *	              cancelled before the end: cancelling, RESUME if it ran, cancelled
  *	              failed: failed first, RESUME after it if it ran
  *	destination   setup, active, completed, and RESUME before completed if it was told to start by itself
  *
- * The source completes when the destination has answered (return-path), or at once without. As a real one,
- * it does not look at the stream in pre-switchover, and a cancel in device does not stop a destination
- * that has all.
+ * The source completes when the destination has answered (return-path), or at once without. As a
+ * real one, it does not look at the stream in pre-switchover, and a cancel in device does not stop
+ * a destination that has all.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * model-qemu's trace points: with --trace LINE there is one, off at first. While it is on all these lines are written once
- * a millisecond, to stderr or to where "logfile" says, as QEMU's log is.
+ * model-qemu's trace points: with --trace LINE there is one, off at first. While it is on all these
+ * lines are written once a millisecond, to stderr or to where "logfile" says, as QEMU's log is.
  */
 #include <fcntl.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Answers of real QEMUs, kept compressed. In the schema objects name each other: a command names its argument
- * type by a number, and another object of that name has the members.
+ * Answers of real QEMUs, kept compressed. In the schema objects name each other: a command names
+ * its argument type by a number, and another object of that name has the members.
  */
 #include "tests/rig/recorded.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What must hold after a migration of session-rig.c, whatever went wrong in it: the report is what the row
- * says, the guests are where it says, never both ran at one time, the QEMUs were told what they should be,
- * what was changed in the source is as before, and no journal is left but those that have to be.
+ * What must hold after a migration of session-rig.c, whatever went wrong in it: the report is what
+ * the row says, the guests are where it says, never both ran at one time, the QEMUs were told what
+ * they should be, what was changed in the source is as before, and no journal is left but those
+ * that have to be.
  */
 #include "tests/rig/session-rig.h"
 
@@ -202,7 +203,8 @@ word_holds(GStrv lines, const char *word)
 	return denied != (find_command(lines, pair[0], pair[1] != NULL ? pair[1] : "") >= 0);
 }
 
-/* (transfer full): the commands without their arguments, and without those that are asked again and again. */
+/* (transfer full): the commands without their arguments, and without those that are asked again and
+ * again. */
 static char *
 list_names(GStrv lines)
 {
@@ -275,7 +277,8 @@ was_on(const char *options, const char *capability)
 	return options != NULL && strstr(options, option) != NULL;
 }
 
-/* A model's settings are as it was started with; but one that hangs in cancelling takes no capability. */
+/* A model's settings are as it was started with; but one that hangs in cancelling takes no
+ * capability. */
 static void
 check_settings(Rig *self, const char *host, const char *path, const char *options)
 {
@@ -361,7 +364,8 @@ check_agent_report(Rig *self)
 		   gw_place_to_string(self->report->vm_runs_on));
 }
 
-/* What the agent has started is its child, which somebody has to end and the agent's watch to reap. */
+/* What the agent has started is its child, which somebody has to end and the agent's watch to
+ * reap. */
 static void
 end_started(Rig *self)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sets up and runs one migration between two models of QEMU, with session, agent and test on one main
- * loop, and does to it what its row says at the moment that its row says. A phase is held by the hook
- * that both sides offer: it waits for a file, so that nothing here depends on who is faster. What is
- * expected afterwards is checked in session-check.c.
+ * Sets up and runs one migration between two models of QEMU, with session, agent and test on one
+ * main loop, and does to it what its row says at the moment that its row says. A phase is held by
+ * the hook that both sides offer: it waits for a file, so that nothing here depends on who is
+ * faster. What is expected afterwards is checked in session-check.c.
  */
 #include "tests/rig/session-rig.h"
 

@@ -6,8 +6,8 @@
 #include "tests/rig/model-qemu.h"
 #include "tests/rig/splice-proxy.h"
 
-/* A whole migration in one process: a GwSession against a GwAgent, each over a model of QEMU. A row says
- * what goes wrong and how all of it must end; rig_run() carries it out and checks. */
+/* A whole migration in one process: a GwSession against a GwAgent, each over a model of QEMU. A row
+ * says what goes wrong and how all of it must end; rig_run() carries it out and checks. */
 
 typedef enum {
 	RIG_NOTHING,
@@ -46,8 +46,8 @@ typedef struct {
 	const char *source;	 /* (nullable): options of its model, quoted as for a shell */
 	const char *destination; /* likewise */
 	guint flags;
-	/* (nullable): "source:PHASE" or "agent:PHASE", held there until @act is done; "event:STATUS" or
-	 * "event:NAME" of the source's QEMU, not held */
+	/* (nullable): "source:PHASE" or "agent:PHASE", held there until @act is done;
+	 * "event:STATUS" or "event:NAME" of the source's QEMU, not held */
 	const char *when;
 	RigAct act;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A TCP forwarder for tests: one thread that polls the listener and both ends of every pair. It looks at
- * each piece that it passes on, so that a connection can be lost before one certain message, as no signal
- * or timer could do it. It sends blocking, so it is only for streams that are read at their other end.
+ * A TCP forwarder for tests: one thread that polls the listener and both ends of every pair. It
+ * looks at each piece that it passes on, so that a connection can be lost before one certain
+ * message, as no signal or timer could do it. It sends blocking, so it is only for streams that are
+ * read at their other end.
  */
 #include "tests/rig/splice-proxy.h"
 

@@ -27,6 +27,7 @@ StreamRecording *stream_data_read(const char *name);
 void stream_recording_free(StreamRecording *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StreamRecording, stream_recording_free);
 
-/* Reads a channel in pieces of @piece bytes. @ret_error: (nullable): gets (transfer full) (nullable) what is wrong. */
+/* Reads a channel in pieces of @piece bytes. @ret_error: (nullable): gets (transfer full)
+ * (nullable) what is wrong. */
 void stream_channel_count(const StreamChannel *self, gsize piece, StreamCounts *ret_counts,
 			  char **ret_error);

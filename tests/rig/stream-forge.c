@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Migration streams made by hand, for what no recording has: what QEMU never sends, and what it sends with devices
- * that are not here.
+ * Migration streams made by hand, for what no recording has: what QEMU never sends, and what it
+ * sends with devices that are not here.
  */
 #include "tests/rig/stream-forge.h"
 

@@ -32,7 +32,8 @@ void forge_command(GByteArray *out, guint16 command, guint16 len);
 #define FORGE_TAG_INITIAL_SENT	G_GUINT64_CONSTANT(0xffffffffef100005)
 #define FORGE_TAG_LOAD_READY	G_GUINT64_CONSTANT(0xffffffffef100006)
 
-/* The first 64 bytes of a multifd channel; a packet of RAM up to its pages; one of a device up to its data. */
+/* The first 64 bytes of a multifd channel; a packet of RAM up to its pages; one of a device up to
+ * its data. */
 void forge_multifd(GByteArray *out);
 void forge_pages(GByteArray *out, guint32 flags, guint32 most, guint32 pages, guint32 zero_pages,
 		 guint32 bytes);

@@ -3,7 +3,8 @@
 
 #include "engine/stream/stream.h"
 
-/* Each is a CUnit assertion too. @ret_error gets (transfer full) (nullable), and is freed before. */
+/* Each is a CUnit assertion too. @ret_error gets (transfer full) (nullable), and is freed
+ * before. */
 void stream_read_all(const GByteArray *data, gboolean is_return, StreamCounts *ret_counts,
 		     char **ret_error);
 /* It is complete, and nothing in it is not told apart. */

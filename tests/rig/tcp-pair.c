@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Real TCP connections on loopback for tests. They are made by plain blocking calls in one thread: the
- * kernel finishes a connection to a listening socket before anybody accepts it.
+ * Real TCP connections on loopback for tests. They are made by plain blocking calls in one thread:
+ * the kernel finishes a connection to a listening socket before anybody accepts it.
  */
 #include "tests/rig/tcp-pair.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Small things that tests share: comparing with a word about the difference, folders, and waiting. No
- * test is in here, and nothing knows what is tested.
+ * Small things that tests share: comparing with a word about the difference, folders, and waiting.
+ * No test is in here, and nothing knows what is tested.
  */
 #include "tests/rig/test-util.h"
 

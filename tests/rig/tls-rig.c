@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Certificates of every kind, by the engine's own maker of them, and the server's half of a handshake in a thread,
- * since the client's blocks.
+ * Certificates of every kind, by the engine's own maker of them, and the server's half of a
+ * handshake in a thread, since the client's blocks.
  */
 #include "tests/rig/tls-rig.h"
 

@@ -3,7 +3,8 @@
 
 #include "engine/tls/tls.h"
 
-/* Folders with certificates of every kind, and a server that shakes hands in a thread of its own. */
+/* Folders with certificates of every kind, and a server that shakes hands in a thread of its
+ * own. */
 
 /* What is not as it should be with a host's certificates. */
 typedef struct {
@@ -13,10 +14,11 @@ typedef struct {
 	gboolean of_other_purpose; /* the server's is a client's and the other way around */
 } TlsRigHost;
 
-/* A folder as --tls-dir takes it, in @parent, of the authority that is in @parent and called @authority. Made if it
- * is not there. (transfer full): its path. */
+/* A folder as --tls-dir takes it, in @parent, of the authority that is in @parent and called
+ * @authority. Made if it is not there. (transfer full): its path. */
 char *tls_rig_folder(const char *parent, const char *authority, const TlsRigHost *host);
-/* Adds a list to @folder, by its authority, with its server's and client's certificates on it if @revoke. */
+/* Adds a list to @folder, by its authority, with its server's and client's certificates on it if
+ * @revoke. */
 void tls_rig_revoke(const char *parent, const char *authority, const char *folder, gboolean revoke);
 
 typedef struct {

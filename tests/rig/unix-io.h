@@ -3,7 +3,8 @@
 
 #include <glib.h>
 
-/* The server's end of a monitor, for the stand-ins of QEMU. Plain descriptors; an error is -1 or FALSE. */
+/* The server's end of a monitor, for the stand-ins of QEMU. Plain descriptors; an error is -1 or
+ * FALSE. */
 
 /* Listens on @path as QEMU does, with a queue of one. */
 int unix_io_listen(const char *path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sizes, rates, durations and addresses as people write them: tables of what is taken and what is not.
+ * Sizes, rates, durations and addresses as people write them: tables of what is taken and what is
+ * not.
  */
 #include <CUnit/CUnit.h>
 #include <string.h>

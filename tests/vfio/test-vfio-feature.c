@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is asked of a device that somebody has open, and of which descriptor. This process plays the QEMU: it
- * has /dev/null open for a group and /dev/zero for a device of its own, and a model of VFIO answers for them.
- * The real one is asked in the lab.
+ * What is asked of a device that somebody has open, and of which descriptor. This process plays the
+ * QEMU: it has /dev/null open for a group and /dev/zero for a device of its own, and a model of
+ * VFIO answers for them. The real one is asked in the lab.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading and writing attributes: what comes from a driver that we do not know, and from trees that no
- * kernel makes.
+ * Reading and writing attributes: what comes from a driver that we do not know, and from trees that
+ * no kernel makes.
  */
 #include <errno.h>
 #include <string.h>

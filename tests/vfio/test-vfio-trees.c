@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is found in trees of the shapes that real hosts have, whole, as golden files; and in one that no kernel
- * makes. PCI addresses and the small readers that this rests on are tested here too.
+ * What is found in trees of the shapes that real hosts have, whole, as golden files; and in one
+ * that no kernel makes. PCI addresses and the small readers that this rests on are tested here too.
  */
 #include <string.h>
 

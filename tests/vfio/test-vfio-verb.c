@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * godwit mdev as people and scripts use it: the built program on a tree that a thread here serves as the
- * kernel would.
+ * godwit mdev as people and scripts use it: the built program on a tree that a thread here serves
+ * as the kernel would.
  */
 #include <string.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * TLS at the agent's port: what is said inside it is told apart as plain text is, plain text itself is not taken,
- * and strangers who only begin keep nobody out.
+ * TLS at the agent's port: what is said inside it is told apart as plain text is, plain text itself
+ * is not taken, and strangers who only begin keep nobody out.
  */
 #include <CUnit/CUnit.h>
 #include <fcntl.h>
@@ -223,8 +223,8 @@ source_again(Source *self, GSocket *dialled)
 	source_run(self, dialled);
 }
 
-/* Strangers take all the handshakes there are, the last ones with a proof of a token that no session has. Then a
- * channel comes that a session waits for, from the same address. */
+/* Strangers take all the handshakes there are, the last ones with a proof of a token that no
+ * session has. Then a channel comes that a session waits for, from the same address. */
 static void
 a_channel_of_a_session_gets_through_a_flood(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * New connections by real sockets: told apart by their first bytes, none of which is lost to whom it
- * belongs.
+ * New connections by real sockets: told apart by their first bytes, none of which is lost to whom
+ * it belongs.
  */
 #include <CUnit/CUnit.h>
 #include <fcntl.h>
@@ -243,7 +243,8 @@ only_so_many_of_one_address_may_be_undecided(void)
 	CU_ASSERT_TRUE(door.channel_fd >= 0);
 }
 
-/* A flood of control connections costs a thread each; a channel of a session costs nothing of that. */
+/* A flood of control connections costs a thread each; a channel of a session costs nothing of
+ * that. */
 static void
 control_connections_are_given_out_by_and_by(void)
 {

@@ -95,8 +95,8 @@ greet(Rig *self, const char *from)
 	return socket;
 }
 
-/* One host has said hello as often as there are places, and stays silent: another host comes in all the same,
- * and so does the next one of that host. */
+/* One host has said hello as often as there are places, and stays silent: another host comes in all
+ * the same, and so does the next one of that host. */
 static void
 a_crowd_of_hellos_locks_nobody_out(void)
 {
@@ -169,7 +169,8 @@ a_large_request_before_a_plan_is_refused(void)
 	CU_ASSERT_TRUE(hears(socket, "too many values"));
 }
 
-/* Each refused survey once left its name behind, of up to 1 MB; a name could forge a line of the log. */
+/* Each refused survey once left its name behind, of up to 1 MB; a name could forge a line of the
+ * log. */
 static void
 a_survey_comes_once_with_a_name_that_is_shown(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who may ask an agent what became of a session, and who may say that nobody will ask again: the source of that
- * session alone.
+ * Who may ask an agent what became of a session, and who may say that nobody will ask again: the
+ * source of that session alone.
  */
 #include <CUnit/CUnit.h>
 #include <string.h>
@@ -29,7 +29,8 @@ typedef struct {
 	gboolean stopped;
 } Host;
 
-/* An agent on whose host SESSION was committed. @subject: (nullable): of its source's certificate */
+/* An agent on whose host SESSION was committed. @subject: (nullable): of its source's
+ * certificate */
 static void
 host_begin(Host *self, const char *subject)
 {

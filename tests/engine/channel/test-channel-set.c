@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which connections belong to a session: by table and by every wrong order, with real descriptors, so that
- * one which is lost or closed twice shows.
+ * Which connections belong to a session: by table and by every wrong order, with real descriptors,
+ * so that one which is lost or closed twice shows.
  */
 #include <CUnit/CUnit.h>
 #include <fcntl.h>

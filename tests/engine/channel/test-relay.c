@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One channel's copy loop between real sockets, with and without somebody who looks on: no byte is lost,
- * added or moved, each direction ends by itself, and nothing that either end does holds it up for ever.
+ * One channel's copy loop between real sockets, with and without somebody who looks on: no byte is
+ * lost, added or moved, each direction ends by itself, and nothing that either end does holds it up
+ * for ever.
  */
 #include <CUnit/CUnit.h>
 #include <fcntl.h>
@@ -385,7 +386,8 @@ a_qemu_that_dies_ends_the_stream(void)
 	TEST_STRING(failure, "QEMU's side: Broken pipe");
 }
 
-/* Nobody reads at the peer's: QEMU is held back soon. Between UNIX sockets, for what TCP itself holds varies. */
+/* Nobody reads at the peer's: QEMU is held back soon. Between UNIX sockets, for what TCP itself
+ * holds varies. */
 static void
 what_is_under_way_is_bounded(void)
 {

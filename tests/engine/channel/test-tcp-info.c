@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A connection as the kernel tells of it, by real sockets, and the judgement on the peer's silence, by
- * tables of looks.
+ * A connection as the kernel tells of it, by real sockets, and the judgement on the peer's silence,
+ * by tables of looks.
  */
 #include <CUnit/CUnit.h>
 #include <fcntl.h>
@@ -14,7 +14,8 @@
 
 #define S G_USEC_PER_SEC
 
-/* A look each second from second 1 on; the row's last word is what tcp_watch() says then, in seconds. */
+/* A look each second from second 1 on; the row's last word is what tcp_watch() says then, in
+ * seconds. */
 typedef struct {
 	gboolean is_waiting;
 	gint64 silent_s;
@@ -66,7 +67,8 @@ an_idle_time_is_no_silence(void)
 	watch(steps, G_N_ELEMENTS(steps));
 }
 
-/* The peer reads nothing: probes go out ever more rarely, and each is answered before the next look or two. */
+/* The peer reads nothing: probes go out ever more rarely, and each is answered before the next look
+ * or two. */
 static void
 a_closed_window_is_no_silence(void)
 {

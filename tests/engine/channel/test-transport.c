@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How channels find their places when they pass through us: a test plays QEMU on one side and the other host
- * on the other, in every order in which they may speak, and says what has no place there.
+ * How channels find their places when they pass through us: a test plays QEMU on one side and the
+ * other host on the other, in every order in which they may speak, and says what has no place
+ * there.
  */
 #include <CUnit/CUnit.h>
 #include <errno.h>
@@ -266,7 +267,8 @@ what_has_no_place_ends_the_run(void)
 	}
 }
 
-/* A cancel may come while QEMU still opens channels: each stays open until the migration is over. */
+/* A cancel may come while QEMU still opens channels: each stays open until the migration is
+ * over. */
 static void
 the_door_stays_open_when_the_peer_is_lost(void)
 {

@@ -30,7 +30,8 @@ offset_is_taken_at_the_middle_of_the_round_trip(void)
 	}
 }
 
-/* The peer answers at any instant of the round trip: the offset is right to within the error told. */
+/* The peer answers at any instant of the round trip: the offset is right to within the error
+ * told. */
 static void
 true_offset_lies_within_the_error(void)
 {

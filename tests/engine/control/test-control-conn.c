@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two control connections, or one and a raw socket, over TCP on loopback and in one loop: each wait turns
- * both ends, as two hosts would run.
+ * Two control connections, or one and a raw socket, over TCP on loopback and in one loop: each wait
+ * turns both ends, as two hosts would run.
  */
 #include <CUnit/CUnit.h>
 #include <string.h>
@@ -262,7 +262,8 @@ heartbeats_teach_the_clock(void)
 	CU_ASSERT_FALSE(control_conn_get_clock(line.theirs)->known);
 }
 
-/* Numbers that are none and a time that was never: the ping counts as answered, nothing is learnt. */
+/* Numbers that are none and a time that was never: the ping counts as answered, nothing is
+ * learnt. */
 static void
 absurd_answers_to_a_ping_teach_nothing(void)
 {
@@ -340,7 +341,8 @@ a_peer_that_answers_is_kept(void)
 	CU_ASSERT_PTR_NULL(control_conn_get_error(line.theirs));
 }
 
-/* We were stopped for a while (a slow disk, SIGSTOP): the peer's words wait in the socket, unread. */
+/* We were stopped for a while (a slow disk, SIGSTOP): the peer's words wait in the socket,
+ * unread. */
 static void
 our_own_sleep_is_not_the_peers_silence(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The text of the control protocol: every message good and spoilt, which may come when, the version,
- * errors on their way, the preamble byte by byte, and the same messages however the stream is cut.
+ * The text of the control protocol: every message good and spoilt, which may come when, the
+ * version, errors on their way, the preamble byte by byte, and the same messages however the stream
+ * is cut.
  */
 #include <CUnit/CUnit.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The members that the head of control.c promises are those that cross the wire: whole migrations run through a proxy
- * that keeps each message.
+ * The members that the head of control.c promises are those that cross the wire: whole migrations
+ * run through a proxy that keeps each message.
  */
 #include <string.h>
 
@@ -31,8 +31,8 @@ add_promise(Promises *promises, const char *name, const char *members)
 	g_hash_table_insert(promises, g_strdup(name), set);
 }
 
-/* (transfer full): from "NAME {MEMBER, MEMBER?}" in the first comment that has some; a reply goes with the request
- * before it */
+/* (transfer full): from "NAME {MEMBER, MEMBER?}" in the first comment that has some; a reply goes
+ * with the request before it */
 static Promises *
 read_promises(void)
 {

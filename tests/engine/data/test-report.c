@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reports: written as the design lays down, read back exactly, refused when they are something else, and
- * shown to people. Golden files are compared whole.
+ * Reports: written as the design lays down, read back exactly, refused when they are something
+ * else, and shown to people. Golden files are compared whole.
  */
 #include <CUnit/CUnit.h>
 #include <string.h>
@@ -208,7 +208,8 @@ truncated_reports_are_refused(void)
 	}
 }
 
-/* Every member in turn becomes something else: that is an error which names it, or it reads back the same. */
+/* Every member in turn becomes something else: that is an error which names it, or it reads back
+ * the same. */
 static void
 spoil_members(JsonObject *object, JsonNode *root, guint *n_refused)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * account: each number of a vGPU by the best source that has it, and what is told when they do not fit together. For each
- * source there is a test of what is said without it.
+ * account: each number of a vGPU by the best source that has it, and what is told when they do not
+ * fit together. For each source there is a test of what is said without it.
  */
 #include <string.h>
 
@@ -281,7 +281,8 @@ test_left_by_device(void)
 	CU_ASSERT_TRUE(account_wants(account, GW_SOURCE_DEVICE, 0));
 }
 
-/* By the stream: what has gone with the guest stopped does not come again; and when all has gone nothing is left. */
+/* By the stream: what has gone with the guest stopped does not come again; and when all has gone
+ * nothing is left. */
 static void
 test_left_by_stream(void)
 {
@@ -391,7 +392,8 @@ test_rate(void)
 	} rows[] = {
 		{ 0, 0, 20, 0, GW_CONFIDENCE_MEASURED },
 		{ 100 * KIB, 0, 20, 100 * KIB, GW_CONFIDENCE_MEASURED },
-		/* All that was sent may be one block, of which some was left when the window began. */
+		/* All that was sent may be one block, of which some was left when the window
+		 * began. */
 		{ 100 * KIB, 100 * KIB, 20, 0, GW_CONFIDENCE_LOWER_BOUND },
 		{ 0, 200 * KIB, 20, 0, GW_CONFIDENCE_LOWER_BOUND },
 		{ 300 * KIB, 500 * KIB, 35, 0, GW_CONFIDENCE_LOWER_BOUND },
@@ -459,7 +461,8 @@ test_rare_looks(void)
 	UNKNOWN(vgpu_of(late, 0)->dirty_bytes_per_s);
 }
 
-/* With half of it dirty half of what is written does not show, nor a block that QEMU has in its hands. */
+/* With half of it dirty half of what is written does not show, nor a block that QEMU has in its
+ * hands. */
 static void
 test_much_left(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The controller against a model of QEMU's loop: scenes with what is to come of them, and laws that hold for
- * any guest. The model is arithmetic; what the controller is worth on QEMU is measured by scripts/bench.
+ * The controller against a model of QEMU's loop: scenes with what is to come of them, and laws that
+ * hold for any guest. The model is arithmetic; what the controller is worth on QEMU is measured by
+ * scripts/bench.
  */
 #include <CUnit/CUnit.h>
 #include <math.h>
@@ -55,7 +56,8 @@ precopy(double bytes, double hot_bytes, double bytes_per_s)
 			   .tells = TRUE };
 }
 
-/* The rows of the comparison of policies in which plain RAM is moved: ends soon, and with little downtime. */
+/* The rows of the comparison of policies in which plain RAM is moved: ends soon, and with little
+ * downtime. */
 static void
 ram_ends_with_the_least_downtime(void)
 {
@@ -112,7 +114,8 @@ a_rate_that_cannot_be_told_is_a_bound(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(end.reason, " MiB/s are written to it"));
 }
 
-/* Its rests are just long enough for all that a burst has left: one of them is met, with little downtime. */
+/* Its rests are just long enough for all that a burst has left: one of them is met, with little
+ * downtime. */
 static void
 bursts_end_in_a_rest(void)
 {
@@ -224,7 +227,8 @@ debt_beyond_the_maximum_is_told_at_once(void)
 						  "only after the guest stops"));
 }
 
-/* No source tells, or only the frame buffer: the limit climbs to within a quarter of the least that works. */
+/* No source tells, or only the frame buffer: the limit climbs to within a quarter of the least that
+ * works. */
 static void
 limit_climbs_where_nobody_tells(void)
 {
@@ -274,7 +278,8 @@ vram_that_does_not_converge_is_named(void)
 	TEST_STRING(end.bottleneck, "gpu0");
 }
 
-/* Its rate is hidden by what is dirty already: what stays dirty shows, and sets the limit within seconds, or ends it. */
+/* Its rate is hidden by what is dirty already: what stays dirty shows, and sets the limit within
+ * seconds, or ends it. */
 static void
 vram_that_stands_sets_the_limit(void)
 {
@@ -293,8 +298,9 @@ vram_that_stands_sets_the_limit(void)
 	}
 }
 
-/* Written in turn as fast as the link carries: what is left goes up for 25 s and down for 15, as in the lab. A limit that
- * follows it only upwards is always too late, and RAM, which gets next to none of the link, stands beside it. */
+/* Written in turn as fast as the link carries: what is left goes up for 25 s and down for 15, as in
+ * the lab. A limit that follows it only upwards is always too late, and RAM, which gets next to
+ * none of the link, stands beside it. */
 static void
 vram_that_goes_up_and_down_ends(void)
 {
@@ -346,7 +352,8 @@ vram_that_shrinks_does_not_stand(void)
 	CU_ASSERT_TRUE(end.downtime_s < 0.1);
 }
 
-/* A vGPU's debt is known at once, and what the rest will take only after a pass: QEMU has to wait for that. */
+/* A vGPU's debt is known at once, and what the rest will take only after a pass: QEMU has to wait
+ * for that. */
 static void
 nothing_is_allowed_before_it_is_predicted(void)
 {
@@ -371,7 +378,8 @@ nothing_is_allowed_before_it_is_predicted(void)
 	}
 }
 
-/* Early in the first pass all that a vGPU has is left and nobody knows its rate: it will be sent, so that is no debt. */
+/* Early in the first pass all that a vGPU has is left and nobody knows its rate: it will be sent,
+ * so that is no debt. */
 static void
 vram_of_the_first_pass_is_no_debt(void)
 {

@@ -80,7 +80,8 @@ link_is_measured_only_while_it_is_busy(void)
 	CU_ASSERT_TRUE(is_about(estimate_get_bandwidth(&scene.dirty), LINK));
 }
 
-/* Lumps, as on a slow link: what QEMU says of its last window is anything from a tenth to twice the truth. */
+/* Lumps, as on a slow link: what QEMU says of its last window is anything from a tenth to twice the
+ * truth. */
 static void
 lumps_are_taken_together(void)
 {
@@ -94,7 +95,8 @@ lumps_are_taken_together(void)
 	}
 }
 
-/* As by QEMU's counts in 8 of 10 samples nothing went, and in the others a block for each: what is acknowledged is told. */
+/* As by QEMU's counts in 8 of 10 samples nothing went, and in the others a block for each: what is
+ * acknowledged is told. */
 static void
 what_is_acknowledged_is_what_counts(void)
 {
@@ -159,7 +161,8 @@ small_guest_shows_what_was_seen(void)
 	CU_ASSERT_EQUAL(range.high, -1);
 }
 
-/* The first pass has 500 MiB of zeroes, which cost nothing: they are not taken for something written. */
+/* The first pass has 500 MiB of zeroes, which cost nothing: they are not taken for something
+ * written. */
 static void
 passes_tell_the_rate(void)
 {

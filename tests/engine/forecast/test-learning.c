@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What migrations teach about a vGPU's type: merged, looked up, kept in a file, and a file that lies.
+ * What migrations teach about a vGPU's type: merged, looked up, kept in a file, and a file that
+ * lies.
  */
 #include <CUnit/CUnit.h>
 #include <glib/gstdio.h>
@@ -166,7 +167,8 @@ static const Transfer transfers[] = {
 	{ 4000000, 40 * MIB, 3966446, -1 },    /* too little to tell */
 };
 
-/* What a transfer took besides its bytes is not taken for a slow driver, nor a slow driver for that. */
+/* What a transfer took besides its bytes is not taken for a slow driver, nor a slow driver for
+ * that. */
 static void
 a_transfer_is_told_apart(void)
 {
@@ -184,7 +186,8 @@ a_transfer_is_told_apart(void)
 	}
 }
 
-/* Once the rest is known a driver's speed is told without it, and the rest stands for what is in flight. */
+/* Once the rest is known a driver's speed is told without it, and the rest stands for what is in
+ * flight. */
 static void
 the_rest_of_a_transfer_is_taken_off(void)
 {
@@ -201,7 +204,8 @@ the_rest_of_a_transfer_is_taken_off(void)
 	CU_ASSERT_EQUAL(learned.terms.device_state_bytes.high, 0);
 }
 
-/* A run on a busy host is longer than others, and says nothing of the next; a host that has changed is believed soon. */
+/* A run on a busy host is longer than others, and says nothing of the next; a host that has changed
+ * is believed soon. */
 static void
 one_run_is_not_the_rule(void)
 {
@@ -353,7 +357,8 @@ a_prediction_takes_what_was_learned(void)
 	CU_ASSERT_EQUAL(after->prediction->confidence, GW_CONFIDENCE_ESTIMATED);
 	CU_ASSERT_EQUAL(vgpu->stop_bytes.confidence, GW_CONFIDENCE_BOUND);
 	CU_ASSERT_EQUAL(vgpu->stop_bytes.value, 512 * MIB);
-	/* All of it over the link, 4.3 s, and 0.15 s around it; then 128 MiB by drivers of 12.8 MiB/s, and 2.08 s around them. */
+	/* All of it over the link, 4.3 s, and 0.15 s around it; then 128 MiB by drivers of 12.8
+	 * MiB/s, and 2.08 s around them. */
 	CU_ASSERT_TRUE(ABS(before->prediction->downtime_us.likely - 4450000) < 100000);
 	CU_ASSERT_TRUE(ABS(after->prediction->downtime_us.likely - 12080000) < 200000);
 	CU_ASSERT_TRUE(after->prediction->downtime_us.high > after->prediction->downtime_us.likely);
@@ -393,7 +398,8 @@ the_file_is_private_and_comes_back_as_it_was(void)
 #define WRITERS	  3
 #define ADDITIONS 5
 
-/* Its exit code says nothing: valgrind's is of the memory that the parent frees. What it added is counted instead. */
+/* Its exit code says nothing: valgrind's is of the memory that the parent frees. What it added is
+ * counted instead. */
 static pid_t
 start_writer(const char *folder, const GPtrArray *vgpus, const GwReport *report)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The model of a migration: values worked out by hand, laws that hold whatever the numbers are, and its JSON.
+ * The model of a migration: values worked out by hand, laws that hold whatever the numbers are, and
+ * its JSON.
  */
 #include <CUnit/CUnit.h>
 #include <math.h>
@@ -175,7 +176,8 @@ rest_is_shared_as_it_is_written(void)
 	TEST_STRING(made->held_up_by, "gpu0");
 }
 
-/* Where nothing is written, or nobody knows of it, what is left at the stop is of what there is to send. */
+/* Where nothing is written, or nobody knows of it, what is left at the stop is of what there is to
+ * send. */
 static void
 rest_is_shared_as_it_is_left(void)
 {
@@ -203,7 +205,8 @@ rest_that_fits_is_what_is_left(void)
 	CU_ASSERT_TRUE(is_near((double)vgpu->us.likely, 2516582, 0.001));
 }
 
-/* RAM has next to nothing, and of the vGPU it is not known what is written: what a second holds is the vGPU's. */
+/* RAM has next to nothing, and of the vGPU it is not known what is written: what a second holds is
+ * the vGPU's. */
 static void
 rest_is_no_more_than_there_is(void)
 {
@@ -267,7 +270,8 @@ is_ordered(GwRange range)
 	return range.low <= range.likely && (range.high == -1 || range.likely <= range.high);
 }
 
-/* Whatever goes in: ranges stay ordered, the parts add up, more to do never takes a smaller limit. */
+/* Whatever goes in: ranges stay ordered, the parts add up, more to do never takes a smaller
+ * limit. */
 static void
 laws_hold_for_any_numbers(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which disk a process has open: this test itself is the process, with files of a folder of its own.
+ * Which disk a process has open: this test itself is the process, with files of a folder of its
+ * own.
  */
 #include "engine/host/disk-identity.h"
 

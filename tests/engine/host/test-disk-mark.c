@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Marks beside images: found in the same folder only, gone afterwards, and no way to read other files. */
+/* Marks beside images: found in the same folder only, gone afterwards, and no way to read other
+ * files. */
 #include "engine/host/disk-mark.h"
 
 #include <fcntl.h>

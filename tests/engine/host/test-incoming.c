@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A QEMU that waits for a guest, and may have other users: when it is touched, and when it is ended.
+ * A QEMU that waits for a guest, and may have other users: when it is touched, and when it is
+ * ended.
  */
 #include <CUnit/CUnit.h>
 

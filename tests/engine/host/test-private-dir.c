@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The folder beside QEMU's monitor, in a place where somebody else puts links: nothing outside of it
- * is given away, opened or removed.
+ * The folder beside QEMU's monitor, in a place where somebody else puts links: nothing outside of
+ * it is given away, opened or removed.
  */
 #include <CUnit/CUnit.h>
 #include <errno.h>

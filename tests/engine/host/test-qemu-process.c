@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which process is QEMU: asked of a monitor, of one behind a program in between, and of one that has died.
+ * Which process is QEMU: asked of a monitor, of one behind a program in between, and of one that
+ * has died.
  */
 #include <CUnit/CUnit.h>
 #include <poll.h>

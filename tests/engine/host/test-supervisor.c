@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What starts a QEMU again when it ends, told from a folder with proc/ and the files of units; and from this host.
+ * What starts a QEMU again when it ends, told from a folder with proc/ and the files of units; and
+ * from this host.
  */
 #include <CUnit/CUnit.h>
 #include <signal.h>
@@ -51,7 +52,8 @@ a_unit_that_is_always_restarted(void)
 	put(root, "usr/lib/systemd/system/web1.service",
 	    "[Service]\n Restart = always\nRestartSec=1\n", -1);
 	finds(root, always);
-	/* The administrator's own file is in place of the package's, and a drop-in has the last word. */
+	/* The administrator's own file is in place of the package's, and a drop-in has the last
+	 * word. */
 	put(root, "etc/systemd/system/web1.service", "[Service]\nRestart=on-failure\n", -1);
 	finds(root, NULL);
 	put(root, "run/systemd/system/web1.service.d/a.conf", "[Service]\nRestart=always\n", -1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What QEMU's events and its standard error tell of vGPUs: sequences of events as they were seen in the lab, and
- * lines as QEMU 10.0 and 11.1 write them.
+ * What QEMU's events and its standard error tell of vGPUs: sequences of events as they were seen in
+ * the lab, and lines as QEMU 10.0 and 11.1 write them.
  */
 #include <fcntl.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * vGPUs as the plan sees them: read from a peer, compared pair by pair. What a host is asked, and how they
- * are made, is tests/test-vfio-*.c and the lab.
+ * vGPUs as the plan sees them: read from a peer, compared pair by pair. What a host is asked, and
+ * how they are made, is tests/test-vfio-*.c and the lab.
  */
 #include <CUnit/CUnit.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * VM files, and starting what they say. A shell stands in for QEMU where QEMU itself would only take longer;
- * where the monitor matters it is the real one, with no machine at all.
+ * VM files, and starting what they say. A shell stands in for QEMU where QEMU itself would only
+ * take longer; where the monitor matters it is the real one, with no machine at all.
  */
 #include <CUnit/CUnit.h>
 #include <glib/gstdio.h>

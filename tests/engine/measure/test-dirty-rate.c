@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The dirty rate: QEMU's answers, the rate of a vGPU out of what a probe sent, what is concluded, and how it is told.
+ * The dirty rate: QEMU's answers, the rate of a vGPU out of what a probe sent, what is concluded,
+ * and how it is told.
  */
 #include <CUnit/CUnit.h>
 #include <string.h>
@@ -102,7 +103,8 @@ answers_that_lie_are_errors(void)
 
 /* ---- the rate of a vGPU ---- */
 
-/* A vGPU of 64 MiB that is written @rate bytes a second, read at most at @link bytes a second for @seconds. */
+/* A vGPU of 64 MiB that is written @rate bytes a second, read at most at @link bytes a second for
+ * @seconds. */
 static GwNumber
 probe(gint64 rate, gint64 link, double seconds)
 {
@@ -160,7 +162,8 @@ silent_vgpus_stay_unknown(void)
 	CU_ASSERT_FALSE(probe_rate_is_settled(&busy));
 }
 
-/* Looks that fall in the midst of a part count one empty part less; when it has ended there is none more. */
+/* Looks that fall in the midst of a part count one empty part less; when it has ended there is none
+ * more. */
 static void
 a_part_under_way_is_no_empty_one(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pending: who is asked how much is left of the vGPUs, and that QEMU is afterwards as it was. The QEMU is a model in a
- * process of its own, whose trace point writes what a test says.
+ * pending: who is asked how much is left of the vGPUs, and that QEMU is afterwards as it was. The
+ * QEMU is a model in a process of its own, whose trace point writes what a test says.
  */
 #include <fcntl.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The plan that a good pair of surveys makes, and what a destination makes of a plan. The issues that differences
- * make are in test-pairs.c.
+ * The plan that a good pair of surveys makes, and what a destination makes of a plan. The issues
+ * that differences make are in test-pairs.c.
  */
 #include <CUnit/CUnit.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Pairs of surveys, each a small difference from a good one, and what exactly is found. data/pairs/good.json is
- * what a QEMU 7.2 with a running guest and a QEMU 10.0 that waits for it have said; a file NAME.pair changes it:
+ * Pairs of surveys, each a small difference from a good one, and what exactly is found.
+ * data/pairs/good.json is what a QEMU 7.2 with a running guest and a QEMU 10.0 that waits for it
+ * have said; a file NAME.pair changes it:
  *
  *   source run_state = "paused"              a member is set to some JSON; a level deeper behind each '/'
  *   destination devices/id=net0 -            is taken away; in a list the first one of which that holds

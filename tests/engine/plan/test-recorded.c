@@ -128,7 +128,8 @@ append_plan(GString *out, const GwPlan *plan, const char *source, const char *de
 	g_string_append_c(out, '\n');
 }
 
-/* Between any two of them there is a plan, and the table has a word on each capability that they have. */
+/* Between any two of them there is a plan, and the table has a word on each capability that they
+ * have. */
 static void
 each_pair_makes_a_plan(void)
 {
@@ -160,7 +161,8 @@ add_capability(JsonArray *capabilities, const char *name)
 	json_array_add_object_element(capabilities, entry);
 }
 
-/* What a later QEMU may add to @version's answers: names, values of all types, words where others are known. */
+/* What a later QEMU may add to @version's answers: names, values of all types, words where others
+ * are known. */
 static GwSurvey *
 survey_of_later(const char *version, const char *run_state)
 {
@@ -203,7 +205,8 @@ what_a_later_qemu_adds_changes_no_plan(void)
 	golden_check("qmp/plans.txt", out->str);
 }
 
-/* A guest that runs goes whatever its state is called, and one that does not run is told of by that word. */
+/* A guest that runs goes whatever its state is called, and one that does not run is told of by that
+ * word. */
 static void
 states_of_a_later_qemu_are_told(void)
 {

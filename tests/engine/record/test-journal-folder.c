@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The folder of the journals: names that are no session, and folders that are not there or cannot be.
+ * The folder of the journals: names that are no session, and folders that are not there or cannot
+ * be.
  */
 #include <CUnit/CUnit.h>
 #include <glib/gstdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The journal on a real file system: written, found again, locked, cut short and spoilt in every way.
+ * The journal on a real file system: written, found again, locked, cut short and spoilt in every
+ * way.
  */
 #include <CUnit/CUnit.h>
 #include <glib/gstdio.h>

@@ -167,7 +167,8 @@ names_are_made_harmless(void)
 	CU_ASSERT_PTR_NULL(g_dir_read_name(dir));
 }
 
-/* Nothing is concluded from a record that cannot be trusted; least of all that the VM was never here. */
+/* Nothing is concluded from a record that cannot be trusted; least of all that the VM was never
+ * here. */
 static void
 a_spoilt_record_is_an_error(void)
 {
@@ -215,7 +216,8 @@ one_session_at_a_time(void)
 	CU_ASSERT_PTR_NOT_NULL(lock);
 }
 
-/* A crash lets go. The child's exit code says nothing: under valgrind it is that of its leak check. */
+/* A crash lets go. The child's exit code says nothing: under valgrind it is that of its leak
+ * check. */
 static void
 a_dead_holder_holds_nothing(void)
 {

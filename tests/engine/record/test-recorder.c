@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The record of a run: what is kept, what is thinned out, and that its memory is bounded whatever a peer
- * or QEMU sends.
+ * The record of a run: what is kept, what is thinned out, and that its memory is bounded whatever a
+ * peer or QEMU sends.
  */
 #include <CUnit/CUnit.h>
 #include <string.h>
@@ -112,7 +112,8 @@ a_run_with_nothing_in_it_has_a_report(void)
 	CU_ASSERT_EQUAL(report->downtime_us, -1);
 }
 
-/* What the forecast has decided on is what is shown and kept: neither summed again nor given another time. */
+/* What the forecast has decided on is what is shown and kept: neither summed again nor given
+ * another time. */
 static void
 a_sample_is_kept_as_it_is(void)
 {
@@ -192,7 +193,8 @@ events_are_kept_with_their_words(void)
 	CU_ASSERT_EQUAL(heard.n_events, 2);
 }
 
-/* A stuck migration tells of 30,000 passes in a second. One in 100 ms stays; other kinds all stay. */
+/* A stuck migration tells of 30,000 passes in a second. One in 100 ms stays; other kinds all
+ * stay. */
 static void
 a_flood_of_passes_is_thinned_out(void)
 {

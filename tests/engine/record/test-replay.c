@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A recorded run decides again as it did: its samples, read back from the report's JSON, are fed to a new controller.
+ * A recorded run decides again as it did: its samples, read back from the report's JSON, are fed to
+ * a new controller.
  */
 #include "engine/data/sample-json.h"
 #include "engine/forecast/account.h"
@@ -53,7 +54,8 @@ make_controller(void)
 	return converge_new(&policy);
 }
 
-/* What QEMU 11.1 says of a guest whose memory, and vGPUs of which it tells the sum, are sent and written again. */
+/* What QEMU 11.1 says of a guest whose memory, and vGPUs of which it tells the sum, are sent and
+ * written again. */
 static void
 make_info(QmpMigrateInfo *info, gint64 i)
 {

@@ -211,7 +211,8 @@ mark(const Left *self)
 	TEST_NO_ERROR(error);
 }
 
-/* The agent cannot be asked. Whatever somebody has done to our QEMU since, the guest may run there. */
+/* The agent cannot be asked. Whatever somebody has done to our QEMU since, the guest may run
+ * there. */
 static void
 a_commit_that_may_have_gone_out_is_asked_for(void)
 {
@@ -380,7 +381,8 @@ a_committed_guest_is_as_it_was(void)
 	}
 }
 
-/* The words come from the 'cont' of the recovery; what was said before may be of another migration. */
+/* The words come from the 'cont' of the recovery; what was said before may be of another
+ * migration. */
 static void
 a_blank_vgpu_goes_back_to_the_source(void)
 {

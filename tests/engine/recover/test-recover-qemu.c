@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a recovery may end, and what it leaves alone: a pid, a path or a monitor in a journal proves nothing by itself.
+ * What a recovery may end, and what it leaves alone: a pid, a path or a monitor in a journal proves
+ * nothing by itself.
  */
 #include <CUnit/CUnit.h>
 #include <glib/gstdio.h>

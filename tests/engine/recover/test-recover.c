@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table at the top of recover-destination.c, row by row, on journals written by hand: what an agent that
- * died has left, and what may be said of it. "Gone" lets the source resume, so most rows are about when it
- * must not be said.
+ * The table at the top of recover-destination.c, row by row, on journals written by hand: what an
+ * agent that died has left, and what may be said of it. "Gone" lets the source resume, so most rows
+ * are about when it must not be said.
  */
 #include <CUnit/CUnit.h>
 #include <glib/gstdio.h>
@@ -267,7 +267,8 @@ a_guest_that_was_taken_is_never_gone(void)
 	test_folder_free(folder);
 }
 
-/* A journal that the record does not know, from another version or by hand, is no proof of "gone". */
+/* A journal that the record does not know, from another version or by hand, is no proof of
+ * "gone". */
 static void
 a_journal_without_a_record_is_not_gone(void)
 {
@@ -384,8 +385,8 @@ a_guest_that_died_after_it_was_taken_is_not_said_to_run(void)
 	test_folder_free(folder);
 }
 
-/* The user has started it on this host after the restart, with --here or with what the record said: it runs, and its
- * source must not hear that it runs nowhere. */
+/* The user has started it on this host after the restart, with --here or with what the record said:
+ * it runs, and its source must not hear that it runs nowhere. */
 static void
 a_guest_that_was_started_again_here_is_not_dead(void)
 {
@@ -407,8 +408,8 @@ a_guest_that_was_started_again_here_is_not_dead(void)
 	}
 }
 
-/* The destination was restarted while it received. The source has kept the guest and tries again; another one may not:
- * the guest may have run here, and the source's copy may be the last. */
+/* The destination was restarted while it received. The source has kept the guest and tries again;
+ * another one may not: the guest may have run here, and the source's copy may be the last. */
 static void
 the_same_source_may_come_again_after_a_restart(void)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What comes after "nobody can know": the agent was lost between COMMIT and its answer, both sides are left
- * as they are, and gw_recover() settles it, once the agent is back or the user has looked.
+ * What comes after "nobody can know": the agent was lost between COMMIT and its answer, both sides
+ * are left as they are, and gw_recover() settles it, once the agent is back or the user has looked.
  *
- * The runs wait 15 s for an answer that does not come, so all of them are made at the same time, and each
- * test goes on with its own.
+ * The runs wait 15 s for an answer that does not come, so all of them are made at the same time,
+ * and each test goes on with its own.
  */
 #include <signal.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Somebody goes away in the middle of a migration: the agent stops, the connection breaks, a QEMU is
- * killed, at every phase. And the answer to COMMIT is lost in every way in which it can be: by the rules 3
- * and 4 of the design the guest then runs where it is proven to be, or nobody touches it.
+ * Somebody goes away in the middle of a migration: the agent stops, the connection breaks, a QEMU
+ * is killed, at every phase. And the answer to COMMIT is lost in every way in which it can be: by
+ * the rules 3 and 4 of the design the guest then runs where it is proven to be, or nobody touches
+ * it.
  */
 #include "tests/rig/session-rig.h"
 #include "tests/rig/test-util.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every step of a migration, and what goes wrong in it: a QEMU refuses a command of it, the user cancels,
- * the agent goes away, the connection breaks, a QEMU dies. Up to the commit the guest has to run on the
- * source as if nothing had been tried; from the commit on at the destination.
+ * Every step of a migration, and what goes wrong in it: a QEMU refuses a command of it, the user
+ * cancels, the agent goes away, the connection breaks, a QEMU dies. Up to the commit the guest has
+ * to run on the source as if nothing had been tried; from the commit on at the destination.
  */
 #include "tests/rig/session-rig.h"
 #include "tests/rig/test-util.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The traps of QMP that a migration can fall into, one test each. The numbers are those of the list of
- * traps that the design rests on.
+ * The traps of QMP that a migration can fall into, one test each. The numbers are those of the list
+ * of traps that the design rests on.
  */
 #include <string.h>
 
@@ -250,8 +250,8 @@ test_pass_storm(void)
 	rig_clear(&rig);
 }
 
-/* 6, and 33 by the way: the yank makes it "failed" here where all is "completed" there. These wait for a
- * while: at the same time. */
+/* 6, and 33 by the way: the yank makes it "failed" here where all is "completed" there. These wait
+ * for a while: at the same time. */
 static void
 test_deaf(void)
 {
@@ -272,7 +272,8 @@ test_deaf(void)
 	rig_run_all(rows, G_N_ELEMENTS(rows));
 }
 
-/* Seen with QEMU 10.0 and multifd. Where the guest was never stopped it is safe; where it was nobody can know. */
+/* Seen with QEMU 10.0 and multifd. Where the guest was never stopped it is safe; where it was
+ * nobody can know. */
 static void
 a_cancel_that_never_ends(void)
 {

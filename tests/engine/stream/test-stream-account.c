@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GwStreamReader and 'godwit stream': the channels of a migration together, pushed in any order of threads, and what
- * people and programs are shown of it.
+ * GwStreamReader and 'godwit stream': the channels of a migration together, pushed in any order of
+ * threads, and what people and programs are shown of it.
  */
 #include <glib/gstdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * stream: what is not known is told, with its offset and what was expected, and nothing passes the limits.
+ * stream: what is not known is told, with its offset and what was expected, and nothing passes the
+ * limits.
  */
 #include <string.h>
 

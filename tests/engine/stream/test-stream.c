@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * stream: real migrations of QEMU 7.2, 10.0 and 11.1, read to the last byte and compared with QEMU's own numbers;
- * in pieces of any size, cut anywhere and changed anywhere.
+ * stream: real migrations of QEMU 7.2, 10.0 and 11.1, read to the last byte and compared with
+ * QEMU's own numbers; in pieces of any size, cut anywhere and changed anywhere.
  */
 #include <json-glib/json-glib.h>
 #include <stdio.h>
@@ -118,8 +118,8 @@ test_last_byte(void)
 	for_all(check_last_byte);
 }
 
-/* What QEMU's own scripts/analyze-migration.py finds, which reads every device by the description at the end: the
- * same pages, and the same end. It reads one channel without vGPUs. */
+/* What QEMU's own scripts/analyze-migration.py finds, which reads every device by the description
+ * at the end: the same pages, and the same end. It reads one channel without vGPUs. */
 static void
 check_analyzed(JsonObject *analyzed, const char *name, JsonNode *node, gpointer data)
 {
@@ -185,7 +185,8 @@ test_pages(void)
 	for_all(check_pages);
 }
 
-/* But for 7.2 ram.transferred is all that was sent; a vGPU's configuration in a multifd packet is counted twice. */
+/* But for 7.2 ram.transferred is all that was sent; a vGPU's configuration in a multifd packet is
+ * counted twice. */
 static void
 check_transferred(const StreamRecording *recording)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Authorities and hosts as files: who may read them, what never happens to those that are there, and what
- * OpenSSL itself thinks of the certificates.
+ * Authorities and hosts as files: who may read them, what never happens to those that are there,
+ * and what OpenSSL itself thinks of the certificates.
  */
 #include <CUnit/CUnit.h>
 #include <glib/gstdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * TLS by a thread: what goes in at one end comes out at the other, in both directions at once, and each end learns
- * what happened to the other.
+ * TLS by a thread: what goes in at one end comes out at the other, in both directions at once, and
+ * each end learns what happened to the other.
  */
 #include <CUnit/CUnit.h>
 #include <errno.h>

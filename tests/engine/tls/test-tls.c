@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Handshakes over real sockets: who is taken, who is not, and what each side says about it. What the kernel would
- * do is tested in the lab: here there is none that can.
+ * Handshakes over real sockets: who is taken, who is not, and what each side says about it. What
+ * the kernel would do is tested in the lab: here there is none that can.
  */
 #include <CUnit/CUnit.h>
 #include <glib/gstdio.h>
@@ -173,7 +173,8 @@ whoever_is_not_right_is_refused(void)
 	}
 }
 
-/* Our own authority's certificate with that of another one beside it: we believe them, they not us. */
+/* Our own authority's certificate with that of another one beside it: we believe them, they not
+ * us. */
 static void
 a_client_of_another_authority_is_refused(void)
 {

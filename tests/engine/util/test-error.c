@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The names of the error domains: an embedder may print or compare them, so they never change. And the host of an
- * error, which no word of a guest, of QEMU or of the peer decides.
+ * The names of the error domains: an embedder may print or compare them, so they never change. And
+ * the host of an error, which no word of a guest, of QEMU or of the peer decides.
  */
 #include "engine/control/control.h"
 #include "engine/data/plan-json.h"

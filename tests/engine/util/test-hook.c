@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The user's hook, by real shells: what it is told, how it says no, and that nothing of it outlives its
- * time.
+ * The user's hook, by real shells: what it is told, how it says no, and that nothing of it outlives
+ * its time.
  */
 #include <CUnit/CUnit.h>
 #include <stdlib.h>

@@ -4,31 +4,34 @@
  *
  * Theory of operation
  *
- * Parents (gwvgpu0, gwvgpu1...) are plain devices of a class. Each offers the same mdev types, named and
- * described as NVIDIA's are, and has a framebuffer budget that all its vGPUs share: a type can be created
- * as long as the budget has room. A vGPU is a PCI display device with registers (BAR0) and a window on its
- * vRAM (BAR2). Neither can be mapped: each access of the CPU traps into this driver.
+ * Parents (gwvgpu0, gwvgpu1...) are plain devices of a class. Each offers the same mdev types,
+ * named and described as NVIDIA's are, and has a framebuffer budget that all its vGPUs share: a
+ * type can be created as long as the budget has room. A vGPU is a PCI display device with registers
+ * (BAR0) and a window on its vRAM (BAR2). Neither can be mapped: each access of the CPU traps into
+ * this driver.
  *
- * The GPU engine is a delayed work that rewrites vRAM, chunk by chunk (4 KiB), at a set rate. No CPU of the
- * guest and no page table takes part: neither QEMU nor KVM can see these writes, just as on a real board.
+ * The GPU engine is a delayed work that rewrites vRAM, chunk by chunk (4 KiB), at a set rate. No
+ * CPU of the guest and no page table takes part: neither QEMU nor KVM can see these writes, just as
+ * on a real board.
  *
- * Three bitmaps have one bit a chunk: `used` is every chunk written since the reset, `dirty` what a running
- * save has to send yet, `initial` those of `dirty` that were there when the save began. A save walks over
- * `dirty` in groups of 64 chunks, copies one group at a time into a buffer of its own (so memory stays
- * bounded) and clears the bits. When nothing is dirty a pre-copy reads ENOMSG, a stop-copy sends the tail and
- * then ends. A load writes the chunks straight into vRAM.
+ * Three bitmaps have one bit a chunk: `used` is every chunk written since the reset, `dirty` what a
+ * running save has to send yet, `initial` those of `dirty` that were there when the save began. A
+ * save walks over `dirty` in groups of 64 chunks, copies one group at a time into a buffer of its
+ * own (so memory stays bounded) and clears the bits. When nothing is dirty a pre-copy reads ENOMSG,
+ * a stop-copy sends the tail and then ends. A load writes the chunks straight into vRAM.
  *
- * The image, in x86-64's byte order: gw_head; any number of gw_batch, each followed by the chunks that its
- * bitmap names; gw_tail, with the digest of the whole vRAM and what the engine needs to go on. Broken
- * structure is refused at once, by write(); driver version, completeness and digest at RESUMING to STOP, as
- * real drivers do.
+ * The image, in x86-64's byte order: gw_head; any number of gw_batch, each followed by the chunks
+ * that its bitmap names; gw_tail, with the digest of the whole vRAM and what the engine needs to go
+ * on. Broken structure is refused at once, by write(); driver version, completeness and digest at
+ * RESUMING to STOP, as real drivers do.
  *
- * Locks: a vGPU's `lock` covers all of it, its transfers too; a parent's `lock` covers its budget and
- * faults; a parent's is never taken with a vGPU's held. No spin lock, nothing here runs in atomic context. A
- * transfer's file holds a reference of the vGPU, so it may outlive it; `dead` then makes it useless.
+ * Locks: a vGPU's `lock` covers all of it, its transfers too; a parent's `lock` covers its budget
+ * and faults; a parent's is never taken with a vGPU's held. No spin lock, nothing here runs in
+ * atomic context. A transfer's file holds a reference of the vGPU, so it may outlive it; `dead`
+ * then makes it useless.
  *
- * Faults are files in fault/ of a parent, inherited by the vGPUs created later, and of a vGPU. A text is
- * "VALUE" or "VALUE TIMES"; see gw_fault_names.
+ * Faults are files in fault/ of a parent, inherited by the vGPUs created later, and of a vGPU. A
+ * text is "VALUE" or "VALUE TIMES"; see gw_fault_names.
  */
 #include "gwvgpu.h"
 

@@ -127,7 +127,8 @@ gw_set_working_set(struct gw_vgpu *vgpu, u64 bytes)
 	vgpu->position = 0;
 }
 
-/* type1 takes a write from the user's own process or from a kernel thread: here it is the latter. */
+/* type1 takes a write from the user's own process or from a kernel thread: here it is the
+ * latter. */
 void
 gw_dma_work(struct work_struct *work)
 {

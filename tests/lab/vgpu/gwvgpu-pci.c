@@ -54,7 +54,8 @@ gw_config_write(struct gw_vgpu *vgpu, u32 at, const u8 *data, size_t bytes)
 			(vgpu->config[at] & ~vgpu->writable[at]) | (*data & vgpu->writable[at]);
 }
 
-/* The registers: 0 identity, 8 bytes of vRAM, 16 dirty rate (rw), 24 working set (rw), 32 digest. */
+/* The registers: 0 identity, 8 bytes of vRAM, 16 dirty rate (rw), 24 working set (rw), 32
+ * digest. */
 static u64
 gw_register_read(const struct gw_vgpu *vgpu, u32 number)
 {

@@ -15,7 +15,8 @@ const char *const gw_state_names[GW_N_STATES] = {
 	[VFIO_DEVICE_STATE_PRE_COPY_P2P] = "pre-copy-p2p",
 };
 
-/* What moving along one arc does; the state itself is the caller's. A file for the user, NULL or an error. */
+/* What moving along one arc does; the state itself is the caller's. A file for the user, NULL or an
+ * error. */
 static struct file *
 gw_arc(struct gw_vgpu *vgpu, enum vfio_device_mig_state from, enum vfio_device_mig_state to)
 {
