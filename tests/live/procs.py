@@ -54,6 +54,11 @@ def wait_until(condition, timeout_s, what, step_s=0.01):
         time.sleep(step_s)
 
 
+def hear_hang_ups():
+    """A program that is started by one under nohup ignores SIGHUP; the tests send it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Process:
     """A program of ours under test, its output in files. ENVIRONMENT: what it has beside ours."""
 
@@ -62,7 +67,8 @@ class Process:
         self.out_path, self.err_path = log + ".out", log + ".err"
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                             start_new_session=True, env={**os.environ, **(environment or {})})
+                                             start_new_session=True, preexec_fn=hear_hang_ups,
+                                             env={**os.environ, **(environment or {})})
         self.pid = self._process.pid
 
     @property

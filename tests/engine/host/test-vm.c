@@ -388,11 +388,14 @@ real_qemu_starts_and_takes_the_next_client(void)
 	CU_ASSERT_TRUE(gw_vm_start(&place.vm, extra, place.log, &pid, &error));
 	TEST_NO_ERROR(error);
 
-	/* A cleaner of old files takes the socket away, and not the guest. */
+	/* A cleaner of old files takes the socket away, and not the guest. Valgrind knows no
+	 * pidfds, by which it is found. */
 	CU_ASSERT_EQUAL(g_unlink(place.vm.qmp_path), 0);
-	CU_ASSERT_FALSE(gw_vm_start(&place.vm, extra, place.log, &second, &error));
-	g_autofree char *words = g_strdup_printf("process %d was started for it", (int)pid);
-	TEST_ERROR(error, GW_ERROR, GW_ERROR_LAUNCH, words);
+	if (!test_under_valgrind()) {
+		CU_ASSERT_FALSE(gw_vm_start(&place.vm, extra, place.log, &second, &error));
+		g_autofree char *words = g_strdup_printf("process %d was started for it", (int)pid);
+		TEST_ERROR(error, GW_ERROR, GW_ERROR_LAUNCH, words);
+	}
 	kill(pid, SIGKILL);
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
 	place_clear(&place);
