@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "engine/data/property-list.h"
+#include "engine/record/state-dir.h"
+#include "engine/util/proc.h"
 #include "vfio/sysfs-block.h"
 #include "vfio/auto-fd.h"
 
@@ -56,16 +58,6 @@ is_opaque(guint32 type)
 	return FALSE;
 }
 
-/* (transfer full): NULL where it cannot be read. */
-static char *
-read_boot(void)
-{
-	char *boot = NULL;
-	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, NULL))
-		return NULL;
-	return g_strstrip(boot);
-}
-
 /* (transfer full): "server:/export" of the mount on that device: the ninth word or later of
  * "36 35 0:31 / /mnt rw - nfs4 server:/export rw" in mountinfo. */
 static char *
@@ -99,8 +91,8 @@ identify_file(int fd, const struct stat *status)
 	if (source != NULL)
 		return g_strdup_printf("%s %s %" G_GUINT64_FORMAT, shared, source,
 				       (guint64)status->st_ino);
-	g_autofree char *boot = read_boot();
-	if (boot == NULL)
+	g_autofree char *boot = state_dir_get_boot_id();
+	if (*boot == '\0')
 		return NULL;
 	return g_strdup_printf("%s %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT,
 			       shared != NULL || is_opaque((guint32)system.f_type) ? "mounted"
@@ -114,8 +106,8 @@ identify_device(dev_t device)
 	char *identity = sysfs_block_identify(NULL, device);
 	if (identity != NULL)
 		return identity;
-	g_autofree char *boot = read_boot();
-	if (boot == NULL)
+	g_autofree char *boot = state_dir_get_boot_id();
+	if (*boot == '\0')
 		return NULL;
 	return g_strdup_printf("device %s %u:%u", boot, major(device), minor(device));
 }
@@ -144,25 +136,24 @@ path_of_process(pid_t pid, const char *file)
 	return g_strdup(file);
 }
 
-/* Has it, or had it, this path? */
+/* Is it open as that path, or was it? */
 static gboolean
-is_link_to(const char *target, const char *file)
+has_path(const char *descriptor, gpointer file)
 {
+	g_autofree char *target = g_file_read_link(descriptor, NULL);
 	g_autofree char *deleted = g_strconcat(file, DELETED, NULL);
-	return strcmp(target, file) == 0 || strcmp(target, deleted) == 0;
+	return g_strcmp0(target, file) == 0 || g_strcmp0(target, deleted) == 0;
 }
 
-/* A descriptor of the process: does it hold the file at @path, or one that was there? */
+/* Is it what is at the path now? */
 static gboolean
-is_descriptor_of(const char *link, const char *file, const struct stat *at_path)
+is_same(const char *descriptor, gpointer at_path)
 {
+	const struct stat *wanted = at_path;
 	struct stat status;
-	if (at_path != NULL && stat(link, &status) == 0 && status.st_dev == at_path->st_dev &&
-	    status.st_ino == at_path->st_ino &&
-	    S_ISBLK(status.st_mode) == S_ISBLK(at_path->st_mode))
-		return TRUE;
-	g_autofree char *target = g_file_read_link(link, NULL);
-	return target != NULL && is_link_to(target, file);
+	return stat(descriptor, &status) == 0 && status.st_dev == wanted->st_dev &&
+	       status.st_ino == wanted->st_ino &&
+	       S_ISBLK(status.st_mode) == S_ISBLK(wanted->st_mode);
 }
 
 /* (transfer full): the path of the process's own descriptor; NULL when it has none, or may not be
@@ -170,22 +161,11 @@ is_descriptor_of(const char *link, const char *file, const struct stat *at_path)
 static char *
 find_descriptor(pid_t qemu, const char *file)
 {
-	g_autofree char *folder = g_strdup_printf("/proc/%d/fd", (int)qemu);
-	g_autoptr(GDir) dir = qemu > 0 ? g_dir_open(folder, 0, NULL) : NULL;
 	g_autofree char *path = path_of_process(qemu, file);
 	struct stat at_path;
-	gboolean is_there = stat(path, &at_path) == 0;
-	g_autofree char *former = NULL;
-	if (dir == NULL)
-		return NULL;
-	for (const char *name; (name = g_dir_read_name(dir)) != NULL;) {
-		g_autofree char *link = g_build_filename(folder, name, NULL);
-		if (is_there && is_descriptor_of(link, file, &at_path))
-			return g_steal_pointer(&link);
-		if (former == NULL && is_descriptor_of(link, file, NULL))
-			former = g_steal_pointer(&link);
-	}
-	return g_steal_pointer(&former);
+	char *same =
+		stat(path, &at_path) == 0 ? proc_find_descriptor(qemu, is_same, &at_path) : NULL;
+	return same != NULL ? same : proc_find_descriptor(qemu, has_path, (gpointer)file);
 }
 
 int

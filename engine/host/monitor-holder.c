@@ -12,12 +12,13 @@
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "engine/util/proc.h"
 
 #define ANSWER_BYTES (64 * 1024)
 #define WAIT_S	     1
@@ -136,22 +137,25 @@ list_peers(const File *file)
 }
 
 static gboolean
-has_one(pid_t pid, const GArray *inodes)
+is_one_of(const char *path, gpointer data)
 {
-	g_autofree char *folder = g_strdup_printf("/proc/%d/fd", (int)pid);
-	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-	const char *name;
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree char *path = g_build_filename(folder, name, NULL);
-		g_autofree char *link = g_file_read_link(path, NULL);
-		if (link == NULL || !g_str_has_prefix(link, "socket:["))
-			continue;
-		guint64 inode = g_ascii_strtoull(link + strlen("socket:["), NULL, 10);
-		for (guint i = 0; i < inodes->len; i++)
-			if (g_array_index(inodes, guint32, i) == inode)
-				return TRUE;
-	}
+	const GArray *inodes = data;
+	g_autofree char *link = g_file_read_link(path, NULL);
+	if (link == NULL || !g_str_has_prefix(link, "socket:["))
+		return FALSE;
+	guint64 inode = g_ascii_strtoull(link + strlen("socket:["), NULL, 10);
+	for (guint i = 0; i < inodes->len; i++)
+		if (g_array_index(inodes, guint32, i) == inode)
+			return TRUE;
 	return FALSE;
+}
+
+static gboolean
+has_one(pid_t pid, gpointer inodes)
+{
+	g_autofree char *path =
+		pid != getpid() ? proc_find_descriptor(pid, is_one_of, inodes) : NULL;
+	return path != NULL;
 }
 
 /* (transfer full) */
@@ -173,12 +177,6 @@ monitor_holder_find(const char *path)
 	if (stat(path, &file.info) != 0 || !S_ISSOCK(file.info.st_mode))
 		return NULL;
 	g_autoptr(GArray) inodes = list_peers(&file);
-	g_autoptr(GDir) dir = inodes->len > 0 ? g_dir_open("/proc", 0, NULL) : NULL;
-	const char *number;
-	while (dir != NULL && (number = g_dir_read_name(dir)) != NULL) {
-		pid_t pid = (pid_t)atoi(number);
-		if (pid > 0 && pid != getpid() && has_one(pid, inodes))
-			return describe(pid);
-	}
-	return NULL;
+	pid_t pid = inodes->len > 0 ? proc_find(has_one, inodes) : 0;
+	return pid > 0 ? describe(pid) : NULL;
 }

@@ -7,11 +7,11 @@
 #include "engine/host/qemu-process.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/util/proc.h"
 #include "qmp/qmp-migration.h"
 
 #define FD_NAME "godwit-proof"
@@ -24,43 +24,28 @@ typedef struct {
 } PipeId;
 
 static gboolean
-holds(pid_t pid, const PipeId *pipe)
+is_pipe(const char *path, gpointer data)
 {
-	g_autofree char *folder = g_strdup_printf("/proc/%d/fd", (int)pid);
-	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-	const char *name;
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree char *path = g_build_filename(folder, name, NULL);
-		struct stat info;
-		if (stat(path, &info) == 0 && info.st_dev == pipe->device &&
-		    info.st_ino == pipe->inode)
-			return TRUE;
-	}
-	return FALSE;
+	const PipeId *pipe = data;
+	struct stat info;
+	return stat(path, &info) == 0 && info.st_dev == pipe->device && info.st_ino == pipe->inode;
+}
+
+static gboolean
+holds(pid_t pid, gpointer pipe)
+{
+	g_autofree char *path = proc_find_descriptor(pid, is_pipe, pipe);
+	return path != NULL;
 }
 
 /* Opened first and looked at then, so that a number that is used again proves nothing. */
 static gboolean
-is_holder(pid_t pid, const PipeId *pipe, Process *process)
+is_holder(pid_t pid, PipeId *pipe, Process *process)
 {
 	process_open(process, pid);
 	if (process_is_known(process) && holds(pid, pipe) && !process_is_gone(process))
 		return TRUE;
 	process_clear(process);
-	return FALSE;
-}
-
-/* Where somebody else has listened for it (systemd, a manager). */
-static gboolean
-search_all(const PipeId *pipe, Process *process)
-{
-	g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
-	const char *name;
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		pid_t pid = (pid_t)atoi(name);
-		if (pid > 0 && holds(pid, pipe))
-			return is_holder(pid, pipe, process);
-	}
 	return FALSE;
 }
 
@@ -92,8 +77,9 @@ qemu_process_prove(QmpClient *qmp, Process *process, gboolean *ret_is_indirect)
 	*ret_is_indirect = FALSE;
 	if (!send_pipe(qmp, &pipe, ret_is_indirect))
 		return FALSE;
+	/* The peer is another one where somebody else has listened for it (systemd, a manager). */
 	gboolean found = is_holder(qmp_client_get_peer_pid(qmp), &pipe, process) ||
-			 search_all(&pipe, process);
+			 is_holder(proc_find(holds, &pipe), &pipe, process);
 	if (!qmp_closefd(qmp, FD_NAME, &error))
 		g_debug("closefd: %s", error->message);
 	return found;

@@ -9,6 +9,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "engine/util/proc.h"
+
 /* "MemAvailable:   123 kB" in /proc/meminfo, in bytes; 0 when it is not there. */
 static guint64
 read_memory_available(void)
@@ -36,25 +38,10 @@ gw_survey_host(void)
 	return self;
 }
 
-/* (transfer full): its arguments; NULL when they cannot be read. */
-static GStrv
-read_arguments(pid_t pid)
-{
-	g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int)pid);
-	g_autofree char *text = NULL;
-	gsize len = 0;
-	if (pid <= 0 || !g_file_get_contents(path, &text, &len, NULL) || len == 0)
-		return NULL;
-	g_autoptr(GStrvBuilder) arguments = g_strv_builder_new();
-	for (gsize at = 0; at < len; at += strlen(text + at) + 1)
-		g_strv_builder_add(arguments, text + at);
-	return g_strv_builder_end(arguments);
-}
-
 GwTristate
 survey_host_no_shutdown(pid_t qemu)
 {
-	g_auto(GStrv) arguments = read_arguments(qemu);
+	g_auto(GStrv) arguments = proc_read_arguments(qemu);
 	if (arguments == NULL)
 		return GW_TRISTATE_UNKNOWN;
 	GwTristate answer = GW_TRISTATE_NO;
@@ -75,7 +62,7 @@ survey_host_no_shutdown(pid_t qemu)
 char *
 survey_host_incoming(pid_t qemu)
 {
-	g_auto(GStrv) arguments = read_arguments(qemu);
+	g_auto(GStrv) arguments = proc_read_arguments(qemu);
 	char *answer = NULL;
 	for (guint i = 0; arguments != NULL && arguments[i] != NULL; i++) {
 		const char *word = arguments[i] + (g_str_has_prefix(arguments[i], "--") ? 1 : 0);

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
+#include "engine/util/proc.h"
 #include "qmp/qmp-trace.h"
 #include "qmp/trace-line.h"
 
@@ -53,13 +54,11 @@ stderr_of(const Qemu *qemu)
 static gboolean
 has_argument(const Qemu *qemu, const char *argument)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int)qemu->process.pid);
-	g_autofree char *words = NULL;
-	gsize len = 0;
-	if (!g_file_get_contents(path, &words, &len, NULL))
+	g_auto(GStrv) words = proc_read_arguments(qemu->process.pid);
+	if (words == NULL)
 		return TRUE;
-	for (const char *word = words; word < words + len; word += strlen(word) + 1)
-		if (g_str_equal(word[0] == '-' && word[1] == '-' ? word + 1 : word, argument))
+	for (guint i = 0; words[i] != NULL; i++)
+		if (g_str_equal(words[i] + (g_str_has_prefix(words[i], "--") ? 1 : 0), argument))
 			return TRUE;
 	return FALSE;
 }

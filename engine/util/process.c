@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +19,7 @@
 
 #include <glib-unix.h>
 
+#include "engine/util/proc.h"
 #include "qmp/await.h"
 #include "qmp/source-util.h"
 
@@ -199,16 +199,25 @@ process_dup_environment(const Process *self, const char *name)
 	return found != NULL ? g_strdup(found + strlen(prefix)) : NULL;
 }
 
+typedef struct {
+	Process *process;
+	const char *entry;
+} Wanted;
+
+static gboolean
+is_wanted(pid_t pid, gpointer data)
+{
+	const Wanted *wanted = data;
+	process_open(wanted->process, pid);
+	return process_has_environment(wanted->process, wanted->entry);
+}
+
 gboolean
 process_find_by_environment(Process *self, const char *entry)
 {
-	g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
-	const char *name;
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		process_open(self, (pid_t)atoi(name));
-		if (process_has_environment(self, entry))
-			return TRUE;
-	}
+	Wanted wanted = { self, entry };
+	if (proc_find(is_wanted, &wanted) > 0)
+		return TRUE;
 	process_clear(self);
 	return FALSE;
 }
