@@ -10,8 +10,6 @@
 #include "qmp/json-get.h"
 #include "qmp/qmp-call.h"
 
-/* A dump runs at the speed of the slowest disk. */
-
 static const struct {
 	const char *word;
 	QmpRunState state;
