@@ -315,95 +315,25 @@ query_migrate(Model *self, JsonObject *arguments, Reply *reply)
 static void
 query_capabilities(Model *self, JsonObject *arguments, Reply *reply)
 {
-	GString *text = g_string_new("[");
-	GHashTableIter iter;
-	gpointer name = NULL;
-	gpointer state = NULL;
-
-	g_hash_table_iter_init(&iter, self->capabilities);
-	while (g_hash_table_iter_next(&iter, &name, &state))
-		g_string_append_printf(text, "%s{\"capability\": \"%s\", \"state\": %s}",
-				       text->len > 1 ? ", " : "", (char *)name,
-				       state != NULL ? "true" : "false");
-	g_string_append_c(text, ']');
-	reply->result = g_string_free(text, FALSE);
-}
-
-static void
-set_capability(Model *self, JsonObject *object, Reply *reply)
-{
-	const char *name = object != NULL ? argument(object, "capability") : "";
-	gboolean state = FALSE;
-
-	if (!g_hash_table_contains(self->capabilities, name))
-		refuse(reply, "Invalid parameter '%s'", name);
-	else if (json_get_bool(object, "state", &state, NULL))
-		g_hash_table_insert(self->capabilities, g_strdup(name), GINT_TO_POINTER(state));
+	reply->result = model_list_capabilities(self);
 }
 
 static void
 set_capabilities(Model *self, JsonObject *arguments, Reply *reply)
 {
-	JsonArray *array = NULL;
-
-	if (model_is_untidy(self)) {
-		fprintf(stderr,
-			"model-qemu: capabilities are changed under a migration that ends\n");
-		_exit(1);
-	}
-	if (model_is_migrating(self))
-		refuse(reply, "There's a migration process in progress");
-	else if (!json_get_array(arguments, "capabilities", &array, NULL))
-		refuse(reply, "Parameter 'capabilities' is missing");
-	for (guint i = 0; array != NULL && i < json_array_get_length(array) && reply->desc == NULL;
-	     i++)
-		set_capability(self, json_get_element_object(array, i), reply);
+	reply->desc = model_set_capabilities(self, arguments);
 }
 
 static void
 query_parameters(Model *self, JsonObject *arguments, Reply *reply)
 {
-	GString *text = g_string_new("{");
-	GHashTableIter iter;
-	gpointer name = NULL;
-	gpointer value = NULL;
-
-	g_hash_table_iter_init(&iter, self->parameters);
-	while (g_hash_table_iter_next(&iter, &name, &value))
-		g_string_append_printf(text, "%s\"%s\": %" G_GINT64_FORMAT,
-				       text->len > 1 ? ", " : "", (char *)name, *(gint64 *)value);
-	g_string_append_c(text, '}');
-	reply->result = g_string_free(text, FALSE);
-}
-
-static void
-set_parameter(Model *self, const char *name, gint64 value, Reply *reply)
-{
-	gint64 *slot = g_hash_table_lookup(self->parameters, name);
-
-	if (slot == NULL)
-		refuse(reply, "Parameter '%s' is unexpected", name);
-	else if (g_str_equal(name, "downtime-limit") && value > 2000000)
-		refuse(reply, "Parameter 'downtime-limit' expects_proof an integer in the range of "
-			      "0 to 2000 "
-			      "seconds");
-	else
-		*slot = value;
+	reply->result = model_list_parameters(self);
 }
 
 static void
 set_parameters(Model *self, JsonObject *arguments, Reply *reply)
 {
-	g_autoptr(GList) names = json_object_get_members(arguments);
-
-	for (GList *l = names; l != NULL && reply->desc == NULL; l = l->next) {
-		gint64 value = 0;
-		if (json_get_int(arguments, l->data, &value, NULL))
-			set_parameter(self, l->data, value, reply);
-		else
-			refuse(reply, "Invalid parameter type for '%s', expected: integer",
-			       (char *)l->data);
-	}
+	reply->desc = model_set_parameters(self, arguments);
 }
 
 static void

@@ -3,8 +3,7 @@
 
 #include <json-glib/json-glib.h>
 
-/* Inside the program model-qemu: what model-main.c, model-machine.c, model-command.c and
- * model-options.c share. See model-qemu.h for what it does. */
+/* Inside the program model-qemu: what its files model-*.c share. See model-qemu.h for what it does. */
 
 typedef struct {
 	char *qmp_path, *name, *uuid, *machine, *log_path, *cont_stderr; /* (owned) */
@@ -76,6 +75,13 @@ void model_tick(Model *self);
 gboolean model_wants_stream(Model *self);
 /* It can be read, or has ended. */
 void model_read_stream(Model *self);
+
+/* The migration's capabilities and parameters, model-settings.c. (transfer full): JSON, and why it
+ * is refused, NULL for done. */
+char *model_list_capabilities(Model *self);
+char *model_set_capabilities(Model *self, JsonObject *arguments);
+char *model_list_parameters(Model *self);
+char *model_set_parameters(Model *self, JsonObject *arguments);
 
 /* The objects that a user adds, model-objects.c. (transfer full): JSON */
 char *model_list_objects(Model *self, const char *path);
