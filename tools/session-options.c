@@ -101,6 +101,18 @@ parse_peer_timeout(const char *text, gint64 *ret_us, GError **error)
 	return FALSE;
 }
 
+static int
+refuse_word(const char *word)
+{
+	g_autofree char *of_one = g_strconcat(word, ":x", NULL);
+	if (gw_code_can_be_allowed(of_one))
+		return cmd_usage("--allow: '%s' needs a subject (CODE:SUBJECT), as 'godwit check' "
+				 "shows it",
+				 word);
+	g_autofree char *allowable = gw_codes_that_can_be_allowed();
+	return cmd_usage("--allow: '%s' cannot be allowed; these can: %s", word, allowable);
+}
+
 /* The capabilities are QEMU's names. The plan reports those that are not known. */
 static int
 apply_words(const SessionOptions *self, GwSession *session)
@@ -109,10 +121,8 @@ apply_words(const SessionOptions *self, GwSession *session)
 		g_strsplit(self->capabilities != NULL ? self->capabilities : "", ",", -1);
 	g_auto(GStrv) codes = g_strsplit(self->allow != NULL ? self->allow : "", ",", -1);
 	for (guint i = 0; codes[i] != NULL; i++)
-		if (!gw_code_can_be_allowed(codes[i])) {
-			g_autofree char *known = gw_codes_that_can_be_allowed();
-			return cmd_usage("--allow: '%s' is not one of: %s", codes[i], known);
-		}
+		if (!gw_code_can_be_allowed(codes[i]))
+			return refuse_word(codes[i]);
 	gw_session_set_allowed(session, (const char *const *)codes);
 	gw_session_set_capabilities(session, (const char *const *)capabilities);
 	return 0;

@@ -78,8 +78,7 @@ negotiation_check_exports(Negotiation *self)
 			g_strndup(exports[i],
 				  type != NULL ? (gsize)(type - exports[i]) : strlen(exports[i]));
 		negotiation_error(self, "export", SIDES_SOURCE, id,
-				  "end it first (block-export-del, nbd-server-stop); if it is only "
-				  "read, allow this for it, and its readers lose it",
+				  "end it first (block-export-del, nbd-server-stop)",
 				  "this QEMU serves one of the guest's disks to others: '%s'",
 				  exports[i]);
 	}

@@ -61,7 +61,7 @@ check_temporary(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
 	if (ours->deleted && (ours->base == NULL || ours->written_bytes != 0))
 		negotiation_error(self, "disk-temporary", SIDES_SOURCE, ours->device,
 				  "save it to an image that both hosts have (block-commit, "
-				  "blockdev-mirror), or allow its loss for this disk",
+				  "blockdev-mirror)",
 				  "the guest writes to a file that ends with this QEMU "
 				  "(snapshot=on, or deleted): what it wrote would be lost");
 	if (theirs->deleted && !ours->deleted)
@@ -95,8 +95,7 @@ tell_overlay(Negotiation *self, const GwDisk *ours)
 static void
 tell_unknown(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
 {
-	negotiation_error(self, "disk-unknown", SIDES_BOTH, ours->device,
-			  "compare both by hand; only if it is the same disk, allow this for it",
+	negotiation_error(self, "disk-unknown", SIDES_BOTH, ours->device, "compare both by hand",
 			  "nothing proves that '%s' there is the same disk as '%s' at the source",
 			  shown_file(theirs), shown_file(ours));
 }
@@ -127,8 +126,7 @@ check_identity(Negotiation *self, const GwDisk *ours, const GwDisk *theirs)
 		tell_unknown(self, ours, theirs);
 	else
 		negotiation_error(self, "disk-not-shared", SIDES_DESTINATION, ours->device,
-				  "put the disk where both hosts have it; only if it is copied by "
-				  "other means, allow this for it",
+				  "put the disk where both hosts have it",
 				  "'%s' there is another disk than '%s' at the source",
 				  shown_file(theirs), shown_file(ours));
 }
