@@ -60,8 +60,9 @@ check_not_here(const Ownership *record, GError **error)
 	g_autofree char *entry = g_strconcat(VM_SESSION_VARIABLE "=", record->now.session, NULL);
 	if (!process_find_by_environment(&process, entry))
 		return TRUE;
-	g_set_error(error, GW_ERROR, GW_ERROR_BUSY, "'%s' runs on this host already: process %d",
-		    record->vm_name, (int)process.pid);
+	g_autofree char *which = process_describe(&process);
+	g_set_error(error, GW_ERROR, GW_ERROR_BUSY, "'%s' runs on this host already: %s",
+		    record->vm_name, which);
 	return FALSE;
 }
 

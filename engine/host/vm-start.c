@@ -144,10 +144,10 @@ vm_describe_running(const GwVm *self, const char *log_path)
 	g_autofree char *entry = log_entry(log_path);
 	if (monitor_is_listening(self->qmp_path))
 		return g_strdup_printf("a process listens at '%s'", self->qmp_path);
-	if (process_find_by_environment(&process, entry))
-		return g_strdup_printf("process %d was started for it, and lives",
-				       (int)process.pid);
-	return NULL;
+	if (!process_find_by_environment(&process, entry))
+		return NULL;
+	g_autofree char *which = process_describe(&process);
+	return g_strdup_printf("%s was started for it, and lives", which);
 }
 
 /* (transfer full): of the child: by it a recovery finds a QEMU that was started just before a

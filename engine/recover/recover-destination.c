@@ -403,10 +403,10 @@ is_session_alive(const char *session, GError **error)
 	g_autofree char *entry = g_strconcat(VM_SESSION_VARIABLE "=", session, NULL);
 	if (!process_find_by_environment(&process, entry))
 		return FALSE;
+	g_autofree char *which = process_describe(&process);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
-		    "no record of the session is here, but a QEMU that was started for it lives: "
-		    "process %d",
-		    (int)process.pid);
+		    "no record of the session is here, but a QEMU that was started for it lives: %s",
+		    which);
 	return TRUE;
 }
 

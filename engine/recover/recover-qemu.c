@@ -70,8 +70,8 @@ recover_attach(Journal *journal, Side side, GError **error)
 static gboolean
 fail_alive(const Process *process, GError **error)
 {
-	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "QEMU (pid %d) cannot be ended",
-		    (int)process->pid);
+	g_autofree char *which = process_describe(process);
+	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN, "QEMU (%s) cannot be ended", which);
 	return FALSE;
 }
 

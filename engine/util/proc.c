@@ -14,7 +14,7 @@ proc_find(ProcMatch matches, gpointer data)
 		if (pid > 0 && matches(pid, data))
 			return pid;
 	}
-	return 0;
+	return dir != NULL ? 0 : -1;
 }
 
 char *

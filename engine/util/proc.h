@@ -11,7 +11,8 @@ typedef gboolean (*ProcMatch)(pid_t pid, gpointer data);
 /* @path: "/proc/PID/fd/N", which stat(2) follows to what is open */
 typedef gboolean (*ProcMatchDescriptor)(const char *path, gpointer data);
 
-/* Returns the first process that @matches accepts; 0: none. */
+/* Returns the first process that @matches accepts; 0: none; -1: /proc cannot be
+ * listed. */
 pid_t proc_find(ProcMatch matches, gpointer data);
 
 /* (transfer full) (nullable): the path of its first descriptor that @matches accepts. */

@@ -155,21 +155,32 @@ process_get_user(const Process *self, uid_t *ret_user)
 	return TRUE;
 }
 
-/* (transfer full) (nullable): the first entry that @matches says yes to. */
+/* (transfer full) (nullable): the first entry of @pid's environment that @matches says yes to. @cause: (out)
+ * (optional): why it could not be looked at */
 static char *
-find_entry(const Process *self, gboolean (*matches)(const char *entry, const char *wanted),
-	   const char *wanted)
+find_entry(pid_t pid, gboolean (*matches)(const char *entry, const char *wanted),
+	   const char *wanted, GError **cause)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%d/environ", self->pid);
+	g_autofree char *path = g_strdup_printf("/proc/%d/environ", (int)pid);
 	g_autofree char *text = NULL;
 	gsize len;
-	if (!process_is_known(self) || !g_file_get_contents(path, &text, &len, NULL))
+	if (!g_file_get_contents(path, &text, &len, cause))
 		return NULL;
 	/* GLib has put a NUL byte behind it. */
 	for (gsize at = 0; at < len; at += strlen(text + at) + 1)
 		if (matches(text + at, wanted))
-			return process_is_gone(self) ? NULL : g_strdup(text + at);
+			return g_strdup(text + at);
 	return NULL;
+}
+
+/* Likewise of @self, as long as that lives. */
+static char *
+find_own_entry(const Process *self, gboolean (*matches)(const char *entry, const char *wanted),
+	       const char *wanted)
+{
+	g_autofree char *found =
+		process_is_known(self) ? find_entry(self->pid, matches, wanted, NULL) : NULL;
+	return process_is_gone(self) ? NULL : g_steal_pointer(&found);
 }
 
 static gboolean
@@ -187,7 +198,7 @@ begins_with(const char *entry, const char *wanted)
 gboolean
 process_has_environment(const Process *self, const char *entry)
 {
-	g_autofree char *found = find_entry(self, is_equal, entry);
+	g_autofree char *found = find_own_entry(self, is_equal, entry);
 	return found != NULL;
 }
 
@@ -195,31 +206,54 @@ char *
 process_dup_environment(const Process *self, const char *name)
 {
 	g_autofree char *prefix = g_strconcat(name, "=", NULL);
-	g_autofree char *found = find_entry(self, begins_with, prefix);
+	g_autofree char *found = find_own_entry(self, begins_with, prefix);
 	return found != NULL ? g_strdup(found + strlen(prefix)) : NULL;
+}
+
+/* There is no room to look, which says nothing of the process. */
+static gboolean
+is_out_of_room(const GError *cause)
+{
+	return g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_MFILE) ||
+	       g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NFILE) ||
+	       g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOMEM);
 }
 
 typedef struct {
 	Process *process;
 	const char *entry;
+	gboolean is_unsure; /* one at least could not be looked at */
 } Wanted;
 
 static gboolean
 is_wanted(pid_t pid, gpointer data)
 {
-	const Wanted *wanted = data;
+	Wanted *wanted = data;
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *found = find_entry(pid, is_equal, wanted->entry, &cause);
+	wanted->is_unsure = wanted->is_unsure || is_out_of_room(cause);
+	if (found == NULL)
+		return FALSE;
 	process_open(wanted->process, pid);
-	return process_has_environment(wanted->process, wanted->entry);
+	return !process_is_gone(wanted->process);
 }
 
 gboolean
 process_find_by_environment(Process *self, const char *entry)
 {
-	Wanted wanted = { self, entry };
-	if (proc_find(is_wanted, &wanted) > 0)
+	Wanted wanted = { .process = self, .entry = entry };
+	pid_t found = proc_find(is_wanted, &wanted);
+	if (found > 0)
 		return TRUE;
 	process_clear(self);
-	return FALSE;
+	return found < 0 || wanted.is_unsure;
+}
+
+char *
+process_describe(const Process *self)
+{
+	return process_is_known(self) ? g_strdup_printf("process %d", (int)self->pid)
+				      : g_strdup("a process that cannot be looked at");
 }
 
 gboolean

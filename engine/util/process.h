@@ -42,9 +42,11 @@ gboolean process_has_environment(const Process *self, const char *entry);
 /* (transfer full) (nullable): the value of @name there; NULL where it is not, or cannot be looked
  * at. */
 char *process_dup_environment(const Process *self, const char *name);
-/* Any process that lives and was started with it; %FALSE, and not known, when there is none that
- * can be looked at. */
+/* Is there a process that lives and was started with it? %TRUE also where that cannot be told, for lack of descriptors or
+ * memory: @self is not known then. Processes of users whose environment we may not read are passed over. */
 gboolean process_find_by_environment(Process *self, const char *entry);
+/* (transfer full): for an error's text: "process 12" */
+char *process_describe(const Process *self);
 /* Is it @leader, or did @leader start it in the session (setsid) that it leads? */
 gboolean process_belongs_to(const Process *self, const Process *leader);
 /* Returns the effective user; %FALSE when it is not known. */

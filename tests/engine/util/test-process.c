@@ -205,6 +205,24 @@ want_of_descriptors_proves_no_death(void)
 	CU_ASSERT_TRUE(process_kill(&process, 10000));
 }
 
+/* "There is none" is the step before "gone". */
+static void
+want_of_descriptors_proves_no_absence(void)
+{
+	g_auto(Process) process = PROCESS_INIT;
+	struct rlimit former;
+	CU_ASSERT_FALSE(process_find_by_environment(&process, "GODWIT_TEST=nobody has this"));
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &former), 0);
+	struct rlimit tight = { 0, former.rlim_max };
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	gboolean may_live = process_find_by_environment(&process, "GODWIT_TEST=nobody has this");
+	setrlimit(RLIMIT_NOFILE, &former);
+	CU_ASSERT_TRUE(may_live);
+	CU_ASSERT_FALSE(process_is_known(&process));
+	g_autofree char *text = process_describe(&process);
+	TEST_STRING(text, "a process that cannot be looked at");
+}
+
 /* The command's name is in the file that holds the start time, and may hold brackets and spaces. */
 static void
 odd_names_do_not_hide_the_start_time(void)
@@ -240,6 +258,7 @@ CU_TestInfo suite_process[] = {
 	{ "another one under the same number is left alone",
 	  another_one_under_the_same_number_is_left_alone },
 	{ "want of descriptors proves no death", want_of_descriptors_proves_no_death },
+	{ "want of descriptors proves no absence", want_of_descriptors_proves_no_absence },
 	{ "odd names do not hide the start time", odd_names_do_not_hide_the_start_time },
 	CU_TEST_INFO_NULL,
 };
