@@ -227,16 +227,18 @@ ownership_find_session(const Ownership *self, const char *session, const char **
 	return TRUE;
 }
 
-void
+OwnershipTaken *
 ownership_add_taken(Ownership *self, const char *session, const char *token, const char *subject)
 {
-	if (ownership_find_taken(self, session) != NULL)
-		return;
-	OwnershipTaken *taken = g_new0(OwnershipTaken, 1);
+	OwnershipTaken *taken = ownership_find_taken(self, session);
+	if (taken != NULL)
+		return taken;
+	taken = g_new0(OwnershipTaken, 1);
 	taken->session = g_strdup(session);
 	taken->token = g_strdup(token);
 	taken->subject = g_strdup(subject);
 	g_ptr_array_add(self->taken, taken);
+	return taken;
 }
 
 /* Drops the oldest that are confirmed. */
@@ -328,6 +330,8 @@ taken_to_node(const OwnershipTaken *self)
 	fields_add_string(object, "subject", self->subject);
 	if (self->confirmed)
 		json_object_set_boolean_member(object, "confirmed", TRUE);
+	if (self->lost)
+		json_object_set_boolean_member(object, "lost", TRUE);
 	return fields_node(object);
 }
 
@@ -402,6 +406,7 @@ read_taken(Fields *outer, Ownership *self)
 		taken->subject =
 			fields_string(&fields, "subject", FIELDS_OPTIONAL, FIELDS_TEXT_BYTES);
 		taken->confirmed = fields_boolean(&fields, "confirmed", FIELDS_OPTIONAL);
+		taken->lost = fields_boolean(&fields, "lost", FIELDS_OPTIONAL);
 		g_ptr_array_add(self->taken, taken);
 		if (!fields_end_inner(&fields, outer))
 			return;

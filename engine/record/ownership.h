@@ -50,12 +50,13 @@ typedef struct {
 	gboolean confirmed; /* the peer knows it too */
 } OwnershipState;
 
-/* A session that was committed on this host. */
+/* A session that was committed on this host, or may have been. */
 typedef struct {
 	char *session;
 	char *token;	    /* (nullable): what its source proves itself with */
 	char *subject;	    /* (nullable): of the source's TLS certificate */
 	gboolean confirmed; /* the source will never ask again */
+	gboolean lost; /* this host was restarted before it knew of a commit: its QEMU is dead */
 } OwnershipTaken;
 
 typedef struct {
@@ -96,8 +97,8 @@ gboolean
 ownership_apply(Ownership *self, OwnershipEvent event, const char *session,
 		const OwnershipPeer *peer, gint64 now_s, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Remembers that @session was committed here. @token, @subject: (nullable) */
-void
+/* Remembers that @session was committed here. @token, @subject: (nullable). (transfer none): it */
+OwnershipTaken *
 ownership_add_taken(Ownership *self, const char *session, const char *token, const char *subject);
 /* (transfer none) (nullable) */
 OwnershipTaken *ownership_find_taken(const Ownership *self, const char *session);

@@ -49,8 +49,8 @@ receiving_may_follow(const Ownership *record, const OwnershipPeer *source)
 	       is_same_source(&record->now.peer, source);
 }
 
-/* It is remembered as one that was taken: whoever still has a copy of that time hears that the VM
- * has gone on without it. */
+/* It is remembered as lost, which is all that is known of it: a source that still asks, perhaps another one behind the
+ * same address, may neither end its copy nor resume it by that. */
 static gboolean
 supersede(Ownership *record, const char *session, const OwnershipPeer *source, GError **error)
 {
@@ -58,7 +58,7 @@ supersede(Ownership *record, const char *session, const OwnershipPeer *source, G
 	if (is_receiving(record, session) || !receiving_may_follow(record, source))
 		return TRUE;
 	g_autofree char *former_session = g_strdup(record->now.session);
-	ownership_add_taken(record, former_session, former->token, former->subject);
+	ownership_add_taken(record, former_session, former->token, former->subject)->lost = TRUE;
 	return apply(record, OWNERSHIP_UNDO, former_session, error);
 }
 

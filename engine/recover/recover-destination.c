@@ -241,8 +241,13 @@ settle_running(Recovery *self, GError **error)
 	record_taken(self);
 	g_autoptr(Ownership) record = load_record(self);
 	const char *session = journal_get_session(self->journal);
-	gboolean has_gone_on = record != NULL && ownership_find_taken(record, session) != NULL &&
-			       !is_of_session(record, session);
+	const OwnershipTaken *taken = record != NULL ? ownership_find_taken(record, session) : NULL;
+	if (taken != NULL && taken->lost) {
+		journal_remove(self->journal); /* the record answers from now on */
+		self->text = g_strdup(restarted);
+		return PEER_OUTCOME_DEAD;
+	}
+	gboolean has_gone_on = taken != NULL && !is_of_session(record, session);
 	if (!has_gone_on && journal_is_from_earlier_boot(self->journal)) {
 		self->text = g_strdup(died_in_restart);
 		return PEER_OUTCOME_DEAD;
@@ -374,9 +379,12 @@ recover_settle_vm(const char *state_dir, const char *vm_name)
 static PeerOutcome
 answer_taken(const Ownership *record, const char *session, GError **error)
 {
-	if (!is_of_session(record, session) || !ownership_is_from_earlier_boot(record))
+	gboolean is_lost = ownership_find_taken(record, session)->lost;
+	gboolean is_dead = is_of_session(record, session) && ownership_is_from_earlier_boot(record);
+	if (!is_lost && !is_dead)
 		return PEER_OUTCOME_RUNNING;
-	g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN, died_in_restart);
+	g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN,
+			    is_lost ? restarted : died_in_restart);
 	return PEER_OUTCOME_DEAD;
 }
 
@@ -404,9 +412,10 @@ is_session_alive(const char *session, GError **error)
 	if (!process_find_by_environment(&process, entry))
 		return FALSE;
 	g_autofree char *which = process_describe(&process);
-	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
-		    "no record of the session is here, but a QEMU that was started for it lives: %s",
-		    which);
+	g_set_error(
+		error, GW_ERROR, GW_ERROR_UNKNOWN,
+		"no record of the session is here, but a QEMU that was started for it lives: %s",
+		which);
 	return TRUE;
 }
 

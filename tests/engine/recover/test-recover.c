@@ -427,10 +427,10 @@ the_same_source_may_come_again_after_a_restart(void)
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_UNKNOWN, "may have come to this host");
 	answers(folder, SESSION, PEER_OUTCOME_DEAD, "this host was restarted");
 	CU_ASSERT_TRUE(receiving_begin(folder, "web1", OTHER, &same, NULL));
-	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL); /* and never "gone" */
+	answers(folder, SESSION, PEER_OUTCOME_DEAD, "this host was restarted"); /* never "gone" */
 	CU_ASSERT_FALSE(is_there(folder));
 	CU_ASSERT_TRUE(receiving_undo(folder, "web1", OTHER, NULL));
-	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
+	answers(folder, SESSION, PEER_OUTCOME_DEAD, "this host was restarted");
 	CU_ASSERT_EQUAL(place_of(folder), OWNERSHIP_NOT_KNOWN);
 	test_folder_free(folder);
 }
