@@ -208,8 +208,27 @@ qmp_facts_add_written(JsonNode *reply, GPtrArray *disks)
 	}
 }
 
-void
-qmp_facts_add_exports(JsonNode *reply, GPtrArray *exports)
+static gboolean
+is_ending(JsonObject *export)
+{
+	gboolean answer = FALSE;
+
+	return !json_get_bool_opt(export, "shutting-down", &answer, NULL) || answer;
+}
+
+static gboolean
+is_concluded(JsonObject *job)
+{
+	const char *status = "";
+
+	return !json_get_string_opt(job, "status", &status, NULL) ||
+	       strcmp(status, "concluded") == 0;
+}
+
+/* Adds the id and the type of each entry that is not over. */
+static void
+add_users(JsonNode *reply, const char *default_type, gboolean (*is_over)(JsonObject *entry),
+	  GPtrArray *users)
 {
 	JsonArray *array = NULL;
 
@@ -218,31 +237,21 @@ qmp_facts_add_exports(JsonNode *reply, GPtrArray *exports)
 	for (guint i = 0; i < json_array_get_length(array); i++) {
 		JsonObject *entry = json_get_element_object(array, i);
 		const char *id = NULL;
-		const char *type = "export";
-		gboolean is_ending = FALSE;
+		const char *type = default_type;
 		if (entry != NULL && json_get_string(entry, "id", &id, NULL) &&
-		    json_get_string_opt(entry, "type", &type, NULL) &&
-		    json_get_bool_opt(entry, "shutting-down", &is_ending, NULL) && !is_ending)
-			qmp_pairs_take(exports, id, g_strdup(type));
+		    json_get_string_opt(entry, "type", &type, NULL) && !is_over(entry))
+			qmp_pairs_take(users, id, g_strdup(type));
 	}
+}
+
+void
+qmp_facts_add_exports(JsonNode *reply, GPtrArray *exports)
+{
+	add_users(reply, "export", is_ending, exports);
 }
 
 void
 qmp_facts_add_jobs(JsonNode *reply, GPtrArray *jobs)
 {
-	JsonArray *array = NULL;
-
-	if (!json_get_root_array(reply, "the answer", &array, NULL))
-		return;
-	for (guint i = 0; i < json_array_get_length(array); i++) {
-		JsonObject *entry = json_get_element_object(array, i);
-		const char *id = NULL;
-		const char *type = "job";
-		const char *status = "";
-		if (entry != NULL && json_get_string(entry, "id", &id, NULL) &&
-		    json_get_string_opt(entry, "type", &type, NULL) &&
-		    json_get_string_opt(entry, "status", &status, NULL) &&
-		    strcmp(status, "concluded") != 0)
-			qmp_pairs_take(jobs, id, g_strdup(type));
-	}
+	add_users(reply, "job", is_concluded, jobs);
 }
