@@ -60,8 +60,6 @@ start_claimed(GwVm *vm, GwClaim *claim, const char *const *extra, const char *lo
 {
 	if (!gw_claim_take(claim, error))
 		return FALSE;
-	/* For who finds the process and asks what it is. */
-	g_setenv("GODWIT_VM", vm->name, TRUE);
 	if (start(vm, extra, log_path, ret_pid, error))
 		return TRUE;
 	g_autoptr(GError) left = NULL;

@@ -65,9 +65,7 @@ add_coloured(GString *out, PlanTextFlags flags, Colour colour, int columns, cons
 static void
 add_safe(GString *out, const char *text)
 {
-	g_autofree char *safe = terminal_sanitize(g_strdup(text));
-	/* The result is one line, even if QEMU's text has several. */
-	g_strdelimit(safe, "\n", ' ');
+	g_autofree char *safe = terminal_sanitize_line(g_strdup(text));
 	g_string_append(out, safe);
 }
 
