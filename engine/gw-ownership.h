@@ -28,6 +28,8 @@ typedef enum {
  */
 GW_API GwClaim *gw_claim_new(const char *state_dir, const char *vm_name, const char *qmp_path,
 			     GwClaimKind kind, const char *tls_dir, GError **error);
+/* (nullable): the other host may have the VM too, and this is why it could not be asked. */
+GW_API const char *gw_claim_get_unasked(const GwClaim *self);
 /* Writes down that the VM belongs to this host; to be called before it is started.
  * %GW_ERROR_STATE_DIR. */
 GW_API gboolean gw_claim_take(GwClaim *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -13,6 +13,7 @@
 #include "tools/cmd.h"
 #include "tools/json-text.h"
 #include "tools/stop-signals.h"
+#include "tools/terminal-sanitize.h"
 
 typedef struct {
 	char *state_dir;
@@ -76,6 +77,15 @@ exit_code_for(const GError *error)
 	return is_elsewhere ? EXIT_UNKNOWN : EXIT_FAILURE;
 }
 
+static void
+tell_unasked(const GwClaim *claim)
+{
+	const char *unasked = gw_claim_get_unasked(claim);
+	g_autofree char *text = unasked != NULL ? terminal_sanitize_line(g_strdup(unasked)) : NULL;
+	if (text != NULL)
+		fprintf(stderr, "%s: %s: it starts here on your word\n", g_get_prgname(), text);
+}
+
 static int
 run(gpointer data, char **arguments)
 {
@@ -98,6 +108,7 @@ run(gpointer data, char **arguments)
 		gw_claim_new(state_dir, vm->name, vm->qmp_path, kind, options->tls_dir, &error);
 	if (claim == NULL)
 		return cmd_fail(exit_code_for(error), error);
+	tell_unasked(claim);
 	GPid pid;
 	sigset_t former;
 	stop_signals_hold(&former);
@@ -114,7 +125,7 @@ run(gpointer data, char **arguments)
 static const CmdOption options[] = {
 	{ "paused", AT(paused), NULL, "Start QEMU with the guest paused" },
 	{ "here", AT(here), NULL,
-	  "Start it although it was handed over, if it does not run there" },
+	  "Start it although it was handed over, unless it was taken over there" },
 	{ "state-dir", AT(state_dir), "DIR", "The folder of QEMU's log and of the VM's record" },
 	{ "tls-dir", AT(tls_dir), "DIR",
 	  "With --here: the folder of our certificates, if it is not that of the migration" },
@@ -126,12 +137,12 @@ const Cmd verb_run = {
 	.name = "run",
 	.arguments = "VMFILE",
 	.summary = "Start the QEMU of a VM file",
-	.detail =
-		"A VM that was handed over to another host is not started: exit code 6. With "
-		"--here\n"
-		"that host's agent is asked. If the guest runs there, or if the agent cannot tell, "
-		"it is\n"
-		"still not started. If the agent cannot be reached, your word counts.\n",
+	.detail = "A VM that was handed over to another host is not started: exit code 6. With "
+		  "--here\n"
+		  "that host's agent is asked. If the guest was taken over there, or if the agent "
+		  "cannot\n"
+		  "tell, it is still not started. If the agent cannot be reached, your word "
+		  "counts.\n",
 	.options = options,
 	.options_size = sizeof(RunOptions),
 	.min_arguments = 1,

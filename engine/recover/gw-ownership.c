@@ -17,6 +17,7 @@ struct GwClaim {
 	char *qmp_path;
 	VmLock *lock;
 	Ownership *before; /* its record as it was found */
+	char *unasked;	   /* (nullable): see gw_claim_get_unasked() */
 };
 
 static char *
@@ -44,14 +45,24 @@ is_unreachable(const GError *cause)
 
 /* The user's word counts where the guest is gone or dead there, and where nobody can be asked. */
 static gboolean
-judge_answer(const Ownership *record, PeerOutcome outcome, const GError *cause, GError **error)
+judge_answer(const Ownership *record, PeerOutcome outcome, const GError *cause, char **ret_unasked,
+	     GError **error)
 {
 	if (outcome == PEER_OUTCOME_RUNNING && cause == NULL) {
-		fail(record, ", and its agent says that it was taken over there", error);
+		fail(record,
+		     ", and its agent says that it was taken over there: move it back from there; "
+		     "if it has ended there, start it there with 'godwit run' first, or stop that "
+		     "agent and try again",
+		     error);
 		return FALSE;
 	}
-	if (outcome != PEER_OUTCOME_UNKNOWN || is_unreachable(cause))
+	if (outcome != PEER_OUTCOME_UNKNOWN)
 		return TRUE;
+	if (is_unreachable(cause)) {
+		*ret_unasked = g_strdup_printf("%s could not be asked (%s)", record->now.peer.host,
+					       cause->message);
+		return TRUE;
+	}
 	g_autofree char *more = g_strdup_printf(", and its agent cannot tell whether it runs there "
 						"(%s): look there; if it does not, stop "
 						"that agent and try again",
@@ -62,7 +73,7 @@ judge_answer(const Ownership *record, PeerOutcome outcome, const GError *cause, 
 
 /* %FALSE where the agent says that the guest runs there, or that it cannot know. */
 static gboolean
-ask_peer(const Ownership *record, const char *tls_dir, GError **error)
+ask_peer(const Ownership *record, const char *tls_dir, char **ret_unasked, GError **error)
 {
 	const OwnershipPeer *known = &record->now.peer;
 	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
@@ -81,20 +92,33 @@ ask_peer(const Ownership *record, const char *tls_dir, GError **error)
 		.agent_id = known->agent,
 	};
 	PeerOutcome outcome = peer_ask_outcome(&address, &session, &cause);
-	return judge_answer(record, outcome, cause, error);
+	return judge_answer(record, outcome, cause, ret_unasked, error);
 }
 
-/* The VM is, or may be, at a host that has an agent. */
 static gboolean
-can_ask(const OwnershipState *now)
+has_agent(const OwnershipPeer *peer)
 {
-	return (now->place == OWNERSHIP_THERE || now->place == OWNERSHIP_HANDING_OVER) &&
-	       now->peer.host != NULL && now->peer.token != NULL;
+	return peer->host != NULL && peer->token != NULL;
+}
+
+/* %FALSE as ask_peer(). */
+static gboolean
+ask_other_host(const Ownership *record, const char *tls_dir, char **ret_unasked, GError **error)
+{
+	OwnershipPlace place = record->now.place;
+	gboolean is_there = place == OWNERSHIP_THERE || place == OWNERSHIP_HANDING_OVER;
+	if (is_there && has_agent(&record->now.peer))
+		return ask_peer(record, tls_dir, ret_unasked, error);
+	if (is_there || place == OWNERSHIP_RECEIVING)
+		*ret_unasked = g_strdup("the other host could not be asked (its agent is not known "
+					"here)");
+	return TRUE;
 }
 
 /* What is open is settled first, where that can be done; the rest is the user's word. */
 static gboolean
-claim_here(const char *state_dir, Ownership **record, const char *tls_dir, GError **error)
+claim_here(const char *state_dir, Ownership **record, const char *tls_dir, char **ret_unasked,
+	   GError **error)
 {
 	const char *names[] = { (*record)->vm_name, NULL };
 	g_autoptr(GPtrArray) settled =
@@ -106,14 +130,15 @@ claim_here(const char *state_dir, Ownership **record, const char *tls_dir, GErro
 		return FALSE;
 	ownership_free(*record);
 	*record = g_steal_pointer(&now);
-	return !can_ask(&(*record)->now) || ask_peer(*record, tls_dir, error);
+	return ask_other_host(*record, tls_dir, ret_unasked, error);
 }
 
 static gboolean
 check(const Ownership *record, GError **error)
 {
 	static const char *const more[N_OWNERSHIP_PLACES] = {
-		[OWNERSHIP_THERE] = "; --here starts it here all the same",
+		[OWNERSHIP_THERE] = "; --here asks that host, and starts it here if the guest was "
+				    "not taken over there",
 		[OWNERSHIP_HANDING_OVER] =
 			", and that is not settled: 'godwit recover' asks that host",
 		[OWNERSHIP_RECEIVING] =
@@ -132,7 +157,9 @@ gw_claim_new(const char *state_dir, const char *vm_name, const char *qmp_path, G
 {
 	g_autofree char *dir = choose_state_dir(state_dir);
 	g_autoptr(Ownership) record = ownership_load(dir, vm_name, error);
-	if (record == NULL || (kind == GW_CLAIM_HERE && !claim_here(dir, &record, tls_dir, error)))
+	g_autofree char *unasked = NULL;
+	if (record == NULL ||
+	    (kind == GW_CLAIM_HERE && !claim_here(dir, &record, tls_dir, &unasked, error)))
 		return NULL;
 	g_autoptr(VmLock) lock = vm_lock_take(dir, vm_name, "starting", error);
 	if (lock == NULL)
@@ -142,6 +169,7 @@ gw_claim_new(const char *state_dir, const char *vm_name, const char *qmp_path, G
 	self->before = ownership_load(dir, vm_name, error);
 	self->state_dir = g_steal_pointer(&dir);
 	self->qmp_path = g_strdup(qmp_path);
+	self->unasked = g_steal_pointer(&unasked);
 	if (self->before == NULL)
 		return NULL;
 	/* What was asked about must be what there is now. */
@@ -150,6 +178,12 @@ gw_claim_new(const char *state_dir, const char *vm_name, const char *qmp_path, G
 	if (!is_asked && !check(self->before, error))
 		return NULL;
 	return g_steal_pointer(&self);
+}
+
+const char *
+gw_claim_get_unasked(const GwClaim *self)
+{
+	return self->unasked;
 }
 
 gboolean
@@ -173,6 +207,7 @@ gw_claim_free(GwClaim *self)
 		return;
 	vm_lock_free(self->lock);
 	ownership_free(self->before);
+	g_free(self->unasked);
 	g_free(self->qmp_path);
 	g_free(self->state_dir);
 	g_free(self);

@@ -134,6 +134,7 @@ class MovedTest(unittest.TestCase):
             procs.kill_and_wait(lab.destination.pid())
             code, process = lab.run_vm("--here")
             self.assertEqual(code, 0, process.err)
+            self.assertRegex(process.err, r"127.0.0.1 could not be asked .*: it starts here on your word")
             lab.source.wait_status("running", 10)
             self.assertEqual(record(lab.source)["now"]["place"], "here")
 

@@ -245,6 +245,7 @@ a_start_that_fails_proves_nothing(void)
 	g_autoptr(GwClaim) failed =
 		gw_claim_new(folder, "web1", "/run/qmp", GW_CLAIM_OWN, folder, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(failed);
+	CU_ASSERT_PTR_NULL(gw_claim_get_unasked(failed));
 	CU_ASSERT_TRUE(gw_claim_take(failed, NULL));
 	place_is(folder, OWNERSHIP_HERE);
 	CU_ASSERT_TRUE(gw_claim_give_back(failed, NULL));
@@ -266,6 +267,8 @@ what_was_handed_over_is_started_by_word_only(void)
 		gw_claim_new(folder, "web1", "/run/qmp", GW_CLAIM_HERE, folder, &error);
 	TEST_NO_ERROR(error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(failed);
+	TEST_STRING(gw_claim_get_unasked(failed),
+		    "the other host could not be asked (its agent is not known here)");
 	CU_ASSERT_TRUE(gw_claim_take(failed, NULL));
 	place_is(folder, OWNERSHIP_HERE);
 	CU_ASSERT_TRUE(gw_claim_give_back(failed, NULL));
