@@ -164,11 +164,16 @@ ownership_next(OwnershipPlace from, OwnershipEvent event, OwnershipPlace *ret_to
 	return TRUE;
 }
 
-/* A session that has begun is gone on with by itself only. */
 static gboolean
 is_open(OwnershipPlace place)
 {
 	return place == OWNERSHIP_RECEIVING || place == OWNERSHIP_HANDING_OVER;
+}
+
+gboolean
+ownership_is_open(const Ownership *self)
+{
+	return is_open(self->now.place);
 }
 
 gboolean

@@ -97,6 +97,8 @@ gboolean
 ownership_apply(Ownership *self, OwnershipEvent event, const char *session,
 		const OwnershipPeer *peer, gint64 now_s, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Is a session under way that may still be undone? It is gone on with by itself only. */
+gboolean ownership_is_open(const Ownership *self);
 /* Remembers that @session was committed here. @token, @subject: (nullable). (transfer none): it */
 OwnershipTaken *
 ownership_add_taken(Ownership *self, const char *session, const char *token, const char *subject);

@@ -253,8 +253,9 @@ settle_running(Recovery *self, GError **error)
 		return PEER_OUTCOME_DEAD;
 	}
 	restore_settings(self->journal);
-	/* The record answers from now on. */
-	if (has_gone_on && journal_is_from_earlier_boot(self->journal))
+	/* The record answers from now on. A session that is under way may still be undone, and then
+	 * the journal knows whether the guest lives. */
+	if (has_gone_on && !ownership_is_open(record))
 		journal_remove(self->journal);
 	if (!has_gone_on && has_died_since(self->journal))
 		g_set_error_literal(error, GW_ERROR, GW_ERROR_UNKNOWN,

@@ -435,6 +435,33 @@ the_same_source_may_come_again_after_a_restart(void)
 	test_folder_free(folder);
 }
 
+/* Its source was never told that it may forget: the user answered in the agent's place. The journal
+ * is kept only while it knows more than the record. */
+static void
+a_guest_that_has_moved_on_leaves_no_journal(void)
+{
+	static const Row taken = { "", { JOURNAL_SETUP, JOURNAL_COMMITTED, JOURNAL_RUNNING } };
+	static const struct {
+		OwnershipEvent event;
+		gboolean is_kept;
+	} moves[] = { { OWNERSHIP_SEND, TRUE },
+		      { OWNERSHIP_UNDO, TRUE },
+		      { OWNERSHIP_SEND, TRUE },
+		      { OWNERSHIP_GIVE, FALSE } };
+	char *folder = test_folder_new();
+	write_journal(folder, &taken);
+	CU_ASSERT_TRUE(receiving_take(folder, "web1", SESSION, NULL));
+	for (guint i = 0; i < G_N_ELEMENTS(moves); i++) {
+		g_autoptr(GPtrArray) found = NULL;
+		CU_ASSERT_TRUE(ownership_record(folder, "web1", moves[i].event, OTHER, NULL, NULL));
+		found = gw_recover(folder, NULL, GW_ASSUME_NOTHING, NULL, NULL);
+		CU_ASSERT_EQUAL(found->len, 1);
+		CU_ASSERT_EQUAL(is_there(folder), moves[i].is_kept);
+	}
+	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
+	test_folder_free(folder);
+}
+
 /* It may take hours: a move of the same VM to the next host. */
 static void
 another_session_does_not_keep_a_settled_one(void)
@@ -481,6 +508,8 @@ CU_TestInfo suite_recover[] = {
 	  a_guest_that_was_started_again_here_is_not_dead },
 	{ "the same source may come again after a restart",
 	  the_same_source_may_come_again_after_a_restart },
+	{ "a guest that has moved on leaves no journal",
+	  a_guest_that_has_moved_on_leaves_no_journal },
 	{ "another session does not keep a settled one",
 	  another_session_does_not_keep_a_settled_one },
 	CU_TEST_INFO_NULL,
