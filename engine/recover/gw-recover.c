@@ -64,11 +64,46 @@ is_named(Journal *journal, const char *const *names)
 	return FALSE;
 }
 
-/* A journal that is written now cannot be read: its session belongs to somebody who is at work. */
-static gboolean
-is_named_session(const JournalName *name, const char *const *names)
+/* A journal that is written now cannot be read. (transfer full) (nullable): the VM whose record has
+ * the session. */
+static char *
+find_vm(const char *state_dir, const char *session)
 {
-	return names == NULL || names[0] == NULL || g_strv_contains(names, name->session);
+	g_autoptr(GPtrArray) names = ownership_list(state_dir, NULL);
+	for (guint i = 0; names != NULL && i < names->len; i++) {
+		const char *name = g_ptr_array_index(names, i);
+		g_autoptr(Ownership) record = ownership_load(state_dir, name, NULL);
+		if (record != NULL && g_strcmp0(record->now.session, session) == 0)
+			return g_strdup(name);
+	}
+	return NULL;
+}
+
+static GwRecovered *
+new_result(const JournalName *name)
+{
+	GwRecovered *result = g_new0(GwRecovered, 1);
+	result->session = g_strdup(name->session);
+	result->role = g_strdup(side_to_string(name->role));
+	result->vm_runs_on = GW_PLACE_UNKNOWN;
+	return result;
+}
+
+/* (transfer full) (nullable): as settle_one(). @why: it could not be opened */
+static GwRecovered *
+leave_closed(const char *state_dir, const JournalName *name, const char *const *names,
+	     const GError *why)
+{
+	g_autofree char *vm_name = find_vm(state_dir, name->session);
+	gboolean is_any = names == NULL || names[0] == NULL;
+	if (!is_any && !g_strv_contains(names, name->session) &&
+	    (vm_name == NULL || !g_strv_contains(names, vm_name)))
+		return NULL;
+	GwRecovered *result = new_result(name);
+	result->vm_name = g_steal_pointer(&vm_name);
+	result->busy = g_error_matches(why, GW_ERROR, GW_ERROR_BUSY);
+	result->text = g_strdup(result->busy ? "another process works on it" : why->message);
+	return result;
 }
 
 /* Nobody else deals with the VM in the meantime. */
@@ -96,17 +131,11 @@ settle_one(const char *state_dir, const JournalName *name, const char *const *na
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Journal) journal = journal_open(state_dir, name->session, name->role, &error);
-	if (journal != NULL ? !is_named(journal, names) : !is_named_session(name, names))
+	if (journal == NULL)
+		return leave_closed(state_dir, name, names, error);
+	if (!is_named(journal, names))
 		return NULL;
-	GwRecovered *result = g_new0(GwRecovered, 1);
-	result->session = g_strdup(name->session);
-	result->role = g_strdup(side_to_string(name->role));
-	result->vm_runs_on = GW_PLACE_UNKNOWN;
-	if (journal == NULL) {
-		result->busy = g_error_matches(error, GW_ERROR, GW_ERROR_BUSY);
-		result->text = g_strdup(error->message);
-		return result;
-	}
+	GwRecovered *result = new_result(name);
 	result->vm_name = g_strdup(journal_get_string(journal, "vm"));
 	gboolean was_running = journal_has_phase(journal, JOURNAL_RUNNING);
 	if (name->role == SIDE_SOURCE) {

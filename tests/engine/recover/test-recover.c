@@ -301,6 +301,30 @@ a_living_owner_is_left_alone(void)
 	test_folder_free(folder);
 }
 
+/* By its session, by its VM, and when all are settled; not by another VM's name. */
+static void
+a_session_under_way_is_found_by_its_vm(void)
+{
+	static const char *const named[][2] = { { NULL }, { SESSION }, { "web1" }, { "web2" } };
+	char *folder = test_folder_new();
+	begin_receiving(folder);
+	g_autoptr(Journal) owned = journal_create(folder, SESSION, SIDE_DESTINATION, NULL, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(owned);
+	for (guint i = 0; i < G_N_ELEMENTS(named); i++) {
+		g_autoptr(GPtrArray) found =
+			gw_recover(folder, named[i], GW_ASSUME_NOTHING, NULL, NULL);
+		CU_ASSERT_EQUAL_FATAL(found->len, g_strcmp0(named[i][0], "web2") == 0 ? 0 : 1);
+		if (found->len == 0)
+			continue;
+		const GwRecovered *one = g_ptr_array_index(found, 0);
+		CU_ASSERT_TRUE(one->busy);
+		CU_ASSERT_FALSE(one->settled);
+		TEST_STRING(one->vm_name, "web1");
+		TEST_STRING(one->text, "another process works on it");
+	}
+	test_folder_free(folder);
+}
+
 /* The journal goes, the record stays. */
 static void
 only_a_guest_taken_over_is_forgotten(void)
@@ -498,6 +522,7 @@ CU_TestInfo suite_recover[] = {
 	{ "a guest that was taken is never gone", a_guest_that_was_taken_is_never_gone },
 	{ "a journal without a record is not gone", a_journal_without_a_record_is_not_gone },
 	{ "a living owner is left alone", a_living_owner_is_left_alone },
+	{ "a session under way is found by its VM", a_session_under_way_is_found_by_its_vm },
 	{ "only a guest taken over is forgotten", only_a_guest_taken_over_is_forgotten },
 	{ "a session that a restart has cut is settled by its source",
 	  a_session_that_a_restart_has_cut_is_settled_by_its_source },
