@@ -20,6 +20,10 @@ from .side import Side
 # Of every agent that a test may start.
 ADDRESSES = ("127.0.0.1", "::1", "10.9.0.2", "10.9.1.2", "fd09:0::2", "fd09:1::2")
 
+# Slow enough for what a test does in pre-copy to come in time: 30 MiB at this rate take some seconds.
+SLOWLY = ("--bandwidth", "8MiB")
+FLOWING_BYTES = 4 << 20
+
 RUNS_ON_DESTINATION, FAILED, USAGE, INCOMPATIBLE, NO_CONVERGENCE, CANCELLED, UNKNOWN = range(7)
 
 
@@ -165,6 +169,15 @@ class Lab(Scratch):
         if code != RUNS_ON_DESTINATION:
             raise AssertionError("godwit migrate: %d: %s%s" % (code, process.out, process.err))
         return self.report()
+
+    def wait_flow(self, migrate, timeout_s=30.0):
+        """Waits until some of the memory is on its way; AssertionError if MIGRATE ends first."""
+        def flows():
+            if not migrate.is_alive():
+                raise AssertionError("it has ended: " + migrate.out + migrate.err)
+            info = monitor_says(self.source, "query-migrate") or {}
+            return info.get("status") == "active" and info["ram"]["transferred"] > FLOWING_BYTES
+        procs.wait_until(flows, timeout_s, "the stream to flow")
 
     def report(self):
         with open(self.report_path, encoding="utf-8") as file:

@@ -11,12 +11,11 @@ import signal
 import time
 import unittest
 
-from . import env, procs
-from .lab import CANCELLED, FAILED, Lab, monitor_says
+from . import procs
+from .lab import CANCELLED, FAILED, Lab, SLOWLY, monitor_says
 from .test_handover import MACHINES, settings_of
 
 ROUNDS = int(os.environ.get("EARLY_ROUNDS", "4"))
-SLOWLY = ("--bandwidth", "8MiB")
 MULTIFD_HEAD_BYTES = 64
 # Where a channel breaks: before QEMU's first byte, in its head, after it, and in the stream. The main channel has little
 # to carry beside those of multifd.

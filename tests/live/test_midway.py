@@ -4,14 +4,12 @@
 import time
 import unittest
 
-from . import env, procs
+from . import env
 from .faults import FAULTS
-from .lab import CANCELLED, FAILED, Lab, RUNS_ON_DESTINATION, monitor_says
+from .lab import CANCELLED, FAILED, Lab, RUNS_ON_DESTINATION, SLOWLY, monitor_says
 from .test_handover import KIND_QEMUS, MACHINES, Case
 from .witness import Witness
 
-# Slow enough for the fault to come in time: 30 MiB at this rate take some seconds.
-SLOWLY = ("--bandwidth", "8MiB")
 RACE_DELAYS_MS = (0, 0, 0, 0.2, 0.5, 1, 1.5, 2, 3, 5, 8, 12)
 
 
@@ -28,17 +26,13 @@ class MidwayCase(Case):
         lab.use_proxy()
         with Witness(lab.source, lab.destination):
             migrate = lab.start_migrate(*SLOWLY)
-            procs.wait_until(self.flows, 20, "the stream to flow: " + migrate.err)
+            lab.wait_flow(migrate)
             self.fault.act(lab, migrate)
             self.code = migrate.wait(60)
             self.output = migrate.out + migrate.err
             self.check_code()
             self.settle()
             self.check_place()
-
-    def flows(self):
-        info = monitor_says(self.lab.source, "query-migrate") or {}
-        return info.get("status") == "active" and info["ram"]["transferred"] > 4 << 20
 
 
 def make_midway(qemu, fault, kind):

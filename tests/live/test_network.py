@@ -7,14 +7,13 @@ The two hosts are namespaces joined by cables; nothing here measures speed, scri
 import time
 import unittest
 
-from . import env, procs
+from . import env
 from .guests import TickGuest
-from .lab import FAILED, Lab, monitor_says
+from .lab import FAILED, Lab, SLOWLY
 from .network import Ends
 from .witness import Witness
 
 RATE = "200mbit"
-SLOWLY = ("--bandwidth", "8MiB")
 # What is stated, and what a busy machine may add to it.
 STATED_S = 5.0
 SLACK_S = 3.0
@@ -112,7 +111,7 @@ class HoleCase(NetworkCase):
             lab.start_agent("--insecure")
             with Witness(lab.source, lab.destination):
                 migrate = lab.start_migrate("--insecure", *SLOWLY, *options)
-                procs.wait_until(lambda: self.flows(lab), 30, "the stream to flow: " + migrate.err)
+                lab.wait_flow(migrate)
                 self.cables[cable].open_hole()
                 begun_s = time.monotonic()
                 migrate.wait_line("rollback", stated_s + SLACK_S)
@@ -123,10 +122,6 @@ class HoleCase(NetworkCase):
             # The agent has noticed it too, and undone its part by itself.
             lab.check_stayed(stated_s + 15)
             return lab.report()["error"], noticed_s
-
-    def flows(self, lab):
-        info = monitor_says(lab.source, "query-migrate") or {}
-        return info.get("status") == "active" and info["ram"]["transferred"] > 4 << 20
 
 
 class BlackHole(HoleCase):

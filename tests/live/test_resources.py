@@ -8,16 +8,9 @@ import socket
 import time
 import unittest
 
-from . import procs
-from .lab import CANCELLED, INCOMPATIBLE, Lab, RUNS_ON_DESTINATION, monitor_says
+from .lab import CANCELLED, INCOMPATIBLE, Lab, RUNS_ON_DESTINATION, SLOWLY
 
-SLOWLY = ("--bandwidth", "8MiB")
 HELLO = b'{"type":"hello","id":1,"versions":[1,1],"timeout_ms":600000}\n'
-
-
-def flows(lab):
-    info = monitor_says(lab.source, "query-migrate") or {}
-    return info.get("status") == "active" and info["ram"]["transferred"] > 4 << 20
 
 
 class DescriptorsTest(unittest.TestCase):
@@ -62,7 +55,7 @@ class HangUpTest(unittest.TestCase):
             lab.start_source()
             lab.start_agent()
             migrate = lab.start_migrate(*SLOWLY)
-            procs.wait_until(lambda: flows(lab), 20, "the stream to flow")
+            lab.wait_flow(migrate)
             migrate.signal(signal.SIGHUP)
             self.assertEqual(migrate.wait(60), CANCELLED, migrate.err)
             lab.check_stayed(10)
@@ -73,7 +66,7 @@ class HangUpTest(unittest.TestCase):
             lab.start_source()
             lab.start_receiver()
             migrate = lab.start_migrate(*SLOWLY)
-            procs.wait_until(lambda: flows(lab), 20, "the stream to flow")
+            lab.wait_flow(migrate)
             lab.agent.signal(signal.SIGHUP)
             self.assertGreater(migrate.wait(60), 0)
             self.assertGreater(lab.agent.wait(30), 0)

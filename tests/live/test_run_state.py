@@ -9,11 +9,9 @@ import shutil
 import signal
 import unittest
 
-from . import procs
 from .guests import TickGuest
-from .lab import CANCELLED, FAILED, RUNS_ON_DESTINATION, Lab, monitor_says
+from .lab import CANCELLED, FAILED, RUNS_ON_DESTINATION, SLOWLY, Lab
 from .test_handover import MACHINES
-from .test_midway import SLOWLY
 
 IDE_MACHINE = "pc-i440fx-7.2"  # its IDE disks can be written by PIO
 PANIC = ("-device", "pvpanic", "-action", "panic=pause")
@@ -42,14 +40,8 @@ class StateLab(Lab):
             self.source.command("stop")
         self.start_agent()
         migrate = self.start_migrate(*SLOWLY, *options)
-        procs.wait_until(lambda: self.flows(migrate), 20, "the stream to flow")
+        self.wait_flow(migrate)
         return migrate
-
-    def flows(self, migrate):
-        if not migrate.is_alive():
-            raise AssertionError("it has ended: " + migrate.out + migrate.err)
-        info = monitor_says(self.source, "query-migrate") or {}
-        return info.get("status") == "active" and info["ram"]["transferred"] > 2 << 20
 
     def finish(self, migrate, code):
         found = migrate.wait(60)

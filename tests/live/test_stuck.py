@@ -14,9 +14,9 @@ import unittest
 
 from . import env, procs
 from .guests import TickGuest
-from .lab import CANCELLED, FAILED, Lab, monitor_says
+from .lab import CANCELLED, FAILED, Lab, SLOWLY, monitor_says
 from .network import Ends
-from .test_network import RATE, SLACK_S, SLOWLY, STATED_S
+from .test_network import RATE, SLACK_S, STATED_S
 from .witness import Witness
 
 AT_ONCE_MS = 2000000  # the longest limit that QEMU takes: it stops the guest as soon as it has sent anything

@@ -11,13 +11,12 @@ import unittest
 from . import procs, tls
 from .fakes import FakeServer
 from .guests import TickGuest
-from .lab import FAILED, Lab
+from .lab import FAILED, Lab, SLOWLY
 from .witness import Witness
 
 PREAMBLE = b"gwdata\0\1" + bytes(range(16)) + bytes(4)
 # What one address may have before it has said what it wants is 32, and what it may take for that 5 s.
 MANY, PATIENCE_S = 40, 5
-SLOWLY = ("--bandwidth", "8MiB")
 
 
 class ReceiverTest(unittest.TestCase):
