@@ -2,17 +2,16 @@
 """Each of our programs dies before its n-th act that somebody else can see, for every n; see acts.c."""
 
 import os
-import signal
 import time
 
 from tests.live import env
+from tests.live.faults import KILLED
 from tests.live.lab import Lab
 from tests.live.witness import Witness
 
 from .settle import check_one, revive, settle
 
 MIGRATE_S = 120.0
-KILLED = -signal.SIGKILL
 PROGRAMS = ("migrate", "godwitd", "receive", "recover-source", "recover-destination")
 KINDS = ("direct", "relay", "multifd2", "tls")
 BINARY = {"godwitd": "godwitd"}

@@ -4,10 +4,11 @@
 import contextlib
 
 from tests.live import procs
+from tests.live.faults import KILLED
 from tests.live.lab import Lab
 from tests.live.witness import Witness
 
-from .deaths import KILLED, faulty, is_hit, start, wait_migrate
+from .deaths import faulty, is_hit, start, wait_migrate
 from .settle import check_one, settle
 
 WAYS = ("once", "sticky", "half", "die", "die-after")

@@ -2,11 +2,10 @@
 """A man in the middle of a plain-text control connection sends messages twice, late, early or not at all."""
 
 import json
-import socket
-import threading
 import time
 
 from tests.live.lab import Lab
+from tests.live.proxy import Proxy
 from tests.live.witness import Witness
 
 from .settle import check_one, settle
@@ -52,54 +51,25 @@ WAYS = {
 }
 
 
-class Middle:
-    """Forwards each connection to the agent; of those that begin as JSON it changes the lines."""
+class Middle(Proxy):
+    """Of connections that begin as JSON it changes the lines: by UP those to the agent, by DOWN what comes back."""
 
     def __init__(self, port, up, down):
-        self._target, self._up, self._down = port, up, down
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._up, self._down = up, down
+        self._lefts = {}  # for each end, the beginning of its next line; None where nothing is changed
+        super().__init__(port)
 
-    def close(self):
-        self._listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(near, far), daemon=True).start()
-
-    def _serve(self, near, far):
-        is_control = near.recv(1, socket.MSG_PEEK) == b"{"
-        threading.Thread(target=self._pump, args=(far, near, self._down if is_control else None), daemon=True).start()
-        self._pump(near, far, self._up if is_control else None)
-
-    @staticmethod
-    def _pump(here, there, change):
-        left = b""
-        try:
-            while data := here.recv(1 << 16):
-                if change is None:
-                    there.sendall(data)
-                    continue
-                *lines, left = (left + data).split(b"\n")
-                for line in lines:
-                    for part in change(line):
-                        if isinstance(part, float):
-                            time.sleep(part)
-                        else:
-                            there.sendall(part + b"\n")
-        except OSError:
-            pass
-        for end in (here, there):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+    def _pass_on(self, pair, here, there, data):
+        if self._lefts.setdefault(here, b"" if data.startswith(b"{") else None) is None:
+            there.sendall(data)
+            return
+        *lines, self._lefts[here] = (self._lefts[here] + data).split(b"\n")
+        for line in lines:
+            for part in (self._up if here is pair.near else self._down)(line):
+                if isinstance(part, float):
+                    time.sleep(part)
+                else:
+                    there.sendall(part + b"\n")
 
 
 def with_messages(way, qemu):

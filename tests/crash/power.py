@@ -7,26 +7,19 @@ another one, and lines that are not synced by their writers are taken away at ra
 
 import os
 import re
+import signal
 import time
 
 from tests.live import procs
 from tests.live.lab import Lab
 from tests.live.witness import Witness
 
-from .settle import place
-
 WHO = ("both", "destination", "source")
 PHASES = ("precopy", "switchover", "commit", "cleanup")
 UNSYNCED = {".source": ("commit",),
             ".destination": ("committed", "running", "restored", "started", "prepare", "vgpus")}
-OTHER_BOOT = "00000000-0000-0000-0000-000000000000"
 PHASE_S = 30.0
 SETTLE_S = 20.0
-
-
-def boot_id():
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
 
 
 def lose_lines(path, chance):
@@ -42,15 +35,9 @@ def lose_lines(path, chance):
 
 def reboot(side, chance):
     """What the next boot finds of that side's state."""
-    for folder, _, names in os.walk(side.state_dir):
-        for name in names:
-            path = os.path.join(folder, name)
-            if name.endswith((".source", ".destination")):
-                lose_lines(path, chance)
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                text = file.read()
-            with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(text.replace(boot_id(), OTHER_BOOT))
+    for path in side.journals():
+        lose_lines(path, chance)
+    side.change_boot()
 
 
 def wait_phase(migrate, events, phase):
@@ -76,14 +63,48 @@ def check(lab, who, said):
         raise AssertionError("the source's guest is '%s'" % source)
     if "afresh" in said and who != "both":
         raise AssertionError("it is advised to start it afresh: " + said)
-    if destination == "running" and place(lab.destination) not in ("here", "not-known"):
-        raise AssertionError("it runs there, and the record says '%s'" % place(lab.destination))
+    if destination == "running" and lab.destination.place() not in ("here", "not-known"):
+        raise AssertionError("it runs there, and the record says '%s'" % lab.destination.place())
 
 
 def may_move_again(lab, who):
     """The source has kept the guest, and nothing is open there: what its next move settles may stay until then."""
-    return who == "destination" and lab.source.status() == "running" and not any(
-        name.endswith(".source") for name in lab.journals())
+    return who == "destination" and lab.source.status() == "running" and not lab.source.journals()
+
+
+def lose_power(lab, migrate, who, chance):
+    """Kills the processes of WHO, and boots it again; the destination's agent is started then, as by an init system."""
+    dying = []
+    if who != "source":
+        dying += [lab.agent.pid, lab.destination.pid()]
+    if who != "destination":
+        dying += [migrate.pid, lab.source.pid()]
+    for pid in filter(None, dying):
+        procs.send(pid, signal.SIGKILL)
+    if who != "destination":
+        migrate.wait(10)
+        reboot(lab.source, chance)
+    if who != "source":
+        lab.agent.wait(10)
+        reboot(lab.destination, chance)
+        lab.start_agent()
+    if who == "destination":
+        migrate.wait(120)
+
+
+def settle(lab, deadline, is_enough=lambda: False):
+    """Recovers until nothing is left to settle, or what is left IS_ENOUGH. The destination's last words."""
+    said = ""
+    while lab.journals() and not is_enough() and time.monotonic() < deadline:
+        said = lab.recover_once()[-1]
+        time.sleep(1)
+    return said
+
+
+def move_again(lab):
+    again = lab.start_migrate()
+    if again.wait(120) != 0 or lab.destination.status() != "running":
+        raise AssertionError("the next move: %s" % again.err)
 
 
 def with_power_loss(who, phase, kind, chance):
@@ -96,37 +117,13 @@ def with_power_loss(who, phase, kind, chance):
             migrate = lab.start_migrate("--events", events)
             wait_phase(migrate, events, phase)
             time.sleep(chance.choice((0, chance.uniform(0, 0.003), chance.uniform(0, 0.05))))
-            dying = []
-            if who != "source":
-                dying += [lab.agent.pid, lab.destination.pid()]
-            if who != "destination":
-                dying += [migrate.pid, lab.source.pid()]
-            for pid in filter(None, dying):
-                procs.send(pid, 9)
-            if who != "destination":
-                migrate.wait(10)
-                reboot(lab.source, chance)
-            if who != "source":
-                lab.agent.wait(10)
-                reboot(lab.destination, chance)
-                lab.start_agent()
-            if who == "destination":
-                migrate.wait(120)
-            said = ""
+            lose_power(lab, migrate, who, chance)
             deadline = time.monotonic() + SETTLE_S
-            while lab.journals() and not may_move_again(lab, who) and time.monotonic() < deadline:
-                for side in (lab.source, lab.destination):
-                    _, process = lab.godwit("recover", "--state-dir", side.state_dir)
-                    said = process.out + process.err
-                time.sleep(1)
+            said = settle(lab, deadline, lambda: may_move_again(lab, who))
             check(lab, who, said)
             if may_move_again(lab, who):
-                again = lab.start_migrate()
-                if again.wait(120) != 0 or lab.destination.status() != "running":
-                    raise AssertionError("the next move: %s" % again.err)
-                while lab.journals() and time.monotonic() < deadline:  # the session may still be ending
-                    _, process = lab.godwit("recover", "--state-dir", lab.destination.state_dir)
-                    said = process.out + process.err
+                move_again(lab)
+                said = settle(lab, deadline) or said  # the session may still be ending
             if who != "source" and lab.source.status() != "postmigrate" and lab.journals():
                 raise AssertionError("not settled: %s; %s" % (lab.journals(), said))
         lab.stop_agent()

@@ -195,11 +195,19 @@ class Lab(Scratch):
     def running_sides(self):
         return [side for side in (self.source, self.destination) if side.status() == "running"]
 
+    def other(self, side):
+        return self.destination if side is self.source else self.source
+
+    def wait_one_runs(self, timeout_s=15.0):
+        """Waits until exactly one copy of the guest runs. Returns its side."""
+        procs.wait_until(lambda: len(self.running_sides()) == 1, timeout_s, "one running copy: %s, %s" % (
+            self.source.status(), self.destination.status()))
+        return self.running_sides()[0]
+
     def wait_runs_only_on(self, side, timeout_s=15.0):
         """Waits until the guest runs there and nowhere else, seen by its own clock too."""
-        other = self.destination if side is self.source else self.source
         side.wait_status("running", timeout_s)
-        if other.status() == "running":
+        if self.other(side).status() == "running":
             raise AssertionError("two copies run")
         side.wait_beat()
 
@@ -218,8 +226,7 @@ class Lab(Scratch):
 
     def journals(self):
         """What is not settled, on both hosts."""
-        return [os.path.join(side.state_dir, name) for side in (self.source, self.destination)
-                for name in os.listdir(side.state_dir) if name.endswith((".source", ".destination"))]
+        return self.source.journals() + self.destination.journals()
 
     @staticmethod
     def logs(side):
@@ -264,19 +271,23 @@ class Lab(Scratch):
         procs.wait_until(lambda: not set(self.processes()) - allowed, 3, "processes to end: %s" % [
             " ".join(procs.command_line(pid))[:200] for pid in set(self.processes()) - allowed])
 
-    def recover(self, timeout_s=20.0):
-        """`godwit recover` on the source, and on the destination where no agent does it."""
+    def recover_once(self):
+        """`godwit recover` on the source, and on the destination where no agent does it. What each of them said."""
         outputs = []
+        for side in (self.source, self.destination):
+            code, process = self.godwit("recover", "--state-dir", side.state_dir)
+            outputs.append("%d: %s%s" % (code, process.out, process.err))
+        return outputs
+
+    def recover(self, timeout_s=20.0):
+        """Likewise, until nothing is left to settle."""
         deadline = time.monotonic() + timeout_s
         while True:
-            for side in (self.source, self.destination):
-                code, process = self.godwit("recover", "--state-dir", side.state_dir)
-                outputs.append("%d: %s%s" % (code, process.out, process.err))
+            outputs = self.recover_once()
             if not self.journals():
-                return outputs
+                return
             if time.monotonic() > deadline:
-                raise AssertionError("recover does not settle it: %s\n%s" % (
-                    self.journals(), "".join(outputs[-2:])))
+                raise AssertionError("recover does not settle it: %s\n%s" % (self.journals(), "".join(outputs)))
             time.sleep(0.5)
 
 

@@ -66,11 +66,14 @@ class Proxy:
                 if here is pair.near:
                     data = data[:pair.left_bytes]
                     pair.left_bytes -= len(data)
-                there.sendall(data)
+                self._pass_on(pair, here, there, data)
                 if pair.left_bytes == 0:
                     pair.close()
         except OSError:
             pair.close()
+
+    def _pass_on(self, pair, here, there, data):
+        there.sendall(data)
 
     def forget(self):
         """From now on the connections are counted anew. Those that are there go on."""

@@ -5,6 +5,7 @@ A VM that is migrated several times has a new side for each destination. The eng
 QEMU has a second monitor here, so that a test can look at it beside the engine.
 """
 
+import json
 import os
 import shlex
 import signal
@@ -15,6 +16,9 @@ import time
 from . import env, procs
 from .guests import COMMON
 from .qmp import Qmp, QmpError, QmpGone, QmpTimeout
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+OTHER_BOOT = b"00000000-0000-0000-0000-000000000000"
 
 
 class Side:
@@ -122,6 +126,36 @@ class Side:
         before = self.beats()
         time.sleep(for_s)
         return self.beats() == before
+
+    # What the engine keeps in the state folder.
+
+    def journals(self):
+        """What is not settled on this host."""
+        return [os.path.join(self.state_dir, name) for name in os.listdir(self.state_dir)
+                if name.endswith((".source", ".destination"))]
+
+    def record(self):
+        """What this host has noted of the VM's owner; FileNotFoundError if it never had the VM."""
+        with open(os.path.join(self.state_dir, "vms", self.name + ".json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def place(self):
+        """Where the record says that the VM belongs; 'not-known' without a record."""
+        try:
+            return self.record()["now"]["place"]
+        except FileNotFoundError:
+            return "not-known"
+
+    def change_boot(self):
+        """As if this host had been restarted: all that it has kept is of another boot."""
+        with open(BOOT_ID, "rb") as file:
+            boot = file.read().strip()
+        for folder, _, names in os.walk(self.state_dir):
+            for path in (os.path.join(folder, name) for name in names):
+                with open(path, "rb") as file:
+                    data = file.read()
+                with open(path, "wb") as file:
+                    file.write(data.replace(boot, OTHER_BOOT))
 
     def end(self):
         """Ends QEMU, whatever state it is in."""

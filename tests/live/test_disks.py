@@ -10,9 +10,9 @@ from . import env, procs
 from .check import CheckLab, codes_of
 from .lab import FAILED, INCOMPATIBLE, USAGE
 from .procs import Process
+from .side import BOOT_ID
 
 PAIRS = ("old_to_old", "new_to_new")
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 MIB = 1 << 20
 
 

@@ -97,9 +97,7 @@ class Case:
     def living_side(self):
         lab = self.lab
         if self.expected.place == "either":
-            procs.wait_until(lambda: len(lab.running_sides()) == 1, 10, "one running copy: %s, %s" % (
-                lab.source.status(), lab.destination.status()))
-            return lab.running_sides()[0]
+            return lab.wait_one_runs()
         return {"source": lab.source, "destination": lab.destination, "none": None}[
             self.expected.place]
 

@@ -2,32 +2,11 @@
 """Who owns the guest, after it has moved: what each program says on the host that it has left."""
 
 import json
-import os
 import signal
 import unittest
 
 from . import procs
 from .lab import FAILED, Lab, UNKNOWN
-
-
-def record(side):
-    with open(os.path.join(side.state_dir, "vms", side.name + ".json"), encoding="utf-8") as file:
-        return json.load(file)
-
-
-def set_boot(side):
-    """As if that host had been restarted: journals and records are of another boot."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
-        boot = file.read().strip()
-    folder = os.path.join(side.state_dir, "vms")
-    paths = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".json")]
-    paths += [os.path.join(side.state_dir, name) for name in os.listdir(side.state_dir)
-              if name.endswith((".source", ".destination"))]
-    for path in paths:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(boot, "00000000-0000-0000-0000-000000000000"))
 
 
 class Limbo:
@@ -64,7 +43,7 @@ class MovedTest(unittest.TestCase):
         source = lab.source
         state = ("--state-dir", source.state_dir)
         to = ("--to", lab.to, *state)
-        words = ("'vm' was handed over to 127.0.0.1", "by session " + record(source)["now"]["session"])
+        words = ("'vm' was handed over to 127.0.0.1", "by session " + source.record()["now"]["session"])
         self.expect(lab.godwit("migrate", "--vm", source.vm_file, *to), UNKNOWN, *words)
         self.expect(lab.godwit("check", "--vm", source.vm_file, *to), UNKNOWN, *words)
         self.expect(lab.godwit("check", "--qmp", source.qmp_path, *to), UNKNOWN, *words)
@@ -95,9 +74,9 @@ class MovedTest(unittest.TestCase):
         with Lab("moved") as lab:
             lab.start_source()
             lab.start_agent()
-            self.assertEqual(record(lab.source)["now"]["place"], "here")
+            self.assertEqual(lab.source.place(), "here")
             lab.migrate()
-            self.assertEqual(record(lab.source)["now"]["place"], "there")
+            self.assertEqual(lab.source.place(), "there")
             self.all_say_handed_over(lab)
 
     def test_a_kept_source_says_so_too(self):
@@ -136,7 +115,7 @@ class MovedTest(unittest.TestCase):
             self.assertEqual(code, 0, process.err)
             self.assertRegex(process.err, r"127.0.0.1 could not be asked .*: it starts here on your word")
             lab.source.wait_status("running", 10)
-            self.assertEqual(record(lab.source)["now"]["place"], "here")
+            self.assertEqual(lab.source.place(), "here")
 
     def test_what_fails_stays_here(self):
         with Lab("stays") as lab:
@@ -145,14 +124,14 @@ class MovedTest(unittest.TestCase):
             hook = lab.hook("source:switchover")
             migrate = lab.start_migrate("--hook", hook.command)
             hook.wait(migrate)
-            self.assertEqual(record(lab.source)["now"]["place"], "handing-over")
+            self.assertEqual(lab.source.place(), "handing-over")
             code, process = lab.run_vm()
             self.assertEqual(code, FAILED, process.err)
             self.assertIn("'vm' is in use on this host: migrating by process %d" % migrate.pid, process.err)
             migrate.signal(signal.SIGINT)
             hook.go()
             migrate.wait(30)
-            self.assertEqual(record(lab.source)["now"]["place"], "here")
+            self.assertEqual(lab.source.place(), "here")
             lab.wait_runs_only_on(lab.source)
 
     def test_one_state_folder_is_not_two_hosts(self):
@@ -188,7 +167,7 @@ class SettledTest(unittest.TestCase):
             self.assertEqual(code, 0, process.out)
             self.assertIn("the destination has taken it over", process.out)
             lab.wait_runs_only_on(lab.destination)
-            self.assertEqual(record(lab.source)["now"]["place"], "there")
+            self.assertEqual(lab.source.place(), "there")
 
     def test_here_is_refused_by_an_agent_that_cannot_know(self):
         with Lab("strange") as lab:
@@ -202,7 +181,7 @@ class SettledTest(unittest.TestCase):
             code, process = lab.run_vm("--here")
             self.assertEqual(code, UNKNOWN, process.err)
             self.assertIn("its agent cannot tell whether it runs there", process.err)
-            self.assertEqual(record(lab.source)["now"]["place"], "handing-over")
+            self.assertEqual(lab.source.place(), "handing-over")
             lab.wait_runs_only_on(lab.destination)
 
     def test_a_new_session_settles_the_old_one(self):
@@ -227,8 +206,8 @@ class SettledTest(unittest.TestCase):
                 procs.send(process, signal.SIGKILL)
             limbo.end()
             lab.agent.wait(10)
-            set_boot(lab.source)
-            set_boot(lab.destination)
+            lab.source.change_boot()
+            lab.destination.change_boot()
             code, process = lab.run_vm()
             self.assertEqual(code, UNKNOWN, process.err)
             lab.proxy.heal()
@@ -236,6 +215,6 @@ class SettledTest(unittest.TestCase):
             code, process = lab.godwit("recover", "--state-dir", lab.source.state_dir)
             self.assertEqual(code, 0, process.out)
             self.assertIn("it may be started on one host only", process.out)
-            self.assertEqual(record(lab.source)["now"]["place"], "nowhere")
+            self.assertEqual(lab.source.place(), "nowhere")
             code, process = lab.run_vm()
             self.assertEqual(code, 0, process.err)
