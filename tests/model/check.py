@@ -7,11 +7,12 @@ usage: check.py [--all] [--trail DIR]
 As it is there must be no error. With a rule broken there must be the one that the rule is there for: a rule that can be
 broken unnoticed is not modelled. The last line is 'N passed, N failed'.
 
---all        6 faults of every kind too: some minutes and GiB of memory
+--all        6 faults of every kind too: some minutes and some GiB of memory
 --trail DIR  keeps what spin says about an error: the steps that lead to it
 """
 
 import argparse
+import collections
 import os
 import re
 import shutil
@@ -36,23 +37,23 @@ MEANINGS = (
     ((), "lost"),
 )
 
-# (name, what can fail, options, the error that must come; None: none)
-SEARCHES = (
-    ("cuts and deaths of godwit and godwitd", 3, (), None),
-    ("likewise, 6 faults", 6, (), None),
-    ("QEMUs die", 3, ("QEMU_DIES",), None),
-    ("power fails at either host", 3, ("POWER_FAILS",), None),
-    ("all of that", 3, ("QEMU_DIES", "POWER_FAILS"), None),
-    ("all of that, 6 faults", 6, ("QEMU_DIES", "POWER_FAILS"), None),
-    ("a record is forgotten by age", 3, ("BREAK_AGE",), TWO_COPIES),
-    ("'done' is taken from anybody", 3, ("BREAK_BINDING",), TWO_COPIES),
-    ("refused after cont", 3, ("BREAK_REFUSAL",), OLD_MEMORY),
-    ("a closed monitor is taken for death", 3, ("BREAK_PROOF",), TWO_COPIES),
-    ("run does not ask the record", 3, ("BREAK_RECORD",), TWO_COPIES),
-    ("COMMIT tells no run state", 3, ("BREAK_RUN_STATE",), WRONG_STATE),
-)
+# FAULTS: how many there may be of what OPTIONS allow. WANTED: the error that must come, None for none. LONG: only by --all.
+Search = collections.namedtuple("Search", "name faults options wanted long", defaults=(False,))
 
-LONG = SEARCHES[5]
+SEARCHES = (
+    Search("cuts and deaths of godwit and godwitd", 3, (), None),
+    Search("likewise, 6 faults", 6, (), None),
+    Search("QEMUs die", 3, ("QEMU_DIES",), None),
+    Search("power fails at either host", 3, ("POWER_FAILS",), None),
+    Search("all of that", 3, ("QEMU_DIES", "POWER_FAILS"), None),
+    Search("all of that, 6 faults", 6, ("QEMU_DIES", "POWER_FAILS"), None, long=True),
+    Search("a record is forgotten by age", 3, ("BREAK_AGE",), TWO_COPIES),
+    Search("'done' is taken from anybody", 3, ("BREAK_BINDING",), TWO_COPIES),
+    Search("refused after cont", 3, ("BREAK_REFUSAL",), OLD_MEMORY),
+    Search("a closed monitor is taken for death", 3, ("BREAK_PROOF",), TWO_COPIES),
+    Search("run does not ask the record", 3, ("BREAK_RECORD",), TWO_COPIES),
+    Search("COMMIT tells no run state", 3, ("BREAK_RUN_STATE",), WRONG_STATE),
+)
 
 
 def run(command, folder):
@@ -66,9 +67,8 @@ def meaning(assertion):
     return None
 
 
-def search(folder, faults, options):
+def search(folder, defines):
     """(what was found, or None; how many states; spin's whole output)"""
-    defines = ["-DMAX_FAULTS=%d" % faults] + ["-D" + option for option in options]
     made = run(["spin", "-a", *defines, MODEL], folder)
     if made.returncode != 0 or "rror" in made.stdout:
         sys.exit("check.py: spin does not take the model:\n" + made.stdout)
@@ -90,20 +90,20 @@ def keep_trail(folder, name, defines, said, target):
     """What spin said, and the steps that it tells of its trail."""
     os.makedirs(target, exist_ok=True)
     shutil.copy(MODEL, folder)
-    steps = run(["spin", "-t", "-p", *["-D" + word for word in defines], os.path.basename(MODEL)], folder).stdout
+    steps = run(["spin", "-t", "-p", *defines, os.path.basename(MODEL)], folder).stdout
     path = os.path.join(target, re.sub(r"\W+", "-", name).strip("-") + ".txt")
     with open(path, "w", encoding="utf-8") as file:
         file.write(said + "\n" + steps)
 
 
-def check(row, options):
-    name, faults, defines, wanted = row
+def check(row, trail):
+    defines = ["-DMAX_FAULTS=%d" % row.faults, *["-D" + option for option in row.options]]
     with tempfile.TemporaryDirectory(prefix="godwit-model-") as folder:
-        found, states, said = search(folder, faults, defines)
-        passed = found == wanted
-        print("%s %s: %s, %d states" % ("ok" if passed else "FAILED", name, found or "no error", states), flush=True)
-        if options.trail and found is not None:
-            keep_trail(folder, name, ["MAX_FAULTS=%d" % faults, *defines], said, options.trail)
+        found, states, said = search(folder, defines)
+        passed = found == row.wanted
+        print("%s %s: %s, %d states" % ("ok" if passed else "FAILED", row.name, found or "no error", states), flush=True)
+        if trail and found is not None:
+            keep_trail(folder, row.name, defines, said, trail)
         if not passed:
             print("\n".join(said.splitlines()[:12]))
     return passed
@@ -116,7 +116,7 @@ def main():
     options = parser.parse_args()
     if shutil.which("spin") is None:
         sys.exit("check.py: there is no 'spin' here; scripts/deps installs it")
-    results = [check(row, options) for row in SEARCHES if options.all or row != LONG]
+    results = [check(row, options.trail) for row in SEARCHES if options.all or not row.long]
     print("%d passed, %d failed" % (results.count(True), results.count(False)))
     return 0 if all(results) else 1
 
