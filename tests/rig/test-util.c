@@ -96,6 +96,15 @@ test_folder_free(char *path)
 	g_free(path);
 }
 
+char *
+test_file_new(const char *folder, const char *name, const char *text)
+{
+	char *path = g_build_filename(folder, name, NULL);
+
+	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, text, -1, NULL));
+	return path;
+}
+
 static gboolean
 is_set(gpointer data)
 {

@@ -31,6 +31,13 @@ gboolean test_under_valgrind(void);
 char *test_folder_new(void);
 void test_folder_free(char *path);
 
+/* g_auto(TestFolder) is such a folder. */
+typedef char *TestFolder;
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(TestFolder, test_folder_free, NULL)
+
+/* (transfer full): the path of a new file in @folder. */
+char *test_file_new(const char *folder, const char *name, const char *text);
+
 /* Turns the thread's loop until *@flag or for 10 s. Returns: *@flag */
 gboolean test_wait(gboolean *flag);
 /* Turns the thread's loop for @ms. */

@@ -36,10 +36,9 @@ kind_of(const char *path)
 static void
 a_file_is_replaced_as_a_whole(void)
 {
-	char *folder = test_folder_new();
-	g_autofree char *path = g_build_filename(folder, "report.json", NULL);
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *path = test_file_new(folder, "report.json", "the former report");
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_TRUE(g_file_set_contents(path, "the former report", -1, NULL));
 	int former = open(path, O_RDONLY | O_CLOEXEC);
 	char bytes[32] = "";
 	CU_ASSERT_TRUE(output_check(path, &error));
@@ -48,29 +47,26 @@ a_file_is_replaced_as_a_whole(void)
 	g_autofree char *text = content(path);
 	CU_ASSERT_STRING_EQUAL(text, "new");
 	close(former);
-	test_folder_free(folder);
 }
 
 static void
 a_link_stays_and_its_file_is_replaced(void)
 {
-	char *folder = test_folder_new();
-	g_autofree char *path = g_build_filename(folder, "report.json", NULL);
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *path = test_file_new(folder, "report.json", "old");
 	g_autofree char *link = g_build_filename(folder, "latest", NULL);
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_TRUE(g_file_set_contents(path, "old", -1, NULL));
 	CU_ASSERT_EQUAL(symlink("report.json", link), 0);
 	CU_ASSERT_TRUE(output_write(link, "new", &error));
 	CU_ASSERT_EQUAL(kind_of(link), S_IFLNK);
 	g_autofree char *text = content(path);
 	CU_ASSERT_STRING_EQUAL(text, "new");
-	test_folder_free(folder);
 }
 
 static void
 a_fifo_is_written_to(void)
 {
-	char *folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "fifo", NULL);
 	g_autoptr(GError) no_reader = NULL;
 	g_autoptr(GError) error = NULL;
@@ -83,13 +79,12 @@ a_fifo_is_written_to(void)
 	CU_ASSERT_EQUAL(read(reader, bytes, sizeof bytes), 4);
 	CU_ASSERT_EQUAL(kind_of(path), S_IFIFO);
 	close(reader);
-	test_folder_free(folder);
 }
 
 static void
 a_device_stays_a_device(void)
 {
-	char *folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *link = g_build_filename(folder, "null", NULL);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GError) full = NULL;
@@ -101,13 +96,12 @@ a_device_stays_a_device(void)
 	CU_ASSERT_FALSE(output_write("/dev/full", "lost", &full));
 	CU_ASSERT_TRUE(g_error_matches(full, G_FILE_ERROR, G_FILE_ERROR_NOSPC));
 	CU_ASSERT_EQUAL(kind_of("/dev/full"), S_IFCHR);
-	test_folder_free(folder);
 }
 
 static void
 an_impossible_place_is_told_before(void)
 {
-	char *folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "missing", "report.json", NULL);
 	g_autoptr(GError) no_folder = NULL;
 	g_autoptr(GError) is_folder = NULL;
@@ -115,7 +109,6 @@ an_impossible_place_is_told_before(void)
 	CU_ASSERT_TRUE(g_error_matches(no_folder, G_FILE_ERROR, G_FILE_ERROR_NOENT));
 	CU_ASSERT_FALSE(output_check(folder, &is_folder));
 	CU_ASSERT_TRUE(g_error_matches(is_folder, G_FILE_ERROR, G_FILE_ERROR_ISDIR));
-	test_folder_free(folder);
 }
 
 /* (transfer full): what events_tell_lost() says on stderr */
@@ -136,7 +129,7 @@ words_about_loss(const Events *events, const char *folder)
 static void
 lost_events_are_told(void)
 {
-	char *folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Events) events = NULL;
 	g_autoptr(GwEvent) event = gw_event_new(1, "engine", "phase", NULL);
@@ -146,13 +139,12 @@ lost_events_are_told(void)
 	g_autofree char *words = words_about_loss(events, folder);
 	CU_ASSERT_PTR_NOT_NULL(strstr(words, "2 lines"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(words, g_strerror(ENOSPC)));
-	test_folder_free(folder);
 }
 
 static void
 kept_events_need_no_words(void)
 {
-	char *folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "events", NULL);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Events) events = NULL;
@@ -163,7 +155,6 @@ kept_events_need_no_words(void)
 	g_autofree char *text = content(path);
 	CU_ASSERT_STRING_EQUAL(words, "");
 	CU_ASSERT_TRUE(g_str_has_suffix(text, "}\n"));
-	test_folder_free(folder);
 }
 
 static gboolean

@@ -19,9 +19,6 @@
 
 #define WAIT_MS 60000
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 static const guint8 token[CONTROL_TOKEN_BYTES] = { 1, 2, 3 };
 static const guint8 other_token[CONTROL_TOKEN_BYTES] = { 1, 2, 4 };
 
@@ -102,7 +99,7 @@ end(Door *door)
 static void
 a_control_connection_is_known_inside(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_auto(Door) door = { 0 };
 	g_auto(Source) source = { 0 };
 
@@ -121,7 +118,7 @@ a_control_connection_is_known_inside(void)
 static void
 a_channel_is_known_inside_and_its_stream_left_alone(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_auto(Door) door = { .waits_for_channel = TRUE };
 	g_auto(Source) source = { 0 };
 	ControlPreamble preamble = { .index = 3 };
@@ -147,7 +144,7 @@ a_channel_is_known_inside_and_its_stream_left_alone(void)
 static void
 a_wrong_token_is_refused_in_words(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_auto(Door) door = { .waits_for_channel = FALSE };
 	g_auto(Source) source = { 0 };
 	const ControlPreamble preamble = { .index = 0 };
@@ -168,7 +165,7 @@ a_wrong_token_is_refused_in_words(void)
 static void
 check_terms(gboolean tls, gboolean insecure, const char *says, int code, const char *words)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_auto(Door) door = { .config = { .insecure = insecure } };
 
@@ -199,7 +196,7 @@ each_agent_takes_what_it_is_there_for(void)
 static void
 a_slow_handshake_has_an_end(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_auto(Door) door = { .config.limits = &door_hasty };
 	gint64 begun_us = g_get_monotonic_time();
@@ -228,7 +225,7 @@ source_again(Source *self, GSocket *dialled)
 static void
 a_channel_of_a_session_gets_through_a_flood(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_autofree char *pass = control_token_proof(token);
 	g_autofree char *wrong = control_token_proof(other_token);

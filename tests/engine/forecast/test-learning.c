@@ -21,9 +21,6 @@
 #define MIB	G_GINT64_CONSTANT(1048576)
 #define GIGABIT G_GINT64_CONSTANT(125000000)
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 static void
 add_vgpu(GPtrArray *vgpus, const char *type, const char *version)
 {
@@ -369,7 +366,7 @@ a_prediction_takes_what_was_learned(void)
 static void
 the_file_is_private_and_comes_back_as_it_was(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "learned.json", NULL);
 	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
 	g_autoptr(GwReport) report = make_report(1, 80000, 2000000, 300000, 128 * MIB);
@@ -414,7 +411,7 @@ start_writer(const char *folder, const GPtrArray *vgpus, const GwReport *report)
 static void
 migrations_that_end_together_lose_nothing(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GPtrArray) one = make_vgpus(1, "nvidia-63", "550.54");
 	g_autoptr(GwReport) report = make_report(1, 80000, 2000000, 300000, 128 * MIB);
 	pid_t writers[WRITERS];
@@ -431,7 +428,7 @@ migrations_that_end_together_lose_nothing(void)
 static void
 a_spoilt_file_is_as_none(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "learned.json", NULL);
 	g_autofree char *good = g_build_filename(folder, "elsewhere", NULL);
 	g_autofree char *big = g_strnfill(1 << 20, ' ');

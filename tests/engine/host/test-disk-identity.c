@@ -19,15 +19,7 @@
 #include "vfio/auto-fd.h"
 #include "vfio/sysfs-block.h"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwDisk, gw_disk_free);
-
-static void
-write_text(const char *path, const char *text)
-{
-	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, text, -1, NULL));
-}
 
 /* (transfer full) */
 static GwDisk *
@@ -45,12 +37,10 @@ look(const char *file, const char *base, gboolean read_only)
 static void
 a_file_is_known_by_its_inode(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *file = g_build_filename(folder, "a", NULL);
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *file = test_file_new(folder, "a", "x");
 	g_autofree char *same = g_build_filename(folder, "b", NULL);
-	g_autofree char *other = g_build_filename(folder, "c", NULL);
-	write_text(file, "x");
-	write_text(other, "x");
+	g_autofree char *other = test_file_new(folder, "c", "x");
 	CU_ASSERT_EQUAL_FATAL(link(file, same), 0);
 	g_autoptr(GwDisk) disk = look(file, NULL, FALSE);
 	g_autoptr(GwDisk) linked = look(same, NULL, FALSE);
@@ -67,13 +57,11 @@ a_file_is_known_by_its_inode(void)
 static void
 a_file_that_was_replaced(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *file = g_build_filename(folder, "a", NULL);
-	g_autofree char *other = g_build_filename(folder, "b", NULL);
-	write_text(file, "old");
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *file = test_file_new(folder, "a", "old");
 	g_auto(AutoFd) fd = open(file, O_RDWR | O_CLOEXEC);
 	g_autoptr(GwDisk) before = look(file, NULL, FALSE);
-	write_text(other, "new");
+	g_autofree char *other = test_file_new(folder, "b", "new");
 	CU_ASSERT_EQUAL_FATAL(rename(other, file), 0);
 	g_autoptr(GwDisk) after = look(file, NULL, FALSE);
 	TEST_STRING(after->identity, before->identity);
@@ -84,9 +72,8 @@ a_file_that_was_replaced(void)
 static void
 a_file_that_was_deleted(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *file = g_build_filename(folder, "a", NULL);
-	write_text(file, "x");
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *file = test_file_new(folder, "a", "x");
 	g_auto(AutoFd) fd = open(file, O_RDWR | O_CLOEXEC);
 	CU_ASSERT_EQUAL_FATAL(g_unlink(file), 0);
 	g_autoptr(GwDisk) disk = look(file, NULL, FALSE);
@@ -97,15 +84,12 @@ a_file_that_was_deleted(void)
 static void
 a_medium_is_known_by_its_contents(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *file = g_build_filename(folder, "a", NULL);
-	g_autofree char *copy = g_build_filename(folder, "b", NULL);
-	g_autofree char *other = g_build_filename(folder, "c", NULL);
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *text = g_strnfill(3 << 20, 'x');
-	write_text(file, text);
-	write_text(copy, text);
+	g_autofree char *file = test_file_new(folder, "a", text);
+	g_autofree char *copy = test_file_new(folder, "b", text);
 	text[(3 << 20) / 256 * 7] = 'y'; /* where the eighth sample begins */
-	write_text(other, text);
+	g_autofree char *other = test_file_new(folder, "c", text);
 	g_autoptr(GwDisk) disk = look(file, NULL, TRUE);
 	g_autoptr(GwDisk) same = look(copy, NULL, TRUE);
 	g_autoptr(GwDisk) different = look(other, NULL, TRUE);
@@ -148,9 +132,8 @@ has_value(const GPtrArray *list, const char *value)
 static void
 shared_memory_is_found(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *file = g_build_filename(folder, "memory", NULL);
-	write_text(file, "x");
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *file = test_file_new(folder, "memory", "x");
 	g_auto(AutoFd) fd = open(file, O_RDWR | O_CLOEXEC);
 	g_autoptr(GwDisk) disk = look(file, NULL, FALSE);
 	void *own = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
@@ -175,7 +158,7 @@ make_sysfs(const char *root, const char *const *lines)
 		g_autofree char *folder = g_path_get_dirname(path);
 		g_mkdir_with_parents(folder, 0700);
 		if (!g_str_equal(words[1], "->"))
-			write_text(path, words[1]);
+			g_free(test_file_new(root, words[0], words[1]));
 		else
 			CU_ASSERT_EQUAL_FATAL(symlink(words[2], path), 0);
 	}
@@ -230,7 +213,7 @@ static void
 a_device_is_known_by_a_name_that_holds_everywhere(void)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(devices); i++) {
-		g_auto(Folder) root = test_folder_new();
+		g_auto(TestFolder) root = test_folder_new();
 		make_sysfs(root, devices[i].files);
 		g_autofree char *identity =
 			sysfs_block_identify(root, makedev(devices[i].major, devices[i].minor));

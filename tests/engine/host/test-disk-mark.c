@@ -10,18 +10,6 @@
 
 #include "tests/rig/test-util.h"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
-/* (transfer full): the path of a new file in @folder. */
-static char *
-make_file(const char *folder, const char *name, const char *text)
-{
-	char *path = g_build_filename(folder, name, NULL);
-	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, text, -1, NULL));
-	return path;
-}
-
 static guint
 count_files(const char *folder)
 {
@@ -35,11 +23,11 @@ count_files(const char *folder)
 static void
 it_is_found_in_the_same_folder(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_auto(Folder) elsewhere = test_folder_new();
-	g_autofree char *image = make_file(folder, "web1.img", "image");
-	g_autofree char *other = make_file(folder, "web2.img", "image");
-	g_autofree char *local = make_file(elsewhere, "web1.img", "image");
+	g_auto(TestFolder) folder = test_folder_new();
+	g_auto(TestFolder) elsewhere = test_folder_new();
+	g_autofree char *image = test_file_new(folder, "web1.img", "image");
+	g_autofree char *other = test_file_new(folder, "web2.img", "image");
+	g_autofree char *local = test_file_new(elsewhere, "web1.img", "image");
 	g_autofree char *alias = g_build_filename(elsewhere, "link.img", NULL);
 	CU_ASSERT_EQUAL_FATAL(symlink(image, alias), 0);
 	g_autoptr(DiskMark) mark = disk_mark_new(0, alias);
@@ -65,9 +53,9 @@ static void
 what_is_no_mark_is_not_read(void)
 {
 	static const char uuid[] = "12345678-9abc-4def-8123-456789abcdef";
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *image = make_file(folder, "web1.img", "image");
-	g_autofree char *secret = make_file(folder, "secret", uuid);
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *image = test_file_new(folder, "web1.img", "image");
+	g_autofree char *secret = test_file_new(folder, "secret", uuid);
 	g_autofree char *name = g_strconcat(".godwit-mark-", uuid, NULL);
 	g_autofree char *path = g_build_filename(folder, name, NULL);
 	CU_ASSERT_PTR_NULL(disk_mark_look(0, image, "secret"));
@@ -88,8 +76,8 @@ what_is_no_mark_is_not_read(void)
 static void
 where_none_can_be_made(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *image = make_file(folder, "web1.img", "image");
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *image = test_file_new(folder, "web1.img", "image");
 	int fd = open(image, O_RDWR | O_CLOEXEC);
 	CU_ASSERT_PTR_NULL(disk_mark_new(0, "/no/such/image"));
 	CU_ASSERT_PTR_NULL(disk_mark_new(0, "/dev/null"));

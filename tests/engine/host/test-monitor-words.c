@@ -19,9 +19,6 @@
 
 #define SHORT_MS 300
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
-
 /* (transfer full) */
 static char *
 words_of(const char *path)
@@ -62,10 +59,9 @@ a_path_has_no_hint_of_an_address(void)
 static void
 a_file_and_a_dead_socket(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *file = g_build_filename(folder, "file", NULL);
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *file = test_file_new(folder, "file", "x");
 	g_autofree char *dead = g_build_filename(folder, "dead", NULL);
-	CU_ASSERT_TRUE(g_file_set_contents(file, "x", 1, NULL));
 	close(unix_io_listen(dead));
 	says(file, "it is not a UNIX socket");
 	says(dead, "has ended");
@@ -75,7 +71,7 @@ static void
 a_human_monitor_speaks_no_json(void)
 {
 	static const char greeting[] = "QEMU 7.2.22 monitor - type 'help' for more information\r\n";
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "hmp", NULL);
 	int listener = unix_io_listen(path);
 	pid_t child = fork();
@@ -113,7 +109,7 @@ start_client(const char *path)
 static void
 the_client_of_a_busy_monitor_is_named(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "qmp", NULL);
 	g_autofree char *other = g_build_filename(folder, "other", NULL);
 	int listener = unix_io_listen(path), second = unix_io_listen(other);
@@ -137,7 +133,7 @@ the_client_of_a_busy_monitor_is_named(void)
 static void
 one_that_waits_has_not_got_it(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "qmp", NULL);
 	int listener = unix_io_listen(path);
 	int waiting = connect_to(path);

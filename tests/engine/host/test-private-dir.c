@@ -34,8 +34,7 @@ place_init(Place *self)
 {
 	*self = (Place){ .folder = test_folder_new(), .qemu = { .process = PROCESS_INIT } };
 	self->qemu.qmp_path = g_build_filename(self->folder, "qmp", NULL);
-	self->victim = g_build_filename(self->folder, "victim", NULL);
-	CU_ASSERT_TRUE(g_file_set_contents(self->victim, "secret", -1, NULL));
+	self->victim = test_file_new(self->folder, "victim", "secret");
 	CU_ASSERT_EQUAL(chmod(self->victim, 0600), 0);
 }
 
@@ -53,6 +52,16 @@ exists(const char *path)
 {
 	struct stat info;
 	return lstat(path, &info) == 0;
+}
+
+/* Makes a folder beside the monitor, with a file in the socket's place. Returns: (transfer full):
+ * that file's path */
+static char *
+make_folder(const Place *self, const char *name)
+{
+	g_autofree char *path = g_build_filename(self->folder, name, NULL);
+	CU_ASSERT_EQUAL(g_mkdir(path, 0700), 0);
+	return test_file_new(path, "stream", "");
 }
 
 static void
@@ -134,19 +143,14 @@ a_former_one_is_removed_but_no_link_followed(void)
 	Place place;
 	g_autoptr(GError) error = NULL;
 	place_init(&place);
-	g_autofree char *foreign = g_build_filename(place.folder, "foreign", NULL);
-	g_autofree char *kept = g_build_filename(foreign, "stream", NULL);
+	g_autofree char *kept = make_folder(&place, "foreign");
 	g_autofree char *link = g_build_filename(place.folder, ".godwit-s2", NULL);
-	CU_ASSERT_EQUAL(g_mkdir(foreign, 0700), 0);
-	CU_ASSERT_TRUE(g_file_set_contents(kept, "", -1, NULL));
 	CU_ASSERT_EQUAL(symlink("foreign", link), 0);
 	private_dir_remove(place.qemu.qmp_path, "s2");
 	CU_ASSERT_TRUE(exists(kept));
 
-	g_autofree char *left = g_build_filename(place.folder, ".godwit-s3", NULL);
-	g_autofree char *left_socket = g_build_filename(left, "stream", NULL);
-	CU_ASSERT_EQUAL(g_mkdir(left, 0700), 0);
-	CU_ASSERT_TRUE(g_file_set_contents(left_socket, "", -1, NULL));
+	g_autofree char *left_socket = make_folder(&place, ".godwit-s3");
+	g_autofree char *left = g_path_get_dirname(left_socket);
 	private_dir_remove(place.qemu.qmp_path, "s3");
 	CU_ASSERT_FALSE(exists(left));
 	place_clear(&place);
@@ -158,10 +162,7 @@ a_name_that_is_taken_is_left_alone(void)
 	Place place;
 	g_autoptr(GError) error = NULL;
 	place_init(&place);
-	g_autofree char *taken = g_build_filename(place.folder, ".godwit-s4", NULL);
-	g_autofree char *content = g_build_filename(taken, "stream", NULL);
-	CU_ASSERT_EQUAL(g_mkdir(taken, 0700), 0);
-	CU_ASSERT_TRUE(g_file_set_contents(content, "", -1, NULL));
+	g_autofree char *content = make_folder(&place, ".godwit-s4");
 	CU_ASSERT_FALSE(private_dir_make(&place.dir, &place.qemu, "s4", &error));
 	private_dir_clear(&place.dir);
 	CU_ASSERT_TRUE(exists(content));

@@ -15,9 +15,6 @@
 #include "tests/rig/test-util.h"
 #include "tests/rig/unix-io.h"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 /* As socat does it: it passes on bytes, and no descriptors. */
 typedef struct {
 	int listener;
@@ -109,7 +106,7 @@ the_process_is_proven(void)
 static void
 a_program_in_between_is_not_qemu(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "proxy", NULL);
 	g_autoptr(ModelQemu) model = model_qemu_start("-S", NULL);
 	Proxy proxy;

@@ -14,9 +14,6 @@
 #define QEMU	    40
 #define UNIT_CGROUP "0::/system.slice/web1.service\n"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
-
 static void
 put(const char *root, const char *name, const char *text, gssize len)
 {
@@ -45,7 +42,7 @@ static void
 a_unit_that_is_always_restarted(void)
 {
 	static const char always[] = "the systemd unit 'web1.service' (Restart=always)";
-	g_auto(Folder) root = test_folder_new();
+	g_auto(TestFolder) root = test_folder_new();
 	put_process(root, QEMU, "qemu-system-x86", 1);
 	put(root, "proc/40/cgroup", UNIT_CGROUP, -1);
 	finds(root, NULL);
@@ -67,7 +64,7 @@ a_unit_that_is_always_restarted(void)
 static void
 a_unit_of_a_template(void)
 {
-	g_auto(Folder) root = test_folder_new();
+	g_auto(TestFolder) root = test_folder_new();
 	put_process(root, QEMU, "qemu (x) y", 1);
 	put(root, "proc/40/cgroup", "2:cpu:/x\n1:name=systemd:/vms.slice/vm@web1.service/sub\n",
 	    -1);
@@ -78,7 +75,7 @@ a_unit_of_a_template(void)
 static void
 the_daemon_of_ours_restarts_itself_only(void)
 {
-	g_auto(Folder) root = test_folder_new();
+	g_auto(TestFolder) root = test_folder_new();
 	put_process(root, QEMU, "qemu", 1);
 	put(root, "proc/40/cgroup", "0::/system.slice/godwitd.service\n", -1);
 	put(root, "etc/systemd/system/godwitd.service", "[Service]\nRestart=always\n", -1);
@@ -88,7 +85,7 @@ the_daemon_of_ours_restarts_itself_only(void)
 static void
 a_parent_that_is_a_supervisor(void)
 {
-	g_auto(Folder) root = test_folder_new();
+	g_auto(TestFolder) root = test_folder_new();
 	put_process(root, QEMU, "qemu", 30);
 	put_process(root, 30, "sudo", 20);
 	put_process(root, 20, "runsv", 1);
@@ -100,7 +97,7 @@ a_parent_that_is_a_supervisor(void)
 static void
 a_shell_that_runs_a_script(void)
 {
-	g_auto(Folder) root = test_folder_new();
+	g_auto(TestFolder) root = test_folder_new();
 	put_process(root, QEMU, "qemu", 30);
 	put_process(root, 30, "bash", 1);
 	put(root, "proc/30/cmdline", "/bin/bash\0/srv/loop.sh\0", 24);
@@ -117,7 +114,7 @@ a_shell_that_runs_a_script(void)
 static void
 what_is_not_known_is_no_supervisor(void)
 {
-	g_auto(Folder) root = test_folder_new();
+	g_auto(TestFolder) root = test_folder_new();
 	finds(root, NULL);
 	put(root, "proc/40/stat", "40 (", -1);
 	finds(root, NULL);

@@ -11,17 +11,12 @@
 #include "engine/host/vm-dir.h"
 #include "tests/rig/test-util.h"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
-
 /* (transfer full): its path */
 static char *
 write_vm(const char *folder, const char *file, const char *name)
 {
-	char *path = g_build_filename(folder, file, NULL);
 	g_autofree char *text = g_strdup_printf("[vm]\nname=%s\nqmp=/q\nargv=x\n", name);
-	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, text, -1, NULL));
-	return path;
+	return test_file_new(folder, file, text);
 }
 
 static void
@@ -35,7 +30,7 @@ is_refused(const char *folder, const char *name, const char *why)
 static void
 the_file_is_found_by_the_name_in_it(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *other = write_vm(folder, "web1.vm", "web2");
 	g_autofree char *wanted = write_vm(folder, "zz.vm", "web1");
 	g_autofree char *broken = write_vm(folder, "aa.vm", "");
@@ -51,7 +46,7 @@ the_file_is_found_by_the_name_in_it(void)
 static void
 only_names_in_vm_count(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *backup = write_vm(folder, "web1.vm~", "web1");
 	g_autofree char *former = write_vm(folder, "web1.vm.dpkg-old", "web1");
 	is_refused(folder, "web1", "no VM named 'web1' in the *.vm files of");
@@ -64,7 +59,7 @@ only_names_in_vm_count(void)
 static void
 two_files_of_one_vm_are_told(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *first = write_vm(folder, "a.vm", "web1");
 	g_autofree char *second = write_vm(folder, "b.vm", "web1");
 	is_refused(folder, "web1", first);
@@ -75,7 +70,7 @@ two_files_of_one_vm_are_told(void)
 static void
 what_others_may_write_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = write_vm(folder, "web1.vm", "web1");
 	CU_ASSERT_EQUAL(chmod(path, 0666), 0);
 	is_refused(folder, "web1", "may be written by other users");

@@ -16,9 +16,6 @@
 #define QMP   "/run/web1.qmp"
 #define AGENT "1c9d7e42-7b0c-4f2a-9a57-000000000009"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
-
 static Handover
 handover(const char *state_dir, const char *session)
 {
@@ -77,7 +74,7 @@ expect(const char *state_dir, OwnershipPlace place)
 static void
 what_is_given_away_names_where_to(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	is_here(folder);
 	begins(folder, S1);
 	ownership_free(expect(folder, OWNERSHIP_HANDING_OVER));
@@ -103,10 +100,9 @@ what_is_given_away_names_where_to(void)
 static void
 a_link_to_the_monitor_leads_to_the_record(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *path = g_build_filename(folder, "vm.qmp", NULL);
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *path = test_file_new(folder, "vm.qmp", "");
 	g_autofree char *alias = g_build_filename(folder, "alias.qmp", NULL);
-	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, "", 0, NULL));
 	CU_ASSERT_EQUAL_FATAL(symlink(path, alias), 0);
 	CU_ASSERT_TRUE_FATAL(handover_confirm_here(folder, "web1", alias, NULL));
 	g_autoptr(Ownership) found = ownership_find_monitor(folder, path);
@@ -116,7 +112,7 @@ a_link_to_the_monitor_leads_to_the_record(void)
 static void
 what_fails_is_as_before(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	is_here(folder);
 	begins(folder, S1);
 	ends(folder, S1, OWNERSHIP_UNDO);
@@ -131,7 +127,7 @@ what_fails_is_as_before(void)
 static void
 a_late_end_changes_nothing(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	begins(folder, S1);
 	ends(folder, S2, OWNERSHIP_UNDO);
 	ends(folder, S2, OWNERSHIP_GIVE);
@@ -146,7 +142,7 @@ a_late_end_changes_nothing(void)
 static void
 without_a_record_the_end_is_written(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	ends(folder, S1, OWNERSHIP_UNDO);
 	ownership_free(expect(folder, OWNERSHIP_NOT_KNOWN));
 	ends(folder, S1, OWNERSHIP_GIVE);
@@ -156,7 +152,7 @@ without_a_record_the_end_is_written(void)
 static void
 another_open_session_is_not_passed_over(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 	Handover self = handover(folder, S2);
 	begins(folder, S1);
@@ -171,7 +167,7 @@ another_open_session_is_not_passed_over(void)
 static void
 a_guest_that_is_here_was_taken(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 	Handover self = handover(folder, S1);
 	CU_ASSERT_TRUE(ownership_record(folder, "web1", OWNERSHIP_RECEIVE, S1, &self.peer, &error));

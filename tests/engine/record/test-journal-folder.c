@@ -13,16 +13,13 @@
 
 #define SESSION "0b9d7e42-7b0c-4f2a-9a57-0123456789ab"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 /* Such a name may have been made to forge a line of a log. */
 static void
 names_that_are_no_session_are_not_listed(void)
 {
 	static const char *const names[] = { "a b.source", "\x1b[2J.source",  "x\ny.destination",
 					     ".source",	   "\xc2\x9b.source", "a.b.source" };
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autofree char *path = g_build_filename(folder, names[i], NULL);
@@ -35,7 +32,7 @@ names_that_are_no_session_are_not_listed(void)
 static void
 unsafe_names_reach_no_file(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *too_long = g_strnfill(65, 'a');
 	const char *const names[] = { "",    "..",  "../x",	"a/b",	 "a.b",
 				      "a b", "a\n", "\xc3\xa4", too_long };
@@ -53,16 +50,15 @@ unsafe_names_reach_no_file(void)
 static void
 a_folder_that_is_not_there_has_no_journals(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *none = g_build_filename(folder, "none", NULL);
-	g_autofree char *file = g_build_filename(folder, "file", NULL);
+	g_autofree char *file = test_file_new(folder, "file", "x");
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) names = journal_list(none, &error);
 
 	TEST_NO_ERROR(error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(names);
 	CU_ASSERT_EQUAL(names->len, 0);
-	CU_ASSERT_TRUE(g_file_set_contents(file, "x", 1, NULL));
 	CU_ASSERT_PTR_NULL(journal_list(file, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, "cannot read '");
 }
@@ -70,12 +66,11 @@ a_folder_that_is_not_there_has_no_journals(void)
 static void
 a_folder_that_cannot_be_is_named(void)
 {
-	g_auto(Folder) folder = test_folder_new();
-	g_autofree char *file = g_build_filename(folder, "file", NULL);
+	g_auto(TestFolder) folder = test_folder_new();
+	g_autofree char *file = test_file_new(folder, "file", "x");
 	g_autofree char *below = g_build_filename(file, "state", NULL);
 	g_autoptr(GError) error = NULL;
 
-	CU_ASSERT_TRUE(g_file_set_contents(file, "x", 1, NULL));
 	CU_ASSERT_PTR_NULL(journal_create(below, SESSION, SIDE_SOURCE, NULL, &error));
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_STATE_DIR, below);
 	g_clear_error(&error);
@@ -87,7 +82,7 @@ a_folder_that_cannot_be_is_named(void)
 static void
 another_host_s_journal_is_left_alone(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 	g_autofree char *ours = state_dir_get_machine_id();
 	if (*ours == '\0') {

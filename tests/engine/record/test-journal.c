@@ -18,9 +18,6 @@
 
 #define SESSION "0b9d7e42-7b0c-4f2a-9a57-0123456789ab"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 static JsonObject *
 facts(const char *name, const char *value)
 {
@@ -91,7 +88,7 @@ add_torn(const char *folder, const char *text)
 static void
 what_was_written_is_read_again(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(Journal) journal = create(folder);
 	JsonObject *more = json_object_new();
 
@@ -120,7 +117,7 @@ what_was_written_is_read_again(void)
 static void
 later_facts_lie_over_earlier_ones(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(Journal) journal = create(folder);
 
 	append(journal, JOURNAL_STARTED, facts("vm", "web2"));
@@ -137,7 +134,7 @@ later_facts_lie_over_earlier_ones(void)
 static void
 facts_of_another_type_are_not_said(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	write_file(
 		folder,
 		"{\"phase\":\"begin\",\"s\":7,\"i\":\"7\",\"b\":1,\"o\":{},\"a\":[],\"n\":null}\n",
@@ -164,7 +161,7 @@ a_torn_last_line_does_not_count(void)
 	static const char torn[] = "{\"phase\":\"commit\",\"vm\":\"web3\"}";
 
 	for (gsize n = 1; n < sizeof torn; n++) {
-		g_auto(Folder) folder = test_folder_new();
+		g_auto(TestFolder) folder = test_folder_new();
 		journal_free(create(folder));
 		g_autofree char *piece = g_strndup(torn, n);
 		add_torn(folder, piece);
@@ -179,7 +176,7 @@ a_torn_last_line_does_not_count(void)
 static void
 a_line_after_a_torn_one_counts(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	journal_free(create(folder));
 	add_torn(folder, "{\"phase\":\"com");
 	g_autoptr(Journal) journal = reopen(folder);
@@ -195,7 +192,7 @@ a_line_after_a_torn_one_counts(void)
 static void
 a_line_that_cannot_be_written_leaves_no_trace(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(Journal) journal = create(folder);
 	g_autofree char *path = path_of(folder);
 	g_autoptr(GError) error = NULL;
@@ -224,7 +221,7 @@ a_line_that_cannot_be_written_leaves_no_trace(void)
 static void
 a_living_owner_is_respected(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(Journal) journal = create(folder);
 	g_autoptr(GError) error = NULL;
 
@@ -241,7 +238,7 @@ a_living_owner_is_respected(void)
 static void
 each_role_has_a_journal_of_its_own(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(Journal) source = create(folder);
 	g_autoptr(Journal) destination =
 		journal_create(folder, SESSION, SIDE_DESTINATION, NULL, NULL);
@@ -254,7 +251,7 @@ each_role_has_a_journal_of_its_own(void)
 static void
 a_restart_of_the_host_shows(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	write_file(folder, "{\"boot_id\":\"of another boot\",\"phase\":\"begin\"}\n", -1);
 	g_autoptr(Journal) journal = reopen(folder);
 
@@ -278,7 +275,7 @@ what_is_no_journal_is_refused(void)
 		"{\"phase\":\"\xff\xfe\"}\n",
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-		g_auto(Folder) folder = test_folder_new();
+		g_auto(TestFolder) folder = test_folder_new();
 		g_autoptr(GError) error = NULL;
 		write_file(folder, texts[i], -1);
 		CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
@@ -289,7 +286,7 @@ what_is_no_journal_is_refused(void)
 static void
 a_huge_file_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *padding = g_strnfill(1100000, 'x');
 	g_autofree char *text =
 		g_strdup_printf("{\"phase\":\"begin\"}\n{\"phase\":\"a\",\"b\":\"%s\"}\n", padding);
@@ -303,7 +300,7 @@ a_huge_file_is_refused(void)
 static void
 binary_garbage_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 
 	write_file(folder, "\0{\"phase\":\"begin\"}\n", 19);
@@ -325,7 +322,7 @@ a_damaged_line_in_the_middle_is_no_torn_end(void)
 		"",
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
-		g_auto(Folder) folder = test_folder_new();
+		g_auto(TestFolder) folder = test_folder_new();
 		g_autofree char *path = path_of(folder);
 		g_autofree char *text =
 			g_strdup_printf("{\"phase\":\"begin\"}\n%s\n{\"phase\":\"committed\"}\n",
@@ -354,7 +351,7 @@ a_bomb_is_refused(void)
 	const char *const bombs[] = { text, wide };
 
 	for (gsize i = 0; i < G_N_ELEMENTS(bombs); i++) {
-		g_auto(Folder) folder = test_folder_new();
+		g_auto(TestFolder) folder = test_folder_new();
 		g_autoptr(GError) error = NULL;
 		write_file(folder, bombs[i], -1);
 		CU_ASSERT_PTR_NULL(journal_open(folder, SESSION, SIDE_SOURCE, &error));
@@ -375,7 +372,7 @@ check_not_opened(const char *folder, const char *why)
 static void
 what_only_has_the_name_of_a_journal(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = path_of(folder);
 	g_autofree char *other = g_build_filename(folder, "other", NULL);
 	g_autofree char *text = NULL;
@@ -404,7 +401,7 @@ static void
 journals_of_others_are_not_believed(void)
 {
 	static const mode_t modes[] = { 0602, 0620, 0666 };
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = path_of(folder);
 
 	for (gsize i = 0; i < G_N_ELEMENTS(modes); i++) {
@@ -422,7 +419,7 @@ journals_of_others_are_not_believed(void)
 static void
 a_sparse_file_is_not_read(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = path_of(folder);
 
 	write_file(folder, "{\"phase\":\"begin\"}\n", -1);
@@ -433,7 +430,7 @@ a_sparse_file_is_not_read(void)
 static void
 all_are_listed_and_strangers_are_not(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(Journal) source = create(folder);
 	g_autoptr(Journal) destination =
 		journal_create(folder, "other-1", SIDE_DESTINATION, NULL, NULL);
@@ -458,7 +455,7 @@ all_are_listed_and_strangers_are_not(void)
 static void
 a_removed_one_is_gone(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(Journal) journal = create(folder);
 	g_autoptr(GError) error = NULL;
 
@@ -476,7 +473,7 @@ a_removed_one_is_gone(void)
 static void
 a_folder_is_made_for_its_owner_alone(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *deep = g_build_filename(folder, "a", "b", NULL);
 	g_autoptr(Journal) journal = create(deep);
 	g_autofree char *path = path_of(deep);

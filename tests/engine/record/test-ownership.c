@@ -16,9 +16,6 @@
 #define S1 "0b9d7e42-7b0c-4f2a-9a57-000000000001"
 #define S2 "0b9d7e42-7b0c-4f2a-9a57-000000000002"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 static const OwnershipPeer peer = { (char *)"192.0.2.2", 49160, (char *)"CN=b", (char *)"agent",
 				    (char *)"0a0b" };
 
@@ -121,7 +118,7 @@ a_session_that_was_taken_is_never_forgotten(void)
 static void
 the_file_has_all_of_it(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Ownership) record = ownership_load(folder, "web1", &error);
 	CU_ASSERT_EQUAL(record->now.place, OWNERSHIP_NOT_KNOWN);
@@ -148,7 +145,7 @@ static void
 names_are_made_harmless(void)
 {
 	static const char *const names[] = { "../../etc/passwd", ".", "..", "a b\n\t", "/", "" };
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *vms = g_build_filename(folder, "vms", NULL);
 	g_autofree char *long_name = g_strnfill(255, 0x01);
 	for (guint i = 0; i <= G_N_ELEMENTS(names); i++) {
@@ -181,7 +178,7 @@ a_spoilt_record_is_an_error(void)
 		"{\"vm\":\"web1\",\"now\":{\"place\":\"here\"},\"taken\":[{}]}",
 		"{\"vm\":\"web1\",\"now\":{\"place\":\"here\"}}",
 	};
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "vms", "web1.json", NULL);
 	CU_ASSERT_TRUE(ownership_record(folder, "web1", OWNERSHIP_RUN, NULL, NULL, NULL));
 	for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
@@ -201,7 +198,7 @@ a_spoilt_record_is_an_error(void)
 static void
 one_session_at_a_time(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 	g_autoptr(VmLock) lock = vm_lock_take(folder, "web1", "receiving", &error);
 	g_autoptr(VmLock) other = vm_lock_take(folder, "web2", "receiving", &error);
@@ -221,7 +218,7 @@ one_session_at_a_time(void)
 static void
 a_dead_holder_holds_nothing(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "vms", "web1.lock", NULL);
 	g_autofree char *signature = NULL;
 	pid_t child = fork();

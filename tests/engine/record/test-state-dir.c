@@ -10,13 +10,10 @@
 #include "engine/record/state-dir.h"
 #include "tests/rig/test-util.h"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL)
-
 static void
 an_identity_is_made_once(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "agent-id", NULL);
 	g_autofree char *first = state_dir_get_agent_id(folder, NULL);
 	g_autofree char *second = state_dir_get_agent_id(folder, NULL);
@@ -31,7 +28,7 @@ an_identity_is_made_once(void)
 static void
 another_users_identity_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "agent-id", NULL);
 	g_autofree char *id = g_uuid_string_random();
 	g_autoptr(GError) error = NULL;

@@ -17,9 +17,6 @@
 #include "tests/rig/test-util.h"
 #include "tools/advice.h"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 static void
 on_finished(GObject *session, GAsyncResult *result, gpointer data)
 {
@@ -64,7 +61,7 @@ check(const GwReport *report, GwError code, const char *text)
 static void
 a_key_that_others_can_read(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GwPki) authority = gw_pki_init(folder, 10, &error);
 	TEST_NO_ERROR(error);
@@ -83,7 +80,7 @@ a_key_that_others_can_read(void)
 static void
 no_certificates(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GwReport) report = migrate(folder, "127.0.0.1", folder);
 
 	check(report, GW_ERROR_TLS, "source: '");
@@ -94,7 +91,7 @@ no_certificates(void)
 static void
 a_name_that_does_not_resolve(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GwReport) report = migrate(folder, "no..such", NULL);
 
 	check(report, GW_ERROR_UNKNOWN_HOST, "source: the name 'no..such' does not resolve");
@@ -151,7 +148,7 @@ is_elsewhere(GwReport *report)
 static void
 a_vm_that_was_handed_over_is_not_here(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	hand_over(folder);
 	is_elsewhere(check_only(folder, "web1", "/nowhere/else"));
 	is_elsewhere(check_only(folder, NULL, "/nowhere/qmp"));
@@ -160,7 +157,7 @@ a_vm_that_was_handed_over_is_not_here(void)
 static void
 a_vm_that_is_not_known_is_as_before(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GwReport) report = check_only(folder, "web1", "/nowhere/qmp");
 	check(report, GW_ERROR_MONITOR, "source: monitor '/nowhere/qmp'");
 	CU_ASSERT_EQUAL(report->vm_runs_on, GW_PLACE_AS_BEFORE);
@@ -171,7 +168,7 @@ a_vm_that_is_not_known_is_as_before(void)
 static void
 a_guest_that_runs_here_is_here(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	hand_over(folder);
 	g_autoptr(GwReport) report = migrate(folder, "no..such", NULL);
 	check(report, GW_ERROR_UNKNOWN_HOST, "source: the name 'no..such'");
@@ -183,7 +180,7 @@ a_guest_that_may_run_there_too_is_not_just_here(void)
 {
 	static const char *const argv[] = { "-name", "web1", NULL };
 	for (gboolean sent = FALSE; sent <= TRUE; sent++) {
-		g_auto(Folder) folder = test_folder_new();
+		g_auto(TestFolder) folder = test_folder_new();
 		g_autoptr(ModelQemu) source = model_qemu_startv(argv);
 		begin_or_end_handing_over(folder, FALSE);
 		Journal *journal = journal_create(folder, SESSION, SIDE_SOURCE, NULL, NULL);
@@ -204,7 +201,7 @@ a_guest_that_may_run_there_too_is_not_just_here(void)
 static void
 one_session_a_vm(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(VmLock) lock = vm_lock_take(folder, "web1", "receiving", NULL);
 	g_autofree char *text =
 		g_strdup_printf("source: 'web1' is in use on this host: receiving by process %d",
@@ -241,7 +238,7 @@ place_is(const char *folder, OwnershipPlace place)
 static void
 a_start_that_fails_proves_nothing(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GwClaim) failed =
 		gw_claim_new(folder, "web1", "/run/qmp", GW_CLAIM_OWN, folder, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(failed);
@@ -258,7 +255,7 @@ a_start_that_fails_proves_nothing(void)
 static void
 what_was_handed_over_is_started_by_word_only(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 	hand_over(folder);
 	claim(folder, GW_CLAIM_OWN, "was handed over to 192.0.2.2");

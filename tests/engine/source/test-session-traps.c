@@ -68,19 +68,18 @@ TRAP(a_cancelled_source_never_starts_a_complete_destination, .source = "--device
      .source_saw = "migrate-continue<migrate_cancel !quit", .destination_saw = "!cont")
 
 /* Somebody has another monitor of the source's QEMU, and uses it when all has been sent. */
+#define NOT_HANDED_OVER                                                                            \
+	.outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE, ENDED, .code = GW_ERROR_MIGRATION, \
+	.phase = "commit", .host = "source", .source_saw = "!cont !quit",                          \
+	.destination_saw = "!cont"
 TRAP(a_guest_that_was_started_again_is_not_handed_over, .source = "--at completed=state:running",
-     HERE, ENDED, .code = GW_ERROR_MIGRATION, .phase = "commit", .host = "source",
-     .text = "somebody else has started the guest here", .source_saw = "!cont !quit",
-     .destination_saw = "!cont")
+     NOT_HANDED_OVER, .source_guest = RIG_RUNNING,
+     .text = "somebody else has started the guest here")
 TRAP(a_guest_that_was_started_and_stopped_is_not_handed_over,
-     .source = "--at completed=state:paused", .outcome = GW_OUTCOME_FAILED,
-     .place = GW_PLACE_SOURCE, .source_guest = RIG_STOPPED, ENDED, .code = GW_ERROR_MIGRATION,
-     .phase = "commit", .text = "somebody else has started the guest here",
-     .source_saw = "!cont !quit", .destination_saw = "!cont")
+     .source = "--at completed=state:paused", NOT_HANDED_OVER, .source_guest = RIG_STOPPED,
+     .text = "somebody else has started the guest here")
 TRAP(a_guest_that_was_reset_is_not_handed_over, .source = "--at completed=state:prelaunch",
-     .outcome = GW_OUTCOME_FAILED, .place = GW_PLACE_SOURCE, .source_guest = RIG_STOPPED, ENDED,
-     .code = GW_ERROR_MIGRATION, .phase = "commit", .text = "reset or changed the guest here",
-     .source_saw = "!cont !quit", .destination_saw = "!cont")
+     NOT_HANDED_OVER, .source_guest = RIG_STOPPED, .text = "reset or changed the guest here")
 
 /* Another tool, with another monitor and no lock of ours, has moved the guest since the survey. */
 #define MOVED_AWAY                                                                    \
@@ -99,18 +98,18 @@ TRAP(migrate_continue_in_another_state,
      .source_saw = "migrate_cancel !quit", .destination_saw = "!cont")
 
 /* A backup begins while memory is sent. */
+#define NO_SWITCHOVER                                                        \
+	HERE, ENDED, .code = GW_ERROR_MIGRATION, .phase = "switchover",      \
+		     .source_saw = "migrate_cancel !migrate-continue !quit", \
+		     .destination_saw = "!cont"
 TRAP(an_export_that_begins_in_mid_move,
      .source = "--late 'query-block-exports=[{\"id\": \"e0\", \"type\": \"nbd\", "
 	       "\"shutting-down\": false}]'",
-     HERE, ENDED, .code = GW_ERROR_MIGRATION, .phase = "switchover",
-     .text = "the export 'e0 (nbd)' began", .source_saw = "migrate_cancel !migrate-continue !quit",
-     .destination_saw = "!cont")
+     NO_SWITCHOVER, .text = "the export 'e0 (nbd)' began")
 TRAP(a_job_that_begins_in_mid_move,
      .source = "--late 'query-jobs=[{\"id\": \"j0\", \"type\": \"backup\", "
 	       "\"status\": \"running\"}]'",
-     HERE, ENDED, .code = GW_ERROR_MIGRATION, .phase = "switchover",
-     .text = "the job 'j0 (backup)' began", .source_saw = "migrate_cancel !migrate-continue !quit",
-     .destination_saw = "!cont")
+     NO_SWITCHOVER, .text = "the job 'j0 (backup)' began")
 TRAP(a_job_that_has_ended_is_none,
      .source = "--late 'query-jobs=[{\"id\": \"j0\", \"type\": \"backup\", "
 	       "\"status\": \"concluded\"}]'",

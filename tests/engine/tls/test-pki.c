@@ -14,9 +14,6 @@
 #include "engine/tls/openssl.h"
 #include "tests/rig/test-util.h"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 static const char *const host_files[] = { "ca-cert.pem", "client-cert.pem", "client-key.pem",
 					  "server-cert.pem", "server-key.pem" };
 
@@ -74,7 +71,7 @@ new_authority(const char *folder)
 static void
 only_the_owner_can_read(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *dir = new_authority(folder);
 	g_autoptr(GwPki) made = gw_pki_add_host(dir, "b", NULL, 10, FALSE, NULL);
 	g_autofree char *host = g_build_filename(dir, "b", NULL);
@@ -111,7 +108,7 @@ is_good_for(const char *host, const char *name, int purpose)
 static void
 each_certificate_is_for_one_purpose(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *dir = new_authority(folder);
 	g_autoptr(GwPki) made = gw_pki_add_host(dir, "b", NULL, 10, FALSE, NULL);
 
@@ -126,7 +123,7 @@ static void
 a_host_is_known_by_all_its_names(void)
 {
 	static const char *const addresses[] = { "b.example", "192.0.2.2", "2001:db8::2", NULL };
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *dir = new_authority(folder);
 	g_autoptr(GwPki) made = gw_pki_add_host(dir, "b", addresses, 10, FALSE, NULL);
 
@@ -144,7 +141,7 @@ a_host_is_known_by_all_its_names(void)
 static void
 an_authority_is_never_overwritten(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *dir = new_authority(folder);
 	g_autofree char *before = text_of(dir, "ca-key.pem");
 	g_autoptr(GError) error = NULL;
@@ -165,7 +162,7 @@ an_authority_is_never_overwritten(void)
 static void
 a_host_is_replaced_only_when_asked_for(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *dir = new_authority(folder);
 	g_autoptr(GwPki) made = gw_pki_add_host(dir, "b", NULL, 10, FALSE, NULL);
 	g_autoptr(GError) error = NULL;
@@ -192,7 +189,7 @@ a_host_is_replaced_only_when_asked_for(void)
 static void
 no_host_outlives_its_authority(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *dir = new_authority(folder);
 	g_autoptr(GwPki) made = gw_pki_add_host(dir, "b", NULL, 825, FALSE, NULL);
 
@@ -206,7 +203,7 @@ names_that_are_none_are_refused(void)
 {
 	static const char *const bad[] = { "",	  "..",		"a/b",		"-a",  "a,DNS:evil",
 					   "a b", "fe80::1%lo", "192.0.2.256/", "\xff" };
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *dir = new_authority(folder);
 
 	for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -231,7 +228,7 @@ set_file(const char *dir, const char *name, const char *text)
 static void
 an_authority_that_is_none_is_told_of(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *dir = new_authority(folder);
 	g_autofree char *key = text_of(dir, "ca-key.pem");
 	g_autofree char *elsewhere = g_build_filename(folder, "nothing", NULL);

@@ -9,13 +9,10 @@
 #include "tests/rig/test-util.h"
 #include "tests/rig/tls-rig.h"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 static void
 both_roles_are_loaded(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_autoptr(TlsCreds) client = tls_creds_load(host, TLS_CLIENT, NULL);
 	g_autoptr(TlsCreds) server = tls_creds_load(host, TLS_SERVER, NULL);
@@ -29,7 +26,7 @@ both_roles_are_loaded(void)
 static void
 check_broken(const char *name, const char *text, const char *words)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_autofree char *path = g_build_filename(host, name, NULL);
 	g_autofree char *named = g_strdup_printf("%s'", path);
@@ -68,7 +65,7 @@ an_encrypted_key_is_refused_and_nobody_asked(void)
 static void
 another_roles_files_are_not_missed(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_autofree char *key = g_build_filename(host, "client-key.pem", NULL);
 	g_autoptr(GError) error = NULL;
@@ -82,7 +79,7 @@ another_roles_files_are_not_missed(void)
 static void
 a_key_of_another_certificate_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_autofree char *from = g_build_filename(host, "client-key.pem", NULL);
 	g_autofree char *to = g_build_filename(host, "server-key.pem", NULL);
@@ -101,7 +98,7 @@ a_key_that_others_can_read_is_refused(void)
 		gboolean good;
 	} rows[] = { { 0600, TRUE },  { 0400, TRUE },  { 0640, TRUE }, { 0440, TRUE },
 		     { 0644, FALSE }, { 0604, FALSE }, { 0660, FALSE } };
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_autofree char *key = g_build_filename(host, "server-key.pem", NULL);
 
@@ -119,7 +116,7 @@ static void
 a_certificate_of_tomorrow_is_refused(void)
 {
 	const TlsRigHost tomorrow = { .begin_s = 86400, .end_s = 2 * 86400 };
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", &tomorrow);
 	g_autoptr(GError) error = NULL;
 

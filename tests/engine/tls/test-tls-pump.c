@@ -17,9 +17,6 @@
 #define MIB	(1024 * 1024)
 #define WAIT_MS 60000
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 /* Two plain ends with two pumps between them. */
 typedef struct {
 	char *folder;

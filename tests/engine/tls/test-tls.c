@@ -15,9 +15,6 @@
 
 #define TIMEOUT_MS 5000
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 /* One handshake and what became of it. */
 typedef struct {
 	int fd; /* the client's; -1 */
@@ -87,7 +84,7 @@ check_talk(int one, int other)
 static void
 both_sides_talk_in_plain(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_auto(Meeting) met;
 
@@ -104,7 +101,7 @@ both_sides_talk_in_plain(void)
 static void
 new_keys_are_for_processes_and_tls_1_3(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	const TlsClientOptions wish = { .host = "127.0.0.1", .rekey = TRUE };
 	g_auto(Meeting) met;
@@ -159,7 +156,7 @@ whoever_is_not_right_is_refused(void)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(refusals); i++) {
 		const Refusal *row = &refusals[i];
-		g_auto(Folder) folder = test_folder_new();
+		g_auto(TestFolder) folder = test_folder_new();
 		g_autofree char *client =
 			tls_rig_folder(folder, row->client_authority, &row->client);
 		g_autofree char *server =
@@ -178,7 +175,7 @@ whoever_is_not_right_is_refused(void)
 static void
 a_client_of_another_authority_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *client = tls_rig_folder(folder, "other", NULL);
 	g_autofree char *server = tls_rig_folder(folder, "ca", NULL);
 	g_autofree char *from = g_build_filename(server, "ca-cert.pem", NULL);
@@ -201,7 +198,7 @@ a_client_of_another_authority_is_refused(void)
 static void
 a_certificate_that_expires_later_is_refused_then(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	const TlsRigHost short_lived = { .begin_s = -100, .end_s = 2 };
 	g_autofree char *lasting = tls_rig_folder(folder, "ca", NULL);
 	g_autofree char *expiring = tls_rig_folder(folder, "ca", &short_lived);
@@ -228,7 +225,7 @@ a_certificate_that_expires_later_is_refused_then(void)
 static void
 what_was_revoked_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *client = tls_rig_folder(folder, "ca", NULL);
 	g_autofree char *server = tls_rig_folder(folder, "ca", NULL);
 	g_auto(Meeting) met;
@@ -260,7 +257,7 @@ only_allowed_subjects_are_taken(void)
 		{ { "*" }, TRUE },    { { "CN=a" }, FALSE },	    { { "CN=bb" }, FALSE },
 		{ { "b" }, FALSE },   { { "cn=b" }, FALSE },	    { { NULL }, FALSE },
 	};
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -298,7 +295,7 @@ admit(const char *pass, gpointer data)
 static void
 an_agent_may_turn_away_before_any_work(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	const TlsServerPolicy door = { .admit = admit };
 	const TlsClientOptions wish = { .host = "b", .pass = "0123456789abcdef0123456789abcdef" };
@@ -321,7 +318,7 @@ an_agent_may_turn_away_before_any_work(void)
 static void
 check_stranger(const char *says, gboolean hangs_up, const char *words)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_autoptr(TlsCreds) ours = load(host, TLS_CLIENT);
 	g_autoptr(GError) error = NULL;
@@ -349,7 +346,7 @@ what_is_no_agent_with_tls_is_told_of(void)
 static void
 a_cancel_ends_a_handshake(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *host = tls_rig_folder(folder, "ca", NULL);
 	g_autoptr(TlsCreds) ours = load(host, TLS_CLIENT);
 	g_autoptr(GCancellable) cancellable = g_cancellable_new();

@@ -13,9 +13,6 @@
 
 #define LONG_MS 20000
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 static void
 no_hook_is_no_obstacle(void)
 {
@@ -86,7 +83,7 @@ a_hook_may_say_no(void)
 static char *
 told(const char *vm_name)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *out = g_build_filename(folder, "out", NULL);
 	g_autofree char *command = g_strdup_printf("printf '%%s|%%s|%%s' \"$GODWIT_PHASE\" "
 						   "\"${GODWIT_VM-unset}\" \"$GODWIT_HOST\" > '%s'",
@@ -122,7 +119,7 @@ open_recorded_in(const char *path, Process *ret_process)
 static void
 a_hook_that_takes_too_long_is_killed(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *out = g_build_filename(folder, "out", NULL);
 	g_autofree char *command = g_strdup_printf("echo $$ > '%s'; sleep 60; true", out);
 	g_autoptr(GError) error = NULL;
@@ -141,7 +138,7 @@ a_hook_that_takes_too_long_is_killed(void)
 static void
 nothing_of_it_outlives_its_time(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *out = g_build_filename(folder, "out", NULL);
 	g_autofree char *command = g_strdup_printf("sleep 60 & echo $! > '%s'; wait", out);
 	g_auto(Process) child = PROCESS_INIT;

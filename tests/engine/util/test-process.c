@@ -14,9 +14,6 @@
 #include "engine/util/process.h"
 #include "tests/rig/test-util.h"
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 /* A child that sleeps; one that ends at once when @ends. */
 static pid_t
 start_child(gboolean ends)
@@ -230,7 +227,7 @@ odd_names_do_not_hide_the_start_time(void)
 	if (is_blind())
 		return;
 
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *name = g_build_filename(folder, "a) R (b 1", NULL);
 	g_auto(Process) process = PROCESS_INIT;
 	g_auto(Process) self = PROCESS_INIT;

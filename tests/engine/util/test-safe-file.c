@@ -14,9 +14,6 @@
 
 #define MAX_BYTES 64
 
-typedef char *Folder;
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Folder, test_folder_free, NULL);
-
 static char *
 write_file(const char *folder, const char *name, mode_t mode)
 {
@@ -40,7 +37,7 @@ is_refused(const char *path, const char *why)
 static void
 a_file_of_ours_is_read(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = write_file(folder, "file", 0600);
 	g_autoptr(GError) error = NULL;
 	gsize len = 0;
@@ -53,7 +50,7 @@ a_file_of_ours_is_read(void)
 static void
 what_is_not_a_file_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = write_file(folder, "file", 0600);
 	g_autofree char *linked = g_build_filename(folder, "link", NULL);
 	g_autofree char *fifo = g_build_filename(folder, "fifo", NULL);
@@ -69,7 +66,7 @@ what_is_not_a_file_is_refused(void)
 static void
 a_link_is_followed_where_that_is_asked_for(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = write_file(folder, "file", 0600);
 	g_autofree char *linked = g_build_filename(folder, "link", NULL);
 	g_autoptr(GError) error = NULL;
@@ -86,7 +83,7 @@ a_link_is_followed_where_that_is_asked_for(void)
 static void
 a_folder_is_of_one_user(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = write_file(folder, "file", 0600);
 	g_autoptr(GError) error = NULL;
 	CU_ASSERT_TRUE(safe_folder_check(folder, &error));
@@ -106,7 +103,7 @@ a_folder_is_of_one_user(void)
 static void
 what_others_may_write_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *shared = write_file(folder, "shared", 0620);
 	g_autofree char *open_to_all = write_file(folder, "open", 0602);
 	is_refused(shared, "may be written by other users");
@@ -122,7 +119,7 @@ what_others_may_write_is_refused(void)
 static void
 what_is_large_is_refused(void)
 {
-	g_auto(Folder) folder = test_folder_new();
+	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = write_file(folder, "file", 0600);
 	g_autoptr(GError) error = NULL;
 	gsize len;
