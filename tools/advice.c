@@ -10,11 +10,15 @@
 
 static const char *const by_code[] = {
 	[GW_ERROR_FAILED] = "fix what the message names and try again",
-	[GW_ERROR_VM_FILE] = "fix the VM file; godwit-vm(5) describes it",
-	[GW_ERROR_LAUNCH] = "fix the argv in the destination's VM file and try again",
+	[GW_ERROR_VM_FILE] = "fix the VM file, or copy it to the destination's folder; "
+			     "godwit-vm(5) describes it",
+	[GW_ERROR_LAUNCH] =
+		("fix the argv in the destination's VM file; a QEMU of the VM that is left there "
+		 "must be ended first"),
 	[GW_ERROR_MONITOR] =
-		("check the path of the monitor (-qmp unix:PATH,server=on,wait=off); if another "
-		 "program uses it, give QEMU a second -qmp"),
+		("check that QEMU runs ('godwit run' starts it) and the path of its monitor (-qmp "
+		 "unix:PATH,server=on,wait=off); if another program uses it, give QEMU a second "
+		 "-qmp"),
 	[GW_ERROR_MONITOR_LOST] =
 		"check that QEMU: it has ended or does not answer; then try again",
 	[GW_ERROR_UNREACHABLE] =
@@ -24,8 +28,12 @@ static const char *const by_code[] = {
 	[GW_ERROR_INSECURE] =
 		("encrypt with --tls-dir on both hosts ('godwit pki' makes the certificates); on a "
 		 "network that you trust, give --insecure on both"),
-	[GW_ERROR_TLS] = "fix the certificates in --tls-dir; 'godwit pki' makes new ones",
-	[GW_ERROR_BUSY] = "wait until the other migration of this VM has ended",
+	[GW_ERROR_TLS] =
+		("give both hosts --tls-dir with certificates of one 'godwit pki'; --tls-hostname "
+		 "says another name of the agent, and the agent's --tls-allow whom it accepts"),
+	[GW_ERROR_BUSY] =
+		("wait until what the message names has ended; a QEMU that is left over must be "
+		 "ended first"),
 	[GW_ERROR_INCOMPATIBLE] = "fix what is listed; then 'godwit check' finds no error",
 	[GW_ERROR_MIGRATION] = "read QEMU's messages, fix the cause and try again",
 	[GW_ERROR_NO_CONVERGENCE] =
@@ -35,13 +43,13 @@ static const char *const by_code[] = {
 	[GW_ERROR_UNKNOWN] = LOOK_FIRST,
 	[GW_ERROR_HOOK] = "find out why the hook failed, fix it and try again",
 	[GW_ERROR_STATE_DIR] =
-		"make the state folder writable, or choose another one with --state-dir",
+		"choose another state folder with --state-dir, or make this one writable",
 	[GW_ERROR_VGPU] = "list that host's vGPUs with 'godwit mdev list' and 'godwit mdev types'",
 	[GW_ERROR_UNKNOWN_HOST] =
 		"correct the name in --to, or add it to the DNS or to /etc/hosts of this host",
 	[GW_ERROR_HANDED_OVER] =
-		("move it from the host that has it; 'godwit run --here' starts it on this one, "
-		 "once nothing else can"),
+		("move it from the host that has it; where that is not settled, run 'godwit "
+		 "recover'; 'godwit run --here' starts it on this one, once nothing else can"),
 	[GW_ERROR_CANCELLED] = "try again when you are ready",
 };
 

@@ -51,7 +51,8 @@ describe_place(const GwReport *report)
 			return "is not known on this host to be here";
 		return "is on one of the two hosts: it is not known on which";
 	case GW_PLACE_AS_BEFORE:
-		return "is where it was: nothing was touched, and where that is is not known here";
+		return "is where it was: nothing was touched; this host does not know where that "
+		       "is";
 	}
 	return NULL;
 }

@@ -13,9 +13,10 @@ check_start(Negotiation *self)
 {
 	const GwSurvey *destination = negotiation_destination(self);
 	if (destination->absent_reason != NULL)
-		negotiation_error(self, "destination-start", SIDES_DESTINATION, "QEMU",
-				  "fix the VM file there: QEMU must start with it",
-				  "QEMU does not start: %s", destination->absent_reason);
+		negotiation_error(
+			self, "destination-start", SIDES_DESTINATION, "QEMU",
+			"fix the VM file there, or end a QEMU of the VM that is left there",
+			"QEMU does not start: %s", destination->absent_reason);
 }
 
 #define RESET "reset it first (system_reset, then cont)"

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "tests/rig/golden.h"
 #include "tests/rig/test-util.h"
 #include "tools/advice.h"
 
@@ -32,6 +33,21 @@ every_code_has_advice_of_its_own(void)
 	}
 	CU_ASSERT_TRUE(code > GW_ERROR_CANCELLED);
 	CU_ASSERT_PTR_NULL(advice_for_code(code));
+}
+
+static void
+every_code_is_in_the_man_page(void)
+{
+	g_autofree char *page = golden_read("../../tools/man/godwit.rst");
+	const char *section = strstr(page, "\nERROR CODES\n");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(section);
+	for (guint code = 0; is_code(code); code++) {
+		const char *word = gw_error_code_to_string(code);
+		g_autofree char *pattern = g_strdup_printf("(?m)^([a-z-]+, )*%s(,|$)", word);
+		if (!g_regex_match_simple(pattern, section, 0, 0))
+			printf("    '%s' is not in the man page\n", word);
+		CU_ASSERT_TRUE(g_regex_match_simple(pattern, section, 0, 0));
+	}
 }
 
 static const char *
@@ -92,6 +108,7 @@ a_guest_that_was_handed_over_is_moved_from_there(void)
 
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "from the host that has it"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "once nothing else can"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "run 'godwit recover'"));
 }
 
 static void
@@ -103,6 +120,7 @@ success_and_cancel_need_no_advice(void)
 
 CU_TestInfo suite_advice[] = {
 	{ "every code has advice of its own", every_code_has_advice_of_its_own },
+	{ "every code is in the man page", every_code_is_in_the_man_page },
 	{ "plain text is answered by TLS", plain_text_is_answered_by_tls },
 	{ "a guest that is not known is not started", a_guest_that_is_not_known_is_not_started },
 	{ "an early failure has its own advice", an_early_failure_has_its_own_advice },
