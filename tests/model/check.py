@@ -52,6 +52,7 @@ SEARCHES = (
     Search("refused after cont", 3, ("BREAK_REFUSAL",), OLD_MEMORY),
     Search("a closed monitor is taken for death", 3, ("BREAK_PROOF",), TWO_COPIES),
     Search("run does not ask the record", 3, ("BREAK_RECORD",), TWO_COPIES),
+    Search("whether a COMMIT went out is read off QEMU", 3, ("BREAK_COMMIT_LINE",), TWO_COPIES),
     Search("COMMIT tells no run state", 3, ("BREAK_RUN_STATE",), WRONG_STATE),
 )
 

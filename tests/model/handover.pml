@@ -22,6 +22,7 @@
  *   -DBREAK_REFUSAL   the agent refuses after 'cont'
  *   -DBREAK_PROOF     a monitor that closes is taken for the death of its QEMU
  *   -DBREAK_RECORD    'godwit run' does not ask the record
+ *   -DBREAK_COMMIT_LINE whether a COMMIT went out is read off QEMU, which somebody may have reset
  *   -DBREAK_RUN_STATE COMMIT does not tell whether the guest ran
  *
  * test-model.c compares the words and the tables below with those of the code: keep their form.
@@ -37,7 +38,7 @@ mtype:state = { STATE_prepared, STATE_loading, STATE_committed, STATE_done, STAT
 /* What an agent answers (peer.c). */
 mtype:outcome = { OUTCOME_running, OUTCOME_gone, OUTCOME_dead, OUTCOME_unknown };
 /* The last line of a journal (journal.c); JOURNAL_none: there is no journal. */
-mtype:journal = { JOURNAL_none, JOURNAL_begin, JOURNAL_setup, JOURNAL_precopy, JOURNAL_committed, JOURNAL_running };
+mtype:journal = { JOURNAL_none, JOURNAL_begin, JOURNAL_setup, JOURNAL_precopy, JOURNAL_commit, JOURNAL_committed, JOURNAL_running };
 /* Where a host's record says that the VM belongs, and what moves it (ownership.c). */
 mtype:place = { PLACE_not_known, PLACE_here, PLACE_receiving, PLACE_handing_over, PLACE_there, PLACE_nowhere };
 mtype:event = { EVENT_run, EVENT_receive, EVENT_take, EVENT_send, EVENT_give, EVENT_undo, EVENT_lose };
@@ -394,6 +395,13 @@ active proctype Source()
 		if
 		:: !source_lives -> goto out
 		:: source_lives && !session_conn -> goto back
+		:: source_lives && session_conn -> source_journal = JOURNAL_commit
+		fi
+	};
+	atomic {
+		if
+		:: !source_lives -> goto out
+		:: source_lives && !session_conn -> skip
 		:: source_lives && session_conn -> commit!ran
 		fi
 	};
@@ -476,7 +484,11 @@ active proctype RecoverSource()
 			if :: told -> source_journal = JOURNAL_none :: else -> skip fi
 		:: source_journal == JOURNAL_begin -> bring_back()
 		:: source_journal == JOURNAL_precopy && source_qemu != DEAD && !completed -> bring_back()
-		:: source_journal == JOURNAL_precopy && (source_qemu == DEAD || completed) ->
+#ifdef BREAK_COMMIT_LINE
+		:: source_journal == JOURNAL_commit && source_qemu != DEAD && !completed -> bring_back()
+#endif
+		:: source_journal == JOURNAL_commit ||
+		   (source_journal == JOURNAL_precopy && (source_qemu == DEAD || completed)) ->
 			ask(result);
 			if
 			:: result == OUTCOME_running -> atomic { source_owns(EVENT_give); source_journal = JOURNAL_running }
@@ -534,6 +546,7 @@ active proctype User()
 {
 	do
 	:: atomic { source_qemu == RUNS -> source_qemu = STANDS; user_runs = false }
+	:: atomic { source_qemu == STOPPED && completed -> completed = false } /* system_reset, when the move seems to hang */
 	:: atomic { source_qemu == STANDS && source_journal == JOURNAL_precopy && source_lives -> source_qemu = RUNS; user_runs = true }
 	:: atomic { source_qemu == DEAD && new_qemu == NONE && !source_lock && MAY_RUN ->
 		    own(source_place, source_before, EVENT_run); new_qemu = RUNS; check() }
@@ -568,7 +581,11 @@ active proctype Chaos()
 		    fi }
 	:: atomic { MAY_FAIL && !source_rebooted && source_journal != JOURNAL_none ->
 		    faults++; qemu_died = true; source_rebooted = true; source_lives = false; session_conn = false;
-		    source_qemu = DEAD }
+		    source_qemu = DEAD;
+		    if
+		    :: source_journal == JOURNAL_commit -> source_journal = JOURNAL_precopy
+		    :: true -> skip
+		    fi }
 #endif
 	:: atomic { source_journal == JOURNAL_none && !source_lock && !agent_busy && net -> break }
 	:: atomic { destination_rebooted && net -> break }
