@@ -148,126 +148,34 @@ writev(int fd, const struct iovec *parts, int n_parts)
 	return real(fd, parts, n_parts);
 }
 
-ssize_t
-send(int fd, const void *data, size_t len, int flags)
-{
-	REAL(send);
-	act();
-	return real(fd, data, len, flags);
-}
+#define ACT(type, name, parameters, arguments) \
+	type name parameters                   \
+	{                                      \
+		REAL(name);                    \
+		act();                         \
+		return real arguments;         \
+	}
 
-ssize_t
-sendmsg(int fd, const struct msghdr *message, int flags)
-{
-	REAL(sendmsg);
-	act();
-	return real(fd, message, flags);
-}
-
-int
-connect(int fd, const struct sockaddr *address, socklen_t len)
-{
-	REAL(connect);
-	act();
-	return real(fd, address, len);
-}
-
-int
-shutdown(int fd, int how)
-{
-	REAL(shutdown);
-	act();
-	return real(fd, how);
-}
-
-int
-link(const char *from, const char *to)
-{
-	REAL(link);
-	act();
-	return real(from, to);
-}
-
-int
-linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
-{
-	REAL(linkat);
-	act();
-	return real(from_fd, from, to_fd, to, flags);
-}
-
-int
-unlink(const char *path)
-{
-	REAL(unlink);
-	act();
-	return real(path);
-}
-
-int
-unlinkat(int fd, const char *path, int flags)
-{
-	REAL(unlinkat);
-	act();
-	return real(fd, path, flags);
-}
-
-int
-rename(const char *from, const char *to)
-{
-	REAL(rename);
-	act();
-	return real(from, to);
-}
-
-int
-renameat(int from_fd, const char *from, int to_fd, const char *to)
-{
-	REAL(renameat);
-	act();
-	return real(from_fd, from, to_fd, to);
-}
-
-int
-fsync(int fd)
-{
-	REAL(fsync);
-	act();
-	return real(fd);
-}
-
-int
-fdatasync(int fd)
-{
-	REAL(fdatasync);
-	act();
-	return real(fd);
-}
-
-int
-kill(pid_t pid, int number)
-{
-	REAL(kill);
-	act();
-	return real(pid, number);
-}
-
-int
-posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-	    const posix_spawnattr_t *attributes, char *const argv[], char *const environment[])
-{
-	REAL(posix_spawn);
-	act();
-	return real(pid, path, actions, attributes, argv, environment);
-}
-
-pid_t
-fork(void)
-{
-	REAL(fork);
-	act();
-	return real();
-}
+ACT(ssize_t, send, (int fd, const void *data, size_t len, int flags), (fd, data, len, flags))
+ACT(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
+ACT(int, connect, (int fd, const struct sockaddr *address, socklen_t len), (fd, address, len))
+ACT(int, shutdown, (int fd, int how), (fd, how))
+ACT(int, link, (const char *from, const char *to), (from, to))
+ACT(int, linkat, (int from_fd, const char *from, int to_fd, const char *to, int flags),
+    (from_fd, from, to_fd, to, flags))
+ACT(int, unlink, (const char *path), (path))
+ACT(int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
+ACT(int, rename, (const char *from, const char *to), (from, to))
+ACT(int, renameat, (int from_fd, const char *from, int to_fd, const char *to),
+    (from_fd, from, to_fd, to))
+ACT(int, fsync, (int fd), (fd))
+ACT(int, fdatasync, (int fd), (fd))
+ACT(int, kill, (pid_t pid, int number), (pid, number))
+ACT(int, posix_spawn,
+    (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,
+     const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]),
+    (pid, path, actions, attributes, argv, environment))
+ACT(pid_t, fork, (void), ())
 
 /* pidfd_send_signal(2) has no function of its own in this C library. */
 long

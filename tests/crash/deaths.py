@@ -14,7 +14,6 @@ from .settle import check_one, revive, settle
 MIGRATE_S = 120.0
 PROGRAMS = ("migrate", "godwitd", "receive", "recover-source", "recover-destination")
 KINDS = ("direct", "relay", "multifd2", "tls")
-BINARY = {"godwitd": "godwitd"}
 
 
 def faulty(lab, binary, **variables):
@@ -33,7 +32,8 @@ def is_hit(lab):
 
 def acts(lab, program, number=None):
     """PROGRAM dies before its act NUMBER; None: it is only counted."""
-    return faulty(lab, BINARY.get(program, "godwit"), **({} if number is None else {"ACTS_DIE_AT": str(number)}))
+    binary = "godwitd" if program == "godwitd" else "godwit"
+    return faulty(lab, binary, **({} if number is None else {"ACTS_DIE_AT": str(number)}))
 
 
 def count(lab):
@@ -106,4 +106,4 @@ def with_death_of(program, kind, qemu, number, phase="commit"):
             lab.stop_agent()
         if number is None:
             return count(lab)
-        return "ok" if is_hit(lab) else "not reached"
+        return None if is_hit(lab) else "not reached"

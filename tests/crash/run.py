@@ -28,16 +28,24 @@ QEMUS = ("7.2", "10.0")
 SAMPLE = 150
 POWER_ROUNDS = 60
 MAX_ACTS = 200  # of one program over one kind; of more, which are the writes of one stream, every n-th
+TOO_MANY_ACTS = 10000  # none makes as many
 RECOVER_PHASES = ("precopy", "switchover", "commit", "cleanup")
+
+
+def is_wanted(name, options):
+    return not options.pattern or any(part in name for part in options.pattern)
+
+
+def death_name(program, kind, number):
+    return "death.%s.%s.%s.%d" % (program, kind, QEMUS[number % 2], number)
 
 
 def death_rounds(counts):
     for (program, kind), number_of_acts in counts.items():
         for number in range(0, number_of_acts, number_of_acts // MAX_ACTS + 1):
-            qemu = QEMUS[number % 2]
             phase = RECOVER_PHASES[number // 2 % len(RECOVER_PHASES)]
-            yield ("death.%s.%s.%s.%d" % (program, kind, qemu, number), deaths.with_death_of,
-                   (program, kind, qemu, number, phase))
+            yield (death_name(program, kind, number), deaths.with_death_of,
+                   (program, kind, QEMUS[number % 2], number, phase))
 
 
 def journal_rounds():
@@ -61,10 +69,9 @@ def message_rounds():
 
 
 def count_acts(pool, options):
-    """How many acts each program makes over each kind: a round of each without a fault."""
+    """How many acts a program makes over a kind, by a round without a fault; of those that a pattern may mean."""
     wanted = [(program, kind) for program in deaths.PROGRAMS for kind in deaths.KINDS
-              if not options.pattern or any("death.%s.%s" % (program, kind) in part or part in "death.%s.%s" %
-                                            (program, kind) for part in options.pattern)]
+              if any(is_wanted(death_name(program, kind, number), options) for number in range(TOO_MANY_ACTS))]
     made = [pool.submit(deaths.with_death_of, program, kind, "7.2", None) for program, kind in wanted]
     return dict(zip(wanted, [each.result() or 0 for each in made]))
 
@@ -94,7 +101,7 @@ def run_one(name, act, arguments):
         why = None
     except Exception as error:  # noqa: BLE001 (whatever it is, this round has failed)
         said, why = None, "%s: %s" % (type(error).__name__, error)
-    return name if said is None or said == "ok" else "%s (%s)" % (name, said), time.monotonic() - begun, why
+    return name if said is None else "%s (%s)" % (name, said), time.monotonic() - begun, why
 
 
 def report(name, seconds, why, options):
@@ -118,8 +125,7 @@ def main():
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         rounds = [*death_rounds(count_acts(pool, options)), *journal_rounds(), *power_rounds(seed), *message_rounds()]
-        if options.pattern:
-            rounds = [each for each in rounds if any(part in each[0] for part in options.pattern)]
+        rounds = [each for each in rounds if is_wanted(each[0], options)]
         if not options.all and len(rounds) > options.rounds:
             rounds = sample(rounds, options.rounds, random.Random(seed))
         for done in concurrent.futures.as_completed([pool.submit(run_one, *each) for each in rounds]):
