@@ -56,8 +56,9 @@ realloc(void *block, size_t size)
 {
 	uncount(block);
 	void *moved = __libc_realloc(block, size);
-	return count(moved != NULL || size == 0 ? moved : block) == block && moved == NULL ? NULL
-											   : moved;
+	gboolean has_failed = moved == NULL && size > 0;
+	count(has_failed ? block : moved);
+	return moved;
 }
 
 void

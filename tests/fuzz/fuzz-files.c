@@ -22,8 +22,8 @@
 #include "tests/fuzz/cost.h"
 
 #define SESSION "01234567-89ab-cdef-0123-4567890abcd1"
-#define HEAP_FACTOR \
-	1024 /* json-glib: an empty object of 3 bytes costs 352, a member of 4 costs 192 */
+/* json-glib: an empty object of 3 bytes costs 352, a member of 4 costs 192. */
+#define HEAP_FACTOR    1024
 #define CPU_US_PER_KIB 20000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
