@@ -69,67 +69,62 @@ what_is_not_known_is_absent(void)
 	CU_ASSERT_STRING_EQUAL(text, "{\"running\":false,\"has_oob\":false}");
 }
 
+static const struct {
+	const char *from;
+	const char *to;
+	const char *message;
+} spoilt[] = {
+	{ "\"7.2.22\"", "7", "survey: 'qemu_version' is not a string" },
+	{ "\"running\":true,", "", "survey: 'running' is missing" },
+	{ "\"running\":true", "\"running\":\"yes\"", "survey: 'running' is not true or false" },
+	{ "67108864", "-67108864", "survey: 'ram_bytes' is negative or too large" },
+	{ "67108864", "99999999999999999999", "survey: 'ram_bytes' is negative or too large" },
+	{ "67108864", "1e3", "survey: 'ram_bytes' is not an integer" },
+	{ "\"vcpus\":2", "\"vcpus\":65537", "survey: 'vcpus' is too large" },
+	{ "[\"because\"]", "\"because\"", "survey: 'blocked_reasons' is not an array" },
+	{ "[\"events\",\"return-path\"]", "null", "survey: 'capabilities' is not an array" },
+	{ "[\"events\",\"return-path\"]", "[[]]",
+	  "survey: 'capabilities' has an item that is not a short string" },
+	{ "\"has_oob\":true", "\"has_oob\":null", "survey: 'has_oob' is not true or false" },
+	{ "{\"tls-creds\":\"\"}", "[]", "survey: 'parameters' is not an object" },
+	{ "\"tls-creds\":\"\"", "\"tls-creds\":7",
+	  "survey: 'parameters' has a member that is not a short string" },
+	{ "{\"smp.cpus\":\"2\"}", "7", "survey: 'machine' is not an object" },
+	{ "\"00000001.0.EDX\":\"ff\"", "\"x\":{}",
+	  "survey: 'cpu_features' has a member that is not a short string" },
+	{ "\"no_shutdown\":true", "\"no_shutdown\":\"x\"",
+	  "survey: 'no_shutdown' is not true or false" },
+	{ "[\"j (mirror)\"]", "{}", "survey: 'jobs' is not an array" },
+	{ "[{\"name\":\"pc.ram\"", "[7,{\"name\":\"pc.ram\"",
+	  "survey.ram_blocks[0]: not an object" },
+	{ "\"used_bytes\":1", "\"used_bytes\":-1",
+	  "survey.ram_blocks[0]: 'used_bytes' is negative or too large" },
+	{ "\"max_bytes\":2", "\"other\":2", "survey.ram_blocks[0]: 'max_bytes' is missing" },
+	{ "\"path\":\"02.0\",", "", "survey.devices[0]: 'path' is missing" },
+	{ "\"type\":\"VGA\"", "\"type\":null", "survey.devices[0]: 'type' is not a string" },
+	{ "{\"edid\":\"true\"}", "[]", "survey.devices[0]: 'properties' is not an object" },
+	{ "\"read_only\":false", "\"read_only\":0",
+	  "survey.disks[0]: 'read_only' is not true or false" },
+	{ "\"size_bytes\":7", "\"size_bytes\":\"7\"",
+	  "survey.disks[0]: 'size_bytes' is not an integer" },
+	{ "\"vgpus\":[]", "\"vgpus\":[7]", "survey: vgpu: not an object" },
+	{ "\"host\":{", "\"host\":7,\"x\":{", "survey: 'host' is not an object" },
+	{ "\"kernel\":\"6\"", "\"kernel\":6", "survey.host: 'kernel' is not a string" },
+};
+
 static void
 spoilt_surveys_are_refused(void)
 {
-	static const struct {
-		const char *from;
-		const char *to;
-		const char *message;
-	} rows[] = {
-		{ "\"7.2.22\"", "7", "survey: 'qemu_version' is not a string" },
-		{ "\"running\":true,", "", "survey: 'running' is missing" },
-		{ "\"running\":true", "\"running\":\"yes\"",
-		  "survey: 'running' is not true or false" },
-		{ "67108864", "-67108864", "survey: 'ram_bytes' is negative or too large" },
-		{ "67108864", "99999999999999999999",
-		  "survey: 'ram_bytes' is negative or too large" },
-		{ "67108864", "1e3", "survey: 'ram_bytes' is not an integer" },
-		{ "\"vcpus\":2", "\"vcpus\":65537", "survey: 'vcpus' is too large" },
-		{ "[\"because\"]", "\"because\"", "survey: 'blocked_reasons' is not an array" },
-		{ "[\"events\",\"return-path\"]", "null",
-		  "survey: 'capabilities' is not an array" },
-		{ "[\"events\",\"return-path\"]", "[[]]",
-		  "survey: 'capabilities' has an item that is not a short string" },
-		{ "\"has_oob\":true", "\"has_oob\":null",
-		  "survey: 'has_oob' is not true or false" },
-		{ "{\"tls-creds\":\"\"}", "[]", "survey: 'parameters' is not an object" },
-		{ "\"tls-creds\":\"\"", "\"tls-creds\":7",
-		  "survey: 'parameters' has a member that is not a short string" },
-		{ "{\"smp.cpus\":\"2\"}", "7", "survey: 'machine' is not an object" },
-		{ "\"00000001.0.EDX\":\"ff\"", "\"x\":{}",
-		  "survey: 'cpu_features' has a member that is not a short string" },
-		{ "\"no_shutdown\":true", "\"no_shutdown\":\"x\"",
-		  "survey: 'no_shutdown' is not true or false" },
-		{ "[\"j (mirror)\"]", "{}", "survey: 'jobs' is not an array" },
-		{ "[{\"name\":\"pc.ram\"", "[7,{\"name\":\"pc.ram\"",
-		  "survey.ram_blocks[0]: not an object" },
-		{ "\"used_bytes\":1", "\"used_bytes\":-1",
-		  "survey.ram_blocks[0]: 'used_bytes' is negative or too large" },
-		{ "\"max_bytes\":2", "\"other\":2",
-		  "survey.ram_blocks[0]: 'max_bytes' is missing" },
-		{ "\"path\":\"02.0\",", "", "survey.devices[0]: 'path' is missing" },
-		{ "\"type\":\"VGA\"", "\"type\":null",
-		  "survey.devices[0]: 'type' is not a string" },
-		{ "{\"edid\":\"true\"}", "[]", "survey.devices[0]: 'properties' is not an object" },
-		{ "\"read_only\":false", "\"read_only\":0",
-		  "survey.disks[0]: 'read_only' is not true or false" },
-		{ "\"size_bytes\":7", "\"size_bytes\":\"7\"",
-		  "survey.disks[0]: 'size_bytes' is not an integer" },
-		{ "\"vgpus\":[]", "\"vgpus\":[7]", "survey: vgpu: not an object" },
-		{ "\"host\":{", "\"host\":7,\"x\":{", "survey: 'host' is not an object" },
-		{ "\"kernel\":\"6\"", "\"kernel\":6", "survey.host: 'kernel' is not a string" },
-	};
-	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-		const char *at = strstr(survey_text, rows[i].from);
+	for (gsize i = 0; i < G_N_ELEMENTS(spoilt); i++) {
+		const char *at = strstr(survey_text, spoilt[i].from);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(at);
 		g_autofree char *text =
 			g_strdup_printf("%.*s%s%s", (int)(at - survey_text), survey_text,
-					rows[i].to, at + strlen(rows[i].from));
+					spoilt[i].to, at + strlen(spoilt[i].from));
 		g_autoptr(GError) error = NULL;
 		CU_ASSERT_PTR_NULL(parse(text, &error));
 		CU_ASSERT_TRUE_FATAL(g_error_matches(error, GW_ERROR, GW_ERROR_PROTOCOL));
-		CU_ASSERT_STRING_EQUAL(error->message, rows[i].message);
+		CU_ASSERT_STRING_EQUAL(error->message, spoilt[i].message);
 	}
 }
 
