@@ -6,6 +6,8 @@
  */
 #include "qmp/qmp-call.h"
 
+#include "qmp/json-get.h"
+
 JsonNode *
 qmp_call_strings(const char *name, ...)
 {
@@ -38,4 +40,34 @@ qmp_call_bad_answer(const char *command, GError *cause, GError **error)
 	g_set_error(error, QMP_ERROR, QMP_ERROR_PROTOCOL, "%s: %s", command, cause->message);
 	g_error_free(cause);
 	return FALSE;
+}
+
+JsonObject *
+qmp_call_for_object(QmpClient *client, const char *command, JsonNode *arguments,
+		    JsonNode **ret_reply, GError **error)
+{
+	JsonObject *object = NULL;
+	GError *cause = NULL;
+
+	*ret_reply = qmp_client_execute(client, command, arguments, NULL, error);
+	if (*ret_reply == NULL)
+		return NULL;
+	if (!json_get_root_object(*ret_reply, "the answer", &object, &cause))
+		qmp_call_bad_answer(command, cause, error);
+	return object;
+}
+
+JsonArray *
+qmp_call_for_array(QmpClient *client, const char *command, JsonNode *arguments,
+		   JsonNode **ret_reply, GError **error)
+{
+	JsonArray *array = NULL;
+	GError *cause = NULL;
+
+	*ret_reply = qmp_client_execute(client, command, arguments, NULL, error);
+	if (*ret_reply == NULL)
+		return NULL;
+	if (!json_get_root_array(*ret_reply, "the answer", &array, &cause))
+		qmp_call_bad_answer(command, cause, error);
+	return array;
 }

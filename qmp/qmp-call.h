@@ -13,6 +13,14 @@ JsonNode *qmp_call_strings(const char *name, ...) G_GNUC_NULL_TERMINATED;
 gboolean qmp_call(QmpClient *client, const char *command, JsonNode *arguments,
 		  const QmpExecOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same for an answer that is an object, or an array, and is kept alive by *@ret_reply: (transfer
+ * full). Returns: (transfer none): NULL with @error set, %QMP_ERROR_PROTOCOL where it is something
+ * else */
+JsonObject *qmp_call_for_object(QmpClient *client, const char *command, JsonNode *arguments,
+				JsonNode **ret_reply, GError **error);
+JsonArray *qmp_call_for_array(QmpClient *client, const char *command, JsonNode *arguments,
+			      JsonNode **ret_reply, GError **error);
+
 /* Returns %FALSE with %QMP_ERROR_PROTOCOL and the text "@command: @cause's message"; @cause:
  * (transfer full). */
 gboolean qmp_call_bad_answer(const char *command, GError *cause, GError **error);

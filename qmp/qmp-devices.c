@@ -44,15 +44,12 @@ static gboolean
 add_folder(QmpClient *client, const char *folder, gboolean has_id, GPtrArray *devices,
 	   GError **error)
 {
-	g_autoptr(JsonNode) reply =
-		qmp_client_execute(client, "qom-list", qmp_call_strings("path", folder, NULL), NULL,
-				   error);
-	JsonArray *entries = NULL;
-	GError *cause = NULL;
-	if (reply == NULL)
+	g_autoptr(JsonNode) reply = NULL;
+	JsonArray *entries =
+		qmp_call_for_array(client, "qom-list", qmp_call_strings("path", folder, NULL),
+				   &reply, error);
+	if (entries == NULL)
 		return FALSE;
-	if (!json_get_root_array(reply, "answer", &entries, &cause))
-		return qmp_call_bad_answer("qom-list", cause, error);
 	for (guint i = 0; i < json_array_get_length(entries); i++) {
 		QmpDevice *device =
 			parse_child(folder, has_id, json_get_element_object(entries, i));

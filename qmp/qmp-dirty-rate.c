@@ -25,14 +25,13 @@ qmp_dirty_mode_to_string(QmpDirtyMode mode)
 gboolean
 qmp_query_kvm(QmpClient *client, gboolean *ret_enabled, GError **error)
 {
-	g_autoptr(JsonNode) reply = qmp_client_execute(client, "query-kvm", NULL, NULL, error);
-	JsonObject *object = NULL;
+	g_autoptr(JsonNode) reply = NULL;
+	JsonObject *object = qmp_call_for_object(client, "query-kvm", NULL, &reply, error);
 	GError *cause = NULL;
 
-	if (reply == NULL)
+	if (object == NULL)
 		return FALSE;
-	if (!json_get_root_object(reply, "the answer", &object, &cause) ||
-	    !json_get_bool(object, "enabled", ret_enabled, &cause))
+	if (!json_get_bool(object, "enabled", ret_enabled, &cause))
 		return qmp_call_bad_answer("query-kvm", cause, error);
 	return TRUE;
 }

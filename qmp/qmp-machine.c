@@ -50,24 +50,6 @@ qmp_run_state_to_string(QmpRunState state)
 	return "other";
 }
 
-/* The object of "return". *ret_reply keeps it alive. */
-static JsonObject *
-query_object(QmpClient *client, const char *command, JsonNode **ret_reply, GError **error)
-{
-	g_autoptr(JsonNode) reply = qmp_client_execute(client, command, NULL, NULL, error);
-	JsonObject *object = NULL;
-	GError *cause = NULL;
-
-	if (reply == NULL)
-		return NULL;
-	if (!json_get_root_object(reply, "the answer", &object, &cause)) {
-		qmp_call_bad_answer(command, cause, error);
-		return NULL;
-	}
-	*ret_reply = g_steal_pointer(&reply);
-	return object;
-}
-
 static gboolean
 parse_status(JsonObject *object, QmpStatus *ret_status, GError **error)
 {
@@ -87,7 +69,7 @@ gboolean
 qmp_query_status(QmpClient *client, QmpStatus *ret_status, GError **error)
 {
 	g_autoptr(JsonNode) reply = NULL;
-	JsonObject *object = query_object(client, "query-status", &reply, error);
+	JsonObject *object = qmp_call_for_object(client, "query-status", NULL, &reply, error);
 
 	return object != NULL && parse_status(object, ret_status, error);
 }
@@ -156,18 +138,13 @@ qmp_remove_object(QmpClient *client, const char *id, GError **error)
 GStrv
 qmp_list_objects(QmpClient *client, GError **error)
 {
-	JsonArray *entries = NULL;
-	GError *cause = NULL;
 	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
-	g_autoptr(JsonNode) reply =
-		qmp_client_execute(client, "qom-list", qmp_call_strings("path", "/objects", NULL),
-				   NULL, error);
-	if (reply == NULL)
+	g_autoptr(JsonNode) reply = NULL;
+	JsonArray *entries =
+		qmp_call_for_array(client, "qom-list", qmp_call_strings("path", "/objects", NULL),
+				   &reply, error);
+	if (entries == NULL)
 		return NULL;
-	if (!json_get_root_array(reply, "answer", &entries, &cause)) {
-		(void)!qmp_call_bad_answer("qom-list", cause, error);
-		return NULL;
-	}
 	for (guint i = 0; i < json_array_get_length(entries); i++) {
 		JsonObject *entry = json_get_element_object(entries, i);
 		const char *name = NULL;
@@ -204,7 +181,7 @@ char *
 qmp_query_name(QmpClient *client, GError **error)
 {
 	g_autoptr(JsonNode) reply = NULL;
-	JsonObject *object = query_object(client, "query-name", &reply, error);
+	JsonObject *object = qmp_call_for_object(client, "query-name", NULL, &reply, error);
 	const char *name = NULL;
 	GError *cause = NULL;
 

@@ -10,7 +10,6 @@
  */
 #include "qmp/qmp-parameters.h"
 
-#include "qmp/json-get.h"
 #include "qmp/qmp-call.h"
 
 #define US_PER_MS 1000
@@ -131,17 +130,10 @@ qmp_parameters_from_node(JsonNode *node)
 QmpParameters *
 qmp_parameters_query(QmpClient *client, GError **error)
 {
-	g_autoptr(JsonNode) reply =
-		qmp_client_execute(client, "query-migrate-parameters", NULL, NULL, error);
-	JsonObject *object = NULL;
-	GError *cause = NULL;
+	g_autoptr(JsonNode) reply = NULL;
 
-	if (reply == NULL)
+	if (qmp_call_for_object(client, "query-migrate-parameters", NULL, &reply, error) == NULL)
 		return NULL;
-	if (!json_get_root_object(reply, "the answer", &object, &cause)) {
-		qmp_call_bad_answer("query-migrate-parameters", cause, error);
-		return NULL;
-	}
 	return qmp_parameters_from_node(reply);
 }
 

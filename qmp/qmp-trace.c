@@ -13,15 +13,12 @@
 gboolean
 qmp_trace_query(QmpClient *client, const char *pattern, QmpTraceState *ret_state, GError **error)
 {
-	g_autoptr(JsonNode) reply =
-		qmp_client_execute(client, "trace-event-get-state",
-				   qmp_call_strings("name", pattern, NULL), NULL, error);
-	JsonArray *events = NULL;
-	GError *cause = NULL;
-	if (reply == NULL)
+	g_autoptr(JsonNode) reply = NULL;
+	JsonArray *events =
+		qmp_call_for_array(client, "trace-event-get-state",
+				   qmp_call_strings("name", pattern, NULL), &reply, error);
+	if (events == NULL)
 		return FALSE;
-	if (!json_get_root_array(reply, "answer", &events, &cause))
-		return qmp_call_bad_answer("trace-event-get-state", cause, error);
 	*ret_state = QMP_TRACE_ABSENT;
 	for (guint i = 0; i < json_array_get_length(events); i++) {
 		JsonObject *event = json_get_element_object(events, i);
