@@ -16,6 +16,7 @@
 #include "engine/control/net.h"
 #include "engine/data/property-list.h"
 #include "engine/data/survey-json.h"
+#include "engine/data/survey-lists.h"
 #include "engine/host/disk-mark.h"
 #include "engine/host/incoming.h"
 #include "engine/host/qemu-mark.h"
@@ -177,17 +178,6 @@ agent_survey(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error
 	return TRUE;
 }
 
-static const GwDisk *
-find_disk(const GwSurvey *survey, const char *device)
-{
-	for (guint i = 0; survey->disks != NULL && i < survey->disks->len; i++) {
-		const GwDisk *disk = g_ptr_array_index(survey->disks, i);
-		if (strcmp(disk->device, device) == 0)
-			return disk;
-	}
-	return NULL;
-}
-
 /* Are the source's marks beside our images? */
 gboolean
 agent_look(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
@@ -201,7 +191,7 @@ agent_look(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 		return FALSE;
 	for (guint i = 0; marks != NULL && self->qemu != NULL && i < marks->len; i++) {
 		const GwProperty *mark = g_ptr_array_index(marks, i);
-		const GwDisk *disk = find_disk(self->survey, mark->name);
+		const GwDisk *disk = disk_list_find(self->survey->disks, mark->name);
 		g_autofree char *leaf = disk != NULL ? qmp_disk_leaf(disk->file) : NULL;
 		g_autofree char *words =
 			leaf != NULL ? disk_mark_look(self->qemu->process.pid, leaf, mark->value)

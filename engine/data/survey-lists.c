@@ -71,6 +71,28 @@ disk_list_new(void)
 	return g_ptr_array_new_with_free_func((GDestroyNotify)gw_disk_free);
 }
 
+const GwDevice *
+device_list_find(const GPtrArray *list, const char *id)
+{
+	for (guint i = 0; list != NULL && id != NULL && i < list->len; i++) {
+		const GwDevice *device = g_ptr_array_index(list, i);
+		if (g_strcmp0(device->id, id) == 0)
+			return device;
+	}
+	return NULL;
+}
+
+const GwDisk *
+disk_list_find(const GPtrArray *list, const char *device)
+{
+	for (guint i = 0; list != NULL && device != NULL && i < list->len; i++) {
+		const GwDisk *disk = g_ptr_array_index(list, i);
+		if (g_strcmp0(disk->device, device) == 0)
+			return disk;
+	}
+	return NULL;
+}
+
 static JsonObject *
 device_to_object(gconstpointer item)
 {

@@ -17,6 +17,10 @@ GPtrArray *device_list_new(void);
 GPtrArray *ram_block_list_new(void);
 GPtrArray *disk_list_new(void);
 
+/* (transfer none) (nullable). @list, @id, @device: (nullable) */
+const GwDevice *device_list_find(const GPtrArray *list, const char *id);
+const GwDisk *disk_list_find(const GPtrArray *list, const char *device);
+
 /* Adds the list as member @name of @object; a NULL @list adds nothing. */
 void device_list_write(JsonObject *object, const char *name, const GPtrArray *list);
 void ram_block_list_write(JsonObject *object, const char *name, const GPtrArray *list);

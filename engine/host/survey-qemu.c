@@ -84,17 +84,6 @@ add_device(GPtrArray *devices, const char *path, const char *id, const char *typ
 	g_ptr_array_add(devices, device);
 }
 
-static gboolean
-has_id(const GPtrArray *devices, const char *id)
-{
-	for (guint i = 0; i < devices->len; i++) {
-		const GwDevice *device = g_ptr_array_index(devices, i);
-		if (g_strcmp0(device->id, id) == 0)
-			return TRUE;
-	}
-	return FALSE;
-}
-
 /* Those on buses, and then those that were given and are on none, but memory modules. NULL: it
  * tells of none. */
 static GPtrArray *
@@ -110,7 +99,7 @@ list_devices(const QmpFacts *facts)
 	for (guint i = 0; i < facts->peripherals->len; i++) {
 		const QmpPair *pair = g_ptr_array_index(facts->peripherals, i);
 		g_autofree char *path = g_strconcat("id@", pair->name, NULL);
-		if (!has_id(devices, pair->name) &&
+		if (device_list_find(devices, pair->name) == NULL &&
 		    qmp_pairs_get(facts->memory_devices, pair->name) == NULL)
 			add_device(devices, path, pair->name, pair->value, NULL);
 	}

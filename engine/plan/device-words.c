@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "engine/data/survey-lists.h"
+
 /* Each device has its own, or the name of what is behind it. */
 static const char *const own_properties[] = {
 	"drive", "netdev", "chardev", "mac", "serial", "wwn"
@@ -26,18 +28,6 @@ find_at(const GwSurvey *survey, const char *path, gsize len)
 		const GwDevice *device = g_ptr_array_index(survey->devices, i);
 		if (strlen(device->path) == len && strncmp(device->path, path, len) == 0)
 			return device;
-	}
-	return NULL;
-}
-
-static const GwDisk *
-find_disk(const GwSurvey *survey, const GwDevice *device)
-{
-	for (guint i = 0; survey->disks != NULL && device->id != NULL && i < survey->disks->len;
-	     i++) {
-		const GwDisk *disk = g_ptr_array_index(survey->disks, i);
-		if (g_strcmp0(disk->device, device->id) == 0)
-			return disk;
 	}
 	return NULL;
 }
@@ -110,7 +100,7 @@ add_properties(GString *text, const GwDevice *device)
 static void
 add_image(GString *text, const GwSurvey *survey, const GwDevice *device)
 {
-	const GwDisk *disk = find_disk(survey, device);
+	const GwDisk *disk = disk_list_find(survey->disks, device->id);
 	const char *drive = gw_property_list_get(device->properties, "drive");
 	if (disk == NULL || disk->format == NULL || drive == NULL || drive[0] == '\0')
 		return;

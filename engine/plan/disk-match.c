@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "engine/data/survey-lists.h"
+
 typedef enum {
 	KIND_FILE,    /* BOOT DEVICE INODE: no other host is known to have it */
 	KIND_MOUNTED, /* BOOT DEVICE INODE: other hosts may have it, under another number */
@@ -92,24 +94,13 @@ disk_match(const char *ours, const char *theirs)
 	return DISK_MATCH_UNKNOWN;
 }
 
-static const GwDisk *
-find_disk(const GPtrArray *disks, const char *device)
-{
-	for (guint i = 0; i < disks->len; i++) {
-		const GwDisk *disk = g_ptr_array_index(disks, i);
-		if (strcmp(disk->device, device) == 0)
-			return disk;
-	}
-	return NULL;
-}
-
 /* A device without an id is called by its path in QEMU, which may differ: then the order
  * decides. */
 const GwDisk *
 disk_find_partner(const GPtrArray *ours, const GPtrArray *theirs, guint i)
 {
 	const GwDisk *disk = g_ptr_array_index(ours, i);
-	const GwDisk *partner = find_disk(theirs, disk->device);
+	const GwDisk *partner = disk_list_find(theirs, disk->device);
 	if (partner == NULL && ours->len == theirs->len)
 		partner = g_ptr_array_index(theirs, i);
 	return partner;

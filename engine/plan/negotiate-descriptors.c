@@ -18,8 +18,7 @@ check(Negotiation *self, Side side, const char *subject, guint n_free, guint n_n
 {
 	if (n_free == 0 || n_free >= n_needed)
 		return;
-	negotiation_error(self, "descriptors",
-			  side == SIDE_SOURCE ? SIDES_SOURCE : SIDES_DESTINATION, subject,
+	negotiation_error(self, "descriptors", sides_of(side), subject,
 			  "raise its limit (ulimit -n, LimitNOFILE=) or use fewer --channels",
 			  "%u channels need %u more descriptors, and only %u are left",
 			  self->plan->channels, n_needed, n_free);

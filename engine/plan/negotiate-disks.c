@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "engine/data/survey-lists.h"
 #include "engine/plan/disk-match.h"
 #include "engine/plan/negotiate-rules.h"
 
@@ -14,12 +15,7 @@
 static gboolean
 has_device(const GwSurvey *survey, const char *id)
 {
-	for (guint i = 0; survey->devices != NULL && i < survey->devices->len; i++) {
-		const GwDevice *device = g_ptr_array_index(survey->devices, i);
-		if (g_strcmp0(device->id, id) == 0)
-			return TRUE;
-	}
-	return FALSE;
+	return device_list_find(survey->devices, id) != NULL;
 }
 
 static void
