@@ -26,6 +26,7 @@
 #include <glib/gstdio.h>
 
 #include "engine/gw-error.h"
+#include "engine/record/ownership.h"
 #include "engine/record/state-dir.h"
 #include "engine/util/json-parse.h"
 #include "engine/util/safe-file.h"
@@ -322,6 +323,16 @@ const char *
 journal_get_session(Journal *self)
 {
 	return self->session;
+}
+
+/* A source whose VM has no name may have found the record by the monitor's path. */
+const char *
+journal_get_record_name(Journal *self)
+{
+	const char *found = journal_get_string(self, "record");
+	return found != NULL ? found
+			     : ownership_choose_name(journal_get_string(self, "vm"),
+						     journal_get_string(self, "qmp"));
 }
 
 const char *

@@ -66,6 +66,9 @@ gboolean journal_sync(Journal *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void journal_remove(Journal *self);
 
 const char *journal_get_session(Journal *self);
+/* (nullable): under which the VM's ownership record is kept, and its lock taken; NULL where the
+ * journal names no VM yet. */
+const char *journal_get_record_name(Journal *self);
 const char *journal_get_phase(Journal *self); /* the last one written */
 /* Was @phase ever written? */
 gboolean journal_has_phase(Journal *self, JournalPhase phase);

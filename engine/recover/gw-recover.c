@@ -57,6 +57,7 @@ is_named(Journal *journal, const char *const *names)
 		return TRUE;
 	const char *const facts[] = { journal_get_session(journal),
 				      journal_get_string(journal, "vm"),
+				      journal_get_record_name(journal),
 				      journal_get_string(journal, "qmp") };
 	for (guint i = 0; i < G_N_ELEMENTS(facts); i++)
 		if (facts[i] != NULL && g_strv_contains(names, facts[i]))
@@ -112,8 +113,7 @@ settle_source(const char *state_dir, Journal *journal, GwAssume assume, const ch
 	      GwRecovered *result)
 {
 	g_autoptr(GError) error = NULL;
-	const char *name =
-		ownership_choose_name(result->vm_name, journal_get_string(journal, "qmp"));
+	const char *name = journal_get_record_name(journal);
 	g_autoptr(VmLock) lock =
 		name != NULL ? vm_lock_take(state_dir, name, "recovering", &error) : NULL;
 	if (error == NULL) {

@@ -107,7 +107,7 @@ write_record(Recovery *self,
 				GError **error),
 	     GError **error)
 {
-	const char *vm_name = journal_get_string(self->journal, "vm");
+	const char *vm_name = journal_get_record_name(self->journal);
 	return vm_name == NULL ||
 	       record(self->state_dir, vm_name, journal_get_session(self->journal), error);
 }
@@ -215,7 +215,7 @@ static const char died_in_restart[] = "the guest was taken over, and died with t
 static Ownership *
 load_record(Recovery *self)
 {
-	const char *vm_name = journal_get_string(self->journal, "vm");
+	const char *vm_name = journal_get_record_name(self->journal);
 	return vm_name != NULL ? ownership_load(self->state_dir, vm_name, NULL) : NULL;
 }
 
@@ -314,7 +314,7 @@ check_session(const char *session, GError **error)
 static gboolean
 is_settled(const char *state_dir, Journal *journal)
 {
-	const char *vm_name = journal_get_string(journal, "vm");
+	const char *vm_name = journal_get_record_name(journal);
 	if (vm_name == NULL)
 		return TRUE; /* no record, and no lock */
 	if (!journal_has_phase(journal, JOURNAL_RUNNING) ||
@@ -331,7 +331,7 @@ settle_journal(const char *state_dir, Journal *journal, gboolean is_locked, char
 {
 	g_autoptr(VmLock) lock = NULL;
 	if (!is_locked && !is_settled(state_dir, journal)) {
-		lock = vm_lock_take(state_dir, journal_get_string(journal, "vm"), "recovering",
+		lock = vm_lock_take(state_dir, journal_get_record_name(journal), "recovering",
 				    error);
 		if (lock == NULL)
 			return PEER_OUTCOME_UNKNOWN;
@@ -369,7 +369,7 @@ recover_settle_vm(const char *state_dir, const char *vm_name)
 			name->role == SIDE_DESTINATION
 				? journal_open(state_dir, name->session, name->role, NULL)
 				: NULL;
-		if (journal != NULL && g_strcmp0(journal_get_string(journal, "vm"), vm_name) == 0)
+		if (journal != NULL && g_strcmp0(journal_get_record_name(journal), vm_name) == 0)
 			settle_journal(state_dir, journal, TRUE, NULL, NULL, &error);
 		if (error != NULL)
 			g_debug("session %s: %s", name->session, error->message);

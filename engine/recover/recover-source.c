@@ -112,11 +112,10 @@ record(SourceRecovery *self, OwnershipEvent event, GError **error)
 {
 	Journal *journal = self->journal;
 	const PeerAddress peer = peer_address(self);
-	const char *qmp_path = journal_get_string(journal, "qmp");
 	const Handover handover = {
 		.state_dir = self->state_dir,
-		.vm_name = ownership_choose_name(journal_get_string(journal, "vm"), qmp_path),
-		.qmp_path = qmp_path,
+		.vm_name = journal_get_record_name(journal),
+		.qmp_path = journal_get_string(journal, "qmp"),
 		.session = journal_get_session(journal),
 		.peer = { .host = peer.host,
 			  .port = peer.port,
@@ -136,8 +135,7 @@ record(SourceRecovery *self, OwnershipEvent event, GError **error)
 static char *
 describe_since(SourceRecovery *self, GwPlace *ret_place)
 {
-	const char *name = ownership_choose_name(journal_get_string(self->journal, "vm"),
-						 journal_get_string(self->journal, "qmp"));
+	const char *name = journal_get_record_name(self->journal);
 	g_autoptr(Ownership) record =
 		name != NULL ? ownership_load(self->state_dir, name, NULL) : NULL;
 	if (record == NULL || record->now.place == OWNERSHIP_NOT_KNOWN ||

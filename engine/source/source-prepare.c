@@ -290,6 +290,7 @@ journal_facts(SourceRun *run)
 {
 	JsonObject *facts = json_object_new();
 	json_object_set_string_member(facts, "vm", run->vm_name);
+	json_object_set_string_member(facts, "record", run->ownership.name);
 	json_object_set_string_member(facts, "qmp", run->options->qmp_path);
 	json_object_set_int_member(facts, "pid", run->qemu->process.pid);
 	json_object_set_int_member(facts, "start_ticks", (gint64)run->qemu->process.start_ticks);

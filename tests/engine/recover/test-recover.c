@@ -513,6 +513,39 @@ another_session_does_not_keep_a_settled_one(void)
 	test_folder_free(folder);
 }
 
+/* The source had no name for its VM, and found the record by the monitor's path: a recovery settles
+ * the same record, and finds the session by its name. */
+static void
+a_source_settles_the_record_that_its_session_wrote(void)
+{
+	static const char *const names[] = { "web1", NULL };
+	char *folder = test_folder_new();
+	const Handover handover = { .state_dir = folder,
+				    .vm_name = "web1",
+				    .qmp_path = "/nonexistent/qmp",
+				    .session = SESSION,
+				    .peer = { .host = (char *)"192.0.2.1" } };
+	CU_ASSERT_TRUE_FATAL(handover_start_here(folder, "web1", handover.qmp_path, NULL));
+	CU_ASSERT_TRUE_FATAL(handover_begin(&handover, NULL));
+	JsonObject *facts = json_object_new();
+	json_object_set_string_member(facts, "vm", "");
+	json_object_set_string_member(facts, "record", "web1");
+	json_object_set_string_member(facts, "qmp", handover.qmp_path);
+	Journal *journal = journal_create(folder, SESSION, SIDE_SOURCE, facts, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(journal);
+	JsonObject *aged = json_object_new();
+	json_object_set_string_member(aged, "boot_id", "another boot");
+	CU_ASSERT_TRUE(journal_append(journal, JOURNAL_SETUP, aged, NULL));
+	journal_free(journal);
+
+	g_autoptr(GPtrArray) found = gw_recover(folder, names, GW_ASSUME_NOTHING, NULL, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+	CU_ASSERT_EQUAL_FATAL(found->len, 1);
+	CU_ASSERT_TRUE(((const GwRecovered *)g_ptr_array_index(found, 0))->settled);
+	CU_ASSERT_EQUAL(place_of(folder), OWNERSHIP_HERE);
+	test_folder_free(folder);
+}
+
 CU_TestInfo suite_recover[] = {
 	{ "each row of the table holds", each_row_of_the_table_holds },
 	{ "a vGPU that stays keeps the journal, not the guest",
@@ -537,5 +570,7 @@ CU_TestInfo suite_recover[] = {
 	  a_guest_that_has_moved_on_leaves_no_journal },
 	{ "another session does not keep a settled one",
 	  another_session_does_not_keep_a_settled_one },
+	{ "a source settles the record that its session wrote",
+	  a_source_settles_the_record_that_its_session_wrote },
 	CU_TEST_INFO_NULL,
 };
