@@ -56,7 +56,7 @@ runs(Qemu *qemu)
 	qmp_client_set_timeout(qemu->qmp, STATUS_TIMEOUT_MS);
 	gboolean known = qmp_query_status(qemu->qmp, &status, &deaf);
 	qmp_client_set_timeout(qemu->qmp, COMMAND_TIMEOUT_MS);
-	return known && (status.running || status.run_state == QMP_RUN_SUSPENDED);
+	return known && run_state_is_live(&status);
 }
 
 gboolean

@@ -38,11 +38,17 @@
 
 #include "engine/util/json-fields.h"
 
+gboolean
+run_state_is_live(const QmpStatus *status)
+{
+	return status->running || status->run_state == QMP_RUN_SUSPENDED;
+}
+
 void
 run_follow_begin(RunFollow *self, const QmpStatus *status)
 {
 	*self = (RunFollow){
-		.is_live = status->running || status->run_state == QMP_RUN_SUSPENDED,
+		.is_live = run_state_is_live(status),
 		.is_suspended = status->run_state == QMP_RUN_SUSPENDED,
 		.cause = QMP_RUN_RUNNING,
 	};
@@ -91,7 +97,7 @@ run_follow_status(RunFollow *self, const QmpStatus *status)
 {
 	/* The migration has stopped it: how it was before stays. */
 	if (status->run_state != QMP_RUN_FINISH_MIGRATE && status->run_state != QMP_RUN_POSTMIGRATE)
-		self->is_live = status->running || status->run_state == QMP_RUN_SUSPENDED;
+		self->is_live = run_state_is_live(status);
 }
 
 /* One row a state. A state that is not here is left as it is. */

@@ -16,6 +16,9 @@ typedef struct {
 	QmpRunState cause;
 } RunFollow;
 
+/* Does it run, or sleep by itself? */
+gboolean run_state_is_live(const QmpStatus *status);
+
 void run_follow_begin(RunFollow *self, const QmpStatus *status);
 /* Returns: %TRUE when "query-status" has to be asked now: an event STOP does not say why. */
 gboolean run_follow_event(RunFollow *self, const char *name, JsonObject *data);

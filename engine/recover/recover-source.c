@@ -43,7 +43,7 @@ is_live(SourceRecovery *self)
 	QmpStatus status;
 	g_autoptr(GError) error = NULL;
 	return self->qemu != NULL && qmp_query_status(self->qemu->qmp, &status, &error) &&
-	       (status.running || status.run_state == QMP_RUN_SUSPENDED);
+	       run_state_is_live(&status);
 }
 
 /* That is all that is known: what has become of it since is not asked. */
