@@ -57,8 +57,7 @@ check_not_here(const Ownership *record, GError **error)
 	g_auto(Process) process = PROCESS_INIT;
 	if (record->now.place != OWNERSHIP_HERE || record->now.session == NULL)
 		return TRUE;
-	g_autofree char *entry = g_strconcat(VM_SESSION_VARIABLE "=", record->now.session, NULL);
-	if (!process_find_by_environment(&process, entry))
+	if (!vm_find_process_of_session(&process, record->now.session))
 		return TRUE;
 	g_autofree char *which = process_describe(&process);
 	g_set_error(error, GW_ERROR, GW_ERROR_BUSY, "'%s' runs on this host already: %s",

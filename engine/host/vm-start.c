@@ -150,6 +150,27 @@ vm_describe_running(const GwVm *self, const char *log_path)
 	return g_strdup_printf("%s was started for it, and lives", which);
 }
 
+/* (transfer full) */
+static char *
+session_entry(const char *session)
+{
+	return g_strconcat(VM_SESSION_VARIABLE "=", session, NULL);
+}
+
+gboolean
+vm_process_is_of_session(const Process *process, const char *session)
+{
+	g_autofree char *entry = session_entry(session);
+	return process_has_environment(process, entry);
+}
+
+gboolean
+vm_find_process_of_session(Process *process, const char *session)
+{
+	g_autofree char *entry = session_entry(session);
+	return process_find_by_environment(process, entry);
+}
+
 /* (transfer full): of the child: by it a recovery finds a QEMU that was started just before a
  * crash */
 static GStrv

@@ -409,8 +409,7 @@ static gboolean
 is_session_alive(const char *session, GError **error)
 {
 	g_auto(Process) process = PROCESS_INIT;
-	g_autofree char *entry = g_strconcat(VM_SESSION_VARIABLE "=", session, NULL);
-	if (!process_find_by_environment(&process, entry))
+	if (!vm_find_process_of_session(&process, session))
 		return FALSE;
 	g_autofree char *which = process_describe(&process);
 	g_set_error(

@@ -31,24 +31,16 @@ recover_open_process(Journal *journal, Process *process)
 		process_open_recorded(process, (pid_t)pid, (guint64)start_ticks);
 }
 
-/* (transfer full) */
-static char *
-session_entry(Journal *journal)
-{
-	return g_strconcat(VM_SESSION_VARIABLE "=", journal_get_session(journal), NULL);
-}
-
 static gboolean
 is_of_session(Journal *journal, Qemu *qemu)
 {
 	g_auto(Process) recorded = PROCESS_INIT;
-	g_autofree char *entry = session_entry(journal);
+	const char *session = journal_get_session(journal);
 	recover_open_process(journal, &recorded);
 	if (process_is_known(&recorded) && recorded.pid == qemu->process.pid &&
 	    recorded.start_ticks == qemu->process.start_ticks)
 		return TRUE;
-	return process_has_environment(&qemu->process, entry) ||
-	       qemu_has_mark(qemu, journal_get_session(journal));
+	return vm_process_is_of_session(&qemu->process, session) || qemu_has_mark(qemu, session);
 }
 
 Qemu *
@@ -80,9 +72,8 @@ static gboolean
 end_started(Journal *journal, GError **error)
 {
 	g_auto(Process) process = PROCESS_INIT;
-	g_autofree char *entry = session_entry(journal);
 	for (guint i = 0; i < MAX_STARTED; i++) {
-		if (!process_find_by_environment(&process, entry))
+		if (!vm_find_process_of_session(&process, journal_get_session(journal)))
 			return TRUE;
 		if (!process_kill(&process, PROCESS_KILL_TIMEOUT_MS))
 			break;
@@ -106,9 +97,8 @@ static gboolean
 is_alive(Journal *journal, const Process *recorded)
 {
 	g_auto(Process) started = PROCESS_INIT;
-	g_autofree char *entry = session_entry(journal);
 	return (process_is_known(recorded) && !process_is_gone(recorded)) ||
-	       process_find_by_environment(&started, entry);
+	       vm_find_process_of_session(&started, journal_get_session(journal));
 }
 
 /* Somebody may have started the guest that was loaded, since nobody dealt with it. Before the line
