@@ -6,6 +6,11 @@
  */
 #include "engine/agent/agent-context.h"
 
+#include "engine/gw-error.h"
+#include "qmp/await.h"
+
+#define BUSY_POLL_MS 50
+
 AgentRun *
 agent_run_new(const AgentConfig *config, const AgentRunOwner *owner, gpointer owner_data,
 	      GSocket *socket, const RecorderListener *listener, gpointer listener_data)
@@ -77,7 +82,7 @@ agent_run_has_ended(const AgentRun *self)
 const char *
 agent_run_record_name(const AgentRun *self)
 {
-	return *self->vm_name != '\0' ? self->vm_name : self->config->qmp_path;
+	return ownership_choose_name(self->vm_name, self->config->qmp_path);
 }
 
 Hook *
@@ -93,6 +98,15 @@ gboolean
 agent_run_hook(AgentRun *self, const char *phase, GError **error)
 {
 	return hook_end(agent_run_hook_begin(self, phase), error);
+}
+
+gboolean
+agent_run_try_again(const GError *why, gint64 deadline_us)
+{
+	if (!g_error_matches(why, GW_ERROR, GW_ERROR_BUSY) || g_get_monotonic_time() > deadline_us)
+		return FALSE;
+	await_ms(BUSY_POLL_MS);
+	return TRUE;
 }
 
 void

@@ -137,5 +137,14 @@ agent_run_hook(AgentRun *self, const char *phase, GError **error) G_GNUC_WARN_UN
 Hook *agent_run_hook_begin(AgentRun *self, const char *phase);
 /* What went wrong and changes nothing for the guest: into the report, and into @warnings. */
 void agent_run_warn(AgentRun *self, const char *text);
+/**
+ * agent_run_try_again:
+ * @why: (nullable): of the last try
+ *
+ * Another session, or a recovery, may have the VM or its journal just now.
+ *
+ * Returns: %TRUE after a short pause where @why is %GW_ERROR_BUSY and @deadline_us has not passed
+ */
+gboolean agent_run_try_again(const GError *why, gint64 deadline_us);
 /* Keeps @error for the report, unless there is an earlier one. */
 void agent_run_remember_error(AgentRun *self, const GError *error);

@@ -12,10 +12,8 @@
 #include "engine/host/vm-start.h"
 #include "engine/record/receiving.h"
 #include "engine/recover/recover-destination.h"
-#include "qmp/await.h"
 
 #define LOCK_TIMEOUT_MS 3000 /* a session that has lost its source takes so long to end */
-#define LOCK_POLL_MS	50
 
 static gboolean
 take_lock(AgentRun *self, GError **error)
@@ -24,18 +22,14 @@ take_lock(AgentRun *self, GError **error)
 	const char *vm_name = agent_run_record_name(self);
 	g_autofree char *what = g_strdup_printf("receiving, session %s", self->shared.session);
 	gint64 deadline_us = g_get_monotonic_time() + (gint64)LOCK_TIMEOUT_MS * 1000;
-	while (TRUE) {
-		g_autoptr(GError) why = NULL;
+	g_autoptr(GError) why = NULL;
+	do {
+		g_clear_error(&why);
 		self->lock = vm_lock_take(state_dir, vm_name, what, &why);
-		if (self->lock != NULL)
-			return TRUE;
-		if (!g_error_matches(why, GW_ERROR, GW_ERROR_BUSY) ||
-		    g_get_monotonic_time() > deadline_us) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return FALSE;
-		}
-		await_ms(LOCK_POLL_MS);
-	}
+	} while (agent_run_try_again(why, deadline_us));
+	if (why != NULL)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return self->lock != NULL;
 }
 
 /* "Busy" and not "unknown", since nothing is unknown of the guest that this session would bring. */

@@ -18,11 +18,9 @@
 #include "engine/gw-error.h"
 #include "engine/record/receiving.h"
 #include "engine/recover/recover-destination.h"
-#include "qmp/await.h"
 
 #define BUSY_TIMEOUT_MS 12000 /* longer than the removal of a vGPU may take */
-#define BUSY_POLL_MS	50
-#define DONE_TIMEOUT_MS 3000 /* the source waits 5 seconds */
+#define DONE_TIMEOUT_MS 3000  /* the source waits 5 seconds */
 
 typedef struct {
 	ControlType type;
@@ -102,17 +100,15 @@ static gboolean
 forget(AgentRun *self, const char *vm_name, const char *session, GError **error)
 {
 	gint64 deadline_us = g_get_monotonic_time() + (gint64)DONE_TIMEOUT_MS * 1000;
-	while (TRUE) {
-		g_autoptr(GError) why = NULL;
-		if (recover_forget(self->config->state_dir, vm_name, session, &why))
-			return TRUE;
-		if (!g_error_matches(why, GW_ERROR, GW_ERROR_BUSY) ||
-		    g_get_monotonic_time() > deadline_us) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return FALSE;
-		}
-		await_ms(BUSY_POLL_MS);
-	}
+	gboolean is_forgotten;
+	g_autoptr(GError) why = NULL;
+	do {
+		g_clear_error(&why);
+		is_forgotten = recover_forget(self->config->state_dir, vm_name, session, &why);
+	} while (agent_run_try_again(why, deadline_us));
+	if (why != NULL)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return is_forgotten;
 }
 
 gboolean
@@ -145,18 +141,16 @@ static PeerOutcome
 settle(AgentRun *self, const Question *question, GError **error)
 {
 	gint64 deadline_us = g_get_monotonic_time() + (gint64)BUSY_TIMEOUT_MS * 1000;
-	while (TRUE) {
-		g_autoptr(GError) why = NULL;
-		PeerOutcome outcome = recover_answer(self->config->state_dir, question->vm_name,
-						     question->session, &why);
-		if (!g_error_matches(why, GW_ERROR, GW_ERROR_BUSY) ||
-		    g_get_monotonic_time() > deadline_us) {
-			if (why != NULL)
-				g_propagate_error(error, g_steal_pointer(&why));
-			return outcome;
-		}
-		await_ms(BUSY_POLL_MS);
-	}
+	PeerOutcome outcome;
+	g_autoptr(GError) why = NULL;
+	do {
+		g_clear_error(&why);
+		outcome = recover_answer(self->config->state_dir, question->vm_name,
+					 question->session, &why);
+	} while (agent_run_try_again(why, deadline_us));
+	if (why != NULL)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return outcome;
 }
 
 /* A session that the record does not know has no part in it that a commit could follow: there is
