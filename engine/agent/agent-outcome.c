@@ -116,15 +116,14 @@ agent_done(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	const Question question = read_question(CONTROL_DONE, body);
 	const char *state_dir = self->config->state_dir;
-	const char *token = NULL, *subject = NULL;
+	const char *token, *subject;
 	if (agent_run_owns_guest(self))
 		return forget_own(self, &question, error);
 	g_autoptr(Ownership) record =
 		receiving_find(state_dir, question.vm_name, question.session, error);
 	if (record == NULL)
 		return FALSE;
-	if (!ownership_find_session(record, question.session, &token, &subject))
-		token = subject = NULL;
+	ownership_find_proof(record, question.session, &token, &subject);
 	if (!check_source(self, &question, token, subject, error))
 		return FALSE;
 	/* The run whose connection was cut may not have ended yet: then it holds the journal. */
@@ -158,8 +157,7 @@ settle(AgentRun *self, const Question *question, GError **error)
 static PeerOutcome
 find_outcome(AgentRun *self, const Question *question, const Ownership *record, GError **error)
 {
-	const char *token, *subject;
-	if (!ownership_find_session(record, question->session, &token, &subject))
+	if (!ownership_has_session(record, question->session))
 		return recover_answer_by_record(self->config->state_dir, record, question->session,
 						error);
 	if (self->owner->end_session(question->session, self, self->owner_data))
@@ -178,7 +176,8 @@ agent_outcome(AgentRun *self, JsonObject *body, JsonObject *reply, GError **erro
 		receiving_find(self->config->state_dir, question.vm_name, question.session, error);
 	if (record == NULL)
 		return FALSE;
-	if (ownership_find_session(record, question.session, &token, &subject) &&
+	ownership_find_proof(record, question.session, &token, &subject);
+	if (ownership_has_session(record, question.session) &&
 	    !check_source(self, &question, token, subject, error))
 		return FALSE;
 	PeerOutcome outcome = find_outcome(self, &question, record, &why);

@@ -80,6 +80,21 @@ session_is_safe(const char *session)
 		       strlen(session);
 }
 
+/* (transfer full) */
+static char *
+make_path(const char *state_dir, const char *session, Side role)
+{
+	return g_strconcat(state_dir, "/", session, role_suffix[role], NULL);
+}
+
+gboolean
+journal_may_exist(const char *state_dir, const char *session, Side role)
+{
+	g_autofree char *path = make_path(state_dir, session, role);
+	GStatBuf status;
+	return g_lstat(path, &status) == 0 || errno != ENOENT;
+}
+
 static Journal *
 new_with_fd(int fd, char *path, const char *session)
 {
@@ -218,7 +233,7 @@ journal_create(const char *state_dir, const char *session, Side role, JsonObject
 		state_dir_fail_errno("cannot make the state folder", state_dir, error);
 		return NULL;
 	}
-	char *path = g_strconcat(state_dir, "/", session, role_suffix[role], NULL);
+	char *path = make_path(state_dir, session, role);
 	g_autofree char *temporary = g_strconcat(path, ".new", NULL);
 	int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0) {
@@ -291,7 +306,7 @@ journal_open(const char *state_dir, const char *session, Side role, GError **err
 			    session);
 		return NULL;
 	}
-	char *path = g_strconcat(state_dir, "/", session, role_suffix[role], NULL);
+	char *path = make_path(state_dir, session, role);
 	g_autoptr(GError) cause = NULL;
 	int fd = safe_file_open(path, O_RDWR | O_APPEND, JOURNAL_MAX_BYTES, &cause);
 	if (fd < 0) {

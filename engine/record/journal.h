@@ -46,6 +46,10 @@ Journal *journal_create(const char *state_dir, const char *session, Side role, J
  * it cannot be read or makes no sense. */
 Journal *journal_open(const char *state_dir, const char *session, Side role, GError **error);
 
+/* %TRUE also for a name that leads nowhere, or that cannot be looked at: only a journal that is
+ * proven not to be there is none. @session: as for journal_create() */
+gboolean journal_may_exist(const char *state_dir, const char *session, Side role);
+
 /* Closes and unlocks; the file stays. */
 void journal_free(Journal *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Journal, journal_free);

@@ -213,23 +213,33 @@ ownership_find_taken(const Ownership *self, const char *session)
 	return NULL;
 }
 
+/* Is @session the last that was to come here, and not known to have come? */
+static gboolean
+is_open_or_lost(const Ownership *self, const char *session)
+{
+	return (self->now.place == OWNERSHIP_RECEIVING || self->now.place == OWNERSHIP_NOWHERE) &&
+	       g_strcmp0(self->now.session, session) == 0;
+}
+
 gboolean
-ownership_find_session(const Ownership *self, const char *session, const char **ret_token,
-		       const char **ret_subject)
+ownership_has_session(const Ownership *self, const char *session)
+{
+	return ownership_find_taken(self, session) != NULL || is_open_or_lost(self, session);
+}
+
+void
+ownership_find_proof(const Ownership *self, const char *session, const char **ret_token,
+		     const char **ret_subject)
 {
 	const OwnershipTaken *taken = ownership_find_taken(self, session);
+	*ret_token = *ret_subject = NULL;
 	if (taken != NULL) {
 		*ret_token = taken->token;
 		*ret_subject = taken->subject;
-		return TRUE;
+	} else if (is_open_or_lost(self, session)) {
+		*ret_token = self->now.peer.token;
+		*ret_subject = self->now.peer.subject;
 	}
-	gboolean is_open_or_lost =
-		self->now.place == OWNERSHIP_RECEIVING || self->now.place == OWNERSHIP_NOWHERE;
-	if (!is_open_or_lost || g_strcmp0(self->now.session, session) != 0)
-		return FALSE;
-	*ret_token = self->now.peer.token;
-	*ret_subject = self->now.peer.subject;
-	return TRUE;
 }
 
 OwnershipTaken *

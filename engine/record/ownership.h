@@ -104,10 +104,12 @@ OwnershipTaken *
 ownership_add_taken(Ownership *self, const char *session, const char *token, const char *subject);
 /* (transfer none) (nullable) */
 OwnershipTaken *ownership_find_taken(const Ownership *self, const char *session);
-/* Is @session one that may come here, that was committed here, or that was lost? With what its
- * source proves itself (transfer none) (nullable). */
-gboolean ownership_find_session(const Ownership *self, const char *session, const char **ret_token,
-				const char **ret_subject) G_GNUC_WARN_UNUSED_RESULT;
+/* Is @session one that may come here, that was committed here, or that was lost? */
+gboolean ownership_has_session(const Ownership *self, const char *session);
+/* With what the source of such a session proves itself; both are (transfer none) (nullable), and
+ * NULL for any other session. */
+void ownership_find_proof(const Ownership *self, const char *session, const char **ret_token,
+			  const char **ret_subject);
 /* The source of @session knows that the guest runs here, and will never ask again. */
 void ownership_confirm(Ownership *self, const char *session);
 

@@ -127,11 +127,10 @@ receiving_find(const char *state_dir, const char *vm_name, const char *session, 
 	g_autoptr(GPtrArray) names = ownership_list(state_dir, error);
 	if (names == NULL)
 		return NULL;
-	const char *token, *subject;
 	for (guint i = 0; i < names->len; i++) {
 		g_autoptr(Ownership) record =
 			ownership_load(state_dir, g_ptr_array_index(names, i), NULL);
-		if (record != NULL && ownership_find_session(record, session, &token, &subject))
+		if (record != NULL && ownership_has_session(record, session))
 			return g_steal_pointer(&record);
 	}
 	return ownership_new(vm_name);

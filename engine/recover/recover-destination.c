@@ -18,16 +18,13 @@
  */
 #include "engine/recover/recover-destination.h"
 
-#include <errno.h>
-#include <time.h>
-
 #include <glib/gstdio.h>
 
-#include "engine/gw-error.h"
-#include "engine/host/settings.h"
 #include "engine/channel/transport.h"
+#include "engine/gw-error.h"
 #include "engine/host/monitor-socket.h"
 #include "engine/host/qemu-mark.h"
+#include "engine/host/settings.h"
 #include "engine/host/vgpu-host.h"
 #include "engine/host/vm-start.h"
 #include "engine/record/receiving.h"
@@ -291,14 +288,10 @@ settle(Recovery *self, GError **error)
 	return settle_uncommitted(self, error);
 }
 
-/* %TRUE also for a name that leads nowhere, or that cannot be looked at: only a journal that is
- * proven not to be there is none. */
 static gboolean
 has_journal(const char *state_dir, const char *session)
 {
-	g_autofree char *path = g_strconcat(state_dir, "/", session, ".destination", NULL);
-	GStatBuf status;
-	return g_lstat(path, &status) == 0 || errno != ENOENT;
+	return journal_may_exist(state_dir, session, SIDE_DESTINATION);
 }
 
 static gboolean
@@ -423,12 +416,11 @@ PeerOutcome
 recover_answer_by_record(const char *state_dir, const Ownership *record, const char *session,
 			 GError **error)
 {
-	const char *token, *subject;
 	if (!check_session(session, error))
 		return PEER_OUTCOME_UNKNOWN;
 	if (ownership_find_taken(record, session) != NULL)
 		return answer_taken(record, session, error);
-	if (ownership_find_session(record, session, &token, &subject))
+	if (ownership_has_session(record, session))
 		return answer_open(record, error);
 	if (is_session_alive(session, error))
 		return PEER_OUTCOME_UNKNOWN;

@@ -14,13 +14,13 @@
  */
 #include "engine/recover/recover-source.h"
 
+#include "engine/channel/transport.h"
 #include "engine/gw-error.h"
-#include "engine/measure/vgpu-pending.h"
 #include "engine/host/qemu-mark.h"
 #include "engine/host/settings.h"
+#include "engine/measure/vgpu-pending.h"
 #include "engine/record/handover.h"
 #include "engine/record/ownership-file.h"
-#include "engine/channel/transport.h"
 #include "engine/recover/recover-destination.h"
 #include "engine/recover/recover-qemu.h"
 
