@@ -21,7 +21,18 @@
 #include "tests/rig/test-util.h"
 #include "tests/rig/unix-io.h"
 
-#define SESSION "6b0d0d3c-6f0a-4b57-9a8e-0d7e5a1c2b3d"
+/* Its processes are found by it: so no other test of this host, and no other run of this one, may
+ * have the same. */
+static const char *
+this_session(void)
+{
+	static char *session;
+	if (session == NULL)
+		session = g_uuid_string_random();
+	return session;
+}
+
+#define SESSION this_session()
 
 /* A child that sleeps, started as the agent starts a QEMU. @session: (nullable) */
 static GPid
@@ -282,7 +293,7 @@ a_vm_that_somebody_has_is_not_settled(void)
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_BUSY, "starting by process");
 	/* Who has it settles it before anything else. */
 	recover_settle_vm(folder, "web1");
-	g_autofree char *path = g_strconcat(folder, "/" SESSION ".destination", NULL);
+	g_autofree char *path = g_strconcat(folder, "/", SESSION, ".destination", NULL);
 	CU_ASSERT_NOT_EQUAL(g_access(path, F_OK), 0);
 	test_folder_free(folder);
 }
