@@ -13,19 +13,6 @@
 
 #include "engine/record/ownership-file.h"
 
-static gint64
-now_s(void)
-{
-	return g_get_real_time() / G_USEC_PER_SEC;
-}
-
-static gboolean
-apply(Ownership *record, OwnershipEvent event, const char *session, const OwnershipPeer *peer,
-      GError **error)
-{
-	return ownership_apply(record, event, session, peer, now_s(), error);
-}
-
 static void
 set_monitor(Ownership *record, const char *qmp_path)
 {
@@ -42,7 +29,7 @@ handover_begin(const Handover *self, GError **error)
 	if (record == NULL)
 		return FALSE;
 	set_monitor(record, self->qmp_path);
-	return apply(record, OWNERSHIP_SEND, self->session, &self->peer, error) &&
+	return ownership_apply_now(record, OWNERSHIP_SEND, self->session, &self->peer, error) &&
 	       ownership_save(record, self->state_dir, error);
 }
 
@@ -53,7 +40,7 @@ begin_late(const Handover *self, Ownership *record, OwnershipEvent event, GError
 {
 	if (record->now.place != OWNERSHIP_NOT_KNOWN || event == OWNERSHIP_UNDO)
 		return TRUE;
-	return apply(record, OWNERSHIP_SEND, self->session, &self->peer, error);
+	return ownership_apply_now(record, OWNERSHIP_SEND, self->session, &self->peer, error);
 }
 
 gboolean
@@ -65,7 +52,7 @@ handover_end(const Handover *self, OwnershipEvent event, GError **error)
 	if (record->now.place != OWNERSHIP_HANDING_OVER ||
 	    g_strcmp0(record->now.session, self->session) != 0)
 		return TRUE;
-	return apply(record, event, self->session, &record->now.peer, error) &&
+	return ownership_apply_now(record, event, self->session, &record->now.peer, error) &&
 	       ownership_save(record, self->state_dir, error);
 }
 
@@ -77,11 +64,11 @@ close_here(Ownership *record, GError **error)
 	OwnershipState *now = &record->now;
 	g_autofree char *session = g_strdup(now->session);
 	if (now->place == OWNERSHIP_HANDING_OVER)
-		return apply(record, OWNERSHIP_UNDO, session, NULL, error);
+		return ownership_apply_now(record, OWNERSHIP_UNDO, session, NULL, error);
 	if (now->place != OWNERSHIP_RECEIVING)
 		return TRUE;
 	ownership_add_taken(record, session, now->peer.token, now->peer.subject);
-	return apply(record, OWNERSHIP_TAKE, session, &now->peer, error);
+	return ownership_apply_now(record, OWNERSHIP_TAKE, session, &now->peer, error);
 }
 
 gboolean
@@ -98,7 +85,7 @@ handover_confirm_here(const char *state_dir, const char *vm_name, const char *qm
 	set_monitor(record, qmp_path);
 	return close_here(record, error) &&
 	       (record->now.place == OWNERSHIP_HERE ||
-		apply(record, OWNERSHIP_RUN, NULL, NULL, error)) &&
+		ownership_apply_now(record, OWNERSHIP_RUN, NULL, NULL, error)) &&
 	       ownership_save(record, state_dir, error);
 }
 
@@ -110,6 +97,7 @@ handover_start_here(const char *state_dir, const char *vm_name, const char *qmp_
 	if (record == NULL)
 		return FALSE;
 	set_monitor(record, qmp_path);
-	return close_here(record, error) && apply(record, OWNERSHIP_RUN, NULL, NULL, error) &&
+	return close_here(record, error) &&
+	       ownership_apply_now(record, OWNERSHIP_RUN, NULL, NULL, error) &&
 	       ownership_save(record, state_dir, error);
 }

@@ -81,14 +81,11 @@ ownership_save(Ownership *self, const char *state_dir, GError **error)
 }
 
 gboolean
-ownership_record(const char *state_dir, const char *vm_name, OwnershipEvent event,
-		 const char *session, const OwnershipPeer *peer, GError **error)
+ownership_apply_now(Ownership *self, OwnershipEvent event, const char *session,
+		    const OwnershipPeer *peer, GError **error)
 {
-	g_autoptr(Ownership) self = ownership_load(state_dir, vm_name, error);
-	return self != NULL &&
-	       ownership_apply(self, event, session, peer, g_get_real_time() / G_USEC_PER_SEC,
-			       error) &&
-	       ownership_save(self, state_dir, error);
+	return ownership_apply(self, event, session, peer, g_get_real_time() / G_USEC_PER_SEC,
+			       error);
 }
 
 gboolean

@@ -13,10 +13,9 @@ Ownership *ownership_load(const char *state_dir, const char *vm_name, GError **e
 gboolean
 ownership_save(Ownership *self, const char *state_dir, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Loads, applies (see ownership_apply()) and saves. */
-gboolean ownership_record(const char *state_dir, const char *vm_name, OwnershipEvent event,
-			  const char *session, const OwnershipPeer *peer,
-			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* ownership_apply() by the wall clock. */
+gboolean ownership_apply_now(Ownership *self, OwnershipEvent event, const char *session,
+			     const OwnershipPeer *peer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Takes back the first record of a VM that has never been here. %GW_ERROR_STATE_DIR. */
 gboolean ownership_unmake(const char *state_dir, const char *vm_name,

@@ -26,13 +26,12 @@ is_lost(const Ownership *record, const char *session)
 	       g_strcmp0(record->now.session, session) == 0;
 }
 
-/* @event: RECEIVE, TAKE, UNDO or LOSE */
+/* @event: TAKE, UNDO or LOSE */
 static gboolean
 apply(Ownership *record, OwnershipEvent event, const char *session, GError **error)
 {
 	const OwnershipPeer source = record->now.peer;
-	return ownership_apply(record, event, session, &source, g_get_real_time() / G_USEC_PER_SEC,
-			       error);
+	return ownership_apply_now(record, event, session, &source, error);
 }
 
 static gboolean
@@ -68,8 +67,7 @@ receiving_begin(const char *state_dir, const char *vm_name, const char *session,
 {
 	g_autoptr(Ownership) record = ownership_load(state_dir, vm_name, error);
 	return record != NULL && supersede(record, session, source, error) &&
-	       ownership_apply(record, OWNERSHIP_RECEIVE, session, source,
-			       g_get_real_time() / G_USEC_PER_SEC, error) &&
+	       ownership_apply_now(record, OWNERSHIP_RECEIVE, session, source, error) &&
 	       ownership_save(record, state_dir, error);
 }
 

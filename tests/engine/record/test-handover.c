@@ -9,6 +9,7 @@
 #include "engine/gw-error.h"
 #include "engine/record/handover.h"
 #include "engine/record/ownership-file.h"
+#include "engine/record/receiving.h"
 #include "tests/rig/test-util.h"
 
 #define S1    "0b9d7e42-7b0c-4f2a-9a57-000000000001"
@@ -170,7 +171,7 @@ a_guest_that_is_here_was_taken(void)
 	g_auto(TestFolder) folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
 	Handover self = handover(folder, S1);
-	CU_ASSERT_TRUE(ownership_record(folder, "web1", OWNERSHIP_RECEIVE, S1, &self.peer, &error));
+	CU_ASSERT_TRUE(receiving_begin(folder, "web1", S1, &self.peer, &error));
 	TEST_NO_ERROR(error);
 	is_here(folder);
 	g_autoptr(Ownership) record = expect(folder, OWNERSHIP_HERE);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/gw-error.h"
+#include "engine/record/handover.h"
 #include "engine/record/ownership-file.h"
 #include "tests/rig/test-util.h"
 
@@ -151,7 +152,7 @@ names_are_made_harmless(void)
 	for (guint i = 0; i <= G_N_ELEMENTS(names); i++) {
 		g_autoptr(GError) error = NULL;
 		const char *name = i < G_N_ELEMENTS(names) ? names[i] : long_name;
-		CU_ASSERT_TRUE(ownership_record(folder, name, OWNERSHIP_RUN, NULL, NULL, &error));
+		CU_ASSERT_TRUE(handover_start_here(folder, name, NULL, &error));
 		TEST_NO_ERROR(error);
 		g_autoptr(Ownership) again = ownership_load(folder, name, &error);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(again);
@@ -180,7 +181,7 @@ a_spoilt_record_is_an_error(void)
 	};
 	g_auto(TestFolder) folder = test_folder_new();
 	g_autofree char *path = g_build_filename(folder, "vms", "web1.json", NULL);
-	CU_ASSERT_TRUE(ownership_record(folder, "web1", OWNERSHIP_RUN, NULL, NULL, NULL));
+	CU_ASSERT_TRUE(handover_start_here(folder, "web1", NULL, NULL));
 	for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
 		g_autoptr(GError) error = NULL;
 		CU_ASSERT_TRUE(g_file_set_contents(path, texts[i], -1, NULL));

@@ -13,6 +13,7 @@
 #include "engine/host/monitor-socket.h"
 #include "engine/host/qemu-mark.h"
 #include "engine/host/vm-start.h"
+#include "engine/record/handover.h"
 #include "engine/record/ownership-file.h"
 #include "engine/recover/recover-destination.h"
 #include "engine/recover/recover-qemu.h"
@@ -243,7 +244,7 @@ a_session_whose_qemu_lives_is_not_gone(void)
 	g_auto(PrivateContext) context G_GNUC_UNUSED = private_context_push();
 	char *folder = test_folder_new();
 	g_autoptr(GError) error = NULL;
-	CU_ASSERT_TRUE_FATAL(ownership_record(folder, "web1", OWNERSHIP_RUN, NULL, NULL, &error));
+	CU_ASSERT_TRUE_FATAL(handover_start_here(folder, "web1", NULL, &error));
 	GPid qemu = sleeper(SESSION);
 	CU_ASSERT_EQUAL(recover_answer(folder, "web1", SESSION, &error), PEER_OUTCOME_UNKNOWN);
 	TEST_ERROR(error, GW_ERROR, GW_ERROR_UNKNOWN, "a QEMU that was started for it lives");

@@ -262,7 +262,7 @@ a_guest_that_was_taken_is_never_gone(void)
 	age_record(folder);
 	answers(folder, SESSION, PEER_OUTCOME_DEAD, "died with this host's restart");
 	/* It has gone on from here: another boot has started it again. */
-	CU_ASSERT_TRUE(ownership_record(folder, "web1", OWNERSHIP_RUN, NULL, NULL, NULL));
+	CU_ASSERT_TRUE(handover_start_here(folder, "web1", NULL, NULL));
 	answers(folder, SESSION, PEER_OUTCOME_RUNNING, NULL);
 	test_folder_free(folder);
 }
@@ -473,11 +473,14 @@ a_guest_that_has_moved_on_leaves_no_journal(void)
 		      { OWNERSHIP_SEND, TRUE },
 		      { OWNERSHIP_GIVE, FALSE } };
 	char *folder = test_folder_new();
+	const Handover next = { .state_dir = folder, .vm_name = "web1", .session = OTHER };
 	write_journal(folder, &taken);
 	CU_ASSERT_TRUE(receiving_take(folder, "web1", SESSION, NULL));
 	for (guint i = 0; i < G_N_ELEMENTS(moves); i++) {
 		g_autoptr(GPtrArray) found = NULL;
-		CU_ASSERT_TRUE(ownership_record(folder, "web1", moves[i].event, OTHER, NULL, NULL));
+		CU_ASSERT_TRUE(moves[i].event == OWNERSHIP_SEND
+				       ? handover_begin(&next, NULL)
+				       : handover_end(&next, moves[i].event, NULL));
 		found = gw_recover(folder, NULL, GW_ASSUME_NOTHING, NULL, NULL);
 		CU_ASSERT_EQUAL(found->len, 1);
 		CU_ASSERT_EQUAL(is_there(folder), moves[i].is_kept);
