@@ -20,7 +20,6 @@
 #include "engine/source/source-ownership.h"
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
-#include "engine/util/hook.h"
 #include "engine/util/json-fields.h"
 #include "qmp/await.h"
 
@@ -100,12 +99,11 @@ check_not_started(SourceRun *run, GError **error)
 {
 	QmpStatus status;
 	g_autoptr(GError) unanswered = NULL;
-	gboolean is_answered = qmp_query_status(run->qemu->qmp, &status, &unanswered);
+	gboolean is_answered = source_query_status(run, &status, &unanswered);
 	if (qmp_client_is_closed(run->qemu->qmp))
 		return TRUE;
 	if (!is_answered) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", unanswered->message);
-		error_add_side(error, SIDE_SOURCE);
+		g_propagate_error(error, g_steal_pointer(&unanswered));
 		return FALSE;
 	}
 	gboolean is_stopped = status.run_state == QMP_RUN_POSTMIGRATE ||
@@ -181,8 +179,7 @@ source_commit(SourceRun *run, GError **error)
 		return commit_after_loss(run, loss, error);
 	PeerOutcome outcome = peer_outcome_from_reply(reply);
 	const char *text = fields_peek_string(reply, "text", "no reason given");
-	run->switchover.commit_hook_us +=
-		CLAMP(fields_peek_int(reply, "hook_us", 0), 0, HOOK_TIMEOUT_MS * 1000LL);
+	run->switchover.commit_hook_us += source_read_hook_us(reply);
 	take_warnings(run, reply);
 	if (outcome == PEER_OUTCOME_RUNNING)
 		report_state(run, fields_peek_string(reply, "state", NULL), is_to_run);

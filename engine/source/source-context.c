@@ -6,6 +6,8 @@
 
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
+#include "engine/util/hook.h"
+#include "engine/util/json-fields.h"
 
 /* The transport first: its threads push into the stream's reader. QEMU's last events still come
  * while its monitor is closed, so what they look at must be NULL by then. */
@@ -49,6 +51,30 @@ source_check(SourceRun *run, GError **error)
 	g_set_error(error, GW_ERROR, (gint)gw_error_code(lost), "%s", lost->message);
 	error_add_side(error, SIDE_DESTINATION);
 	return FALSE;
+}
+
+void
+source_fail_silent(const GError *cause, GError **error)
+{
+	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", cause->message);
+	error_add_side(error, SIDE_SOURCE);
+}
+
+gboolean
+source_query_status(SourceRun *run, QmpStatus *ret_status, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	if (qmp_query_status(run->qemu->qmp, ret_status, &cause))
+		return TRUE;
+	source_fail_silent(cause, error);
+	return FALSE;
+}
+
+/* The peer is not trusted: no hook takes longer than this. */
+gint64
+source_read_hook_us(JsonObject *reply)
+{
+	return CLAMP(fields_peek_int(reply, "hook_us", 0), 0, HOOK_TIMEOUT_MS * 1000LL);
 }
 
 gboolean

@@ -140,6 +140,15 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourceRun, source_run_clear);
  */
 gboolean source_check(SourceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What our QEMU says of its guest; %GW_ERROR_MONITOR_LOST where it does not answer. */
+gboolean source_query_status(SourceRun *run, QmpStatus *ret_status,
+			     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Our QEMU has not answered: %GW_ERROR_MONITOR_LOST with the words of @cause. */
+void source_fail_silent(const GError *cause, GError **error);
+
+/* For how long the stopped guest has waited for the agent's hook, as a reply of the agent says. */
+gint64 source_read_hook_us(JsonObject *reply);
+
 /* Is the guest to be continued here if it is not handed over? A guest that has shut down or failed
  * is not, even if the migration was faster than QEMU's own stop. */
 gboolean source_was_live_here(const SourceRun *run);

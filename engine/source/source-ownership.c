@@ -129,17 +129,6 @@ check_record(SourceRun *run, const Ownership *record, QmpRunState state, GError 
 	return FALSE;
 }
 
-static gboolean
-query_status(SourceRun *run, QmpStatus *ret_status, GError **error)
-{
-	g_autoptr(GError) cause = NULL;
-	if (qmp_query_status(run->qemu->qmp, ret_status, &cause))
-		return TRUE;
-	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", cause->message);
-	error_add_side(error, SIDE_SOURCE);
-	return FALSE;
-}
-
 gboolean
 source_own_check(SourceRun *run, GError **error)
 {
@@ -148,7 +137,7 @@ source_own_check(SourceRun *run, GError **error)
 	if (record == NULL || !take_lock(run, record->vm_name, error))
 		return FALSE;
 	run->ownership.name = g_strdup(record->vm_name);
-	return query_status(run, &status, error) &&
+	return source_query_status(run, &status, error) &&
 	       check_record(run, record, status.run_state, error);
 }
 
@@ -199,7 +188,7 @@ static gboolean
 check_not_left(SourceRun *run, GError **error)
 {
 	QmpStatus status;
-	if (!query_status(run, &status, error))
+	if (!source_query_status(run, &status, error))
 		return FALSE;
 	if (status.run_state != QMP_RUN_POSTMIGRATE)
 		return TRUE;

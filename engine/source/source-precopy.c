@@ -16,8 +16,6 @@
 #include "engine/source/source-ownership.h"
 #include "engine/source/source-sample.h"
 #include "engine/util/error-host.h"
-#include "engine/util/hook.h"
-#include "engine/util/json-fields.h"
 #include "qmp/await.h"
 #include "qmp/qmp-block-activate.h"
 #include "qmp/qmp-error.h"
@@ -280,8 +278,7 @@ ask_go(SourceRun *run, GError **error)
 	if (reply == NULL)
 		error_add_side(error, SIDE_DESTINATION);
 	else
-		run->switchover.go_hook_us +=
-			CLAMP(fields_peek_int(reply, "hook_us", 0), 0, HOOK_TIMEOUT_MS * 1000LL);
+		run->switchover.go_hook_us += source_read_hook_us(reply);
 	return reply != NULL;
 }
 

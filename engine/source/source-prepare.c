@@ -111,8 +111,7 @@ find_vm_name(SourceRun *run, GError **error)
 	g_autoptr(GError) local_error = NULL;
 	run->vm_name = qmp_query_name(run->qemu->qmp, &local_error);
 	if (local_error != NULL) {
-		g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", local_error->message);
-		error_add_side(error, SIDE_SOURCE);
+		source_fail_silent(local_error, error);
 		return FALSE;
 	}
 	if (run->vm_name == NULL)
@@ -171,8 +170,7 @@ list_vgpus(SourceRun *run, GError **error)
 	g_autoptr(GPtrArray) vgpus = vgpu_list_of_qemu(host, run->qemu, &cause);
 	if (vgpus != NULL)
 		return vgpu_list_to_array(vgpus);
-	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR_LOST, "%s", cause->message);
-	error_add_side(error, SIDE_SOURCE);
+	source_fail_silent(cause, error);
 	return NULL;
 }
 
