@@ -32,7 +32,6 @@
 #define SURVEY_MAX_BYTES \
 	(CONTROL_MAX_BYTES - 64 * 1024) /* leaves room for the rest of the message */
 #define CHANNEL_TIMEOUT_MS 10000
-#define MAX_MARKS	   64
 #define SETUP_TIMEOUT_MS   10000
 
 /* The events that the source puts into its report. */
@@ -183,9 +182,8 @@ gboolean
 agent_look(AgentRun *self, JsonObject *body, JsonObject *reply, GError **error)
 {
 	Fields fields;
-	g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), body);
-	fields_init(&fields, node, "look");
-	g_autoptr(GPtrArray) marks = property_list_read(&fields, "marks", MAX_MARKS);
+	fields_init_object(&fields, body, "look");
+	g_autoptr(GPtrArray) marks = property_list_read(&fields, "marks", CONTROL_MAX_MARKS);
 	g_autoptr(GPtrArray) found = property_list_new();
 	if (!fields_end(&fields, error))
 		return FALSE;

@@ -13,6 +13,8 @@
 /* Of a "ping" that tries the path: more than a jumbo frame has. */
 #define CONTROL_PADDING_BYTES 9216
 
+#define CONTROL_MAX_MARKS 64 /* of one "look" */
+
 /* Of the answer to COMMIT. */
 #define CONTROL_MAX_WARNINGS	  8
 #define CONTROL_MAX_WARNING_BYTES 1024

@@ -152,8 +152,7 @@ take_warnings(SourceRun *run, JsonObject *reply)
 {
 	Fields fields;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), reply);
-	fields_init(&fields, node, "commit");
+	fields_init_object(&fields, reply, "commit");
 	g_auto(GStrv) texts = fields_strv(&fields, "warnings", FIELDS_OPTIONAL,
 					  CONTROL_MAX_WARNINGS, CONTROL_MAX_WARNING_BYTES);
 	if (!fields_end(&fields, &error))

@@ -10,7 +10,6 @@
 #include "qmp/qmp-facts.h"
 
 #define LOOK_TIMEOUT_MS 10000
-#define MAX_MARKS	64
 
 /* One disk, as both hosts know it, and the mark beside it. */
 typedef struct {
@@ -44,10 +43,10 @@ make_marks(SourceRun *run)
 	for (guint i = 0; ours != NULL && theirs != NULL && i < ours->len; i++) {
 		GwDisk *disk = g_ptr_array_index(ours, i);
 		const GwDisk *partner = disk_find_partner(ours, theirs, i);
-		DiskMark *mark =
-			partner != NULL && disk_needs_mark(disk, partner) && list->len < MAX_MARKS
-				? make_mark(run, disk)
-				: NULL;
+		DiskMark *mark = partner != NULL && disk_needs_mark(disk, partner) &&
+						 list->len < CONTROL_MAX_MARKS
+					 ? make_mark(run, disk)
+					 : NULL;
 		if (mark == NULL)
 			continue;
 		Marked *marked = g_new0(Marked, 1);
@@ -79,9 +78,16 @@ set_identity(GwDisk *disk, const char *words)
 	disk->identity = g_strconcat("mark ", words, NULL);
 }
 
+/* The peer is not trusted: a malformed answer is as good as none. */
 static void
-take_answer(const GPtrArray *marks, const GPtrArray *found)
+take_answer(const GPtrArray *marks, JsonObject *reply)
 {
+	Fields fields;
+	g_autoptr(GError) malformed = NULL;
+	fields_init_object(&fields, reply, "look");
+	g_autoptr(GPtrArray) found = property_list_read(&fields, "found", CONTROL_MAX_MARKS);
+	if (!fields_end(&fields, &malformed) || found == NULL)
+		return;
 	for (guint i = 0; i < marks->len; i++) {
 		const Marked *marked = g_ptr_array_index(marks, i);
 		const char *words = gw_property_list_get(found, marked->theirs->device);
@@ -101,17 +107,10 @@ source_look_for_marks(SourceRun *run, GError **error)
 	g_autoptr(JsonObject) reply =
 		control_conn_call(run->peer->conn, CONTROL_LOOK, make_question(marks),
 				  LOOK_TIMEOUT_MS, run->cancellable, error);
-	if (reply != NULL) {
-		Fields fields;
-		g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), reply);
-		fields_init(&fields, node, "look");
-		g_autoptr(GPtrArray) found = property_list_read(&fields, "found", MAX_MARKS);
-		/* What else is in it is the protocol's. */
-		g_autoptr(GError) ignored = NULL;
-		if (fields_end(&fields, &ignored) && found != NULL)
-			take_answer(marks, found);
-		return TRUE;
+	if (reply == NULL) {
+		error_add_side(error, SIDE_DESTINATION);
+		return FALSE;
 	}
-	error_add_side(error, SIDE_DESTINATION);
-	return FALSE;
+	take_answer(marks, reply);
+	return TRUE;
 }

@@ -16,14 +16,17 @@
 #include "engine/gw-error.h"
 
 void
+fields_init_object(Fields *self, JsonObject *object, const char *path)
+{
+	*self = (Fields){ .object = object, .path = path };
+}
+
+void
 fields_init(Fields *self, JsonNode *node, const char *path)
 {
-	self->object = NULL;
-	self->path = path;
-	self->error = NULL;
-	if (node != NULL && JSON_NODE_HOLDS_OBJECT(node))
-		self->object = json_node_get_object(node);
-	else
+	gboolean is_object = node != NULL && JSON_NODE_HOLDS_OBJECT(node);
+	fields_init_object(self, is_object ? json_node_get_object(node) : NULL, path);
+	if (!is_object)
 		g_set_error(&self->error, GW_ERROR, GW_ERROR_PROTOCOL, "%s: not an object", path);
 }
 

@@ -21,6 +21,8 @@ typedef enum {
 
 /* @node may be NULL or any node; @path must live until fields_end(). */
 void fields_init(Fields *self, JsonNode *node, const char *path);
+/* The same for an object that has no node. */
+void fields_init_object(Fields *self, JsonObject *object, const char *path);
 /* Moves the error out. Must be called once. Returns %TRUE if there was no error. */
 gboolean fields_end(Fields *self, GError **error);
 /* Ends @inner, which read a member of @self; its error becomes @self's. */
