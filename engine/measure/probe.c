@@ -286,18 +286,17 @@ cancel(Probe *self, GError **error)
 static gboolean
 finish(Probe *self, GError **error)
 {
-	if (self->former == NULL) { /* nothing was changed yet */
-		if (self->journal != NULL)
-			journal_remove(self->journal);
+	if (self->journal == NULL)
 		return TRUE;
-	}
-	gboolean is_done = self->qemu->closed == NULL &&
-			   (self->began_us == 0 || cancel(self, error)) &&
-			   qemu_restore_run(self->qemu, RUN_AT_SOURCE, TRUE, error) &&
-			   settings_restore(self->former, self->qemu, error);
-	if (is_done)
+	gboolean is_done =
+		self->former == NULL || /* nothing was changed yet */
+		(self->qemu->closed == NULL && (self->began_us == 0 || cancel(self, error)) &&
+		 qemu_restore_run(self->qemu, RUN_AT_SOURCE, TRUE, error) &&
+		 settings_restore(self->former, self->qemu, error));
+	if (is_done) {
+		qemu_unmark(self->qemu, journal_get_session(self->journal));
 		journal_remove(self->journal);
-	else if (self->qemu->closed != NULL && error != NULL && *error == NULL)
+	} else if (self->qemu->closed != NULL && error != NULL && *error == NULL)
 		g_propagate_error(error, g_error_copy(self->qemu->closed));
 	return is_done;
 }

@@ -33,7 +33,8 @@ class DirtyRateCase(unittest.TestCase):
     @staticmethod
     def settings(lab):
         return [lab.source.command(name)
-                for name in ("query-migrate-parameters", "query-migrate-capabilities")]
+                for name in ("query-migrate-parameters", "query-migrate-capabilities")] + \
+               [lab.source.command("qom-list", path="/objects")]
 
     def start(self, lab, *options):
         return lab.program("godwit", "dirty-rate", "--qmp", lab.source.qmp_path, "--state-dir",
