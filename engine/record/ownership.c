@@ -313,6 +313,16 @@ ownership_describe(const Ownership *self)
 	return g_string_free(text, FALSE);
 }
 
+const char *
+ownership_describe_remedy(const Ownership *self)
+{
+	if (self->now.place == OWNERSHIP_HANDING_OVER)
+		return ", and that is not settled: 'godwit recover' asks that host";
+	return self->now.place == OWNERSHIP_RECEIVING
+		       ? ", and that is not settled: 'godwit recover' settles it"
+		       : NULL;
+}
+
 static JsonNode *
 state_to_node(const OwnershipState *self)
 {

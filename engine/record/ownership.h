@@ -117,6 +117,9 @@ void ownership_confirm(Ownership *self, const char *session);
  * session S". */
 char *ownership_describe(const Ownership *self);
 
+/* What follows ownership_describe() where a session is open: how it is settled. NULL: none is. */
+const char *ownership_describe_remedy(const Ownership *self);
+
 /* (transfer full) */
 char *ownership_to_json(const Ownership *self);
 /* (transfer full): NULL with %GW_ERROR_STATE_DIR; @text may be anything. */

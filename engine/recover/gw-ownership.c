@@ -133,21 +133,21 @@ claim_here(const char *state_dir, Ownership **record, const char *tls_dir, char 
 	return ask_other_host(*record, tls_dir, ret_unasked, error);
 }
 
+/* May it be started without a word of the user? */
 static gboolean
 check(const Ownership *record, GError **error)
 {
-	static const char *const more[N_OWNERSHIP_PLACES] = {
+	static const char *const options[N_OWNERSHIP_PLACES] = {
 		[OWNERSHIP_THERE] = "; --here asks that host, and starts it here if the guest was "
 				    "not taken over there",
-		[OWNERSHIP_HANDING_OVER] =
-			", and that is not settled: 'godwit recover' asks that host",
-		[OWNERSHIP_RECEIVING] =
-			", and that is not settled: 'godwit recover' settles it; if it runs "
-			"nowhere, --here starts it here",
+		[OWNERSHIP_RECEIVING] = "; if it runs nowhere, --here starts it here",
 	};
-	if (more[record->now.place] == NULL)
+	const char *remedy = ownership_describe_remedy(record);
+	const char *option = options[record->now.place];
+	if (remedy == NULL && option == NULL)
 		return TRUE;
-	fail(record, more[record->now.place], error);
+	g_autofree char *more = g_strconcat(remedy != NULL ? remedy : "", option, NULL);
+	fail(record, more, error);
 	return FALSE;
 }
 

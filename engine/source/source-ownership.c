@@ -67,14 +67,10 @@ describe_elsewhere(const Ownership *record)
 	switch (record->now.place) {
 	case OWNERSHIP_THERE:
 		return ": ask that host";
-	case OWNERSHIP_HANDING_OVER:
-		return "; 'godwit recover' asks that host";
-	case OWNERSHIP_RECEIVING:
-		return ", and that is not settled; 'godwit recover' settles it";
 	case OWNERSHIP_NOWHERE:
 		return "; it may be started on one host only";
 	default:
-		return NULL;
+		return ownership_describe_remedy(record);
 	}
 }
 
