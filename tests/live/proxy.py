@@ -58,11 +58,12 @@ class Proxy:
         try:
             while True:
                 data = here.recv(CHUNK_BYTES)
+                if not data:
+                    if not self._swallow.is_set():
+                        there.shutdown(socket.SHUT_WR)
+                    return
                 if self._swallow.is_set():
                     continue
-                if not data:
-                    there.shutdown(socket.SHUT_WR)
-                    return
                 if here is pair.near:
                     data = data[:pair.left_bytes]
                     pair.left_bytes -= len(data)
