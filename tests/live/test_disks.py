@@ -114,7 +114,7 @@ class IdentityTest(DiskCase):
                     side.write_vm_file()
                 lab.start()
                 self.expect(lab, ["disk-not-shared"])
-                self.expect(lab, ["disk-not-shared"], options=("--allow", "disk-not-shared:other"))
+                self.expect(lab, ["disk-not-shared"], ["allowed-nothing"], ("--allow", "disk-not-shared:other"))
                 self.expect(lab, [], ["disk-not-shared"], ("--allow", "disk-not-shared:vd0"))
                 self.assertEqual(self.usage(lab, "--allow", "disk-not-shared"), USAGE)
             finally:
