@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * QEMU reports many things only on its standard error. /proc leads to the file behind it, whoever
- * chose that file, and we can read the file without disturbing QEMU. A pipe, a socket or a terminal
- * has its own reader and is not touched.
+ * QEMU reports many things only on its standard error. /proc leads to the file behind it, also
+ * when another program chose that file, and we can read it without disturbing QEMU. A pipe, a
+ * socket or a terminal has its own reader and is not touched.
  */
 #include "engine/host/qemu-stderr.h"
 

@@ -6,7 +6,8 @@
 
 #include "engine/host/qemu-messages.h"
 
-/* What a QEMU prints on its standard error, if that is a file; whoever started it. */
+/* What a QEMU prints on its standard error, if that is a file, also where another program has
+ * started it. */
 typedef struct {
 	int fd; /* -1: it cannot be read */
 	gint64 mark_bytes;

@@ -161,8 +161,8 @@ negotiate_check_destination(const GwPlan *plan, const GwSurvey *survey, GError *
 	const TransportKind *transport = transport_kind_find(plan->transport);
 	if (transport == NULL || (plan->channels > 1 && !transport->carries_many))
 		negotiation_error(&self, "transport", SIDES_DESTINATION, "channels", NULL,
-				  "the plan asks for %u channels by '%s', which this agent has "
-				  "not got",
+				  "the plan asks for %u channels by '%s', which this agent does "
+				  "not have",
 				  plan->channels, plan->transport);
 	if (gw_plan_is_possible(own))
 		return TRUE;

@@ -247,14 +247,14 @@ destination_takes_no_other_transport(void)
 	check_destination_refuses(
 		plan, own,
 		"destination: channels: the plan asks for 2 channels by 'direct', which "
-		"this agent has not got");
+		"this agent does not have");
 	plan->channels = 1;
 	g_free(plan->transport);
 	plan->transport = g_strdup("pigeon");
 	check_destination_refuses(
 		plan, own,
 		"destination: channels: the plan asks for 1 channels by 'pigeon', which "
-		"this agent has not got");
+		"this agent does not have");
 	g_clear_pointer(&plan->transport, g_free);
 	CU_ASSERT_FALSE(negotiate_check_destination(plan, own, NULL));
 }
