@@ -73,8 +73,7 @@ def move(lab, program, number):
         with acts(lab, program, number):
             start(lab, lab.start_agent if program == "godwitd" else lab.start_receiver)
         migrate = lab.start_migrate()
-    code = wait_migrate(lab, migrate, program != "receive")
-    return code if code != KILLED else None
+    return wait_migrate(lab, migrate, program != "receive")
 
 
 def recover(lab, side, phase, number):

@@ -4,7 +4,6 @@
 import contextlib
 
 from tests.live import procs
-from tests.live.faults import KILLED
 from tests.live.lab import Lab
 from tests.live.witness import Witness
 
@@ -35,5 +34,5 @@ def with_line(way, side, line, kind, qemu):
             # The agent that cannot write is ended: its disk has room again when the next one starts.
             lab.agent.kill()
             settle(lab)
-            check_one(lab, code if code != KILLED else None)
+            check_one(lab, code)
         lab.stop_agent()

@@ -39,7 +39,7 @@ def check_records(lab, living):
 
 
 def check_one(lab, code=None):
-    """Exactly one guest runs, and CODE, of the migrate, did not lie."""
+    """Exactly one guest runs, and CODE, of a migrate that was not killed itself, did not lie."""
     living = lab.wait_one_runs()
     if code == RUNS_ON_DESTINATION and living is lab.source or code in SAYS_SOURCE and living is lab.destination:
         raise AssertionError("exit code %d is a lie" % code)
