@@ -24,8 +24,6 @@
 #include "qmp/qmp-wire.h"
 #include "qmp/source-util.h"
 
-#define TIMEOUT_MS 10000
-
 typedef enum {
 	STATE_GREETING,
 	STATE_NEGOTIATING,
@@ -531,7 +529,7 @@ qmp_client_init(QmpClient *self)
 	self->context = g_main_context_ref_thread_default();
 	self->frame = json_frame_new(&qmp_wire_limits);
 	self->requests = qmp_requests_new();
-	self->timeout_ms = TIMEOUT_MS;
+	self->timeout_ms = QMP_TIMEOUT_MS;
 }
 
 void

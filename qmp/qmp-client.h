@@ -75,7 +75,8 @@ JsonNode *qmp_client_execute_finish(QmpClient *self, GAsyncResult *result, GErro
 JsonNode *qmp_client_execute(QmpClient *self, const char *command, JsonNode *arguments,
 			     const QmpExecOptions *options, GError **error);
 
-void qmp_client_set_timeout(QmpClient *self, guint timeout_ms); /* default 10,000 */
+#define QMP_TIMEOUT_MS 10000 /* of a command, unless something else was set */
+void qmp_client_set_timeout(QmpClient *self, guint timeout_ms);
 gboolean qmp_client_has_oob(QmpClient *self);
 gboolean qmp_client_is_closed(QmpClient *self);
 /* The greeting's "QMP" object: {"version", "capabilities"}; (transfer none). */

@@ -6,8 +6,7 @@
 #include "engine/host/qemu-mark.h"
 #include "engine/util/error-host.h"
 
-#define STATUS_TIMEOUT_MS  2000 /* one that is frozen is ended all the same */
-#define COMMAND_TIMEOUT_MS 10000
+#define STATUS_TIMEOUT_MS 2000 /* one that is frozen is ended all the same */
 
 static gboolean
 check_mark(Qemu *qemu, const char *session, GError **error)
@@ -55,7 +54,7 @@ runs(Qemu *qemu)
 		return FALSE;
 	qmp_client_set_timeout(qemu->qmp, STATUS_TIMEOUT_MS);
 	gboolean known = qmp_query_status(qemu->qmp, &status, &deaf);
-	qmp_client_set_timeout(qemu->qmp, COMMAND_TIMEOUT_MS);
+	qmp_client_set_timeout(qemu->qmp, QMP_TIMEOUT_MS);
 	return known && run_state_is_live(&status);
 }
 

@@ -23,7 +23,6 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define BEAT_INTERVAL_MS   1000
 #define POLL_TIMEOUT_MS	   60000
-#define COMMAND_TIMEOUT_MS 10000
 #define CANCEL_TIMEOUT_MS  3000
 #define CANCEL_GRACE_MS	   500
 #define FINAL_TIMEOUT_MS   20000
@@ -357,7 +356,7 @@ ask_cancel(Qemu *self, gboolean *ret_in_band, GError **error)
 	g_autoptr(GError) deaf = NULL;
 	qmp_client_set_timeout(self->qmp, CANCEL_TIMEOUT_MS);
 	*ret_in_band = qmp_migrate_cancel(self->qmp, &deaf);
-	qmp_client_set_timeout(self->qmp, COMMAND_TIMEOUT_MS);
+	qmp_client_set_timeout(self->qmp, QMP_TIMEOUT_MS);
 	if (*ret_in_band)
 		return TRUE;
 	if (!qmp_error_is_timeout(deaf)) {
