@@ -110,9 +110,10 @@ check_started(AgentRun *self, GError **error)
 	if (self->start.vm == NULL || !process_is_known(process) ||
 	    process_belongs_to(process, &self->start.launched))
 		return TRUE;
+	g_autofree char *which = process_describe(process);
 	g_set_error(error, GW_ERROR, GW_ERROR_MONITOR,
-		    "another QEMU (pid %d) answers at '%s', not the one that was started",
-		    (int)process->pid, self->qemu->qmp_path);
+		    "another QEMU (%s) answers at '%s', not the one that was started", which,
+		    self->qemu->qmp_path);
 	g_clear_pointer(&self->qemu, qemu_free);
 	return FALSE;
 }

@@ -259,8 +259,8 @@ agent_end_vm(AgentRun *self, GError **error)
 		return FALSE;
 	if (self->qemu == NULL && process_is_known(&self->start.launched) &&
 	    !process_kill(&self->start.launched, PROCESS_KILL_TIMEOUT_MS)) {
-		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "QEMU (pid %d) cannot be ended",
-			    (int)self->start.launched.pid);
+		g_autofree char *which = process_describe(&self->start.launched);
+		g_set_error(error, GW_ERROR, GW_ERROR_FAILED, "QEMU (%s) cannot be ended", which);
 		return FALSE;
 	}
 	if (!process_is_known(&self->start.launched))

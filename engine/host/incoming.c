@@ -66,10 +66,11 @@ incoming_check_not_started(Qemu *qemu, GError **error)
 	gboolean is_running = runs(qemu);
 	if (!is_running && qemu->resume_us == 0)
 		return TRUE;
+	g_autofree char *which = process_describe(&qemu->process);
 	g_set_error(error, GW_ERROR, GW_ERROR_UNKNOWN,
-		    "the guest %s in the QEMU at '%s' (process %d), which somebody else has "
+		    "the guest %s in the QEMU at '%s' (%s), which somebody else has "
 		    "started before it was handed over: it is left as it is",
-		    is_running ? "runs" : "has run", qemu->qmp_path, (int)qemu->process.pid);
+		    is_running ? "runs" : "has run", qemu->qmp_path, which);
 	error_add_host(error, qemu->host);
 	return FALSE;
 }
