@@ -12,8 +12,8 @@
 #include "engine/forecast/dirty-rate-forecast.h"
 #include "engine/gw-error.h"
 #include "engine/util/error-host.h"
-#include "engine/gw-session.h"
 #include "engine/record/learning-file.h"
+#include "engine/record/state-dir.h"
 #include "engine/util/scoped-context.h"
 #include "engine/measure/probe.h"
 #include "engine/measure/ram-rate.h"
@@ -219,8 +219,7 @@ copy_options(const GwDirtyRateOptions *options)
 {
 	GwDirtyRateOptions *copy = g_memdup2(options, sizeof *options);
 	copy->qmp_path = g_strdup(options->qmp_path);
-	copy->state_dir =
-		options->state_dir != NULL ? g_strdup(options->state_dir) : gw_default_state_dir();
+	copy->state_dir = state_dir_choose(options->state_dir);
 	if (copy->time_us <= 0)
 		copy->time_us = DEFAULT_TIME_US;
 	if (copy->downtime_limit_us <= 0)

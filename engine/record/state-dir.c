@@ -17,6 +17,12 @@ gw_default_state_dir(void)
 	return g_build_filename(g_get_user_state_dir(), "godwit", NULL);
 }
 
+char *
+state_dir_choose(const char *state_dir)
+{
+	return state_dir != NULL ? g_strdup(state_dir) : gw_default_state_dir();
+}
+
 #define MAX_ID_BYTES 64
 
 static char *

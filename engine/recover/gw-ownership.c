@@ -7,9 +7,9 @@
 #include "engine/control/peer.h"
 #include "engine/gw-error.h"
 #include "engine/gw-recover.h"
-#include "engine/gw-session.h"
 #include "engine/record/handover.h"
 #include "engine/record/ownership-file.h"
+#include "engine/record/state-dir.h"
 #include "engine/util/scoped-context.h"
 
 struct GwClaim {
@@ -19,12 +19,6 @@ struct GwClaim {
 	Ownership *before; /* its record as it was found */
 	char *unasked;	   /* (nullable): see gw_claim_get_unasked() */
 };
-
-static char *
-choose_state_dir(const char *state_dir)
-{
-	return state_dir != NULL ? g_strdup(state_dir) : gw_default_state_dir();
-}
 
 static void
 fail(const Ownership *record, const char *more, GError **error)
@@ -155,7 +149,7 @@ GwClaim *
 gw_claim_new(const char *state_dir, const char *vm_name, const char *qmp_path, GwClaimKind kind,
 	     const char *tls_dir, GError **error)
 {
-	g_autofree char *dir = choose_state_dir(state_dir);
+	g_autofree char *dir = state_dir_choose(state_dir);
 	g_autoptr(Ownership) record = ownership_load(dir, vm_name, error);
 	g_autofree char *unasked = NULL;
 	if (record == NULL ||
@@ -216,7 +210,7 @@ gw_claim_free(GwClaim *self)
 char *
 gw_describe_owner(const char *state_dir, const char *vm_name)
 {
-	g_autofree char *dir = choose_state_dir(state_dir);
+	g_autofree char *dir = state_dir_choose(state_dir);
 	g_autoptr(Ownership) record = ownership_load(dir, vm_name, NULL);
 	if (record == NULL || record->now.place == OWNERSHIP_NOT_KNOWN)
 		return NULL;

@@ -7,11 +7,11 @@
 #include "engine/gw-recover.h"
 
 #include "engine/gw-error.h"
-#include "engine/gw-session.h"
 #include "engine/record/ownership-file.h"
-#include "engine/util/scoped-context.h"
+#include "engine/record/state-dir.h"
 #include "engine/recover/recover-destination.h"
 #include "engine/recover/recover-source.h"
+#include "engine/util/scoped-context.h"
 
 void
 gw_recovered_free(GwRecovered *self)
@@ -159,7 +159,7 @@ gw_recover(const char *state_dir, const char *const *names, GwAssume assume, con
 		return NULL;
 	}
 	g_auto(PrivateContext) context = private_context_push();
-	g_autofree char *dir = state_dir != NULL ? g_strdup(state_dir) : gw_default_state_dir();
+	g_autofree char *dir = state_dir_choose(state_dir);
 	g_autoptr(GPtrArray) journals = journal_list(dir, error);
 	if (journals == NULL)
 		return NULL;
