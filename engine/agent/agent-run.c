@@ -351,7 +351,7 @@ end(AgentRun *self)
 	g_clear_pointer(&self->conn, control_conn_free);
 	g_clear_pointer(&self->load.transport, transport_free);
 	g_clear_pointer(&self->qemu, qemu_free);
-	/* Drops the lock: a recovery may open it from here on. */
+	/* From here on a recovery may settle the session. */
 	g_clear_pointer(&self->journal, journal_free);
 	g_clear_pointer(&self->lock, vm_lock_free);
 	agent_commit_end(self);

@@ -150,20 +150,31 @@ ownership_list(const char *state_dir, GError **error)
 }
 
 Ownership *
-ownership_find_monitor(const char *state_dir, const char *qmp_path)
+ownership_find(const char *state_dir, OwnershipMatch matches, gconstpointer data, GError **error)
 {
-	g_autoptr(GPtrArray) names = ownership_list(state_dir, NULL);
-	g_autofree char *wanted = safe_file_real_path(qmp_path);
+	g_autoptr(GPtrArray) names = ownership_list(state_dir, error);
 	for (guint i = 0; names != NULL && i < names->len; i++) {
 		g_autoptr(Ownership) self =
 			ownership_load(state_dir, g_ptr_array_index(names, i), NULL);
-		g_autofree char *its = self != NULL && self->qmp_path != NULL
-					       ? safe_file_real_path(self->qmp_path)
-					       : NULL;
-		if (g_strcmp0(its, wanted) == 0)
+		if (self != NULL && matches(self, data))
 			return g_steal_pointer(&self);
 	}
 	return NULL;
+}
+
+/* @data: its real path */
+static gboolean
+has_monitor(const Ownership *self, gconstpointer data)
+{
+	g_autofree char *path = self->qmp_path != NULL ? safe_file_real_path(self->qmp_path) : NULL;
+	return g_strcmp0(path, data) == 0;
+}
+
+Ownership *
+ownership_find_monitor(const char *state_dir, const char *qmp_path)
+{
+	g_autofree char *path = safe_file_real_path(qmp_path);
+	return ownership_find(state_dir, has_monitor, path, NULL);
 }
 
 static void

@@ -29,6 +29,12 @@ gboolean ownership_is_from_earlier_boot(const Ownership *self);
 /* (transfer full): of char *: the VMs that there is a record of. */
 GPtrArray *ownership_list(const char *state_dir, GError **error);
 
+typedef gboolean (*OwnershipMatch)(const Ownership *self, gconstpointer data);
+/* (transfer full) (nullable): a record that @matches, of those that can be read; NULL with @error
+ * unset when none does. */
+Ownership *
+ownership_find(const char *state_dir, OwnershipMatch matches, gconstpointer data, GError **error);
+
 /* (transfer full) (nullable): the record of the VM whose QEMU here has, or had, the monitor
  * @qmp_path. */
 Ownership *ownership_find_monitor(const char *state_dir, const char *qmp_path);

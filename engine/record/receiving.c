@@ -117,19 +117,22 @@ receiving_confirm(const char *state_dir, const char *vm_name, const char *sessio
 	return FALSE;
 }
 
+static gboolean
+has_session(const Ownership *record, gconstpointer session)
+{
+	return ownership_has_session(record, session);
+}
+
 Ownership *
 receiving_find(const char *state_dir, const char *vm_name, const char *session, GError **error)
 {
+	g_autoptr(GError) unreadable = NULL;
 	if (*vm_name != '\0')
 		return ownership_load(state_dir, vm_name, error);
-	g_autoptr(GPtrArray) names = ownership_list(state_dir, error);
-	if (names == NULL)
+	Ownership *record = ownership_find(state_dir, has_session, session, &unreadable);
+	if (unreadable != NULL) {
+		g_propagate_error(error, g_steal_pointer(&unreadable));
 		return NULL;
-	for (guint i = 0; i < names->len; i++) {
-		g_autoptr(Ownership) record =
-			ownership_load(state_dir, g_ptr_array_index(names, i), NULL);
-		if (record != NULL && ownership_has_session(record, session))
-			return g_steal_pointer(&record);
 	}
-	return ownership_new(vm_name);
+	return record != NULL ? record : ownership_new(vm_name);
 }

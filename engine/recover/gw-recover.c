@@ -65,19 +65,10 @@ is_named(Journal *journal, const char *const *names)
 	return FALSE;
 }
 
-/* A journal that is written now cannot be read. (transfer full) (nullable): the VM whose record has
- * the session. */
-static char *
-find_vm(const char *state_dir, const char *session)
+static gboolean
+is_in_session(const Ownership *record, gconstpointer session)
 {
-	g_autoptr(GPtrArray) names = ownership_list(state_dir, NULL);
-	for (guint i = 0; names != NULL && i < names->len; i++) {
-		const char *name = g_ptr_array_index(names, i);
-		g_autoptr(Ownership) record = ownership_load(state_dir, name, NULL);
-		if (record != NULL && g_strcmp0(record->now.session, session) == 0)
-			return g_strdup(name);
-	}
-	return NULL;
+	return g_strcmp0(record->now.session, session) == 0;
 }
 
 static GwRecovered *
@@ -90,18 +81,20 @@ new_result(const JournalName *name)
 	return result;
 }
 
-/* (transfer full) (nullable): as settle_one(). @why: it could not be opened */
+/* A journal that is written now cannot be read: its VM is the one whose record has the session.
+ * (transfer full) (nullable): as settle_one(). @why: it could not be opened */
 static GwRecovered *
 leave_closed(const char *state_dir, const JournalName *name, const char *const *names,
 	     const GError *why)
 {
-	g_autofree char *vm_name = find_vm(state_dir, name->session);
+	g_autoptr(Ownership) record = ownership_find(state_dir, is_in_session, name->session, NULL);
+	const char *vm_name = record != NULL ? record->vm_name : NULL;
 	gboolean is_any = names == NULL || names[0] == NULL;
 	if (!is_any && !g_strv_contains(names, name->session) &&
 	    (vm_name == NULL || !g_strv_contains(names, vm_name)))
 		return NULL;
 	GwRecovered *result = new_result(name);
-	result->vm_name = g_steal_pointer(&vm_name);
+	result->vm_name = g_strdup(vm_name);
 	result->busy = g_error_matches(why, GW_ERROR, GW_ERROR_BUSY);
 	result->text = g_strdup(result->busy ? "another process works on it" : why->message);
 	return result;
