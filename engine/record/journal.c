@@ -261,9 +261,9 @@ set_damaged(Journal *self, GError **error)
 	return FALSE;
 }
 
-/* What was cut short by a crash has no line feed and does not count. */
+/* What was cut short by a crash has no line feed and does not count. @ret_len: of the file */
 static gboolean
-read_lines(Journal *self, GError **error)
+read_lines(Journal *self, gsize *ret_len, GError **error)
 {
 	gsize len = 0;
 	g_autofree char *text =
@@ -279,9 +279,16 @@ read_lines(Journal *self, GError **error)
 		line = end + 1;
 	}
 	self->good_bytes = line - text;
-	if (self->phase == NULL)
-		return set_damaged(self, error);
-	return (gsize)self->good_bytes == len || drop_torn_end(self, error);
+	*ret_len = len;
+	return self->phase != NULL || set_damaged(self, error);
+}
+
+static gboolean
+read_whole(Journal *self, GError **error)
+{
+	gsize len;
+	return read_lines(self, &len, error) &&
+	       ((gsize)self->good_bytes == len || drop_torn_end(self, error));
 }
 
 /* On shared storage, or in a copy, it may be another host's. That host's QEMUs are not dead because
@@ -324,8 +331,21 @@ journal_open(const char *state_dir, const char *session, Side role, GError **err
 		state_dir_fail_errno("cannot open", path, error);
 		return NULL;
 	}
-	return read_lines(self, error) && check_machine(self, error) ? g_steal_pointer(&self)
+	return read_whole(self, error) && check_machine(self, error) ? g_steal_pointer(&self)
 								     : NULL;
+}
+
+Journal *
+journal_peek(const char *state_dir, const char *session, Side role)
+{
+	g_autofree char *path =
+		session_is_safe(session) ? make_path(state_dir, session, role) : NULL;
+	int fd = path != NULL ? safe_file_open(path, O_RDONLY, JOURNAL_MAX_BYTES, NULL) : -1;
+	if (fd < 0)
+		return NULL;
+	g_autoptr(Journal) self = new_with_fd(fd, g_steal_pointer(&path), session);
+	gsize len;
+	return read_lines(self, &len, NULL) ? g_steal_pointer(&self) : NULL;
 }
 
 void

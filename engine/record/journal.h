@@ -46,6 +46,9 @@ Journal *journal_create(const char *state_dir, const char *session, Side role, J
  * it cannot be read or makes no sense. */
 Journal *journal_open(const char *state_dir, const char *session, Side role, GError **error);
 
+/* (nullable): as far as it is written now, while its owner goes on. Only to be looked at. */
+Journal *journal_peek(const char *state_dir, const char *session, Side role);
+
 /* %TRUE also for a name that leads nowhere, or that cannot be looked at: only a journal that is
  * proven not to be there is none. @session: as for journal_create() */
 gboolean journal_may_exist(const char *state_dir, const char *session, Side role);

@@ -65,12 +65,6 @@ is_named(Journal *journal, const char *const *names)
 	return FALSE;
 }
 
-static gboolean
-is_in_session(const Ownership *record, gconstpointer session)
-{
-	return g_strcmp0(record->now.session, session) == 0;
-}
-
 static GwRecovered *
 new_result(const JournalName *name)
 {
@@ -81,20 +75,21 @@ new_result(const JournalName *name)
 	return result;
 }
 
-/* A journal that is written now cannot be read: its VM is the one whose record has the session.
- * (transfer full) (nullable): as settle_one(). @why: it could not be opened */
+/* (transfer full) (nullable): as settle_one(). @why: it could not be opened, mostly because its owner
+ * is at work */
 static GwRecovered *
 leave_closed(const char *state_dir, const JournalName *name, const char *const *names,
 	     const GError *why)
 {
-	g_autoptr(Ownership) record = ownership_find(state_dir, is_in_session, name->session, NULL);
-	const char *vm_name = record != NULL ? record->vm_name : NULL;
-	gboolean is_any = names == NULL || names[0] == NULL;
-	if (!is_any && !g_strv_contains(names, name->session) &&
-	    (vm_name == NULL || !g_strv_contains(names, vm_name)))
+	g_autoptr(Journal) seen = journal_peek(state_dir, name->session, name->role);
+	gboolean is_meant = names == NULL || names[0] == NULL ||
+			    g_strv_contains(names, name->session) ||
+			    (seen != NULL && is_named(seen, names));
+	if (!is_meant)
 		return NULL;
 	GwRecovered *result = new_result(name);
-	result->vm_name = g_strdup(vm_name);
+	if (seen != NULL)
+		result->vm_name = g_strdup(journal_get_string(seen, "vm"));
 	result->busy = g_error_matches(why, GW_ERROR, GW_ERROR_BUSY);
 	result->text = g_strdup(result->busy ? "another process works on it" : why->message);
 	return result;

@@ -102,6 +102,21 @@ class MovedTest(unittest.TestCase):
             lab.destination.wait_status("running")
             self.assertIn("two copies ran", " ".join(lab.report()["warnings"]))
 
+    def test_a_move_under_way_is_busy_by_its_name(self):
+        for phase in ("source:precopy", "source:switchover", "destination:commit"):
+            with self.subTest(phase), Lab(self.id()) as lab:
+                lab.start_source()
+                hook = lab.hook(phase)
+                lab.start_agent("--hook", hook.command)
+                migrate = lab.start_migrate("--hook", hook.command)
+                hook.wait(migrate)
+                for side, role in ((lab.source, "source"), (lab.destination, "destination")):
+                    recover = lab.godwit("recover", "vm", "--state-dir", side.state_dir, "--assume", "gone")
+                    self.expect(recover, 0, "busy: vm (%s, session " % role, "another process works on it")
+                hook.go()
+                self.assertEqual(migrate.wait(60), 0, migrate.err)
+                lab.wait_runs_only_on(lab.destination)
+
     def test_here_is_refused_while_it_runs_there(self):
         with Lab("here") as lab:
             lab.start_source()

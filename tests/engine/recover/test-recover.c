@@ -307,8 +307,9 @@ a_session_under_way_is_found_by_its_vm(void)
 {
 	static const char *const named[][2] = { { NULL }, { SESSION }, { "web1" }, { "web2" } };
 	char *folder = test_folder_new();
-	begin_receiving(folder);
-	g_autoptr(Journal) owned = journal_create(folder, SESSION, SIDE_DESTINATION, NULL, NULL);
+	JsonObject *facts = json_object_new();
+	json_object_set_string_member(facts, "vm", "web1");
+	g_autoptr(Journal) owned = journal_create(folder, SESSION, SIDE_DESTINATION, facts, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(owned);
 	for (guint i = 0; i < G_N_ELEMENTS(named); i++) {
 		g_autoptr(GPtrArray) found =
